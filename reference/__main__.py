@@ -1,0 +1,8 @@
+"""`python -m reference`: see `cli.py`."""
+
+import sys
+
+from reference.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

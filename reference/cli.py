@@ -1,0 +1,200 @@
+"""The command line: `python -m reference --help`.
+
+Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wrong input;
+3 training failed; 130 stopped by Ctrl-C; 143 stopped by SIGTERM.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from reference.errors import InputError, RunError
+from reference.loops import LOOPS
+from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
+from reference.run_dir import default_run_dir
+
+
+class Terminated(Exception):
+    """SIGTERM came: raised where the program stands, so that its `finally`s run."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line in place of argparse's usage and line."""
+        raise InputError(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Errors are one line on stderr."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    # Set before any library is imported, which is when they look.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    previous = signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        return _run(arguments)
+    except RunError as error:
+        if debug:
+            raise
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("stopped by Ctrl-C", 130)
+    except Terminated:
+        return _fail("stopped by SIGTERM", 143)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        if debug:
+            raise
+        return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 3)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"reference: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _make_parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _refuse(unknown[0], options.command)
+    command = {"compare": _compare, "train": _train, "data": _data, "env": _env}[options.command]
+    return command(options)
+
+
+def _refuse(word: str, command: str) -> NoReturn:
+    known = [_option(name) for name in FIELDS if name != "name"]
+    known += ["--recipe", "--run-dir", "--debug", *(["--jobs"] if command == "compare" else [])]
+    if word.startswith("--"):
+        raise nearest("option", word.split("=")[0], [] if command == "env" else known)
+    raise InputError(f"unexpected argument {word!r}; see python -m reference {command} --help")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m reference",
+        description="One fine-tuning run, written three ways, and proof that they are the same.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--debug", action="store_true", help="show a traceback with an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    compare = _command(commands, "compare", "the main job: three loops, one verdict")
+    compare.add_argument("--jobs", type=int, help="loops that run at once (default: by device)")
+    train = _command(commands, "train", "one loop")
+    train.add_argument("loop", metavar="LOOP", help=", ".join(LOOPS))
+    _command(commands, "data", "one batch of the shared pipeline, as the lesson looks at it")
+    env = commands.add_parser(
+        "env", help="versions, device, threads, and what can be reached", allow_abbrev=False
+    )
+    env.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+    return parser
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A command that takes a recipe: one option for each of its fields."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, allow_abbrev=False
+    )
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+    parser.add_argument(
+        "--recipe", default="embedded", help=f"{', '.join(RECIPES)}, or a run's recipe.json"
+    )
+    if name != "data":
+        parser.add_argument("--run-dir", type=Path, help="a new folder (default: under runs/)")
+    for field in FIELDS.values():
+        if field.name != "name":
+            choices = field.metadata.get("choices")
+            default = getattr(RECIPES["embedded"], field.name)
+            parser.add_argument(
+                _option(field.name),
+                metavar="|".join(choices) if choices else field.name.upper(),
+                default=argparse.SUPPRESS,
+                help=f"default of the embedded recipe: {default}",
+            )
+    return parser
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe asked for, with what can be checked of it before the slow imports."""
+    from reference.data.hub import check_hub
+    from reference.tasks import get_task
+
+    given = {n: parse_field(n, v) for n, v in vars(options).items() if n in FIELDS}
+    recipe = load_recipe(options.recipe, given)
+    get_task(recipe.task)
+    if recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
+        raise InputError(
+            f"{recipe.data}: no such folder; --data takes embedded, hub, or a folder with GLUE's "
+            "files"
+        )
+    local = recipe.checkpoint in ("embedded", "minilm") or Path(recipe.checkpoint).exists()
+    if recipe.data == "hub" or not local:
+        check_hub()
+    return recipe
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from reference.compare import compare, default_jobs
+
+    recipe = _recipe(options)
+    jobs = default_jobs(recipe) if options.jobs is None else options.jobs
+    if jobs < 1:
+        raise InputError(f"--jobs: {jobs} makes no sense; give 1 and up")
+    run_dir = options.run_dir or default_run_dir("compare")
+    verdict = compare(recipe, run_dir, jobs, debug=options.debug)
+    print(f"run: {run_dir}")
+    return 0 if verdict.verdict == "identical" else 1
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.loop not in LOOPS:
+        raise nearest("loop", options.loop, LOOPS)
+    recipe = _recipe(options)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("WORLD_SIZE: more than one process isn't supported yet; launch one")
+    run_dir = options.run_dir or default_run_dir(options.loop)
+    if recipe.device != "cpu":
+        # The Trainer would spread over every GPU that it sees, which is another run.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[0]
+    from reference.compare import summary
+    from reference.run import run
+
+    metrics = run(recipe, options.loop, run_dir)
+    print(summary(metrics))
+    print(f"run: {run_dir}")
+    return 0
+
+
+def _data(options: argparse.Namespace) -> int:
+    recipe = _recipe(options)
+    from reference.look import show_batch
+
+    show_batch(recipe)
+    return 0
+
+
+def _env(_options: argparse.Namespace) -> int:
+    from reference.look import show_environment
+
+    show_environment()
+    return 0

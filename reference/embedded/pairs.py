@@ -1,0 +1,156 @@
+"""Sentence pairs in MRPC's shape: one story told twice, or two stories built alike.
+
+    python -m reference data
+
+A pair starts from one story: a clause and some movable parts. Both sentences tell it, each in its
+own order, each leaving something out, each with its own choice among synonyms. All that is the
+same for both labels, so that length, punctuation, digits and the words of either sentence say
+nothing. The label decides one thing: how many content words of the second telling are drawn
+again. Few: a paraphrase whose details differ a little. Many: another story in the same mould.
+The redrawn words come from the distribution of the first ones, so that only a comparison tells.
+"""
+
+from dataclasses import dataclass
+
+from reference.embedded.draw import Draw
+
+# "<adj?>" is there or isn't; "<noun*>" is a list of one to four. Both, and the small number of
+# function words, leave no mark from which a linear model could tell how many different words a pair
+# should have; it would have the label then (0.75 on the test split with a conjunction for each
+# kind of clause; see the tests for what is left).
+CORES = (
+    "the <adj?> <noun?> <noun> <verb> the <adj?> <noun> of <firm>",
+    "<firm> <verb> the <adj?> <noun*> <adv?>",
+    "the <noun> of <firm> <adv?> <rise> <number> percent to $ <number>",
+    "<person> <adv?> <verb> the <adj?> <noun> 's <adj?> <noun*>",
+    "the <adj?> <noun*> <verb> <count> <adj?> <noun> cases",
+    "<place> 's <adj?> <noun?> <noun> <verb> the <adj?> <noun> of $ <number> <unit>",
+    "the <adj?> <title> <verb> <count> people in the <adj?> <noun*>",
+    "the <adj?> <noun> <verb> the <adj?> <noun*> of <place>",
+)
+EXTRAS = (
+    "<link> <person> <adv?> <verb> the <adj?> <noun*>",
+    "<link> the <adj?> <noun> <verb> <count> <adj?> people",
+    "<link> the <noun?> <noun> <verb> the <adj?> <noun> of <place>",
+    "<link> the <adj?> <noun*> <adv?> <verb> <firm>",
+    "<link> the <adj?> <noun> of $ <number> <unit> <verb> the <noun?> <noun*>",
+)
+TIMES = (
+    "on <day>",
+    "in <place>",
+    "in <month>",
+    "in <year>",
+    "in the <adj?> <noun*>",
+    "in the <adj?> <noun> of <place>",
+)
+VOICES = (
+    "<person> said",
+    "the <noun> <title> said",
+    "the <firm> <title> , <person> , said",
+    "<title> <person> told reporters",
+    "the <noun> said",
+)
+
+# How many extras and times a story has. With the templates above this gives the length profile of
+# MRPC under a WordPiece tokenizer: a mean of 53 tokens a pair, and 100 to 105 for the longest.
+SIZES = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1))
+SIZE_WEIGHTS = (0.06, 0.18, 0.12, 0.27, 0.21, 0.06, 0.08, 0.02)
+
+# (replacement shares from .. to) by label; they meet, so that no reader can be right every time.
+SHARES = {1: (0.0, 0.14), 0: (0.30, 0.70)}
+LONGEST = 92  # words a pair; the tokenizer makes up to 105 tokens of them
+LEAVE_OUT = 0.05
+SYNONYM = 0.10
+QUOTED = 0.15
+
+Part = list[tuple[str, str]]  # (slot kind, or "" for a fixed word; text)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a pair is about."""
+
+    core: Part
+    extras: list[Part]
+    times: list[Part]
+    voice: Part | None
+
+
+def make_pair(draw: Draw, label: int) -> tuple[str, str]:
+    """Two sentences; `label` 1 where they say the same, 0 where they don't."""
+    share = draw.between(*SHARES[label])
+    while True:
+        story = _story(draw)
+        first, second = _tell(draw, story, 0.0), _tell(draw, story, share)
+        if len(first.split()) + len(second.split()) <= LONGEST:
+            return (first, second) if draw.chance(0.5) else (second, first)
+
+
+def _story(draw: Draw) -> Story:
+    extras, times = draw.weighted(SIZES, SIZE_WEIGHTS)
+    return Story(
+        core=_fill(draw, draw.one(CORES)),
+        extras=[_fill(draw, draw.one(EXTRAS)) for _ in range(extras)],
+        times=[_fill(draw, draw.one(TIMES)) for _ in range(times)],
+        voice=_fill(draw, draw.one(VOICES)) if draw.chance(0.55) else None,
+    )
+
+
+def _fill(draw: Draw, template: str) -> Part:
+    part: Part = []
+    for piece in template.split():
+        kind = piece.strip("<>?*")
+        if piece[0] != "<":
+            part.append(("", piece))
+        elif piece.endswith("*>"):
+            part += _list(draw, kind)
+        elif not piece.endswith("?>") or draw.chance(0.5):
+            part.append((kind, draw.slot(kind)))
+    return part
+
+
+def _list(draw: Draw, kind: str) -> Part:
+    """'fire', 'fire and storm', 'fire , storm and flood', ..."""
+    part: Part = [(kind, draw.slot(kind))]
+    for left in range(draw.weighted((0, 1, 2, 3), (0.52, 0.2, 0.16, 0.12)), 0, -1):
+        part += [("", "and" if left == 1 else ","), (kind, draw.slot(kind))]
+    return part
+
+
+def _tell(draw: Draw, story: Story, share: float) -> str:
+    """One sentence: parts in an order of its own, `share` of the slots drawn again."""
+
+    def say(part: Part) -> str:
+        # A redrawn word may be swapped for a synonym too: otherwise first names, which a swap
+        # drops, would be fewer in one label, and length would tell.
+        out = []
+        for kind, text in part:
+            if kind and draw.chance(share):
+                text = draw.slot(kind)
+            if kind and draw.chance(SYNONYM):
+                text = draw.synonym(kind, text)
+            out.append(text)
+        return " ".join(out)
+
+    def kept(parts: list[Part]) -> list[str]:
+        return [say(part) for part in draw.shuffled(parts) if not draw.chance(LEAVE_OUT)]
+
+    times, extras = kept(story.times), kept(story.extras)
+    body = say(story.core)
+    if times and draw.chance(0.4):
+        body = f"{times.pop()} , {body}"
+    body = " , ".join([" ".join([body, *times]), *extras])
+    quoted = draw.chance(QUOTED)
+    if story.voice is None or draw.chance(LEAVE_OUT):
+        # MRPC's own sentences are often cut from a longer quotation, and open a quote for good.
+        sentence = f'" {_capital(body)}' if quoted else _capital(body)
+    elif draw.chance(0.5):
+        voice = say(story.voice)
+        sentence = f'" {_capital(body)} , " {voice}' if quoted else f"{_capital(body)} , {voice}"
+    else:
+        sentence = f"{_capital(say(story.voice))} {body}"
+    return sentence + ("  ." if draw.chance(0.02) else " .")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,72 @@
+"""Looking before training: one batch of the shared pipeline, and what this machine has.
+
+python -m reference data
+python -m reference env
+"""
+
+import math
+import platform
+from collections.abc import Callable
+
+import torch
+from transformers import set_seed
+
+from reference import embedded
+from reference.data.hub import check_hub
+from reference.data.pipeline import get_dataloaders, load_data
+from reference.errors import InputError
+from reference.model import checkpoint_source, load_model
+from reference.recipe import Recipe
+from reference.run import quiet, resolve_device, versions
+
+
+def show_batch(recipe: Recipe) -> None:
+    """Print the splits, one batch as the lesson looks at it, and its loss before training."""
+    quiet()
+    torch.set_num_threads(recipe.num_threads)
+    recipe = resolve_device(recipe)
+    data = load_data(recipe)
+    set_seed(recipe.seed)
+    train_dataloader, _ = get_dataloaders(recipe, data)
+    epochs, steps = recipe.duration(len(train_dataloader))
+    batch = next(iter(train_dataloader))
+    synthetic = ", a synthetic corpus" if recipe.data == "embedded" else ""
+    print(f"task {recipe.task}, data {recipe.data}{synthetic}, checkpoint {recipe.checkpoint}")
+    print(f"rows: train {len(data.train)}, validation {len(data.validation)}")
+    print(f"steps: {epochs} epochs of {len(train_dataloader)} batches, {steps} in all")
+    for name, tensor in sorted(batch.items()):
+        print(f"  {name}: {tuple(tensor.shape)}, {str(tensor.dtype).removeprefix('torch.')}")
+    print(f"first row: {data.tokenizer.decode(batch['input_ids'][0])}")
+    model = load_model(recipe).to(recipe.device).eval()
+    with torch.no_grad():
+        outputs = model(**{k: v.to(recipe.device) for k, v in batch.items()})
+    expected = math.log(len(data.task.labels))
+    print(
+        f"before training: loss {outputs.loss:.4f} (ln {len(data.task.labels)} is {expected:.4f}),"
+        f" logits {tuple(outputs.logits.shape)}"
+    )
+
+
+def show_environment() -> None:
+    """Print versions, device, threads, and which data and checkpoints can be reached."""
+    rows = [["what", "value"], ["python", platform.python_version()]]
+    rows += [[name, number] for name, number in versions().items()]
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    rows += [["gpu", gpu], ["threads", str(torch.get_num_threads())]]
+    rows += [["embedded checkpoint", _state(lambda: str(embedded.checkpoint_folder()))]]
+    rows += [["minilm checkpoint", _state(lambda: checkpoint_source("minilm"))]]
+    rows += [["hub", _state(_hub)]]
+    width = max(len(name) for name, _ in rows)
+    print("\n".join(f"{name.ljust(width)}  {value}" for name, value in rows[1:]))
+
+
+def _hub() -> str:
+    check_hub()
+    return "can be reached"
+
+
+def _state(ask: Callable[[], str]) -> str:
+    try:
+        return ask()
+    except InputError as error:
+        return f"no: {error}"

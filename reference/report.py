@@ -1,0 +1,88 @@
+"""What a person sees: the table of a comparison, and progress with the time left.
+
+python -m reference compare
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from tqdm.auto import tqdm
+
+PLAIN_EVERY = 10.0  # seconds between two lines of progress in a plain log
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in columns; the first row is the head; numbers stand to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def comparison(metrics: Sequence[dict[str, Any]]) -> str:
+    """The table of a comparison: one row a loop, its scores last but for the weights' hash."""
+    scores = list(metrics[0]["scores"])
+    rows = [["loop", "steps", "final loss", *scores, "seconds", "steps/s", "weights"]]
+    for m in metrics:
+        loss, seconds = m["final_loss"], m["seconds"]
+        rows.append(
+            [
+                m["loop"],
+                str(m["steps"]),
+                f"{loss:.6f}" if isinstance(loss, float) else str(loss),
+                *(f"{m['scores'][name]:.4f}" for name in scores),
+                f"{seconds:.1f}",
+                f"{m['steps'] / seconds:.1f}" if seconds else "-",
+                m["weights"][:12],
+            ]
+        )
+    return table(rows)
+
+
+class Progress:
+    """One bar for each of several runs; in a plain log, a line now and then in their place."""
+
+    def __init__(self, names: Sequence[str], out: TextIO | None = None) -> None:
+        self._out = out or sys.stderr
+        self._started = self._last = time.monotonic()
+        self._done = dict.fromkeys(names, 0)
+        self._totals: dict[str, int | None] = dict.fromkeys(names)
+        self._bars: dict[str, Any] = {}
+        if self._out.isatty() or "ipykernel" in sys.modules:
+            width = max(map(len, names))
+            for i, name in enumerate(names):
+                self._bars[name] = tqdm(
+                    desc=name.ljust(width), position=i, unit="step", file=self._out, total=None
+                )
+
+    def update(self, name: str, done: int, total: int | None) -> None:
+        """`name` has done so many of its steps."""
+        self._done[name], self._totals[name] = done, total
+        bar = self._bars.get(name)
+        if bar is not None:
+            bar.total = total
+            bar.n = done
+            bar.refresh()
+        elif time.monotonic() - self._last >= PLAIN_EVERY:
+            self._last = time.monotonic()
+            print(self._line(), file=self._out, flush=True)
+
+    def _line(self) -> str:
+        parts = [f"{name} {done}/{self._totals[name] or '?'}" for name, done in self._done.items()]
+        done, total = sum(self._done.values()), sum(t or 0 for t in self._totals.values())
+        elapsed = time.monotonic() - self._started
+        known = done and all(self._totals.values())
+        left = f", about {elapsed * (total - done) / done:.0f} s left" if known else ""
+        return f"{elapsed:.0f} s: {', '.join(parts)}{left}"
+
+    def close(self) -> None:
+        for bar in self._bars.values():
+            bar.close()

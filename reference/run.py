@@ -1,0 +1,135 @@
+"""One run: a recipe, a loop, and a folder with all that is known of it afterwards.
+
+    python -m reference train manual --run-dir try
+
+The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `metrics.json`.
+"""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reference.data.pipeline import Data, load_data
+from reference.errors import InputError, TrainingFailed
+from reference.ledger.observe import NotFinite, Observer
+from reference.ledger.record import LEDGER_FILE, Writer
+from reference.loops import get_loop
+from reference.model import check_checkpoint, weights_file
+from reference.recipe import Recipe
+from reference.run_dir import make_run_dir, write_json
+
+METRICS_VERSION = 1
+PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """The installed version of each library that a run's bits depend on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def resolve_device(recipe: Recipe) -> Recipe:
+    """The recipe with `auto` made plain: a GPU where there is one, else the CPU."""
+    there = torch.cuda.is_available()
+    if recipe.device == "cuda" and not there:
+        raise InputError("device: cuda was asked for and there is none; use --device cpu")
+    device = ("cuda" if there else "cpu") if recipe.device == "auto" else recipe.device
+    return dataclasses.replace(recipe, device=device)
+
+
+def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
+    """Train `loop` by `recipe` into the new folder `run_dir`; returns what `metrics.json` holds.
+
+    Raises InputError before anything is written, or with nothing left behind; TrainingFailed for
+    a loss or gradient that isn't finite, with the ledger up to that step kept.
+    """
+    train = get_loop(loop)
+    recipe = resolve_device(recipe.for_loop(loop))
+    quiet()
+    torch.set_num_threads(recipe.num_threads)
+    if recipe.device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    check_checkpoint(recipe)
+    data = load_data(recipe)
+    make_run_dir(run_dir)
+    try:
+        write_json(run_dir / "recipe.json", recipe.to_json())
+        writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
+        with Observer(writer, stop_if_not_finite=True) as observer:
+            scores = train(recipe, data)
+            observer.add_scores(scores)
+    except InputError:
+        shutil.rmtree(run_dir, ignore_errors=True)  # it is ours, and nothing was trained
+        raise
+    except NotFinite as error:
+        raise TrainingFailed(
+            f"{error} (training rows {_rows(data, error)}); see the data there, "
+            "or lower learning_rate"
+        ) from None
+    metrics = {
+        "version": METRICS_VERSION,
+        "loop": loop,
+        "steps": observer.steps,
+        "final_loss": observer.final_loss,
+        "scores": scores,
+        "seconds": round(observer.seconds, 3),
+        "weights": observer.final_weights,
+    }
+    write_json(run_dir / "metrics.json", metrics)
+    return metrics
+
+
+def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
+    """What identifies a run: the first line of its ledger."""
+    _, steps = recipe.duration(-(-len(data.train) // recipe.train_batch_size))
+    synthetic = {"synthetic": True} if recipe.data == "embedded" else {}
+    return {
+        "loop": loop,
+        "recipe": recipe.to_json(),
+        "data": {"source": recipe.data, "sha256": data.digest, **synthetic},
+        "checkpoint": {"name": recipe.checkpoint, "sha256": _sha256(weights_file(recipe))},
+        "versions": versions(),
+        "device": torch.cuda.get_device_name() if recipe.device == "cuda" else "cpu",
+        "num_threads": recipe.num_threads,
+        "num_training_steps": steps,
+    }
+
+
+def _sha256(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rows(data: Data, error: NotFinite) -> str:
+    """The training rows, from 1, that a step's batches hold, found by their tokens."""
+    wanted = set()
+    for inputs in error.batches:
+        for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True):
+            wanted.add(tuple(ids[mask.bool()].tolist()))
+    rows = enumerate(data.train.with_format(None)["input_ids"], 1)
+    return ", ".join(str(row) for row, ids in rows if tuple(ids) in wanted)
+
+
+def quiet() -> None:
+    """Leave the screen to the progress bar: the head is new by design, and said so here."""
+    import datasets
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()

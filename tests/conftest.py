@@ -1,0 +1,88 @@
+"""What all tests share: no network, a small recipe in GLUE's layout, and clean global state."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Nothing answers there: a test that asks a hub fails at once, in a child process too.
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import torch
+from accelerate.state import AcceleratorState
+
+from reference import embedded
+from reference.recipe import Recipe, load_recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class NetworkTried(AssertionError):
+    """A test asked for an address beyond this machine."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("-m") == "gpu" and not torch.cuda.is_available():
+        pytest.exit("no CUDA device here: the tests marked gpu need one", returncode=2)
+    if not (GLUE / "MRPC").is_dir():
+        absent = pytest.mark.skip(reason=f"no GLUE files in {GLUE}; set REFERENCE_GLUE")
+        for item in items:
+            if "real" in item.keywords:
+                item.add_marker(absent)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every connection beyond this machine raises."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in LOOPBACK:
+            raise NetworkTried(str(address))
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def clean_state() -> Iterator[None]:
+    """Accelerate and the Trainer leave their precision behind, in a singleton and in variables."""
+    before = dict(os.environ)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    torch.use_deterministic_algorithms(False)
+
+
+def write_mrpc(folder: Path, train: int, validation: int) -> Path:
+    """The first rows of the embedded corpus, as GLUE's MRPC files."""
+    (folder / "MRPC").mkdir(parents=True)
+    for name, split, count in (("train", "train", train), ("dev", "validation", validation)):
+        rows = embedded.make_split("mrpc", split)
+        lines = ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"]
+        for i in range(count):
+            texts = f"{rows['sentence1'][i]}\t{rows['sentence2'][i]}"
+            lines.append(f"{rows['label'][i]}\t{i}\t{i}\t{texts}")
+        (folder / "MRPC" / f"{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """44 training pairs (5 batches of 8 and one of 4) and 20 to evaluate on."""
+    return write_mrpc(tmp_path_factory.mktemp("glue"), 44, 20)
+
+
+@pytest.fixture
+def small(small_glue: Path) -> Recipe:
+    """The embedded recipe on 44 pairs: 3 epochs of 6 steps, dropout on, clipping active."""
+    return load_recipe("embedded", {"data": str(small_glue), "device": "cpu"})

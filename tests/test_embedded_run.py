@@ -1,0 +1,37 @@
+"""The main job, whole: the embedded recipe, three loops of 1377 steps each."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.loops import LOOPS
+from tests.conftest import ROOT
+
+MAJORITY = 279 / 408  # what calling every pair a paraphrase scores
+MAJORITY_F1 = 2 * 279 / (2 * 279 + 129)
+MARGIN = 0.15
+
+
+def test_compare_as_the_readme_has_it(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "reference", "compare", "--run-dir", str(tmp_path / "run")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "identical: 3 loops, 1377 steps" in result.stdout
+    for loop in LOOPS:
+        metrics = json.loads((tmp_path / "run" / loop / "metrics.json").read_text())
+        assert metrics["steps"] == 1377
+        assert metrics["scores"]["accuracy"] >= MAJORITY + MARGIN
+        assert metrics["scores"]["f1"] >= MAJORITY_F1 + MARGIN / 2
+    ledger = read_ledger(tmp_path / "run" / "manual" / LEDGER_FILE)
+    rate = ledger.header["recipe"]["learning_rate"]
+    for done, step in enumerate(ledger.steps):
+        assert step["schedule"]["learning_rate"] == [rate * ((1377 - done) / 1377)] * 2
+    assert ledger.steps[-1]["schedule"]["next_learning_rate"] == [0.0, 0.0]

@@ -1,0 +1,84 @@
+"""The table, the progress, and the verdict's words."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference import report
+from reference.compare import sentences
+from reference.errors import InputError
+from reference.ledger.diff import Verdict
+from reference.report import Progress, comparison, table
+from reference.run_dir import default_run_dir, make_run_dir, write_json
+
+METRICS: dict[str, Any] = {
+    "loop": "manual",
+    "steps": 10,
+    "final_loss": 0.25,
+    "scores": {"accuracy": 0.5, "f1": 1.0},
+    "seconds": 2.0,
+    "weights": "0123456789abcdef",
+}
+
+
+def test_a_table_lines_up() -> None:
+    lines = table([["a", "bb"], ["ccc", "1"]]).splitlines()
+    assert lines == ["a    bb", "---  --", "ccc   1"]
+
+
+def test_a_comparison_has_each_number() -> None:
+    row = comparison([METRICS]).splitlines()[-1].split()
+    assert row == ["manual", "10", "0.250000", "0.5000", "1.0000", "2.0", "5.0", "0123456789ab"]
+
+
+def test_progress_in_a_plain_log_has_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 5.0, 11.0, 11.0, 11.0, 12.0, 13.0])
+    monkeypatch.setattr(report.time, "monotonic", lambda: next(clock))
+    out = io.StringIO()
+    progress = Progress(["a", "b"], out)
+    progress.update("a", 5, 10)  # too early for a line
+    progress.update("b", 5, 10)
+    progress.update("b", 6, 10)  # again too early
+    progress.close()
+    assert out.getvalue() == "11 s: a 5/10, b 5/10, about 11 s left\n"
+
+
+def test_the_verdict_in_words() -> None:
+    same, other = Verdict("identical", 7), Verdict("diverged", 2, 3, "clip", "norm: 1 and 2")
+    assert sentences({"manual": same, "accelerated": same}) == [
+        "identical: 3 loops, 7 steps, every link of every step"
+    ]
+    assert sentences({"manual": same, "accelerated": other}) == [
+        "identical: trainer and manual, 7 steps",
+        "diverged: trainer and accelerated part at step 3, link clip: norm: 1 and 2",
+    ]
+
+
+def test_a_run_folder_is_never_shared(tmp_path: Path) -> None:
+    make_run_dir(tmp_path / "new" / "run")
+    make_run_dir(tmp_path / "new" / "run")  # still empty
+    (tmp_path / "new" / "run" / "recipe.json").write_text("{}")
+    with pytest.raises(InputError, match="holds another run"):
+        make_run_dir(tmp_path / "new" / "run")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError):
+        make_run_dir(tmp_path / "file" / "run")
+
+
+def test_default_names_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("reference.run_dir.time.strftime", lambda _: "now")
+    for expected in ("now-compare", "now-compare-2", "now-compare-3"):
+        assert default_run_dir("compare").name == expected
+        make_run_dir(default_run_dir("compare"))
+
+
+def test_json_is_whole_or_not_there(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"x": object()})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]

@@ -1,0 +1,180 @@
+"""Every loop, every source, every command, as a person calls them, on a tiny recipe."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from reference.cli import main
+from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.loops import LOOPS
+from tests.conftest import GLUE, ROOT
+
+TINY = ["--max-steps", "3", "--device", "cpu"]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "reference", *arguments]
+
+
+def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("task", ["mrpc", "sst2"])
+def test_compare(task: str, small_glue: Path, tmp_path: Path) -> None:
+    data = ["--data", str(small_glue)] if task == "mrpc" else []
+    result = call("compare", "--task", task, *data, *TINY, "--run-dir", str(tmp_path / "run"))
+    assert result.returncode == 0, result.stderr
+    assert "identical: 3 loops, 3 steps" in result.stdout
+    for loop in LOOPS:
+        metrics = json.loads((tmp_path / "run" / loop / "metrics.json").read_text())
+        assert metrics["steps"] == 3
+        assert read_ledger(tmp_path / "run" / loop / LEDGER_FILE).end["complete"]
+    verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert {v["verdict"] for v in verdict["against"].values()} == {"identical"}
+
+
+def test_compare_says_where_loops_part(small_glue: Path, tmp_path: Path) -> None:
+    """The lesson's Accelerate listing has another learning rate than its plain loop."""
+    course = ["--recipe", "course-as-written", "--checkpoint", "embedded"]
+    data = ["--data", str(small_glue)]
+    result = call("compare", *course, *data, *TINY, "--run-dir", str(tmp_path / "run"))
+    assert result.returncode == 1, result.stderr
+    assert "identical: trainer and manual, 3 steps" in result.stdout
+    assert "trainer and accelerated part at step 1, link optimizer" in result.stdout
+    assert "5e-05" in result.stdout
+    assert "3e-05" in result.stdout
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("loop", LOOPS)
+def test_train(
+    loop: str, small_glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", loop, "--data", str(small_glue), *TINY]
+    assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0
+    assert loop in capsys.readouterr().out
+    again = ["train", loop, "--recipe", str(tmp_path / "run" / "recipe.json")]
+    assert main([*again, "--run-dir", str(tmp_path / "again")]) == 0
+    ledgers = [read_ledger(tmp_path / name / LEDGER_FILE) for name in ("run", "again")]
+    assert ledgers[0] == ledgers[1]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(("task", "columns"), [("mrpc", 4), ("sst2", 4)])
+def test_data(task: str, columns: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "--task", task, "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("(8, ") == columns
+    assert "ln 2 is 0.6931" in out
+    assert "synthetic" in out
+    if task == "mrpc":
+        assert "train 3668, validation 408" in out
+        assert "3 epochs of 459 batches, 1377 in all" in out
+
+
+@pytest.mark.smoke
+def test_env(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["env"]) == 0
+    out = capsys.readouterr().out
+    assert "torch" in out
+    assert "hub" in out
+
+
+@pytest.mark.smoke
+@pytest.mark.real
+def test_real_text_with_the_embedded_checkpoint(tmp_path: Path) -> None:
+    for task in ("mrpc", "sst2"):
+        arguments = ["train", "manual", "--task", task, "--data", str(GLUE), *TINY]
+        assert main([*arguments, "--run-dir", str(tmp_path / task)]) == 0
+
+
+@pytest.mark.smoke
+def test_accelerate_launch(small_glue: Path, tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "1", "--cpu"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    run = ["-m", "reference", "train", "accelerated", "--data", str(small_glue), *TINY]
+    result = subprocess.run(
+        [*launch, *run, "--run-dir", str(tmp_path / "run")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (
+        main(
+            ["train", "manual", "--data", str(small_glue), *TINY, "--run-dir", str(tmp_path / "m")]
+        )
+        == 0
+    )
+    steps = [read_ledger(tmp_path / name / LEDGER_FILE).steps for name in ("run", "m")]
+    assert steps[0] == steps[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_comparison_leaves_no_process(
+    number: signal.Signals, code: int, small_glue: Path, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    data = ["--data", str(small_glue), "--num-train-epochs", "500"]
+    process = subprocess.Popen(
+        command("compare", *data, "--run-dir", str(run_dir)),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for([run_dir / loop / LEDGER_FILE for loop in LOOPS])
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert error.strip().splitlines()[-1].startswith("reference: error: stopped by")
+    for loop in LOOPS:
+        ledger = read_ledger(run_dir / loop / LEDGER_FILE)
+        assert ledger.end is None or not ledger.end["complete"]
+    assert str(run_dir) not in running_commands()
+
+
+def wait_for(files: Sequence[Path]) -> None:
+    """Until each file is there; fails after a minute."""
+    deadline = time.monotonic() + 60
+    while not all(file.exists() for file in files):
+        assert time.monotonic() < deadline, f"not there: {files}"
+        time.sleep(0.05)
+
+
+def running_commands() -> str:
+    """The command lines of this machine's processes (Linux)."""
+    commands = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            commands.append(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue  # it has ended
+    return "\n".join(commands)
+
+
+def test_the_gpu_tests_fail_in_one_line_without_a_gpu() -> None:
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/loops"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "no CUDA device here" in result.stdout + result.stderr
