@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -42,7 +43,7 @@ def step_times(into: list[float]) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-        into += [after - before for before, after in zip(stamps, stamps[1:], strict=False)]
+        into += [after - before for before, after in pairwise(stamps)]
 
 
 def run_loop(recipe: Recipe, data: Data, weights: list[list[str]]) -> list[float]:

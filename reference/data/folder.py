@@ -11,11 +11,11 @@ from pathlib import Path
 
 from reference.data.readers import (
     Split,
-    first_line,
     need_columns,
     read_csv,
     read_parquet,
     read_tsv,
+    reason,
 )
 from reference.errors import InputError
 from reference.tasks import Task
@@ -108,14 +108,13 @@ def _read(place: Path, kind: str, task: Task) -> dict[str, Split]:
 
 def _read_saved(place: Path, task: Task) -> dict[str, Split]:
     import datasets
-    import pyarrow
 
     try:
         saved = datasets.load_from_disk(str(place))
-    except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
-        raise InputError(
-            f"{place}: not a saved dataset ({first_line(error)}); save it anew"
-        ) from None
+        for dataset in saved.values():
+            dataset.data.validate(full=True)  # reading a damaged one may kill the process
+    except Exception as error:  # damage comes out of `datasets` and Arrow as a dozen kinds
+        raise InputError(f"{place}: not a saved dataset ({reason(error)}); save it anew") from error
     splits: dict[str, Split] = {}
     for split in SPLITS:
         name = next((s for s in _stems(task, split) if s in saved), None)

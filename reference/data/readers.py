@@ -80,17 +80,19 @@ def read_csv(files: list[Path], task: Task, split: str) -> Split:
 
 
 def read_parquet(files: list[Path], task: Task, split: str) -> Split:
-    import pyarrow
     import pyarrow.parquet
 
     columns: Columns = {}
     places: list[tuple[Path, int]] = []  # of each row
     for path in files:
         try:
-            part = pyarrow.parquet.read_table(path).to_pydict()
-        except (OSError, ValueError, pyarrow.ArrowException) as error:
-            reason = first_line(error)
-            raise InputError(f"{path}: not a whole parquet file ({reason}); get it anew") from None
+            table = pyarrow.parquet.read_table(path)
+            table.validate(full=True)  # reading a damaged one may kill the process
+            part = table.to_pydict()
+        except Exception as error:  # damage comes out of Arrow as a dozen kinds
+            raise InputError(
+                f"{path}: not a whole parquet file ({reason(error)}); get it anew"
+            ) from error
         need_columns(str(path), part, task, split)
         places += [(path, row + 1) for row in range(len(part[task.text[0]]))]
         for name in [c for c in part if c in (*task.text, "label")]:
@@ -103,8 +105,9 @@ def read_parquet(files: list[Path], task: Task, split: str) -> Split:
     return where, columns
 
 
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def reason(error: Exception) -> str:
+    """A library's error in one line, with its kind: a KeyError's text alone is a bare word."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def need_columns(where: str, columns: Columns, task: Task, split: str) -> None:

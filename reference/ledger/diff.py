@@ -3,6 +3,7 @@
 python -m reference compare
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from reference.ledger.record import Ledger, Record
 
 # What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.
 SURROUNDINGS = ("device", "num_threads", "versions")
+
+SHOWN = 4  # unequal fields in a verdict's detail
 
 
 @dataclass(frozen=True)
@@ -58,24 +61,35 @@ def diff(a: Ledger, b: Ledger) -> Verdict:
 
 
 def describe(link: str, left: Any, right: Any, models: list[Record]) -> str:
-    """The first unequal field of a link, and the first unequal tensor where it is hashes."""
+    """The unequal fields of a link with both values, and the first unequal tensor by name."""
     names = [p[0] for model in models for p in model["parameters"]]
+    found = []
+    for field, x, y in _unequal("", left, right):
+        if field.endswith("tensors"):
+            pairs = zip(names, str(x).split(), str(y).split(), strict=False)
+            unequal = [name for name, one, other in pairs if one != other]
+            found.append(f"{len(unequal)} of {len(names)} tensors differ, first {unequal[0]}")
+        elif field != "hash":
+            found.append(f"{field or link}: {_short(x)} and {_short(y)}")
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(found[:SHOWN]) + more
+
+
+def _unequal(name: str, left: Any, right: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The fields that differ, as deep as both sides have the same shape."""
     if isinstance(left, dict) and isinstance(right, dict):
-        first, second = str(left.get("tensors", "")).split(), str(right.get("tensors", "")).split()
-        unequal = [n for n, x, y in zip(names, first, second, strict=False) if x != y]
-        fields = [k for k in {**left, **right} if left.get(k) != right.get(k)]
-        shown = [k for k in fields if k not in ("tensors", "hash")]
-        text = "; ".join(f"{k}: {_short(left.get(k))} and {_short(right.get(k))}" for k in shown)
-        if unequal:
-            count = f"{len(unequal)} of {len(names)} tensors differ, first {unequal[0]}"
-            text = f"{text}; {count}" if text else count
-        return text or f"{link} differ"
-    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for key in {**left, **right}:
+            inner = f"{name}.{key}" if name else str(key)
+            yield from _unequal(inner, left.get(key), right.get(key))
+    elif _records(left) and _records(right) and len(left) == len(right):
         for i, (x, y) in enumerate(zip(left, right, strict=True)):
-            if x != y:
-                where = f"micro-batch {i + 1}: " if len(left) > 1 else ""
-                return where + describe(link, x, y, models)
-    return f"{_short(left)} and {_short(right)}"
+            yield from _unequal(f"{name}[{i}]" if len(left) > 1 else name, x, y)
+    elif left != right:
+        yield name, left, right
+
+
+def _records(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _short(value: Any) -> str:

@@ -28,7 +28,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
         lr=recipe.learning_rate,
         betas=(recipe.adam_beta1, recipe.adam_beta2),
         eps=recipe.adam_epsilon,
-        fused=recipe.optimizer == "adamw_torch_fused",
+        fused=True if recipe.optimizer == "adamw_torch_fused" else None,
     )
     num_epochs, num_training_steps = recipe.duration(len(train_dataloader))
     lr_scheduler = get_scheduler(

@@ -31,11 +31,12 @@ def _schedule_not_stepped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _not_zeroed(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Hoarder(torch.optim.AdamW):
-        def zero_grad(self, set_to_none: bool = True) -> None:
-            pass
+    def hoarder(*args: Any, **kwargs: Any) -> torch.optim.AdamW:
+        optimizer = torch.optim.AdamW(*args, **kwargs)
+        optimizer.zero_grad = lambda set_to_none=True: None
+        return optimizer
 
-    monkeypatch.setattr(manual, "AdamW", Hoarder)
+    monkeypatch.setattr(manual, "AdamW", hoarder)
 
 
 def _eval_mode(monkeypatch: pytest.MonkeyPatch) -> None:
