@@ -16,11 +16,13 @@ from typing import Any, NoReturn
 from reference.errors import InputError, RunError
 from reference.loops import LOOPS
 from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
-from reference.run_dir import default_run_dir
+from reference.run_dir import check_run_dir, default_run_dir
+
+CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
 
 
-class Terminated(Exception):
-    """SIGTERM came: raised where the program stands, so that its `finally`s run."""
+class Terminated(BaseException):
+    """SIGTERM came: raised where the program stands; like KeyboardInterrupt, no error to catch."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,19 +71,26 @@ def _fail(message: str, code: int) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = _make_parser()
-    options, unknown = parser.parse_known_args(arguments)
+    commands = {"compare": _compare, "train": _train, "data": _data, "env": _env}
+    word = next((a for a in arguments if not a.startswith("-")), None)
+    if word is not None and word not in commands:
+        raise nearest("command", word, commands)
+    options, unknown = _make_parser().parse_known_args(arguments)
     if unknown:
         _refuse(unknown[0], options.command)
-    command = {"compare": _compare, "train": _train, "data": _data, "env": _env}[options.command]
-    return command(options)
+    return commands[options.command](options)
 
 
 def _refuse(word: str, command: str) -> NoReturn:
-    known = [_option(name) for name in FIELDS if name != "name"]
-    known += ["--recipe", "--run-dir", "--debug", *(["--jobs"] if command == "compare" else [])]
+    known = ["--debug"]
+    if command != "env":
+        known += ["--recipe", *(_option(name) for name in FIELDS if name != "name")]
+    if command in ("compare", "train"):
+        known += ["--run-dir"]
+    if command == "compare":
+        known += ["--jobs"]
     if word.startswith("--"):
-        raise nearest("option", word.split("=")[0], [] if command == "env" else known)
+        raise nearest(f"option of {command}", word.split("=")[0], known)
     raise InputError(f"unexpected argument {word!r}; see python -m reference {command} --help")
 
 
@@ -146,10 +155,22 @@ def _recipe(options: argparse.Namespace) -> Recipe:
             f"{recipe.data}: no such folder; --data takes embedded, hub, or a folder with GLUE's "
             "files"
         )
-    local = recipe.checkpoint in ("embedded", "minilm") or Path(recipe.checkpoint).exists()
-    if recipe.data == "hub" or not local:
+    if recipe.data == "hub":
         check_hub()
+    elif recipe.checkpoint not in CHECKPOINTS and not Path(recipe.checkpoint).exists():
+        try:
+            check_hub()
+        except InputError as error:
+            unknown = nearest("checkpoint", recipe.checkpoint, CHECKPOINTS)
+            raise InputError(f"{unknown}, or a folder; and, were it a hub name, {error}") from None
     return recipe
+
+
+def _run_dir(options: argparse.Namespace, what: str) -> Path:
+    """The run's folder, seen to be free before the slow imports."""
+    path: Path = options.run_dir or default_run_dir(what)
+    check_run_dir(path)
+    return path
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -159,7 +180,7 @@ def _compare(options: argparse.Namespace) -> int:
     jobs = default_jobs(recipe) if options.jobs is None else options.jobs
     if jobs < 1:
         raise InputError(f"--jobs: {jobs} makes no sense; give 1 and up")
-    run_dir = options.run_dir or default_run_dir("compare")
+    run_dir = _run_dir(options, "compare")
     verdict = compare(recipe, run_dir, jobs, debug=options.debug)
     print(f"run: {run_dir}")
     return 0 if verdict.verdict == "identical" else 1
@@ -171,7 +192,7 @@ def _train(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("WORLD_SIZE: more than one process isn't supported yet; launch one")
-    run_dir = options.run_dir or default_run_dir(options.loop)
+    run_dir = _run_dir(options, options.loop)
     if recipe.device != "cpu":
         # The Trainer would spread over every GPU that it sees, which is another run.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")

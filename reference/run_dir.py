@@ -21,17 +21,26 @@ def default_run_dir(what: str) -> Path:
     return RUNS / next(n for n in names if not (RUNS / n).exists())
 
 
+def check_run_dir(path: Path) -> None:
+    """Raise InputError if a run's folder is a file, holds something, or can't be looked at."""
+    try:
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: is a file; give a new folder with --run-dir")
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(f"{path}: holds another run; give a new folder with --run-dir")
+    except OSError as error:
+        raise InputError(f"{path}: no run's folder ({error.strerror}); give another") from None
+
+
 def make_run_dir(path: Path) -> None:
     """Make the folder; InputError if it holds something, or can't be made."""
+    check_run_dir(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            path.mkdir()
-        except FileExistsError:
-            if not path.is_dir() or any(path.iterdir()):
-                raise InputError(
-                    f"{path}: holds another run; give a new folder with --run-dir"
-                ) from None
+        path.mkdir(parents=True, exist_ok=True)
+        # Whoever makes this file first has the folder, if two ask for it at once.
+        (path / "recipe.json").touch(exist_ok=False)
+    except FileExistsError:
+        raise InputError(f"{path}: holds another run; give a new folder with --run-dir") from None
     except OSError as error:
         raise InputError(
             f"{path}: can't be made ({error.strerror}); give another --run-dir"

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.loops import LOOPS
-from tests.conftest import ROOT
+from tests.conftest import GLUE, ROOT
 
 MAJORITY = 279 / 408  # what calling every pair a paraphrase scores
 MAJORITY_F1 = 2 * 279 / (2 * 279 + 129)
@@ -35,3 +37,23 @@ def test_compare_as_the_readme_has_it(tmp_path: Path) -> None:
     for done, step in enumerate(ledger.steps):
         assert step["schedule"]["learning_rate"] == [rate * ((1377 - done) / 1377)] * 2
     assert ledger.steps[-1]["schedule"]["next_learning_rate"] == [0.0, 0.0]
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_real_weights_on_real_text(tmp_path: Path) -> None:
+    """MiniLM on GLUE's MRPC, three loops of 1377 steps: about 20 minutes on 2 cores."""
+    arguments = ["--recipe", "course", "--data", str(GLUE), "--checkpoint", "minilm"]
+    result = subprocess.run(
+        [sys.executable, "-m", "reference", "compare", *arguments, "--run-dir", tmp_path / "run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=5400,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "identical: 3 loops, 1377 steps" in result.stdout
+    scores = json.loads((tmp_path / "run" / "manual" / "metrics.json").read_text())["scores"]
+    assert scores["accuracy"] >= MAJORITY + 0.08
+    assert scores["f1"] >= 0.85

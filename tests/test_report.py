@@ -58,12 +58,14 @@ def test_the_verdict_in_words() -> None:
 
 
 def test_a_run_folder_is_never_shared(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    make_run_dir(tmp_path / "empty")
     make_run_dir(tmp_path / "new" / "run")
-    make_run_dir(tmp_path / "new" / "run")  # still empty
-    (tmp_path / "new" / "run" / "recipe.json").write_text("{}")
     with pytest.raises(InputError, match="holds another run"):
         make_run_dir(tmp_path / "new" / "run")
     (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        make_run_dir(tmp_path / "file")
     with pytest.raises(InputError):
         make_run_dir(tmp_path / "file" / "run")
 

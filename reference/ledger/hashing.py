@@ -16,10 +16,12 @@ import xxhash
 
 def buffer_of(tensor: torch.Tensor) -> memoryview:
     """The tensor's bytes in its own order, on the CPU."""
-    flat = tensor.detach().to("cpu").contiguous().view(-1)
-    if not flat.numel():
-        return memoryview(b"")
-    return flat.view(torch.uint8).numpy().data
+    plain = tensor.detach()
+    if plain.device.type != "cpu" or not plain.is_contiguous():
+        plain = plain.to("cpu").contiguous()
+    if plain.dtype == torch.bfloat16:
+        plain = plain.view(torch.uint16)  # NumPy has no bfloat16
+    return plain.numpy().data if plain.numel() else memoryview(b"")
 
 
 def hash_tensor(tensor: torch.Tensor) -> str:
