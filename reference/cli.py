@@ -71,7 +71,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    commands = {"compare": _compare, "train": _train, "data": _data, "env": _env}
+    commands = {"compare": _compare, "train": _train, "data": _data, "diff": _diff, "env": _env}
     word = next((a for a in arguments if not a.startswith("-")), None)
     if word is not None and word not in commands:
         raise nearest("command", word, commands)
@@ -110,6 +110,12 @@ def _make_parser() -> argparse.ArgumentParser:
     compare.add_argument("--jobs", type=int, help="loops that run at once (default: by device)")
     train = _command(commands, "train", "one loop")
     train.add_argument("loop", metavar="LOOP", help=", ".join(LOOPS))
+    diff = commands.add_parser(
+        "diff", help="the first divergence between two ledgers", allow_abbrev=False
+    )
+    diff.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+    for name in ("a", "b"):
+        diff.add_argument(name, metavar=name.upper(), type=Path, help="a ledger, or a run's folder")
     _command(commands, "data", "one batch of the shared pipeline, as the lesson looks at it")
     env = commands.add_parser(
         "env", help="versions, device, threads, and what can be reached", allow_abbrev=False
@@ -219,3 +225,14 @@ def _env(_options: argparse.Namespace) -> int:
 
     show_environment()
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from reference.compare import sentence
+    from reference.ledger.diff import diff
+    from reference.ledger.record import LEDGER_FILE, read_ledger
+
+    files = [p / LEDGER_FILE if p.is_dir() else p for p in (options.a, options.b)]
+    verdict = diff(*map(read_ledger, files))
+    print(sentence(f"{options.a} and {options.b}", verdict))
+    return {"identical": 0, "diverged": 1}.get(verdict.verdict, InputError.exit_code)

@@ -94,16 +94,16 @@ def sentences(verdicts: dict[str, Verdict]) -> list[str]:
     if all(v.verdict == "identical" for v in verdicts.values()):
         steps = next(iter(verdicts.values())).steps
         return [f"identical: {len(verdicts) + 1} loops, {steps} steps, every link of every step"]
-    lines = []
-    for loop, v in verdicts.items():
-        pair = f"{LOOPS[0]} and {loop}"
-        if v.verdict == "diverged":
-            lines.append(f"diverged: {pair} part at step {v.step}, link {v.link}: {v.detail}")
-        elif v.verdict == "incomparable":
-            lines.append(f"incomparable: {pair}: {v.detail}")
-        else:
-            lines.append(f"identical: {pair}, {v.steps} steps")
-    return lines
+    return [sentence(f"{LOOPS[0]} and {loop}", v) for loop, v in verdicts.items()]
+
+
+def sentence(pair: str, v: Verdict) -> str:
+    """The verdict on one pair of runs, in words."""
+    if v.verdict == "diverged":
+        return f"diverged: {pair} part at step {v.step}, link {v.link}: {v.detail}"
+    if v.verdict == "incomparable":
+        return f"incomparable: {pair}: {v.detail}"
+    return f"identical: {pair}, {v.steps} steps"
 
 
 def _run_all(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool) -> None:

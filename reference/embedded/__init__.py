@@ -1,6 +1,6 @@
 """What works with no network: a synthetic corpus and a small BERT, both made from code.
 
-    python -m reference compare
+python -m reference compare
 """
 
 from reference.embedded.checkpoint import checkpoint_folder

@@ -51,17 +51,22 @@ VOICES = (
     "the <noun> said",
 )
 
+# What one telling adds of its own. It says nothing, and hides a difference in length: that of the
+# redrawn words themselves would be a hint (a paraphrase keeps its words, and so their length).
+REMARKS = ("of course", "as expected", "for now", "at least", "it seems", "once more", "in all")
+
 # How many extras and times a story has. With the templates above this gives the length profile of
 # MRPC under a WordPiece tokenizer: a mean of 53 tokens a pair, and 100 to 105 for the longest.
 SIZES = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1))
 SIZE_WEIGHTS = (0.06, 0.18, 0.12, 0.27, 0.21, 0.06, 0.08, 0.02)
 
 # (replacement shares from .. to) by label; they meet, so that no reader can be right every time.
-SHARES = {1: (0.0, 0.10), 0: (0.32, 0.72)}
+SHARES = {1: (0.0, 0.09), 0: (0.25, 0.65)}
 LONGEST = 92  # words a pair; the tokenizer makes up to 105 tokens of them
-LEAVE_OUT = 0.03
-SYNONYM = 0.07
+LEAVE_OUT = 0.04
+SYNONYM = 0.05
 QUOTED = 0.15
+REMARK = 0.35
 
 Part = list[tuple[str, str]]  # (slot kind, or "" for a fixed word; text)
 
@@ -140,6 +145,9 @@ def _tell(draw: Draw, story: Story, share: float) -> str:
     if times and draw.chance(0.4):
         body = f"{times.pop()} , {body}"
     body = " , ".join([" ".join([body, *times]), *extras])
+    if draw.chance(REMARK):
+        remark = draw.one(REMARKS)
+        body = f"{remark} , {body}" if draw.chance(0.5) else f"{body} , {remark}"
     quoted = draw.chance(QUOTED)
     if story.voice is None or draw.chance(LEAVE_OUT):
         # MRPC's own sentences are often cut from a longer quotation, and open a quote for good.
