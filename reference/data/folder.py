@@ -114,7 +114,10 @@ def _read_saved(place: Path, task: Task) -> dict[str, Split]:
         for dataset in saved.values():
             dataset.data.validate(full=True)  # reading a damaged one may kill the process
     except Exception as error:  # damage comes out of `datasets` and Arrow as a dozen kinds
-        raise InputError(f"{place}: not a saved dataset ({reason(error)}); save it anew") from error
+        raise InputError(
+            f"{place}: not a saved dataset, or one with a split of no rows ({reason(error)}); "
+            "save it anew"
+        ) from error
     splits: dict[str, Split] = {}
     for split in SPLITS:
         name = next((s for s in _stems(task, split) if s in saved), None)

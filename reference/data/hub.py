@@ -43,9 +43,10 @@ def _ask(host: str, failures: list[object]) -> None:
 
 def unreachable(error: object) -> str:
     """The line that says so, and what to use instead."""
+    reason = " ".join(str(error).split())
     return (
-        f"the hub can't be reached ({error}): use the recipe 'embedded' (--recipe embedded), which "
-        "needs no network, or GLUE's files in a folder (--data FOLDER, --checkpoint minilm)"
+        f"the hub can't be reached ({reason}): use the recipe 'embedded' (--recipe embedded), "
+        "which needs no network, or GLUE's files in a folder (--data FOLDER, --checkpoint minilm)"
     )
 
 

@@ -28,6 +28,11 @@ GROUPS: dict[str, words.Groups] = {
     "title": words.TITLES,
     "unit": words.UNITS,
 }
+NUMBERS = {
+    "number": ("#", "##", "#.#", "##.#"),
+    "count": ("#", "##", "##", "###", "#,###"),
+    "year": ("####",),
+}
 _SYNONYMS = {
     kind: {word: group for group in groups for word in group} for kind, groups in GROUPS.items()
 }
@@ -73,7 +78,7 @@ class Draw:
             out[last], out[other] = out[other], out[last]
         return out
 
-    def slot(self, kind: str) -> str:
+    def slot(self, kind: str, like: str = "") -> str:
         """A filling for a template's slot: one word, or a few (`person`, `firm`, `number`)."""
         if kind in GROUPS:
             return self.one(self.early(GROUPS[kind]))
@@ -83,17 +88,11 @@ class Draw:
             return f"{self._name()} {self.early(words.FIRM_ENDS)}"
         if kind == "place":
             return self.early(words.PLACE_STARTS) + self.early(words.PLACE_ENDS)
-        if kind == "number":
-            whole = str(2 + int(97 * self._random() ** 2))
-            return f"{whole}.{self.below(10)}" if self.chance(0.5) else whole
-        if kind == "count":
-            return (
-                f"{1 + self.below(9)},{self.below(10)}00"
-                if self.chance(0.3)
-                else str(2 + self.below(60))
-            )
-        if kind == "year":
-            return str(1980 + self.below(24))
+        if kind in NUMBERS:
+            # Drawn again, a number keeps its look: paraphrases would else be the pairs whose
+            # sentences have the same number of digits.
+            pattern = "".join("#" if c.isdigit() else c for c in like) or self.one(NUMBERS[kind])
+            return "".join(str(1 + self.below(9)) if c == "#" else c for c in pattern)
         raise KeyError(kind)
 
     def synonym(self, kind: str, text: str) -> str:

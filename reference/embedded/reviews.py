@@ -11,8 +11,8 @@ import re
 from reference.embedded import words
 from reference.embedded.draw import Draw
 
-TURNED = 0.15  # share of phrases whose verdict comes from a negated word
-MIXED = 0.20  # share of sentences with an aside of the opposite verdict
+TURNED = 0.12  # share of phrases whose verdict comes from a negated word
+MIXED = 0.16  # share of sentences with an aside of the opposite verdict
 
 
 def make_review(draw: Draw, label: int) -> str:
@@ -39,7 +39,7 @@ def make_review(draw: Draw, label: int) -> str:
                 f"{core} in spite of a {against} {other}",
             )
         )
-    for _ in range(draw.weighted((0, 1, 2), (0.35, 0.45, 0.20))):
+    for _ in range(draw.weighted((0, 1, 2), (0.15, 0.50, 0.35))):
         core = f"{core} {draw.one(words.ASIDES)}"
     core = re.sub(r"\ba (?=[aeiou])", "an ", core)
     return core + (" . " if draw.chance(0.4) else " ")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCAB_SIZE = 2000
-WHOLE_WORDS = 1500  # as many of the commonest words get a token of their own; rarer ones split
+WHOLE_WORDS = 1700  # as many of the commonest words get a token of their own; rarer ones split
 
 
 def train_vocabulary(texts: Iterable[str]) -> list[str]:

@@ -5,23 +5,32 @@
 Plainly initialised, a BERT of this size stays at the majority class in 1377 steps: it would have
 to find out first that equal words are worth attending to. So the first layer's attention starts
 near the identity, as trained transformers' tends to be ("Mimetic Initialization of Self-Attention
-Layers", Trockman and Kolter, 2023): each token attends to those equal to it, and the output, with
-a minus sign, takes what it finds from what it holds. What is left over has no counterpart.
+Layers", Trockman and Kolter, 2023), with one addition: a key has the direction that tells the two
+segments apart turned round. A token then attends to its equals in the *other* sentence; without
+that it attends to itself, and looks the same with and without a counterpart. The output, with a
+minus sign, takes away what was found; the norm after it enlarges what is left. For a word with a
+counterpart that is the segment, for one without it the word: a difference that sums over the
+sentence, and that a linear model reads from the mean of the last layer with 0.90 accuracy before
+any training. What didn't help: the identity alone; two heads in place of one; a component that both segments share;
+BERT's own 0.02 for all other weights, which is made for a width of 768.
 """
 
 import torch
 from transformers import BertConfig, BertModel
 
 SEED = 20
-NOISE = 0.02  # BERT's own initializer_range
-SCALES = {"word_embeddings": 0.05, "token_type": 0.05, "position": 0.01}
+WORD, POSITION = 0.1, 0.003  # standard deviations: a word outweighs its position by far
+APART = 0.06  # per dimension, of what tells the segments apart
+WIDE = 0.12  # about 1 / sqrt(64): keeps the size of what passes through a layer
+NEAR = 0.02  # noise on the identity; BERT's own initializer_range
 # Multiples of the identity that the first layer's projections start from.
-MIMETIC = {"query": 1.4, "key": 1.4, "value": 1.0, "output": -0.5}
+MIMETIC = {"query": 2.5, "key": 2.5, "value": 1.0, "output": -0.9}
+TURN = 1.4  # share of the segments' direction taken out of the keys; from 1 on it is turned round
 
 CONFIG = {
     "hidden_size": 64,
     "num_hidden_layers": 2,
-    "num_attention_heads": 2,
+    "num_attention_heads": 1,
     "intermediate_size": 128,
     "max_position_embeddings": 512,
     "hidden_dropout_prob": 0.1,
@@ -31,7 +40,9 @@ CONFIG = {
 
 def make_config(vocab_size: int) -> BertConfig:
     """BERT's configuration, made small."""
-    return BertConfig(vocab_size=vocab_size, architectures=["BertModel"], **CONFIG)
+    return BertConfig(
+        vocab_size=vocab_size, architectures=["BertModel"], dtype="float32", **CONFIG
+    )
 
 
 def make_weights(config: BertConfig) -> dict[str, torch.Tensor]:
@@ -42,24 +53,38 @@ def make_weights(config: BertConfig) -> dict[str, torch.Tensor]:
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         shapes = {name: value.shape for name, value in BertModel(config).state_dict().items()}
     generator = torch.Generator().manual_seed(SEED)
-    return {name: _initial(name, shapes[name], generator) for name in sorted(shapes)}
+    # The direction that tells the segments apart: length 1, and at a right angle to the mean,
+    # which the norm takes out. By its signs: exact, unlike a random one made to have length 1.
+    apart = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(config.hidden_size // 2)
+    apart /= config.hidden_size**0.5
+    state = {}
+    for name in sorted(shapes):
+        state[name] = _initial(name, shapes[name], generator, apart).to(torch.float32)
+    return state
 
 
-def _initial(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+def _initial(
+    name: str, shape: torch.Size, generator: torch.Generator, apart: torch.Tensor
+) -> torch.Tensor:
+    """The float64 value of one weight; `apart` is the direction between the two segments."""
     if name.endswith("bias"):
         return torch.zeros(shape)
     if "LayerNorm" in name:
         return torch.ones(shape)
-    scale = next((s for part, s in SCALES.items() if part in name), NOISE)
-    weight = _normal(shape, generator) * scale
-    if name.startswith("encoder.layer.0.attention."):
-        weight += MIMETIC[_projection(name)] * torch.eye(*shape, dtype=torch.float64)
-    return weight.to(torch.float32)
-
-
-def _projection(name: str) -> str:
-    """'encoder.layer.0.attention.self.query.weight' -> 'query'; '...output.dense.weight' too."""
-    return name.split(".")[5] if ".self." in name else "output"
+    if "token_type" in name:
+        return APART * shape[1] ** 0.5 * torch.stack([apart, -apart])
+    noise = _normal(shape, generator)
+    if "word_embeddings" in name:
+        return WORD * noise
+    if "position_embeddings" in name:
+        return POSITION * noise
+    if not name.startswith("encoder.layer.0.attention."):
+        return WIDE * noise
+    projection = name.split(".")[5] if ".self." in name else "output"
+    identity = torch.eye(*shape, dtype=torch.float64)
+    if projection == "key":
+        identity -= TURN * torch.outer(apart, apart)
+    return NEAR * noise + MIMETIC[projection] * identity
 
 
 def _normal(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:

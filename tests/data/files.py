@@ -7,7 +7,9 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from reference.data.sources import load_raw
 from reference.tasks import Task, get_task
+from tests.refusal import refusal
 
 Rows = dict[str, list[Any]]
 
@@ -69,7 +71,7 @@ def write_tsv(
             header = ["index", *task.tsv[:-1]]
         lines = [] if task.headless and split != "test" else ["\t".join(header)]
         for i in range(len(columns["label"])):
-            cells = {column: "0" for column in header}
+            cells = dict.fromkeys(header, "0")
             cells |= {task.tsv[j]: columns[text][i] for j, text in enumerate(task.text)}
             label = columns["label"][i]
             cells[task.tsv[-1]] = task.labels[label] if task.label_words else str(label)
@@ -129,3 +131,8 @@ WRITERS: dict[str, Callable[[Path, str, dict[str, Rows]], None]] = {
     "hub-parquet": write_hub_parquet,
     "saved": write_saved,
 }
+
+
+def refused(folder: Path, name: str = "sst2") -> str:
+    """The line with which a folder is refused."""
+    return refusal(lambda: load_raw(get_task(name), str(folder)))
