@@ -1,116 +1,160 @@
-"""The embedded checkpoint's folder: made from code, kept in a cache, remade when damaged.
+"""The embedded checkpoint: tokenizer and weights of a small BERT, made from code, kept in a cache.
 
-    python -m reference env
+    python -m reference data
 
-A manifest with the SHA-256 of each file is written last, and looked at in every call. It is built
-in a folder of its own and renamed into place, so that two processes can make it at once.
+A folder as `from_pretrained` takes it: weights without a head, as a pretrained base has them.
+It is checked at each use and made again, in under a second, where it is missing or damaged.
 """
 
 import hashlib
+import importlib.metadata
 import json
 import os
+import secrets
 import shutil
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-import tokenizers
-from safetensors.torch import save
-from transformers import BertTokenizerFast
-
 from reference.embedded.corpus import CORPUS_VERSION, EMBEDDED_TASKS, make_split
-from reference.embedded.vocabulary import train_vocabulary
-from reference.embedded.weights import CONFIG, make_config, make_weights
+from reference.embedded.vocabulary import SPECIAL, VOCAB_SIZE, train_vocabulary
 from reference.errors import InputError
 
-CHECKPOINT_VERSION = 1  # raise it when the code makes other bytes
-MANIFEST = "manifest.json"
+# Raise it with every change that moves a byte of the weights or the vocabulary.
+CHECKPOINT_VERSION = 1
+
+# BERT's own positions and dropout; the rest as small as still learns. One head, since attention
+# has to compare whole words (two heads: 0.06 to 0.11 less accuracy after three epochs).
+CONFIG = {
+    "vocab_size": VOCAB_SIZE,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 1,
+    "intermediate_size": 128,
+    "max_position_embeddings": 512,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+}
+FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+MANIFEST = "manifest.json"  # {file name: SHA-256 in hex}, written last
 
 
 def checkpoint_folder(cache_dir: Path | None = None) -> Path:
-    """The folder with `config.json`, `model.safetensors` and the tokenizer; made if need be.
+    """The checkpoint's folder in `cache_dir`, whole and checked; made if it isn't there.
 
-    In `cache_dir`, or REFERENCE_CACHE, or the user's cache. Raises InputError where that folder
-    can't be written.
+    Without `cache_dir`: $REFERENCE_CACHE, else finetuning-reference in $XDG_CACHE_HOME or in
+    ~/.cache. Any number of processes may call it at once. Leaves the global generators alone.
+    Raises InputError where the folder is needed and can't be written.
     """
-    folder = (cache_dir or _default_cache()) / _name()
-    if _is_whole(folder):
-        return folder
+    cache = default_cache() if cache_dir is None else cache_dir
+    folder = cache / _name()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        built = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
-        try:
-            _build(built)
-            _install(built, folder)
-        finally:
-            shutil.rmtree(built, ignore_errors=True)
+        if not _whole(folder):
+            _make(folder)
     except OSError as error:
         raise InputError(
-            f"{folder}: the embedded checkpoint can't be kept there ({error.strerror}); set "
-            "REFERENCE_CACHE to a folder that can be written"
-        ) from None
+            f"{folder}: the embedded checkpoint can't be written ({error.strerror or error}); "
+            "make room there, or set REFERENCE_CACHE to a folder that can be written to"
+        ) from error
     return folder
 
 
-def _default_cache() -> Path:
-    if "REFERENCE_CACHE" in os.environ:
-        return Path(os.environ["REFERENCE_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "finetuning-reference"
+def default_cache() -> Path:
+    """Where the checkpoint is kept unless told otherwise."""
+    if own := os.environ.get("REFERENCE_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification: a relative path there is to be ignored.
+    home = Path(base) if os.path.isabs(base) else Path(os.path.expanduser("~"), ".cache")
+    return home / "finetuning-reference"
 
 
 def _name() -> str:
-    """Named by all that the bytes depend on; `tokenizers` writes the tokenizer's file."""
-    made_by = json.dumps([CORPUS_VERSION, CONFIG, tokenizers.__version__], sort_keys=True)
-    return f"embedded-{CHECKPOINT_VERSION}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
+    # The bytes of the JSON files are those that the installed transformers and tokenizers write.
+    # With their versions in the name, two environments don't keep replacing each other's files.
+    versions = {name: importlib.metadata.version(name) for name in ("transformers", "tokenizers")}
+    described = json.dumps([CORPUS_VERSION, CONFIG, versions], sort_keys=True)
+    digest = hashlib.sha256(described.encode()).hexdigest()[:12]
+    return f"checkpoint-v{CHECKPOINT_VERSION}-{digest}"
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(p for p in folder.iterdir() if p.name != MANIFEST)
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-
-
-def _is_whole(folder: Path) -> bool:
+def _whole(folder: Path) -> bool:
+    """Whether every file is there with the bytes that the manifest names."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        return bool(manifest) and bool(manifest == _digests(folder))
-    except (OSError, ValueError):
+        return isinstance(manifest, dict) and all(
+            _sha256((folder / name).read_bytes()) == manifest.get(name) for name in FILES
+        )
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return False
 
 
-def _build(folder: Path) -> None:
-    texts: list[str] = []
-    for task in EMBEDDED_TASKS:
-        columns = make_split(task, "train")
-        texts += [str(t) for name in columns if "sentence" in name for t in columns[name]]
-    vocabulary = train_vocabulary(texts)
-    ids = {token: number for number, token in enumerate(vocabulary)}
-    config = make_config(len(vocabulary))
-    tokenizer = BertTokenizerFast(
-        vocab=ids, do_lower_case=True, model_max_length=config.max_position_embeddings
-    )
-    tokenizer.save_pretrained(folder)
-    config.save_pretrained(folder)
-    weights = make_weights(config)
-    (folder / "model.safetensors").write_bytes(save(weights, metadata={"format": "pt"}))
-    (folder / MANIFEST).write_text(json.dumps(_digests(folder), indent=2) + "\n")
-
-
-def _install(built: Path, folder: Path) -> None:
-    """Rename into place. A whole one that came first stays; a damaged one goes."""
-    for _ in range(100):
+def _make(folder: Path) -> None:
+    """Write the folder, or mend it, so that nobody ever reads a part of a file or of the whole."""
+    contents = _contents()
+    manifest = {name: _sha256(content) for name, content in contents.items()}
+    contents[MANIFEST] = json.dumps(manifest, indent=2, sort_keys=True).encode() + b"\n"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    part.mkdir()
+    try:
+        for name, content in contents.items():
+            _write(part / name, content)
         try:
-            os.rename(built, folder)
-            return
+            part.rename(folder)
         except OSError:
-            if _is_whole(folder):
-                return
-            if not folder.exists():
-                continue
-            damaged = Path(tempfile.mkdtemp(prefix=f"{folder.name}-damaged-", dir=folder.parent))
-            try:
-                os.rename(folder, damaged / "was")
-            except FileNotFoundError:
-                pass  # another process took it away first
-            finally:
-                shutil.rmtree(damaged, ignore_errors=True)
-    raise InputError(f"{folder}: others keep making it anew; remove it and try again")
+            if not folder.is_dir():
+                raise
+            # Somebody was faster, or the one that is there is damaged. Every process makes the
+            # same bytes, so that files can be replaced one by one under the eyes of a reader;
+            # to move the folder away would take it from one that has just checked it.
+            if not _whole(folder):
+                for name in contents:
+                    os.replace(part / name, folder / name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # a rename may reach the disk before the content does
+
+
+def _contents() -> dict[str, bytes]:
+    """Every file but the manifest, by name; held in memory, so that writing can fail in one way."""
+    # Imported here, so that the corpus and the learning rate can be had without PyTorch.
+    from safetensors.torch import save
+    from transformers import BertConfig, BertTokenizer
+
+    from reference.embedded.weights import make_weights
+
+    vocabulary = train_vocabulary(_training_texts())
+    config = BertConfig(**CONFIG, architectures=["BertModel"], dtype="float32")
+    tokenizer = BertTokenizer(vocab={token: i for i, token in enumerate(vocabulary)})
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    tokenizer_config = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": True,
+        "model_max_length": CONFIG["max_position_embeddings"],
+        **dict(zip(names, SPECIAL, strict=True)),
+    }
+    return {
+        "config.json": config.to_json_string().encode(),
+        "model.safetensors": save(make_weights(config), metadata={"format": "pt"}),
+        "tokenizer.json": tokenizer.backend_tokenizer.to_str(pretty=True).encode(),
+        "tokenizer_config.json": json.dumps(tokenizer_config, indent=2).encode() + b"\n",
+        "vocab.txt": "".join(f"{token}\n" for token in vocabulary).encode(),
+    }
+
+
+def _training_texts() -> Iterable[str]:
+    """The sentences of all train splits."""
+    for task in EMBEDDED_TASKS:
+        for name, column in make_split(task, "train").items():
+            if name.startswith("sentence"):
+                yield from map(str, column)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

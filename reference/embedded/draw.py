@@ -28,10 +28,10 @@ GROUPS: dict[str, words.Groups] = {
     "title": words.TITLES,
     "unit": words.UNITS,
 }
+# Looks of numbers: "1" is a digit from 1 to 9, "#" one from 0 to 9.
 NUMBERS = {
-    "number": ("#", "##", "#.#", "##.#"),
-    "count": ("#", "##", "##", "###", "#,###"),
-    "year": ("####",),
+    "number": ("1", "1#", "1.#", "1#.#"),
+    "count": ("1", "1#", "1#", "1##", "1,###"),
 }
 _SYNONYMS = {
     kind: {word: group for group in groups for word in group} for kind, groups in GROUPS.items()
@@ -59,7 +59,9 @@ class Draw:
 
     def early(self, items: Sequence[T]) -> T:
         """One of `items`, the first ones more often, as some words of a language are."""
-        return items[int(self._random() ** 2 * len(items))]
+        point = self._random()
+        # Not `** 2`: that is the C library's, and needn't be the same bits everywhere.
+        return items[int(point * point * len(items))]
 
     def weighted(self, items: Sequence[T], weights: Sequence[float]) -> T:
         """One of `items`; `weights` sum to 1."""
@@ -91,8 +93,13 @@ class Draw:
         if kind in NUMBERS:
             # Drawn again, a number keeps its look: paraphrases would else be the pairs whose
             # sentences have the same number of digits.
-            pattern = "".join("#" if c.isdigit() else c for c in like) or self.one(NUMBERS[kind])
-            return "".join(str(1 + self.below(9)) if c == "#" else c for c in pattern)
+            pattern = _pattern(like) or self.one(NUMBERS[kind])
+            return "".join(
+                str(self.below(10)) if c == "#" else str(1 + self.below(9)) if c == "1" else c
+                for c in pattern
+            )
+        if kind == "year":
+            return f"19{self.below(10)}{self.below(10)}"
         raise KeyError(kind)
 
     def synonym(self, kind: str, text: str) -> str:
@@ -108,3 +115,10 @@ class Draw:
 
     def _name(self) -> str:
         return self.early(words.NAME_STARTS) + self.early(words.NAME_ENDS)
+
+
+def _pattern(number: str) -> str:
+    """The look of a number: '12.5' -> '1#.#'."""
+    return "".join(
+        "#" if c.isdigit() and at else "1" if not at else c for at, c in enumerate(number)
+    )

@@ -8,12 +8,13 @@ row of the embedding a word gets, so that each would have been another run.
 """
 
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCAB_SIZE = 2000
-WHOLE_WORDS = 1700  # as many of the commonest words get a token of their own; rarer ones split
+WHOLE_WORDS = 1700  # so many of the commonest words get a token of their own; rarer ones split
 
 
 def train_vocabulary(texts: Iterable[str]) -> list[str]:
@@ -25,7 +26,8 @@ def train_vocabulary(texts: Iterable[str]) -> list[str]:
     """
     counts = Counter(re.findall(r"[a-z0-9]+|[^a-z0-9\s]", " ".join(texts).lower()))
     ranked = _ranked(counts)
-    characters = sorted({character for word in counts for character in word})
+    # All of ASCII, in the corpus or not, so that other English text has no unknown letters.
+    characters = sorted({*string.ascii_lowercase, *string.digits, *string.punctuation})
     pieces: Counter[str] = Counter()
     for word in ranked[WHOLE_WORDS:]:
         for cut in range(2, len(word) - 1):

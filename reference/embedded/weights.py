@@ -25,24 +25,7 @@ WIDE = 0.12  # about 1 / sqrt(64): keeps the size of what passes through a layer
 NEAR = 0.02  # noise on the identity; BERT's own initializer_range
 # Multiples of the identity that the first layer's projections start from.
 MIMETIC = {"query": 2.5, "key": 2.5, "value": 1.0, "output": -0.9}
-TURN = 1.4  # share of the segments' direction taken out of the keys; from 1 on it is turned round
-
-CONFIG = {
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 1,
-    "intermediate_size": 128,
-    "max_position_embeddings": 512,
-    "hidden_dropout_prob": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-}
-
-
-def make_config(vocab_size: int) -> BertConfig:
-    """BERT's configuration, made small."""
-    return BertConfig(
-        vocab_size=vocab_size, architectures=["BertModel"], dtype="float32", **CONFIG
-    )
+TURN = 1.4  # share of the segments' direction taken out of the keys; above 1 it is turned round
 
 
 def make_weights(config: BertConfig) -> dict[str, torch.Tensor]:
