@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reference import embedded
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.loops import LOOPS
+from reference.recipe import RECIPES
 from tests.conftest import GLUE, ROOT
 
 MAJORITY = 279 / 408  # what calling every pair a paraphrase scores
@@ -57,3 +59,8 @@ def test_real_weights_on_real_text(tmp_path: Path) -> None:
     scores = json.loads((tmp_path / "run" / "manual" / "metrics.json").read_text())["scores"]
     assert scores["accuracy"] >= MAJORITY + 0.08
     assert scores["f1"] >= 0.85
+
+
+def test_the_recipe_has_the_checkpoint_s_own_rate() -> None:
+    """`recipe.py` imports nothing slow, so the number stands in two places."""
+    assert RECIPES["embedded"].learning_rate == embedded.LEARNING_RATE

@@ -11,7 +11,8 @@ that it attends to itself, and looks the same with and without a counterpart. Th
 minus sign, takes away what was found; the norm after it enlarges what is left. For a word with a
 counterpart that is the segment, for one without it the word: a difference that sums over the
 sentence, and that a linear model reads from the mean of the last layer with 0.90 accuracy before
-any training. What didn't help: the identity alone; two heads in place of one; a component that both segments share;
+any training. What didn't help: the identity alone; two heads in place of one; a component that
+both segments share;
 BERT's own 0.02 for all other weights, which is made for a width of 768.
 """
 
@@ -55,7 +56,8 @@ def _initial(
     if "LayerNorm" in name:
         return torch.ones(shape)
     if "token_type" in name:
-        return APART * shape[1] ** 0.5 * torch.stack([apart, -apart])
+        length = APART * float(shape[1]) ** 0.5
+        return torch.stack([length * apart, -length * apart])
     noise = _normal(shape, generator)
     if "word_embeddings" in name:
         return WORD * noise

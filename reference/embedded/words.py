@@ -163,7 +163,7 @@ HEDGES = tuple(
 very rather really quite truly always often surprisingly thoroughly almost
 """.split()
 )
-NOT = tuple(["not", "never", "hardly"])
+NOT = ("not", "never", "hardly")
 ASIDES = tuple(
     """
 in the end|from start to finish|for the whole family|by any measure|at its heart|on every level
