@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from reference.data.pipeline import Data, load_data
-from reference.errors import InputError, TrainingFailed
+from reference.errors import InputError, RunError, TrainingFailed
 from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import LEDGER_FILE, Writer
 from reference.loops import get_loop
@@ -64,10 +64,11 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
     check_checkpoint(recipe)
     data = load_data(recipe)
     make_run_dir(run_dir)
+    write_json(run_dir / "recipe.json", recipe.to_json())
+    writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
+    observer = Observer(writer, stop_if_not_finite=True)
     try:
-        write_json(run_dir / "recipe.json", recipe.to_json())
-        writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
-        with Observer(writer, stop_if_not_finite=True) as observer:
+        with observer:
             scores = train(recipe, data)
             observer.add_scores(scores)
     except InputError:
@@ -78,6 +79,14 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
             f"{error} (training rows {_rows(data, error)}); see the data there, "
             "or lower learning_rate"
         ) from None
+    except RunError:
+        raise
+    except Exception as error:  # whatever a library raises: out of memory, a device's assert
+        lines = str(error).strip().splitlines() or ["no word of why"]
+        raise TrainingFailed(
+            f"{type(error).__name__} in step {observer.steps + 1}: {lines[0]}; see it whole with "
+            "--debug"
+        ) from error
     metrics = {
         "version": METRICS_VERSION,
         "loop": loop,

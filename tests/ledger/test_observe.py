@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from reference.cli import main
 from reference.errors import InputError, TrainingFailed
 from reference.ledger import LINKS
 from reference.ledger.diff import diff
@@ -191,3 +192,22 @@ def test_the_ledger_is_json_lines_with_a_schema(small: Recipe, tmp_path: Path) -
     assert header["num_training_steps"] == 2
     assert len(header["checkpoint"]["sha256"]) == 64
     assert len(header["data"]["sha256"]) == 64
+
+
+def test_what_a_library_raises_is_one_line(
+    small_glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Out of memory, say: exit code 3, not 1, which means diverged."""
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("out of memory: tried to get 9 GiB\nand a long story")
+
+    monkeypatch.setattr(manual, "AdamW", full)
+    arguments = ["train", "manual", "--data", str(small_glue), "--run-dir", str(tmp_path / "run")]
+    assert main(arguments) == 3
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("reference: error: RuntimeError in step 1: out of memory: tried")
+    assert not read_ledger(tmp_path / "run" / LEDGER_FILE).end["complete"]
