@@ -64,8 +64,8 @@ def file(name: str, content: str | bytes) -> Fault:
     return lambda folder: (folder / name).write_bytes(data)
 
 
-def without(*names: str) -> Fault:
-    return lambda folder: [(folder / name).unlink() for name in names]
+def without(name: str) -> Fault:
+    return lambda folder: (folder / name).rename(folder / "elsewhere")
 
 
 def cut(size: int) -> Fault:

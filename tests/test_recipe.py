@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,9 @@ def test_a_wrong_type(field: str) -> None:
     if field != "accelerated_learning_rate":
         wrong.append(None)
     kind = type(getattr(COURSE_AS_WRITTEN, field))
-    wrong += {int: ["8", 8.0], float: ["0.1"], str: [1]}[kind]
-    for value in wrong:
-        line = refusal(lambda value=value: load_recipe("embedded", {field: value}))
+    others: dict[type, list[Any]] = {int: ["8", 8.0], float: ["0.1"], str: [1]}
+    for value in wrong + others[kind]:
+        line = refusal(partial(load_recipe, "embedded", {field: value}))
         says(line, f"{field}: {value!r} is not of type {kind.__name__}")
 
 

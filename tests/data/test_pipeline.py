@@ -187,7 +187,8 @@ def test_orders(order: str, same: bool, tokenizer: PreTrainedTokenizerBase) -> N
 @given(batches=st.integers(0, 40), size=st.integers(1, 12))
 def test_windows(batches: int, size: int) -> None:
     """Every batch once, in order; all windows full but the last of an epoch."""
-    dataloader: Any = DataLoader(list(range(batches)), batch_size=None)
+    rows: Any = list(range(batches))
+    dataloader: Any = DataLoader(rows, batch_size=None)
     found = list(windows(dataloader, size))
     assert [batch for window in found for batch in window] == list(range(batches))
     assert all(len(window) == size for window in found[:-1])
