@@ -196,7 +196,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.loop not in LOOPS:
         raise nearest("loop", options.loop, LOOPS)
     recipe = _recipe(options)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
         raise InputError("WORLD_SIZE: more than one process isn't supported yet; launch one")
     run_dir = _run_dir(options, options.loop)
     if recipe.device != "cpu":

@@ -169,6 +169,13 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
             f"{source}: model.safetensors lacks {lacking[0]} and {len(lacking) - 1} more of BERT's "
             "weights; save the checkpoint anew"
         )
+    # A pretraining head goes unused; a layer of the encoder must not.
+    unused = sorted(key for key in info["unexpected_keys"] if ".layer." in key)
+    if unused:
+        raise InputError(
+            f"{source}: model.safetensors holds {unused[0]}, which config.json has no place for; "
+            "field num_hidden_layers doesn't belong to these weights"
+        )
     return model
 
 

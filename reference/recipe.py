@@ -202,6 +202,10 @@ def _read_recipe(path: Path) -> Recipe:
         if name not in FIELDS:
             raise InputError(f"{path}: {nearest('recipe field', name, FIELDS)}")
     try:
-        return Recipe(**values)
+        recipe = Recipe(**values)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    for name in FIELDS:
+        if name not in values:
+            raise InputError(f"{path}: field {name}: missing; a recipe's file gives every value")
+    return recipe

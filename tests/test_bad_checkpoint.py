@@ -110,6 +110,7 @@ FAULTS: dict[str, tuple[Fault, list[str]]] = {
     "more layers": (config(num_hidden_layers=2), ["lacks bert.encoder.layer.1.", "15 more"]),
     "no weights": (without("model.safetensors"), ["no model.safetensors", "safetensors"]),
     "weights as a pickle": (only_bin, ["no model.safetensors", "as safetensors"]),
+    "fewer layers than weights": (config(num_hidden_layers=0), ["encoder.layer.0", "num_hidden"]),
     "half of the weights": (half, ["lacks bert.", "more of BERT's weights", "anew"]),
     "weights without an end": (cut(-9), ["model can't be loaded", "SafetensorError", "anew"]),
     "weights cut in the header": (cut(99), ["model can't be loaded", "SafetensorError"]),

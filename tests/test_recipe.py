@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference.errors import InputError
 from reference.recipe import (
     COURSE,
     COURSE_AS_WRITTEN,
@@ -212,3 +213,10 @@ def test_no_file(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     says(refusal(lambda: load_recipe(str(path))), f"{path}: not a readable recipe")
+
+
+def test_a_recipe_file_gives_every_value(tmp_path: Path) -> None:
+    values = RECIPES["embedded"].to_json()
+    del values["dropout"]
+    with pytest.raises(InputError, match="field dropout: missing"):
+        load_recipe(written(tmp_path, values))
