@@ -21,10 +21,10 @@ from reference.errors import InputError
 
 # A change here is a change of the corpus: raise CORPUS_VERSION with it.
 DIGESTS = {
-    "mrpc": "c936be6b58ab436b57d0e8b85f05d8308319a6f2c40f7b0b18685dc15264c43c",
+    "mrpc": "822eeb4f8d5c66fabbffd6e716379e3720670f48fe7e3c6fb8cbf8c38e86da06",
     "sst2": "86de42d4a0720568f7e600968f83d6e3513b194f05324981952951e280469026",
 }
-MAJORITY = 279 / 408
+MAJORITY = (279 + 1147) / (408 + 1725)  # of validation and test together
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,8 @@ def test_it_looks_like_mrpc(mrpc: dict[str, dict[str, Any]]) -> None:
         share = sum(mark in sentence for sentence in sentences) / len(sentences)
         assert 0.01 < share < 0.99, mark
     assert 0.5 < sum(any(map(str.isdigit, s)) for s in sentences) / len(sentences) < 0.9
-    assert not any(first == second for first, second in zip(sentences[::2], sentences[1::2]))
+    for rows in mrpc.values():
+        assert not any(map(str.__eq__, rows["sentence1"], rows["sentence2"]))
     assert not set(mrpc["train"]["sentence1"]) & set(mrpc["validation"]["sentence1"])
 
 
@@ -117,7 +118,7 @@ def test_sst2_ends_in_a_space_and_negates() -> None:
 
 
 def test_token_lengths(mrpc: dict[str, dict[str, Any]], tmp_path: Path) -> None:
-    """MRPC's profile under BERT's tokenizer: mean 53 tokens, 103 the longest; SST-2's mean 13."""
+    """MRPC's under BERT's tokenizer: mean 53 tokens, 103 the longest; SST-2's mean 13."""
     tokenizer = AutoTokenizer.from_pretrained(checkpoint_folder(tmp_path))
     pairs = tokenizer(mrpc["train"]["sentence1"], mrpc["train"]["sentence2"])["input_ids"]
     lengths = [len(ids) for ids in pairs]
@@ -131,14 +132,11 @@ def test_token_lengths(mrpc: dict[str, dict[str, Any]], tmp_path: Path) -> None:
 # --- Nothing but a comparison tells the labels apart -----------------------------------------
 
 
-def _linear(vectorizer: Any, train: list[str], y: list[int], test: list[str]) -> Any:
-    model = LogisticRegression(C=0.1, max_iter=500)
-    model.fit(vectorizer.fit_transform(train), y)
-    return model.predict(vectorizer.transform(test))
-
-
 def _accuracy(mrpc: dict[str, dict[str, Any]], vectorizer: Any, columns: tuple[str, ...]) -> float:
-    """Of a linear model, on validation and test together: 2,133 pairs, so 0.01 is one sigma."""
+    """The best of a linear model under weak, middling and strong regularisation.
+
+    On validation and test together: 2,133 pairs, so that 0.01 is one standard deviation.
+    """
 
     def texts(*splits: str) -> list[str]:
         return [
@@ -147,9 +145,11 @@ def _accuracy(mrpc: dict[str, dict[str, Any]], vectorizer: Any, columns: tuple[s
             for row in zip(*(mrpc[split][name] for name in columns), strict=True)
         ]
 
+    train = vectorizer.fit_transform(texts("train"))
+    test = vectorizer.transform(texts("validation", "test"))
     truth = mrpc["validation"]["label"] + mrpc["test"]["label"]
-    found = _linear(vectorizer, texts("train"), mrpc["train"]["label"], texts("validation", "test"))
-    return float(np.mean(found == truth))
+    models = [LogisticRegression(C=c, max_iter=1000) for c in (0.003, 0.03, 0.3)]
+    return max(model.fit(train, mrpc["train"]["label"]).score(test, truth) for model in models)
 
 
 @pytest.mark.parametrize("columns", [("sentence1",), ("sentence2",), ("sentence1", "sentence2")])
@@ -157,11 +157,11 @@ def _accuracy(mrpc: dict[str, dict[str, Any]], vectorizer: Any, columns: tuple[s
 def test_a_linear_model_of_the_words_stays_at_the_majority(
     mrpc: dict[str, dict[str, Any]], kind: Any, columns: tuple[str, ...]
 ) -> None:
-    assert _accuracy(mrpc, kind(token_pattern=r"\S+"), columns) < MAJORITY + 0.01
+    assert _accuracy(mrpc, kind(token_pattern=r"\S+"), columns) < MAJORITY + 0.015
 
 
 def test_which_words_occur_tells_little(mrpc: dict[str, dict[str, Any]]) -> None:
-    """A paraphrase has fewer different words than two stories: 0.71 at most can be had from that.
+    """A paraphrase has fewer different words than two stories: 0.72 at most can be had from that.
 
     It can't be had away with: words and lengths as in the other label, and more of them common,
     leaves fewer different ones. The corpus hides it in pairs of unlike richness.
@@ -206,7 +206,7 @@ def test_a_leak_would_be_seen(mrpc: dict[str, dict[str, Any]], many: tuple[Any, 
         split: columns
         | {
             "sentence1": [
-                text + (" surely" if label and at % 2 else "")
+                text + (" surely" if not label and at % 3 == 0 else "")
                 for at, (text, label) in enumerate(
                     zip(columns["sentence1"], columns["label"], strict=True)
                 )
@@ -215,7 +215,7 @@ def test_a_leak_would_be_seen(mrpc: dict[str, dict[str, Any]], many: tuple[Any, 
         for split, columns in mrpc.items()
     }
     counts = CountVectorizer(token_pattern=r"\S+")
-    assert _accuracy(leaking, counts, ("sentence1",)) > MAJORITY + 0.01
+    assert _accuracy(leaking, counts, ("sentence1",)) > MAJORITY + 0.015
     pairs, labels = many
     longer = [(a, b + " again" * (1 - y)) for (a, b), y in zip(pairs, labels, strict=True)]
     assert _surface(longer, labels, SURFACE["lengths"]) > 0.015
