@@ -15,8 +15,11 @@ RUNS = Path("runs")
 
 
 def default_run_dir(what: str) -> Path:
-    """A name under `runs/` that isn't taken: date, time, and what was run."""
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{what}"
+    """A name under `runs/` that isn't taken: date, time, what was run, and the process.
+
+    The process's number keeps two apart that are started in the same second.
+    """
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{os.getpid()}"
     names = [stem, *(f"{stem}-{i}" for i in range(2, 1000))]
     return RUNS / next(n for n in names if not (RUNS / n).exists())
 

@@ -73,7 +73,8 @@ def test_a_run_folder_is_never_shared(tmp_path: Path) -> None:
 def test_default_names_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("reference.run_dir.time.strftime", lambda _: "now")
-    for expected in ("now-compare", "now-compare-2", "now-compare-3"):
+    monkeypatch.setattr("reference.run_dir.os.getpid", lambda: 7)
+    for expected in ("now-compare-7", "now-compare-7-2", "now-compare-7-3"):
         assert default_run_dir("compare").name == expected
         make_run_dir(default_run_dir("compare"))
 
