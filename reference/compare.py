@@ -72,7 +72,8 @@ def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) ->
         write_json(run_dir / "recipe.json", recipe.to_json())
         _run_all(recipe, run_dir, jobs, debug=debug)
     except InputError:
-        shutil.rmtree(run_dir, ignore_errors=True)  # nothing was trained
+        if not any((run_dir / loop / "metrics.json").exists() for loop in LOOPS):
+            shutil.rmtree(run_dir, ignore_errors=True)  # nothing was trained
         raise
     metrics = [json.loads((run_dir / loop / "metrics.json").read_text()) for loop in LOOPS]
     ledgers = {loop: read_ledger(run_dir / loop / LEDGER_FILE) for loop in LOOPS}

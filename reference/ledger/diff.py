@@ -43,6 +43,11 @@ def diff(a: Ledger, b: Ledger) -> Verdict:
                 detail = describe(link, left.get(link), right.get(link), a.models)
                 return Verdict("diverged", done, done + 1, link, detail)
     common = min(len(a.steps), len(b.steps))
+    whole = all(ledger.end and ledger.end["complete"] for ledger in (a, b))
+    if not whole:
+        return Verdict(
+            "incomparable", common, detail=f"equal for {common} steps; a run was cut short"
+        )
     if len(a.steps) != len(b.steps):
         lengths = f"{len(a.steps)} steps and {len(b.steps)}"
         return Verdict("diverged", common, common + 1, LINKS[0], f"one run ends: {lengths}")
@@ -53,8 +58,6 @@ def diff(a: Ledger, b: Ledger) -> Verdict:
     if len(a.evaluations) != len(b.evaluations):
         counts = f"{len(a.evaluations)} evaluations and {len(b.evaluations)}"
         return Verdict("diverged", common, common, METRICS, counts)
-    if not (a.end and b.end and a.end["complete"] and b.end["complete"]):
-        return Verdict("incomparable", common, detail="equal so far; a run was cut short")
     if a.end != b.end:
         return Verdict("diverged", common, common, "weights", "changed after the last step")
     return Verdict("identical", common)

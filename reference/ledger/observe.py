@@ -113,6 +113,7 @@ class Observer:
             return  # a loss or an activation by itself
         self._outermost = module
         self._autocast = None
+        self._in_backward = False  # also after a backward pass that raised
         if self._updated:
             self._close_step()
         self._watch(module)
