@@ -8,6 +8,7 @@ The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `met
 import dataclasses
 import hashlib
 import os
+import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -112,6 +113,8 @@ def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
         "versions": versions(),
         "device": torch.cuda.get_device_name() if recipe.device == "cuda" else "cpu",
         "num_threads": recipe.num_threads,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_training_steps": steps,
     }
 

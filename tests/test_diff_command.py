@@ -21,13 +21,13 @@ def test_diff(small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.startswith("identical: ")
     assert main(["diff", str(a), str(c)]) == 1
     out = capsys.readouterr().out
-    assert "part at step 1, link optimizer: groups[0].eps: 1e-08 and 1e-06" in out
+    assert "part at step 1, link optimizer: eps: 1e-08 and 1e-06 (100 times)" in out
     assert main(["diff", str(a), str(tmp_path / "nowhere")]) == 2
     assert "no such ledger" in capsys.readouterr().err
 
 
 def test_a_damaged_ledger_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ledger = tmp_path / "ledger.jsonl"
-    ledger.write_text('{"kind":"header","schema":1}\n{"kind":"step",\n')
+    ledger.write_text('{"kind":"header","schema":2}\n{"kind":"step",\n')
     assert main(["diff", str(ledger), str(ledger)]) == 2
     assert "row 2: not JSON" in capsys.readouterr().err

@@ -1,8 +1,9 @@
-"""What the ledger writes of each thing that it sees: batches, outputs, modes, optimizers.
+"""What the ledger writes of batches, outputs and modes.
 
 See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
 """
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference.ledger.hashing import combine, hash_tensor
+from reference.ledger.hashing import hash_tensor
 from reference.ledger.record import Record
 
 Number = float | str
+SHOWN = 64  # logits of a batch that are written as numbers too
 
 
 def number(value: Tensor | float) -> Number:
@@ -22,51 +24,68 @@ def number(value: Tensor | float) -> Number:
     return plain if math.isfinite(plain) else str(plain)
 
 
-def named_tensors(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors among a forward pass's arguments; nested ones as `outer.inner`."""
+def named_inputs(
+    module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """The tensors that a forward pass got, by the names of `forward`'s parameters.
+
+    `model(x)` and `model(x=x)` are the same call. Nested ones are `outer.inner`.
+    """
+    try:
+        bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):  # no signature, or a wrapper's that takes anything
+        bound = {**{f"[{i}]": a for i, a in enumerate(args)}, **kwargs}
     found: dict[str, Tensor] = {}
-
-    def collect(name: str, value: Any) -> None:
-        if isinstance(value, Tensor):
-            found[name] = value
-        elif isinstance(value, Mapping):
-            for key, inner in value.items():
-                collect(f"{name}.{key}" if name else str(key), inner)
-        elif isinstance(value, list | tuple):
-            for i, inner in enumerate(value):
-                collect(f"{name}[{i}]", inner)
-
-    for i, value in enumerate(args):
-        collect(f"[{i}]", value)
-    collect("", kwargs)
+    for name, value in bound.items():
+        outer = "" if name == "kwargs" and isinstance(value, Mapping) else name
+        found.update(tensors_in(outer, value))
     return found
 
 
+def tensors_in(name: str, value: Any, depth: int = 0) -> dict[str, Tensor]:
+    """The tensors in nested mappings, sequences and plain objects, by path."""
+    if isinstance(value, Tensor):
+        return {name: value}
+    inner: dict[str, Any] = {}
+    if isinstance(value, Mapping):
+        inner = {f"{name}.{key}" if name else str(key): v for key, v in value.items()}
+    elif isinstance(value, list | tuple):
+        inner = {f"{name}[{i}]": v for i, v in enumerate(value)}
+    elif hasattr(value, "__dict__") and not isinstance(value, type | torch.nn.Module):
+        inner = {f"{name}.{key}" if name else key: v for key, v in vars(value).items()}
+    if depth > 4:
+        return {}
+    return {k: t for n, v in inner.items() for k, t in tensors_in(n, v, depth + 1).items()}
+
+
 def batch(inputs: Mapping[str, Tensor]) -> Record:
-    """By name: hash, shape, type; and how many tokens are real, where a mask says so.
+    """By name: hash, shape, type and, if all its values are one, that value; and real tokens.
 
     A bare number that is passed along (the Trainer's `num_items_in_batch`) isn't part of the
     batch: where it does something, that shows in the links that follow.
     """
     described: Record = {
-        name: [hash_tensor(t), list(t.shape), str(t.dtype).removeprefix("torch.")]
+        name: [
+            hash_tensor(t),
+            list(t.shape),
+            str(t.dtype).removeprefix("torch."),
+            constant(t),
+        ]
         for name, t in sorted(inputs.items())
         if t.dim() > 0
     }
-    if "attention_mask" in inputs:
-        described["tokens"] = int(inputs["attention_mask"].sum())
+    mask = inputs.get("attention_mask")
+    if mask is not None:
+        described["tokens"] = int(mask.detach().sum())
     return described
 
 
-def outputs(output: Any) -> dict[str, Tensor]:
-    """The tensors of a forward pass's output by name; a bare one is `output`."""
-    if isinstance(output, Tensor):
-        return {"output": output}
-    if isinstance(output, Mapping):
-        return {k: v for k, v in output.items() if isinstance(v, Tensor)}
-    if isinstance(output, list | tuple):
-        return {f"[{i}]": v for i, v in enumerate(output) if isinstance(v, Tensor)}
-    return {}
+def constant(tensor: Tensor) -> Number | None:
+    """The one value of a tensor that has no other, as a mask without padding; else None."""
+    if tensor.layout != torch.strided or tensor.numel() == 0 or tensor.is_complex():
+        return None
+    first = tensor.detach().reshape(-1)[0]
+    return number(first) if bool((tensor == first).all()) else None
 
 
 def logits(found: Mapping[str, Tensor]) -> Tensor | None:
@@ -77,18 +96,26 @@ def logits(found: Mapping[str, Tensor]) -> Tensor | None:
 
 
 def forward(found: Mapping[str, Tensor]) -> Record:
-    """The loss as a number, and each other output's hash, as float32.
+    """The loss as a number; of each other output hash, shape, and values where they are few.
 
     Accelerate gives float32 copies of what a model computes in bf16, so the hash is of these.
     """
     described: Record = {}
     for name, tensor in found.items():
-        if tensor.numel() == 1 and (name == "loss" or tensor.dim() == 0):
-            described[name] = number(tensor.detach())
+        values = tensor.detach()
+        values = values.float() if values.is_floating_point() else values
+        if values.numel() == 1 and (name == "loss" or values.dim() == 0):
+            described[name] = number(values)
+        elif not values.is_complex():
+            described[name] = [hash_tensor(values), list(values.shape), _numbers(values)]
         else:
-            values = tensor.detach()
-            described[name] = hash_tensor(values.float() if values.is_floating_point() else values)
+            described[name] = [hash_tensor(values), list(values.shape), []]
     return described
+
+
+def _numbers(values: Tensor) -> list[Number]:
+    few = values.reshape(-1)[:SHOWN] if values.numel() <= SHOWN else values.float().mean()[None]
+    return [number(v) for v in few.tolist()]
 
 
 def mode(module: torch.nn.Module) -> Record:
@@ -97,51 +124,8 @@ def mode(module: torch.nn.Module) -> Record:
     return {"training": module.training, "odd": odd, "gradients": torch.is_grad_enabled()}
 
 
-def autocast(parameter: Tensor) -> str:
-    """The type that autocast computes in on this tensor's device, or 'off'."""
-    device = parameter.device.type
+def autocast(device: str) -> str:
+    """The type that autocast computes in on such a device, or 'off'."""
     if not torch.is_autocast_enabled(device):
         return "off"
     return str(torch.get_autocast_dtype(device)).removeprefix("torch.")
-
-
-def model(index: int, module: torch.nn.Module, parameters: Mapping[str, Tensor]) -> Record:
-    """The record that names a model's parameters, in the order of the steps' hashes."""
-    return {
-        "kind": "model",
-        "model": index,
-        "class": type(module).__name__,
-        "parameters": [[name, list(p.shape), p.requires_grad] for name, p in parameters.items()],
-    }
-
-
-def optimizer(stepped: torch.optim.Optimizer, parameters: Mapping[str, Tensor]) -> Record:
-    """Class, each group's hyper-parameters, and which parameters it has or lacks.
-
-    What says how a step is computed (`fused`, `foreach`) is kept: it can move bits.
-    """
-    names = {id(p): name for name, p in parameters.items()}
-    groups = []
-    held: set[int] = set()
-    for group in stepped.param_groups:
-        hyper = {k: _plain(v) for k, v in group.items() if k not in ("params", "initial_lr")}
-        members = sorted(names.get(id(p), "a stranger") for p in group["params"])
-        held.update(id(p) for p in group["params"])
-        groups.append({**hyper, "parameters": len(members), "members": combine(members)})
-    left_out = [name for name, p in parameters.items() if id(p) not in held and p.requires_grad]
-    return {"class": type(stepped).__name__, "groups": groups, "left_out": left_out}
-
-
-def learning_rates(stepped: torch.optim.Optimizer) -> list[Number]:
-    """Each group's learning rate as it stands."""
-    return [number(group["lr"]) for group in stepped.param_groups]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return number(value) if value.numel() == 1 else hash_tensor(value)
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return number(value)
-    return value if isinstance(value, bool | int | str) or value is None else str(value)

@@ -1,100 +1,119 @@
 """Where two ledgers first part: the first step, and in it the first unequal link.
 
-python -m reference compare
+    python -m reference diff A B
+
+Both are read once, side by side, a step at a time. What follows from the divergence isn't listed:
+one line of cause, and a curve of how the two go on.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
 
-from reference.ledger import LINKS, METRICS
+from reference.ledger import METRICS
+from reference.ledger.comparison import Comparison, Divergence
+from reference.ledger.curve import Curve, Point
+from reference.ledger.links import Unequal
 from reference.ledger.record import Ledger, Record
+from reference.ledger.streams import Group, open_ledger
 
-# What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.
-SURROUNDINGS = ("device", "num_threads", "versions")
-
-SHOWN = 4  # unequal fields in a verdict's detail
+# Links that are numbers a machine computed; the others are what it was told.
+COMPUTED = ("rng", "weights", "forward", "gradient", "clip", "update", METRICS)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`identical`, `diverged` or `incomparable`; where and in what, and how far it was equal."""
+    """`identical`, `diverged` or `incomparable`; where and in what, and how far it was equal.
+
+    `steps` are equal in every link. `suspects` are the links in which the cause may lie, the
+    likeliest first; `unequal` their fields. `notes` is what a reader must know beside it.
+    """
 
     verdict: str
-    steps: int = 0  # steps that are equal in every link
+    steps: int = 0
     step: int | None = None
     link: str | None = None
     detail: str = ""
+    suspects: tuple[str, ...] = ()
+    unequal: tuple[Unequal, ...] = ()
+    notes: tuple[str, ...] = ()
+    curve: tuple[Point, ...] = ()
 
 
-def diff(a: Ledger, b: Ledger) -> Verdict:
+def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
     """The verdict on two ledgers; the first one is named first in its detail."""
-    for name in SURROUNDINGS:
-        if a.header.get(name) != b.header.get(name):
-            values = f"{a.header.get(name)} and {b.header.get(name)}"
-            return Verdict("incomparable", detail=f"{name} differ: {values}")
-    if a.models != b.models:
-        return Verdict("incomparable", detail="the models have other parameters")
-    if not a.steps or not b.steps:
+    (left_header, left), (right_header, right) = open_ledger(a), open_ledger(b)
+    comparison = Comparison(left_header, right_header)
+    curve = Curve()
+    ends: list[Record | None] = [None, None]
+    counts = [0, 0]
+    for x, y in zip_longest(left, right, fillvalue=Group()):
+        comparison.add(x, y)
+        if comparison.divergence is not None and x.step is not None and y.step is not None:
+            curve.add(x.step.record, y.step.record)
+        for side, group in enumerate((x, y)):
+            counts[side] += group.step is not None
+            ends[side] = group.end or ends[side]
+    return judge(comparison, counts, ends, curve)
+
+
+def judge(
+    c: Comparison, counts: list[int], ends: list[Record | None], curve: Curve | None = None
+) -> Verdict:
+    """The verdict on two runs that have been read to their ends."""
+    if c.divergence is not None:
+        verdict = _diverged(c, c.divergence)
+        verdict = replace(verdict, curve=curve.points() if curve is not None else ())
+    else:
+        verdict = _undiverged(c, counts, ends)
+    return replace(verdict, notes=_notes(c))
+
+
+def _diverged(c: Comparison, found: Divergence) -> Verdict:
+    equal = min(c.steps, found.step - (found.link != METRICS))
+    detail, word = found.detail(), "diverged"
+    doubt = _doubt(c, found.link)
+    if doubt:
+        word = "incomparable"
+        detail = f"{doubt}; first unequal: step {found.step}, link {found.link}: {detail}"
+    suspects, unequal = found.suspects, tuple(found.unequal)
+    return Verdict(word, equal, found.step, found.link, detail, suspects, unequal)
+
+
+def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> Verdict:
+    if c.other_models:
+        equal = f"batches and generators are equal for {c.steps} steps"
+        detail = f"the models have other parameters: {c.other_models}; {equal}"
+        return Verdict("incomparable", c.steps, detail=detail)
+    if not counts[0] or not counts[1]:
         return Verdict("incomparable", detail="a ledger without steps")
-    for done, (left, right) in enumerate(zip(a.steps, b.steps, strict=False)):
-        for link in LINKS:
-            if left.get(link) != right.get(link):
-                detail = describe(link, left.get(link), right.get(link), a.models)
-                return Verdict("diverged", done, done + 1, link, detail)
-    common = min(len(a.steps), len(b.steps))
-    whole = all(ledger.end and ledger.end["complete"] for ledger in (a, b))
-    if not whole:
-        return Verdict(
-            "incomparable", common, detail=f"equal for {common} steps; a run was cut short"
-        )
-    if len(a.steps) != len(b.steps):
-        lengths = f"{len(a.steps)} steps and {len(b.steps)}"
-        return Verdict("diverged", common, common + 1, LINKS[0], f"one run ends: {lengths}")
-    for left, right in zip(a.evaluations, b.evaluations, strict=False):
-        if left != right:
-            detail = describe(METRICS, left, right, a.models)
-            return Verdict("diverged", common, left["step"], METRICS, detail)
-    if len(a.evaluations) != len(b.evaluations):
-        counts = f"{len(a.evaluations)} evaluations and {len(b.evaluations)}"
-        return Verdict("diverged", common, common, METRICS, counts)
-    if a.end != b.end:
-        return Verdict("diverged", common, common, "weights", "changed after the last step")
-    return Verdict("identical", common)
+    if not all(end and end["complete"] for end in ends):
+        detail = f"equal for {c.steps} steps; a run was cut short"
+        return Verdict("incomparable", c.steps, detail=detail)
+    if counts[0] != counts[1]:
+        unequal = Unequal("batch", "steps of the run", counts[0], counts[1])
+        detail, suspects = f"one run ends: {unequal}", ("batch", "schedule", "update")
+        return Verdict("diverged", c.steps, c.steps + 1, "batch", detail, suspects, (unequal,))
+    if c.missing:
+        detail = f"equal for {c.steps} steps in every link that both have"
+        return Verdict("incomparable", c.steps, detail=detail)
+    if ends[0] and ends[1] and ends[0].get("weights") != ends[1].get("weights"):
+        detail = "the weights changed after the last step"
+        return Verdict("diverged", c.steps, c.steps, "update", detail, ("update",))
+    return Verdict("identical", c.steps)
 
 
-def describe(link: str, left: Any, right: Any, models: list[Record]) -> str:
-    """The unequal fields of a link with both values, and the first unequal tensor by name."""
-    names = [p[0] for model in models for p in model["parameters"]]
-    found = []
-    for field, x, y in _unequal("", left, right):
-        if field.endswith("tensors"):
-            pairs = zip(names, str(x).split(), str(y).split(), strict=False)
-            unequal = [name for name, one, other in pairs if one != other]
-            found.append(f"{len(unequal)} of {len(names)} tensors differ, first {unequal[0]}")
-        elif field != "hash":
-            found.append(f"{field or link}: {_short(x)} and {_short(y)}")
-    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return "; ".join(found[:SHOWN]) + more
+def _notes(c: Comparison) -> tuple[str, ...]:
+    notes = [f"not the same: {what}" for what in [*c.surroundings, *c.named]]
+    for link, sides in c.missing.items():
+        notes.append(f"not compared: {link}, which {' and '.join(sorted(sides))} ledger lacks")
+    return tuple(notes)
 
 
-def _unequal(name: str, left: Any, right: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The fields that differ, as deep as both sides have the same shape."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        for key in {**left, **right}:
-            inner = f"{name}.{key}" if name else str(key)
-            yield from _unequal(inner, left.get(key), right.get(key))
-    elif _records(left) and _records(right) and len(left) == len(right):
-        for i, (x, y) in enumerate(zip(left, right, strict=True)):
-            yield from _unequal(f"{name}[{i}]" if len(left) > 1 else name, x, y)
-    elif left != right:
-        yield name, left, right
-
-
-def _records(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 90 else text[:87] + "..."
+def _doubt(c: Comparison, link: str) -> str:
+    """Why unequal bits of this link need be no deviation, if so."""
+    if c.other_models:
+        return f"the models have other parameters: {c.other_models}"
+    if c.surroundings and link in COMPUTED:
+        return f"bits may differ with nothing wrong, since {' and '.join(c.surroundings)}"
+    return ""

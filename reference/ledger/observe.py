@@ -1,20 +1,22 @@
 """Keeps a run's ledger from outside, through PyTorch's own hooks: the loop knows nothing of it.
 
-Keep one: `python -m reference train manual`, then see `ledger.jsonl` in the run's folder.
+Keep one: `python -m reference train manual`, then see `ledger.jsonl` in the run's folder; or of
+any script: `python -m reference observe SCRIPT`.
 
-The hooks are the global ones (any module's forward, any optimizer's step) and one on each
-parameter's gradient; they read, and change nothing. A step is all that happens from a training
-forward pass to an optimizer's step, and ends when the next forward pass begins: the schedule has
-moved by then, and the gradients are zeroed or not.
+The hooks are the global ones (any module's forward, any optimizer's step), one on each
+parameter's gradient, and one on each model's output, which tells whether that forward pass was
+backpropagated. They read, and change nothing. A step is all that happens up to an optimizer's
+step, and is written when the next forward pass begins: the schedule has moved by then, and the
+gradients are zeroed or not.
 """
 
 import math
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import xxhash
 from torch import Tensor
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.optim import Optimizer
@@ -25,8 +27,19 @@ from torch.optim.optimizer import (
 
 from reference.errors import TrainingFailed
 from reference.ledger import describe
-from reference.ledger.hashing import buffer_of, combine, generator_states, hash_tensors
+from reference.ledger.hashing import combine, generator_states, hash_and_norm, hash_tensors
+from reference.ledger.optimizers import Stepped
+from reference.ledger.parameters import Parameters, gradient_of
 from reference.ledger.record import Record, Writer
+from reference.ledger.window import (
+    Evaluation,
+    Forward,
+    Prediction,
+    Snapshot,
+    Window,
+    current_device,
+    predict,
+)
 
 
 class NotFinite(TrainingFailed):
@@ -54,17 +67,19 @@ class Observer:
         self._writer = writer
         self._stop_if_not_finite = stop_if_not_finite
         self._handles: list[Any] = []
-        self._models: dict[int, torch.nn.Module] = {}
-        self._parameters: dict[str, torch.nn.Parameter] = {}
-        self._started = 0.0
-        self._outermost: torch.nn.Module | None = None
-        self._autocast: str | None = None
-        self._step: Record | None = None  # the open one
-        self._inputs: list[dict[str, Tensor]] = []
-        self._updated = False  # the open step's optimizer has stepped
-        self._optimizer: Optimizer | None = None
+        self._parameters = Parameters(self._on_gradient)
+        self._hashes: dict[int, tuple[str, float]] = {}  # gradients hashed in this backward pass
         self._in_backward = False
-        self._evaluation: _Evaluation | None = None
+        self._optimizers: list[weakref.ref[Optimizer]] = []
+        self._stepping = 0  # depth: an optimizer's step may call another's, or its base class's
+        self._in_closure = False
+        self._window = Window()
+        self._stepped: list[Window] = []  # have stepped; written at the next forward pass
+        self._before: Record | None = None  # the weights after the last update
+        self._evaluation: Evaluation | None = None
+        self._outermost: torch.nn.Module | None = None
+        self._forward: Forward | None = None
+        self._started = 0.0
 
     def __enter__(self) -> "Observer":
         self._handles = [
@@ -77,17 +92,13 @@ class Observer:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.remove_hooks()
-        self._close_step()
+        self._write_steps()
+        self._unused_as_evaluation()
         self._close_evaluation()
-        self.final_weights = combine(hash_tensors(self._parameters.values()))
-        self._writer.write(
-            {
-                "kind": "end",
-                "complete": kind is None,
-                "steps": self.steps,
-                "weights": self.final_weights,
-            }
-        )
+        self.final_weights = combine(hash_tensors(self._parameters.kept))
+        complete = kind is None or (kind is SystemExit)
+        end = {"complete": complete, "steps": self.steps, "weights": self.final_weights}
+        self._writer.write({"kind": "end", **end})
         self._writer.close()
 
     def remove_hooks(self) -> None:
@@ -95,147 +106,199 @@ class Observer:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+        self._parameters.remove_hooks()
 
     def add_scores(self, scores: Mapping[str, float]) -> None:
         """The scores of the evaluation that just ended, as its loop reports them."""
+        self._unused_as_evaluation()
         if self._evaluation is not None:
-            self._evaluation.scores = dict(scores)
+            self._evaluation.scores.update(scores)
+            self._evaluation.scored = True
 
     # forward
 
     def _before_forward(self, module: torch.nn.Module, _args: Any) -> None:
         if self._outermost is not None:
-            if self._autocast is None:
+            forward = self._forward
+            if forward is not None and forward.snapshot and "autocast" not in forward.snapshot.mode:
                 # Inside the model's own forward: Accelerate turns autocast on only there.
-                self._autocast = describe.autocast(next(iter(self._parameters.values())))
+                device = current_device(self._outermost)
+                forward.snapshot.mode["autocast"] = describe.autocast(device)
             return
-        if next(module.parameters(), None) is None:
-            return  # a loss or an activation by itself
+        if _in_backward() or next(module.parameters(), None) is None:
+            return  # run again for its gradients (checkpointing); a loss or activation by itself
         self._outermost = module
-        self._autocast = None
         self._in_backward = False  # also after a backward pass that raised
-        if self._updated:
-            self._close_step()
-        self._watch(module)
+        if not self._in_closure:
+            self._stepping = 0  # also after a step that raised
+        self._write_steps()
+        number, record = self._parameters.watch(module)
+        if record is not None:
+            self._writer.write(record)
+        self._forward = Forward(number, None, training=module.training)
         if torch.is_grad_enabled():
-            self._close_evaluation()
-            if self._step is None:
-                self._open_step(module)
+            self._started = self._started or time.perf_counter()
+            if not self._window.settled():
+                self._forward.snapshot = Snapshot(
+                    generator_states(), describe.mode(module), self._parameters.values()
+                )
 
     def _after_forward(
         self, module: torch.nn.Module, args: Any, kwargs: dict[str, Any], output: Any
     ) -> None:
         if module is not self._outermost:
+            self._after_part(module, output)
             return
         self._outermost = None
-        if output is None:
+        forward, self._forward = self._forward, None
+        if output is None or forward is None:
             return  # it raised
-        inputs = describe.named_tensors(args, kwargs)
-        outputs = describe.outputs(output)
+        outputs = describe.tensors_in("", output)
+        outputs = {name or "output": tensor for name, tensor in outputs.items()}
+        if forward.snapshot is not None:
+            forward.snapshot.mode.setdefault("autocast", describe.autocast(current_device(module)))
         if not torch.is_grad_enabled():
-            self._evaluation = self._evaluation or _Evaluation(self.steps)
-            self._evaluation.add(outputs)
-        elif self._step is not None:
-            self._inputs.append(inputs)
-            self._step["batch"].append(describe.batch(inputs))
-            self._step["forward"].append(describe.forward(outputs))
-            self._step["mode"]["autocast"] = self._autocast
-
-    def _watch(self, module: torch.nn.Module) -> None:
-        """Begin with a model that wasn't seen before: name its parameters, hook its gradients."""
-        if id(module) in self._models:
+            self._evaluate(forward.training, predict(outputs))
             return
-        number = len(self._models)
-        self._models[id(module)] = module
-        prefix = "" if number == 0 else f"model{number}."
-        known = {id(p) for p in self._parameters.values()}
-        new = {prefix + n: p for n, p in module.named_parameters() if id(p) not in known}
-        self._parameters.update(new)
-        for parameter in new.values():
-            if parameter.requires_grad:
-                register: Any = parameter.register_post_accumulate_grad_hook
-                self._handles.append(register(self._on_gradient))
-        self._writer.write(describe.model(number, module, new))
+        inputs = describe.named_inputs(module, args, kwargs)
+        if self._stop_if_not_finite:
+            forward.inputs = inputs  # to name them
+        forward.batch = describe.batch(inputs)
+        forward.outputs = describe.forward(outputs)
+        forward.evaluated = predict(outputs)
+        with_graph = [t for t in outputs.values() if t.requires_grad and t.grad_fn is not None]
+        forward.used = False if with_graph else None
+        for tensor in with_graph:
+            tensor.register_hook(_once(forward.use))  # type: ignore[no-untyped-call]
+        self._window.forwards.append(forward)
 
-    # a step
+    def _after_part(self, module: torch.nn.Module, output: Any) -> None:
+        """A loss that is a module of its own: its number belongs to the forward pass before it."""
+        if self._outermost is not None or not self._window.forwards or _in_backward():
+            return
+        outputs = self._window.forwards[-1].outputs
+        if isinstance(output, Tensor) and output.dim() == 0 and output.requires_grad:
+            outputs.setdefault("loss", describe.number(output.detach()))
 
-    def _open_step(self, module: torch.nn.Module) -> None:
-        self._started = self._started or time.perf_counter()
-        self._step = {
-            "kind": "step",
-            "step": self.steps + 1,
-            "batch": [],
-            "rng": generator_states(),
-            "mode": describe.mode(module),
-            "weights": self._hashed(p.detach() for p in self._parameters.values()),
-            "forward": [],
-            "gradient": {"backward_passes": 0},
-        }
-        self._inputs = []
+    # backward
 
-    def _on_gradient(self, _parameter: Tensor) -> None:
+    def _on_gradient(self, place: int, parameter: Tensor) -> None:
         if not self._in_backward:
             self._in_backward = True
+            self._hashes = {}
             # Once, when this backward pass has accumulated into every parameter.
             torch.autograd.Variable._execution_engine.queue_callback(self._after_backward)
+        if parameter.grad is not None and parameter.device.type == "cpu":
+            self._hashes[place] = hash_and_norm(parameter.grad)  # while it is in the cache
 
     def _after_backward(self) -> None:
         self._in_backward = False
-        if self._step is not None:
-            passes = self._step["gradient"]["backward_passes"] + 1
-            self._step["gradient"] = {"backward_passes": passes, **self._gradients()}
+        found = [
+            self._hashes.get(place) or gradient_of(tensor)
+            for place, tensor in enumerate(self._parameters.tensors())
+        ]
+        self._window.set_gradient([h for h, _ in found], [n for _, n in found])
 
-    def _before_update(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-        if self._step is None or self._updated:
-            return
+    # the optimizer's step
+
+    def _before_update(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        self._stepping += 1
+        if self._stepping > 1:
+            return None
+        closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
+        if callable(closure):
+            # The optimizer takes its gradients after calling it, and so does the ledger.
+            watched = self._watch_closure(optimizer, closure)
+            if "closure" in kwargs:
+                return args, {**kwargs, "closure": watched}
+            return (args[0], watched, *args[2:]), kwargs
+        self._take(optimizer)
+        return None
+
+    def _watch_closure(self, optimizer: Optimizer, closure: Callable[[], Any]) -> Any:
+        def watched() -> Any:
+            self._in_closure = True
+            try:
+                result = closure()
+            finally:
+                self._in_closure = False
+            self._window.closure_calls += 1
+            self._take(optimizer)
+            return result
+
+        return watched
+
+    def _take(self, optimizer: Optimizer) -> None:
+        """What the optimizer gets: gradients, hyper-parameters, and the generators by now."""
+        window = self._window
         if self._stop_if_not_finite:
             self._check_finite()
-        self._step["clip"] = self._gradients()
-        self._step["optimizer"] = describe.optimizer(optimizer, self._parameters)
-        self._step["schedule"] = {"learning_rate": describe.learning_rates(optimizer)}
+        window.set_clip(*self._parameters.gradients())
+        if window.stepped is None:
+            window.stepped = Stepped(self._index(optimizer), optimizer, self._parameters)
+            window.optimizer = window.stepped.describe()
+            window.learning_rate = window.stepped.learning_rates()
+        window.drawn = generator_states()
 
-    def _after_update(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-        if self._step is None or self._updated:
+    def _index(self, optimizer: Optimizer) -> int:
+        """The optimizer's number, in the order of their first steps."""
+        known = next((i for i, r in enumerate(self._optimizers) if r() is optimizer), None)
+        if known is None:
+            self._optimizers.append(weakref.ref(optimizer))
+        return len(self._optimizers) - 1 if known is None else known
+
+    def _after_update(self, _optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        self._stepping -= 1
+        window = self._window
+        if self._stepping > 0 or window.stepped is None:
             return
-        self._step["update"] = self._hashed(p.detach() for p in self._parameters.values())
-        self._optimizer = optimizer
-        self._updated = True
+        window.update = self._parameters.values()
+        self._stepped.append(window)
+        self._window = Window()
         self.seconds = time.perf_counter() - self._started
 
-    def _close_step(self) -> None:
-        """Write the open step, if its optimizer has stepped."""
-        if self._step is None or not self._updated or self._optimizer is None:
-            return
-        schedule = self._step["schedule"]
-        schedule["next_learning_rate"] = describe.learning_rates(self._optimizer)
-        # No link: a loop may zero later, before its next backward pass, and be the same run.
-        self._step["zeroed"] = all(
-            p.grad is None or not p.grad.any() for p in self._parameters.values()
-        )
-        self._writer.write(self._step)
-        self.final_loss = self._step["forward"][-1].get("loss")
-        self.steps += 1
-        self._step, self._updated = None, False
-
-    def _gradients(self) -> Record:
-        gradients = [p.grad for p in self._parameters.values()]
-        norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
-        return {"norm": describe.number(norm), **self._hashed(gradients)}
-
-    def _hashed(self, tensors: Any) -> Record:
-        hashes = hash_tensors(tensors)
-        return {"hash": combine(hashes), "tensors": " ".join(hashes)}
+    def _write_steps(self) -> None:
+        """Write the steps that are over."""
+        for window in self._stepped:
+            self._unused_as_evaluation(window)
+            self._close_evaluation()
+            self.steps += 1
+            record = window.record(self.steps, self._parameters, self._before)
+            self._before = window.update
+            self._writer.write(record)
+            if window.used():
+                self.final_loss = window.used()[-1].outputs.get("loss")
+        if self._stepped:
+            self._parameters.keep()
+        self._stepped = []
 
     def _check_finite(self) -> None:
-        assert self._step is not None
-        losses = [f["loss"] for f in self._step["forward"] if "loss" in f]
-        if not all(math.isfinite(float(loss)) for loss in losses):
-            raise NotFinite(self.steps + 1, "loss", self._inputs)
-        norm = self._step["gradient"].get("norm", 0.0)
+        used = self._window.used()
+        batches = [forward.inputs for forward in used]
+        losses = [float(f.outputs["loss"]) for f in used if "loss" in f.outputs]
+        if not all(math.isfinite(loss) for loss in losses):
+            raise NotFinite(self.steps + 1, "loss", batches)
+        norm = (self._window.gradient or {}).get("norm", 0.0)
         if not math.isfinite(float(norm)):
-            raise NotFinite(self.steps + 1, "gradient", self._inputs)
+            raise NotFinite(self.steps + 1, "gradient", batches)
 
-    # an evaluation
+    # evaluations
+
+    def _evaluate(self, training: bool, prediction: Prediction | None) -> None:
+        if self._evaluation is not None and self._evaluation.scored:
+            self._close_evaluation()
+        if prediction is None:
+            return
+        self._evaluation = self._evaluation or Evaluation(self.steps, training)
+        self._evaluation.add(prediction)
+
+    def _unused_as_evaluation(self, window: Window | None = None) -> None:
+        """Forward passes with gradients on that were never backpropagated evaluate, too."""
+        for forward in (window or self._window).take_unused():
+            if not forward.training:
+                self._evaluate(forward.training, forward.evaluated)
 
     def _close_evaluation(self) -> None:
         if self._evaluation is not None:
@@ -243,32 +306,13 @@ class Observer:
             self._evaluation = None
 
 
-class _Evaluation:
-    """Forward passes without gradients, one after another: what was predicted."""
+def _in_backward() -> bool:
+    """Whether autograd is running: a forward pass in it is one that is done again."""
+    return bool(torch._C._current_graph_task_id() != -1)
 
-    def __init__(self, step: int) -> None:
-        self.step = step
-        self.count = 0
-        self.scores: dict[str, float] = {}
-        self._predictions = xxhash.xxh3_128()
-        self._logits = xxhash.xxh3_128()
 
-    def add(self, outputs: dict[str, Tensor]) -> None:
-        logits = describe.logits(outputs)
-        if logits is None:
-            return
-        self.count += len(logits)
-        self._logits.update(buffer_of(logits.float()))
-        self._predictions.update(buffer_of(logits.argmax(-1)))
+def _once(use: Callable[[], None]) -> Callable[[Tensor], None]:
+    def hook(_gradient: Tensor) -> None:
+        use()
 
-    def record(self) -> Record:
-        return {
-            "kind": "evaluation",
-            "step": self.step,
-            "metrics": {
-                "predictions": self._predictions.hexdigest(),
-                "logits": self._logits.hexdigest(),
-                "count": self.count,
-                "scores": self.scores,
-            },
-        }
+    return hook

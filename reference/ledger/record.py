@@ -2,14 +2,28 @@
 
 See one: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
 
-Schema 1. Each line is an object with a field `kind`:
+Schema 2. Each line is an object with a field `kind`:
 
-- `header`: `schema`, and whatever identifies the run (recipe, loop, versions, device, threads);
-- `model`: number and class of a model, and the name and shape of each of its parameters, in the
-  order in which every later `tensors` list gives their hashes;
-- `step`: `step` (from 1) and one field for each link;
+- `header`: `schema`, and what identifies the run (recipe or program, versions, device, threads);
+- `model`: number and class of a model, and name and shape of each of its parameters; a later one
+  with the same number names those that came later. All of them, in the order of these records, are
+  the order in which every `tensors` and `norms` gives hashes and 2-norms. `gone`: no longer there;
+- `step`: `step` (from 1) and one field for each link that was seen (all, for an ordinary loop):
+  - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
+    hash, shape, type, and the one value of an input that has no other; outputs: the loss, and of
+    others hash, shape, and the values where they are few or else their mean;
+  - `rng`: each generator's state before the first of them, and whether the step drew from it;
+  - `mode`: `training`, the modules that differ from it (`odd`), `gradients`, `autocast`;
+  - `weights`, `update`: hash of all the weights before and after, and of each tensor (no `tensors`
+    where they are those of the update before);
+  - `gradient`, `clip`: what is accumulated after the last backward pass, and what the optimizer
+    gets; `factor`: the second norm by the first (no `tensors` in `clip` where they are equal);
+  - `optimizer`: `hyper`, the distinct sets of hyper-parameters, and `of`, which parameter has
+    which ('-' without gradient, 'x' in no group); `strangers`: parameters of no known model;
+  - `schedule`: the learning rate of this step, and as it stands when the next one begins;
+  - `zeroed`: whether all gradients are zero or none by then (no link);
 - `evaluation`: `step` (the steps before it), and the link `metrics`;
-- `end`: `steps`, and the hash of each model's weights; `complete` is false where the run failed.
+- `end`: `steps`, and the hash of the last weights; `complete` is false where the run failed.
 
 A run that is killed leaves whole lines and at most one cut one, which reading leaves out.
 Reading parses JSON and runs nothing.
@@ -23,10 +37,19 @@ from typing import Any, BinaryIO
 
 from reference.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
 LEDGER_FILE = "ledger.jsonl"
 
 Record = dict[str, Any]
+
+KINDS = ("step", "evaluation", "model", "header", "end")
+# Without these a record can't be read at all; a link that is missing from a step is another thing.
+REQUIRED = {
+    "step": ("step",),
+    "evaluation": ("step", "metrics"),
+    "model": ("parameters",),
+    "end": ("complete", "steps"),
+}
 
 
 class Writer:
@@ -39,14 +62,57 @@ class Writer:
 
     def write(self, record: Record) -> None:
         """One line, in one system call: a kill leaves it whole or cut, never mixed."""
-        self._file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self._file.write(encode(record))
 
     def close(self) -> None:
         self._file.close()
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """The records of a ledger, the header first; a cut last line is left out.
+def encode(record: Record) -> bytes:
+    """A record as its line."""
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+
+
+class Item:
+    """One line of a ledger, parsed when somebody asks for it."""
+
+    __slots__ = ("_record", "line", "where")
+
+    def __init__(self, line: bytes, where: str) -> None:
+        self.line = line
+        self.where = where  # file and row, for messages
+        self._record: Record | None = None
+
+    @property
+    def kind(self) -> str:
+        """Read off the line's beginning, as this package writes it, or else parsed."""
+        for kind in KINDS:
+            if self.line.startswith(b'{"kind":"%s",' % kind.encode()):
+                return kind
+        return str(self.record["kind"])
+
+    @property
+    def record(self) -> Record:
+        """Raises InputError, naming file and row, for a line that is no record."""
+        if self._record is None:
+            self._record = self._parse()
+        return self._record
+
+    def _parse(self) -> Record:
+        try:
+            record = json.loads(self.line)
+        except (ValueError, RecursionError):
+            raise InputError(f"{self.where}: not JSON; record the run again") from None
+        if not isinstance(record, dict) or "kind" not in record:
+            raise InputError(f"{self.where}: field kind: missing; not a ledger")
+        for name in REQUIRED.get(str(record["kind"]), ()):
+            if name not in record:
+                raise InputError(f"{self.where}: field {name}: missing; record the run again")
+        return record
+
+
+def read_items(path: Path) -> Iterator[Item]:
+    """The lines of a ledger, the header first; a cut last line is left out.
 
     Raises InputError, naming file and row, for a file that isn't a ledger of this schema.
     """
@@ -55,26 +121,25 @@ def read_records(path: Path) -> Iterator[Record]:
             for row, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     return  # killed while writing it
-                yield _parse(path, row, line)
+                item = Item(line, f"{path}: row {row}")
+                if row == 1:
+                    _check_header(item)
+                yield item
     except FileNotFoundError:
         raise InputError(f"{path}: no such ledger; a run's folder holds {LEDGER_FILE}") from None
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from None
 
 
-def _parse(path: Path, row: int, line: bytes) -> Record:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        raise InputError(f"{path}: row {row}: not JSON; record the run again") from None
-    if not isinstance(record, dict) or "kind" not in record:
-        raise InputError(f"{path}: row {row}: field kind: missing; not a ledger") from None
-    if row == 1 and (record["kind"] != "header" or record.get("schema") != SCHEMA):
+def _check_header(item: Item) -> None:
+    schema = item.record.get("schema")
+    # Of a newer one what is known is compared, and `diff` says so.
+    readable = isinstance(schema, int) and schema >= SCHEMA
+    if item.record["kind"] != "header" or not readable:
         raise InputError(
-            f"{path}: row 1: field schema: {record.get('schema')!r} where {SCHEMA} is read; "
+            f"{item.where}: field schema: {schema!r} where {SCHEMA} is read; "
             "record the run again with this version"
         )
-    return record
 
 
 @dataclass
@@ -82,26 +147,31 @@ class Ledger:
     """A whole ledger in memory, for runs as long as a test's."""
 
     header: Record
-    models: list[Record] = field(default_factory=list)
-    steps: list[Record] = field(default_factory=list)
-    evaluations: list[Record] = field(default_factory=list)
-    end: Record | None = None
+    items: list[Item] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[Record]:
+        return [item.record for item in self.items if item.kind == kind]
+
+    @property
+    def models(self) -> list[Record]:
+        return self.of("model")
+
+    @property
+    def steps(self) -> list[Record]:
+        return self.of("step")
+
+    @property
+    def evaluations(self) -> list[Record]:
+        return self.of("evaluation")
+
+    @property
+    def end(self) -> Record | None:
+        return next(iter(self.of("end")), None)
 
 
 def read_ledger(path: Path) -> Ledger:
     """All of a ledger. Raises InputError for a file that isn't one."""
-    records = read_records(path)
-    header = next(records, None)
-    if header is None:
+    items = list(read_items(path))
+    if not items:
         raise InputError(f"{path}: empty; record the run again")
-    ledger = Ledger(header)
-    for record in records:
-        if record["kind"] == "model":
-            ledger.models.append(record)
-        elif record["kind"] == "step":
-            ledger.steps.append(record)
-        elif record["kind"] == "evaluation":
-            ledger.evaluations.append(record)
-        elif record["kind"] == "end":
-            ledger.end = record
-    return ledger
+    return Ledger(items[0].record, items[1:])

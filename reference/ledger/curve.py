@@ -1,0 +1,55 @@
+"""How two runs go on after they have parted: the difference of their losses and gradients.
+
+Shown by `python -m reference diff A B`.
+"""
+
+from dataclasses import dataclass
+
+from reference.ledger.record import Record
+
+KEPT = 12  # points, at the first steps and then at ever longer distances
+
+
+@dataclass(frozen=True)
+class Point:
+    """One step: both losses (None where not seen), and the relative difference of the norms."""
+
+    step: int
+    losses: tuple[float | None, float | None]
+    norms: float | None
+
+
+class Curve:
+    """Points at 0, 1, 2, 4, 8, ... steps after the divergence, and the last: never many."""
+
+    def __init__(self) -> None:
+        self._points: list[Point] = []
+        self._last: Point | None = None
+        self._seen = 0
+        self._next = 0
+
+    def add(self, left: Record, right: Record) -> None:
+        point = Point(left["step"], (_loss(left), _loss(right)), _norms(left, right))
+        if self._seen == self._next:
+            self._points.append(point)
+            self._next = max(1, self._next * 2)
+        self._last = point
+        self._seen += 1
+
+    def points(self) -> tuple[Point, ...]:
+        last = [self._last] if self._last and self._last not in self._points else []
+        return tuple(self._points[:KEPT] + last)
+
+
+def _loss(record: Record) -> float | None:
+    passes = record.get("forward") or [{}]
+    loss = passes[-1].get("loss")
+    return float(loss) if loss is not None else None
+
+
+def _norms(left: Record, right: Record) -> float | None:
+    x, y = ((r.get("gradient") or {}).get("norm") for r in (left, right))
+    if x is None or y is None:
+        return None
+    scale = max(abs(float(x)), abs(float(y)))
+    return abs(float(x) - float(y)) / scale if scale else 0.0

@@ -1,0 +1,250 @@
+"""What is unequal in one link of two steps, and whether it matters by itself.
+
+Used by `python -m reference diff A B`. A difference that does nothing isn't a deviation: a run in
+eval mode without dropout is the same run, and so is one with another seed that nothing draws from.
+So each unequal field has a weight:
+
+- `hard`: the runs part here;
+- `soft`: they part here if a later link of the same step is unequal too (mode, generators, the
+  class of the optimizer), and else are the same run;
+- `note`: worth a word beside a divergence, never one itself.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reference.ledger.record import Record
+
+HARD, SOFT, NOTE = "hard", "soft", "note"
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """One field of one link, with both values."""
+
+    link: str
+    field: str
+    left: Any
+    right: Any
+    weight: str = HARD
+
+    def __str__(self) -> str:
+        apart = distance(self.left, self.right)
+        return f"{self.field}: {short(self.left)} and {short(self.right)}{apart}"
+
+
+def short(value: Any) -> str:
+    """A value as it stands in a line of text."""
+    text = "absent" if value is None else f"{value:.9g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 90 else text[:87] + "..."
+
+
+def distance(left: Any, right: Any) -> str:
+    """How far apart two numbers are, in words; nothing for what isn't two finite numbers."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return ""
+    if not (isinstance(left, int | float) and isinstance(right, int | float)):
+        return ""
+    if not (math.isfinite(left) and math.isfinite(right)):
+        return ""
+    if left and right and not 0.5 < abs(left / right) < 2:
+        big, small = max(abs(left), abs(right)), min(abs(left), abs(right))
+        return f" ({big / small:.4g} times)"
+    return f" ({abs(left - right):.2g} apart)"
+
+
+def batch(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+    """Each forward pass's inputs; one that only one side passes may do nothing."""
+    left, right = a["batch"], b["batch"]
+    if len(left) != len(right):
+        yield Unequal("batch", "forward passes", len(left), len(right))
+    for i, (x, y) in enumerate(zip(left, right, strict=False)):
+        where = f"pass {i + 1}, " if len(left) > 1 else ""
+        for name in sorted({*x, *y} - {"tokens"}):
+            yield from _input(where + name, x.get(name), y.get(name))
+
+
+def _input(name: str, x: Any, y: Any) -> Iterator[Unequal]:
+    if x is None or y is None:
+        there = x if y is None else y
+        weight = NOTE if isinstance(there, list) and there[3] is not None else SOFT
+        shown = _shape(there) if isinstance(there, list) else there
+        left, right = (shown, None) if y is None else (None, shown)
+        yield Unequal("batch", name, left, right, weight)
+    elif x[:3] != y[:3]:
+        same_form = x[1:3] == y[1:3]
+        yield Unequal("batch", name, x[0] if same_form else _shape(x), _or_shape(y, same_form))
+
+
+def _or_shape(value: Any, same_form: bool) -> Any:
+    return value[0] if same_form else _shape(value)
+
+
+def _shape(described: list[Any]) -> str:
+    return f"{tuple(described[1])} {described[2]}"
+
+
+def rng(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+    """Only of generators that one of the two steps draws from."""
+    for name in sorted(a["rng"].keys() & b["rng"].keys()):
+        x, y = a["rng"][name], b["rng"][name]
+        if x[0] != y[0] and (x[1] or y[1]):
+            yield Unequal("rng", name, x[0], y[0], SOFT)
+
+
+def mode(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+    """Train or eval, and autocast: they matter where the forward pass then differs."""
+    for field in sorted(a["mode"].keys() | b["mode"].keys()):
+        x, y = a["mode"].get(field), b["mode"].get(field)
+        if x != y:
+            yield Unequal("mode", field, x, y, NOTE if field == "gradients" else SOFT)
+
+
+def weights(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
+    yield from _tensors("weights", a["weights"], b["weights"], names)
+
+
+def forward(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+    """The loss where both show it, and the outputs that both have."""
+    for i, (x, y) in enumerate(zip(a["forward"], b["forward"], strict=False)):
+        where = f"pass {i + 1}, " if len(a["forward"]) > 1 else ""
+        if "loss" in x and "loss" in y and x["loss"] != y["loss"]:
+            yield Unequal("forward", where + "loss", x["loss"], y["loss"])
+        elif ("loss" in x) != ("loss" in y):
+            yield Unequal("forward", where + "loss", x.get("loss"), y.get("loss"), NOTE)
+        for name in sorted({*x} & {*y} - {"loss", "model"}):
+            if x[name] != y[name]:
+                yield _output(where + name, x[name], y[name])
+
+
+def _output(name: str, x: Any, y: Any) -> Unequal:
+    if isinstance(x, list) and isinstance(y, list):
+        if x[1] != y[1]:
+            return Unequal("forward", f"{name}'s shape", tuple(x[1]), tuple(y[1]))
+        if x[0] == y[0]:
+            return Unequal("forward", name, x[2], y[2], NOTE)
+        differ = [(p, q) for p, q in zip(x[2], y[2], strict=False) if p != q]
+        first = differ[0] if differ else (x[0], y[0])
+        return Unequal("forward", name, *first)
+    return Unequal("forward", name, x, y)
+
+
+def gradient(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
+    x, y = a["gradient"], b["gradient"]
+    passes = x.get("backward_passes"), y.get("backward_passes")
+    if passes[0] != passes[1]:
+        yield Unequal("gradient", "backward passes", *passes, NOTE)
+    if x.get("hash") != y.get("hash"):
+        yield Unequal("gradient", "norm", x.get("norm"), y.get("norm"))
+        yield from _tensors("gradient", x, y, names)
+
+
+def clip(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
+    x, y = a["clip"], b["clip"]
+    if x["hash"] != y["hash"]:
+        for field in ("factor", "norm"):
+            if x.get(field) != y.get(field):
+                yield Unequal("clip", field, x.get(field), y.get(field))
+        yield from _tensors("clip", x, y, names)
+
+
+def optimizer(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
+    """Hyper-parameters of each parameter; class and way of computing only if the update differs."""
+    x, y = a["optimizer"], b["optimizer"]
+    for field in ("index", "class"):
+        if x[field] != y[field]:
+            yield Unequal(
+                "optimizer", field, x[field], y[field], HARD if field == "index" else SOFT
+            )
+    for key in sorted({*x["how"], *y["how"]}):
+        if x["how"].get(key) != y["how"].get(key):
+            yield Unequal("optimizer", key, x["how"].get(key), y["how"].get(key), SOFT)
+    if x["strangers"] != y["strangers"]:
+        pair = x["strangers"], y["strangers"]
+        yield Unequal("optimizer", "parameters of another model", *pair, NOTE)
+    if (x["hyper"], x["of"]) != (y["hyper"], y["of"]):
+        yield from _hyper(x, y, names)
+
+
+def _hyper(x: Record, y: Record, names: Sequence[str]) -> Iterator[Unequal]:
+    """The first parameter for which each hyper-parameter differs, and for how many it does."""
+    found: dict[str, tuple[Unequal, int]] = {}
+    for name, i, j in zip(names, x["of"].split(), y["of"].split(), strict=False):
+        if i == j and x["hyper"] == y["hyper"]:
+            continue
+        for field, p, q, weight in _of_parameter(x, y, i, j):
+            first, count = found.get(field, (Unequal("optimizer", field, p, q, weight), 0))
+            found[field] = (first, count + 1)
+            if count == 0 and field == "in no group":
+                found[field] = (Unequal("optimizer", f"{name} in no group", p, q, weight), 1)
+    for first, count in found.values():
+        of = "" if count == len(names) else f" ({count} of {len(names)} parameters)"
+        yield Unequal("optimizer", first.field + of, first.left, first.right, first.weight)
+
+
+def _of_parameter(x: Record, y: Record, i: str, j: str) -> Iterator[tuple[str, Any, Any, str]]:
+    if not (i.isdigit() and j.isdigit()):
+        if i != j and "x" in (i, j):
+            yield "in no group", i == "x", j == "x", HARD
+        return
+    p, q = x["hyper"][int(i)], y["hyper"][int(j)]
+    for field in sorted({*p, *q}):
+        if p.get(field) != q.get(field):
+            both = field in p and field in q
+            yield field, p.get(field), q.get(field), HARD if both else SOFT
+
+
+def update(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
+    yield from _tensors("update", a["update"], b["update"], names)
+
+
+def _tensors(link: str, x: Record, y: Record, names: Sequence[str]) -> Iterator[Unequal]:
+    """How many tensors differ, and the first by name, with its norms where they are known."""
+    if x.get("hash") == y.get("hash"):
+        return
+    left, right = x.get("tensors", "").split(), y.get("tensors", "").split()
+    triples = zip(names, left, right, strict=False)
+    unequal = [(i, n) for i, (n, p, q) in enumerate(triples) if p != q]
+    if not unequal:
+        yield Unequal(link, "hash", x.get("hash"), y.get("hash"))
+        return
+    first, name = unequal[0]
+    field = f"{len(unequal)} of {len(names)} tensors, first {name}"
+    norms = [v.get("norms", "").split() for v in (x, y)]
+    if all(len(n) > first for n in norms):
+        yield Unequal(link, field + ", norm", float(norms[0][first]), float(norms[1][first]))
+    else:
+        yield Unequal(link, field, left[first], right[first])
+
+
+Compare = Callable[[Record, Record, Sequence[str]], Iterator[Unequal]]
+# In the order of the links; the rates are compared by `diff`, which sees the steps around.
+COMPARE: dict[str, Compare] = {
+    "batch": batch,
+    "rng": rng,
+    "mode": mode,
+    "weights": weights,
+    "forward": forward,
+    "gradient": gradient,
+    "clip": clip,
+    "optimizer": optimizer,
+    "update": update,
+}
+
+
+def metrics(a: Record, b: Record) -> Iterator[Unequal]:
+    """Two evaluations: what was predicted, for how many, and the scores that both show."""
+    x, y = a["metrics"], b["metrics"]
+    if x["count"] != y["count"]:
+        yield Unequal("metrics", "count", x["count"], y["count"])
+    if x.get("training") != y.get("training"):
+        yield Unequal("metrics", "training", x.get("training"), y.get("training"), SOFT)
+    if x["predictions"] != y["predictions"]:
+        yield Unequal("metrics", "predictions", x["predictions"], y["predictions"])
+    if x.get("batches") == y.get("batches") and x["logits"] != y["logits"]:
+        yield Unequal("metrics", "logits", x["logits"], y["logits"])
+    for name in sorted({*x["scores"]} & {*y["scores"]}):
+        if x["scores"][name] != y["scores"][name]:
+            yield Unequal("metrics", name, x["scores"][name], y["scores"][name])

@@ -1,0 +1,110 @@
+"""What the ledger writes of an optimizer: what it does to each parameter, however it is grouped.
+
+See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
+
+One group or two with the same hyper-parameters are the same optimizer, and so are Adam and AdamW
+without decay. So hyper-parameters are written for each parameter, and those that do nothing are
+left out. How a step is computed (`fused`, `foreach`) stands apart: it may move bits, or not.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from reference.ledger.describe import Number, number
+from reference.ledger.hashing import hash_tensor
+from reference.ledger.parameters import Parameters
+from reference.ledger.record import Record
+
+HOW = ("fused", "foreach", "capturable", "differentiable")
+NOT_HYPER = ("params", "lr", "initial_lr", "swa_lr", *HOW)
+NO_GRADIENT, NO_GROUP = "-", "x"
+
+
+class Stepped:
+    """An optimizer as it steps: which group each parameter with a gradient is in."""
+
+    def __init__(self, index: int, optimizer: Optimizer, parameters: Parameters) -> None:
+        self.optimizer = optimizer
+        self._index = index
+        groups: dict[int, dict[str, Any]] = {}
+        self._strangers = 0
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                place = parameters.place(parameter)
+                if place is None:
+                    self._strangers += 1
+                else:
+                    groups[place] = group
+        # By parameter: its group, '-' where it has no gradient, 'x' where no group has it.
+        self._groups: list[dict[str, Any] | str] = [
+            NO_GRADIENT if t is None or t.grad is None else groups.get(i, NO_GROUP)
+            for i, t in enumerate(parameters.tensors())
+        ]
+
+    def describe(self) -> Record:
+        """Class, the distinct sets of hyper-parameters, and which parameter has which."""
+        hyper: list[Record] = []
+        of = []
+        for group in self._groups:
+            if isinstance(group, str):
+                of.append(group)
+                continue
+            effective = _effective(group)
+            if effective not in hyper:
+                hyper.append(effective)
+            of.append(str(hyper.index(effective)))
+        first = self.optimizer.param_groups[0]
+        base = self._rates("initial_lr")
+        return {
+            "index": self._index,
+            "class": type(self.optimizer).__name__,
+            "hyper": hyper,
+            "of": " ".join(of),
+            "strangers": self._strangers,
+            "how": {key: first[key] for key in HOW if first.get(key)},
+            "base_learning_rate": base if base else self._rates("lr"),
+        }
+
+    def learning_rates(self) -> list[Number | str]:
+        """As they stand: one where all parameters have the same, else one a parameter."""
+        return self._rates("lr")
+
+    def _rates(self, key: str) -> list[Number | str]:
+        rates: list[Number | str] = [
+            group if isinstance(group, str) else number(group[key])
+            for group in self._groups
+            if isinstance(group, str) or key in group
+        ]
+        distinct = {rate for rate in rates if rate not in (NO_GRADIENT, NO_GROUP)}
+        return list(distinct) if len(distinct) < 2 else rates
+
+
+def _effective(group: dict[str, Any]) -> Record:
+    """A group's hyper-parameters without those that do nothing at these values."""
+    kept = {k: _plain(v) for k, v in group.items() if k not in NOT_HYPER}
+    if not kept.get("weight_decay", 1):
+        kept.pop("decoupled_weight_decay", None)
+    if not kept.get("momentum", 1):
+        kept.pop("nesterov", None)
+        kept.pop("dampening", None)
+    for key in ("amsgrad", "maximize"):
+        if kept.get(key) is False:
+            kept.pop(key)
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return number(value) if value.numel() == 1 else hash_tensor(value)
+    if isinstance(value, list | tuple) and not isinstance(value, str):
+        return _sequence(value)
+    if isinstance(value, float):
+        return number(value)
+    return value if isinstance(value, bool | int | str) or value is None else type(value).__name__
+
+
+def _sequence(values: Sequence[Any]) -> list[Any]:
+    return [_plain(v) for v in values]

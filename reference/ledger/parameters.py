@@ -1,0 +1,130 @@
+"""The parameters of every model that trains: their names, their order, their hashes.
+
+Each list of hashes in a ledger is in this order; `python -m reference train manual` writes one.
+"""
+
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from reference.ledger.hashing import combine, hash_and_norm, hash_tensors
+from reference.ledger.record import Record
+
+# What wrappers put before a parameter's name: torch.compile, and data parallel modules.
+WRAPPERS = ("_orig_mod.", "module.")
+
+
+def plain_name(name: str) -> str:
+    """A parameter's name without what wrapping the model adds to it."""
+    for wrapper in WRAPPERS:
+        name = name.removeprefix(wrapper).replace(f".{wrapper}", ".")
+    return name
+
+
+class Parameters:
+    """All models seen so far. Holds none of them alive but those that the last step used."""
+
+    def __init__(self, on_gradient: Callable[[int, torch.Tensor], None]) -> None:
+        self.names: list[str] = []
+        self._on_gradient = on_gradient
+        self._references: list[weakref.ref[torch.Tensor]] = []
+        self._models: list[weakref.ref[torch.nn.Module]] = []
+        self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
+        self._index: dict[int, int] = {}  # a tensor's id -> its place in the lists
+        self._hooked: dict[int, Any] = {}  # by place
+        self._model_of: list[int] = []  # by place
+        self._used: set[int] = set()  # models with a forward pass since the last step
+        self.kept: list[torch.Tensor] = []  # those of the last step's models
+
+    def watch(self, module: torch.nn.Module) -> tuple[int, Record | None]:
+        """(its number, a record if anything of it is new): called before each forward pass."""
+        number, record = self._number(module)
+        self._used.add(number)
+        return number, record
+
+    def _number(self, module: torch.nn.Module) -> tuple[int, Record | None]:
+        """As `watch`.
+
+        A module of which every parameter is known is a part of a model, or wraps one: it gets the
+        number of the first model that has it.
+        """
+        named = list(module.named_parameters())
+        ids = [id(p) for _, p in named]
+        number = next((i for i, ref in enumerate(self._models) if ref() is module), None)
+        if number is not None and self._known[number] == ids:
+            self._hook(named)
+            return number, None
+        fresh = [(n, p) for n, p in named if self.place(p) is None]
+        if number is None and not fresh:
+            self._hook(named)
+            return self._owner(named), None
+        if number is None:
+            number = len(self._models)
+            self._models.append(weakref.ref(module))
+        self._known[number] = ids
+        prefix = f"model{number}." if number else ""
+        for name, parameter in fresh:
+            self._index[id(parameter)] = len(self.names)
+            self._references.append(weakref.ref(parameter))
+            self._model_of.append(number)
+            self.names.append(prefix + plain_name(name))
+        self._hook(named)
+        return number, {
+            "kind": "model",
+            "model": number,
+            "class": type(module).__name__,
+            "parameters": [[prefix + plain_name(n), list(p.shape)] for n, p in fresh],
+            "gone": [n for n, r in zip(self.names, self._references, strict=True) if r() is None],
+        }
+
+    def _owner(self, named: list[tuple[str, torch.nn.Parameter]]) -> int:
+        first = id(named[0][1])
+        return next((i for i, ids in self._known.items() if first in ids), 0)
+
+    def place(self, tensor: torch.Tensor) -> int | None:
+        """A tensor's place; None for a stranger, also one that got a dead one's id."""
+        place = self._index.get(id(tensor))
+        return place if place is not None and self._references[place]() is tensor else None
+
+    def _hook(self, named: list[tuple[str, torch.nn.Parameter]]) -> None:
+        """Hooks on gradients; a frozen part may be thawed later, so this looks at every step."""
+        for _, parameter in named:
+            place = self.place(parameter)
+            if parameter.requires_grad and place is not None and place not in self._hooked:
+                register: Any = parameter.register_post_accumulate_grad_hook
+                self._hooked[place] = register(partial(self._on_gradient, place))
+
+    def remove_hooks(self) -> None:
+        for handle in self._hooked.values():
+            handle.remove()
+        self._hooked.clear()
+
+    def keep(self) -> None:
+        """Hold the tensors of the models that the last step used, until the next step."""
+        tensors = zip(self.tensors(), self._model_of, strict=True)
+        self.kept = [t for t, model in tensors if t is not None and model in self._used]
+        self._used = set()
+
+    def tensors(self) -> list[torch.Tensor | None]:
+        """In order; None for one that is gone."""
+        return [reference() for reference in self._references]
+
+    def values(self) -> Record:
+        """The hash of all the weights, and of each."""
+        hashes = hash_tensors(self.tensors())
+        return {"hash": combine(hashes), "tensors": " ".join(hashes)}
+
+    def gradients(self) -> tuple[list[str], list[float]]:
+        """Each gradient's hash and norm; '-' and 0.0 where there is none."""
+        found = [gradient_of(t) for t in self.tensors()]
+        return [hash_ for hash_, _ in found], [norm for _, norm in found]
+
+
+def gradient_of(tensor: torch.Tensor | None) -> tuple[str, float]:
+    """Hash and norm of a parameter's gradient; ('-', 0.0) where it has none."""
+    if tensor is None or tensor.grad is None:
+        return "-", 0.0
+    return hash_and_norm(tensor.grad)

@@ -1,0 +1,229 @@
+"""One step as it is being seen: from its first forward pass to its optimizer's step.
+
+`observe.py` fills it from PyTorch's hooks; `record()` is the line in the ledger.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import xxhash
+from torch import Tensor
+
+from reference.ledger import describe
+from reference.ledger.hashing import buffer_of, combine, generator_states
+from reference.ledger.optimizers import Stepped
+from reference.ledger.parameters import Parameters
+from reference.ledger.record import Record
+
+
+@dataclass
+class Snapshot:
+    """What a forward pass starts from."""
+
+    rng: dict[str, str]
+    mode: Record
+    weights: Record
+
+
+@dataclass
+class Forward:
+    """One forward pass with gradients on, of a whole model."""
+
+    model: int
+    snapshot: Snapshot | None  # None: an earlier pass of the step has it
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    batch: Record = field(default_factory=dict)
+    outputs: Record = field(default_factory=dict)
+    evaluated: "Prediction | None" = None
+    training: bool = True
+    used: bool | None = False  # backpropagated; None: it can't be told
+
+    def use(self) -> None:
+        self.used = True
+
+
+@dataclass
+class Window:
+    """The open step."""
+
+    forwards: list[Forward] = field(default_factory=list)
+    backward_passes: int = 0
+    norms_after: list[float] = field(default_factory=list)  # after each backward pass
+    gradient: Record | None = None
+    clip: Record | None = None
+    closure_calls: int = 0
+    stepped: Stepped | None = None
+    optimizer: Record | None = None
+    learning_rate: list[Any] = field(default_factory=list)
+    drawn: dict[str, str] = field(default_factory=dict)  # the generators when the optimizer steps
+    update: Record | None = None
+
+    def settled(self) -> bool:
+        """Whether what the step starts from is known: some pass was backpropagated."""
+        return any(f.used for f in self.forwards)
+
+    def used(self) -> list[Forward]:
+        return [f for f in self.forwards if f.used or f.used is None]
+
+    def take_unused(self) -> list[Forward]:
+        """The passes that turned out to be no part of the step; they leave it."""
+        unused = [f for f in self.forwards if f.used is False]
+        self.forwards = [f for f in self.forwards if f.used is not False]
+        return unused
+
+    def snapshot(self) -> Snapshot | None:
+        """That of the first pass that counts."""
+        if not self.used():
+            return None
+        first = self.forwards.index(self.used()[0])
+        found = [f.snapshot for f in self.forwards[: first + 1] if f.snapshot is not None]
+        return found[-1] if found else None
+
+    def set_gradient(self, hashes: list[str], norms: list[float]) -> None:
+        """After a backward pass: what is accumulated."""
+        self.backward_passes += 1
+        self.gradient = _gradients(hashes, norms)
+        self.norms_after.append(self.gradient["norm"])
+
+    def set_clip(self, hashes: list[str], norms: list[float]) -> None:
+        """As the optimizer gets them; after each call where it calls a closure."""
+        found = _gradients(hashes, norms)
+        if self.clip is not None and self.closure_calls > 1:
+            found["hash"] = combine([self.clip["hash"], found["hash"]])
+        self.clip = found
+
+    def record(self, number: int, parameters: Parameters, before: Record | None) -> Record:
+        """The line of this step; what wasn't seen is absent from it."""
+        assert self.stepped is not None
+        record: Record = {"kind": "step", "step": number}
+        snapshot = self.snapshot()
+        if snapshot is not None:
+            used = self.used()
+            record["batch"] = [_of_model(f.model, f.batch) for f in used]
+            record["rng"] = {
+                name: [state, self.drawn.get(name, state) != state]
+                for name, state in snapshot.rng.items()
+            }
+            record["mode"] = snapshot.mode
+            record["weights"] = _unless_equal(snapshot.weights, before)
+            record["forward"] = [_of_model(f.model, f.outputs) for f in used]
+        elif self.backward_passes == 0:
+            # A second optimizer on the same gradients: no forward pass is its own.
+            record.update({"batch": [], "rng": {}, "mode": {}, "forward": []})
+            if before is not None:
+                record["weights"] = _unless_equal(before, before)
+        if self.gradient is not None:
+            passes = {"backward_passes": self.backward_passes}
+            if self.backward_passes > 1:
+                passes["norms_after"] = self.norms_after  # type: ignore[assignment]
+            record["gradient"] = {**passes, **self.gradient}
+        elif snapshot is None and self.backward_passes == 0:
+            record["gradient"] = {"backward_passes": 0}
+        if self.clip is not None:
+            record["clip"] = _clip(self.clip, self.gradient)
+            if self.closure_calls:
+                record["clip"]["closure_calls"] = self.closure_calls
+        record["optimizer"] = self.optimizer
+        record["update"] = self.update
+        record["schedule"] = {
+            "learning_rate": self.learning_rate,
+            "next_learning_rate": self.stepped.learning_rates(),
+        }
+        # No link: a loop may zero later, before its next backward pass, and be the same run.
+        grads = [t.grad for t in parameters.tensors() if t is not None]
+        record["zeroed"] = all(g is None or not bool(g.any()) for g in grads)
+        return record
+
+
+def _of_model(model: int, described: Record) -> Record:
+    return {"model": model, **described} if model else described
+
+
+def _gradients(hashes: list[str], norms: list[float]) -> Record:
+    total = sum(norm * norm for norm in norms) ** 0.5
+    return {
+        "norm": describe.number(total),
+        "hash": combine(hashes),
+        "tensors": " ".join(hashes),
+        "norms": " ".join(f"{norm:.7g}" for norm in norms),
+    }
+
+
+def _unless_equal(weights: Record, before: Record | None) -> Record:
+    """Weights that nothing touched since the last update need no list of tensors."""
+    same = before is not None and weights["hash"] == before["hash"]
+    return {"hash": weights["hash"]} if same else weights
+
+
+def _clip(clip: Record, gradient: Record | None) -> Record:
+    """With the factor between the two norms, and no list of tensors where nothing was touched."""
+    if gradient is None:
+        return {**clip, "factor": None}
+    before, after = float(gradient["norm"]), float(clip["norm"])
+    factor = describe.number(after / before) if before > 0 else None
+    if clip["hash"] == gradient["hash"]:
+        return {"norm": clip["norm"], "hash": clip["hash"], "factor": 1.0}
+    return {**clip, "factor": factor}
+
+
+@dataclass
+class Prediction:
+    """What one forward pass predicts: for an evaluation."""
+
+    count: int
+    predictions: bytes
+    logits: str
+    shape: list[int]
+
+
+def predict(outputs: dict[str, Tensor]) -> Prediction | None:
+    """None for outputs with nothing to take an argmax of."""
+    found = describe.logits(outputs)
+    if found is None or found.dim() == 0 or found.numel() == 0 or found.is_complex():
+        return None
+    plain = found.detach()
+    plain = plain.float() if plain.is_floating_point() else plain
+    classes = plain.argmax(-1) if plain.dim() > 1 else plain
+    hashed = xxhash.xxh3_64_hexdigest(buffer_of(plain))
+    return Prediction(len(plain), bytes(buffer_of(classes)), hashed, list(plain.shape))
+
+
+class Evaluation:
+    """Forward passes that are no part of a step, one after another: what was predicted."""
+
+    def __init__(self, step: int, training: bool) -> None:
+        self.step = step
+        self.scores: dict[str, float] = {}
+        self.scored = False
+        self._training = training
+        self._count = 0
+        self._predictions = xxhash.xxh3_128()
+        self._logits = xxhash.xxh3_128()
+        self._shapes = xxhash.xxh3_64()
+        self._rng = generator_states()["torch"] if training else None
+
+    def add(self, prediction: Prediction) -> None:
+        self._count += prediction.count
+        self._predictions.update(prediction.predictions)
+        self._logits.update(prediction.logits.encode())
+        self._shapes.update(repr(prediction.shape).encode())
+
+    def record(self) -> Record:
+        metrics: Record = {
+            "predictions": self._predictions.hexdigest(),
+            "logits": self._logits.hexdigest(),
+            "batches": self._shapes.hexdigest(),
+            "count": self._count,
+            "training": self._training,
+            "scores": self.scores,
+        }
+        if self._rng is not None:
+            metrics["rng"] = self._rng
+        return {"kind": "evaluation", "step": self.step, "metrics": metrics}
+
+
+def current_device(module: torch.nn.Module) -> str:
+    """The kind of device that a module's first parameter is on."""
+    first = next(module.parameters(), None)
+    return first.device.type if first is not None else "cpu"
