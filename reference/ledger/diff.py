@@ -87,13 +87,14 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
         return Verdict("incomparable", c.steps, detail=detail)
     if not counts[0] or not counts[1]:
         return Verdict("incomparable", detail="a ledger without steps")
-    if not all(end and end["complete"] for end in ends):
-        detail = f"equal for {c.steps} steps; a run was cut short"
-        return Verdict("incomparable", c.steps, detail=detail)
-    if counts[0] != counts[1]:
+    shorter = ends[0] if counts[0] < counts[1] else ends[1]
+    if counts[0] != counts[1] and shorter and shorter["complete"]:
         unequal = Unequal("batch", "steps of the run", counts[0], counts[1])
         detail, suspects = f"one run ends: {unequal}", ("batch", "schedule", "update")
         return Verdict("diverged", c.steps, c.steps + 1, "batch", detail, suspects, (unequal,))
+    if not all(end and end["complete"] for end in ends):
+        detail = f"equal for {c.steps} steps; a run was cut short"
+        return Verdict("incomparable", c.steps, detail=detail)
     if c.missing:
         detail = f"equal for {c.steps} steps in every link that both have"
         return Verdict("incomparable", c.steps, detail=detail)

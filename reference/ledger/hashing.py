@@ -9,6 +9,7 @@ collision to be met by accident. It is no proof against somebody who wants one.
 import math
 import random
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,18 +86,23 @@ def combine(hashes: Sequence[str]) -> str:
     return xxhash.xxh3_128_hexdigest(",".join(hashes).encode())
 
 
+def hash_python(state: tuple[Any, ...]) -> str:
+    """A hash of what `random.getstate()` gives: version, words, and a normal number kept back."""
+    version, words, gauss = state
+    digest = xxhash.xxh3_64(np.array(words, dtype=np.uint64).tobytes())
+    digest.update(repr((version, gauss)).encode())
+    return digest.hexdigest()
+
+
 def generator_states() -> dict[str, str]:
     """A hash of the state of each global generator: Python's, NumPy's, torch's, each device's."""
-    version, words, gauss = random.getstate()
-    python = xxhash.xxh3_64(np.array(words, dtype=np.uint64).tobytes())
-    python.update(repr((version, gauss)).encode())
     numpy_state = np.random.get_state(legacy=False)
     inner = numpy_state["state"]
     position = (int(inner["pos"]), numpy_state["has_gauss"], numpy_state["gauss"])
     numpy_hash = xxhash.xxh3_64(inner["key"].tobytes())
     numpy_hash.update(repr(position).encode())
     states = {
-        "python": python.hexdigest(),
+        "python": hash_python(random.getstate()),
         "numpy": numpy_hash.hexdigest(),
         "torch": xxhash.xxh3_64_hexdigest(buffer_of(torch.get_rng_state())),
     }

@@ -30,7 +30,7 @@ from reference.ledger import describe
 from reference.ledger.hashing import combine, generator_states, hash_and_norm, hash_tensors
 from reference.ledger.optimizers import Stepped
 from reference.ledger.parameters import Parameters, gradient_of
-from reference.ledger.record import Record, Writer
+from reference.ledger.record import Record, Sink
 from reference.ledger.window import (
     Evaluation,
     Forward,
@@ -59,7 +59,7 @@ class Observer:
     NotFinite before any weight has moved.
     """
 
-    def __init__(self, writer: Writer, *, stop_if_not_finite: bool = False) -> None:
+    def __init__(self, writer: Sink, *, stop_if_not_finite: bool = False) -> None:
         self.steps = 0
         self.final_loss: describe.Number | None = None
         self.final_weights = ""

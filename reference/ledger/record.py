@@ -33,7 +33,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from reference.errors import InputError
 
@@ -50,6 +50,14 @@ REQUIRED = {
     "model": ("parameters",),
     "end": ("complete", "steps"),
 }
+
+
+class Sink(Protocol):
+    """What an observer writes to."""
+
+    def write(self, record: Record) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Writer:

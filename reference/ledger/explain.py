@@ -1,0 +1,174 @@
+"""Which known deviations make the recipe's run into another one: found by replay, and so proven.
+
+    python -m reference explain LEDGER
+
+The manual loop is run by the recipe until it parts from the ledger. Each deviation that may show
+in that link is switched on and the loop run again; one that gets further is kept, and so on until
+the whole ledger comes out equal, bit for bit. What no deviation explains is said to be so.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from reference.data.pipeline import Data
+from reference.ledger import LINKS, METRICS
+from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Conflict, source
+from reference.ledger.links import HARD
+from reference.ledger.record import Ledger, Record
+from reference.ledger.replay import Outcome, replay
+from reference.recipe import Recipe
+
+MOST_TOGETHER = 5  # deviations in one explanation
+MOST_STEPS = 60_000  # replayed in search, the proof's own left out
+PAIR_STEPS = 3_000  # of them, for two that only show together
+ORDER = {link: place for place, link in enumerate((*LINKS, METRICS))}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was found. `outcome` is the last replay: the proof, or as far as it goes."""
+
+    outcome: Outcome
+    path: tuple[Outcome, ...]  # the replay before each deviation was found, the first with none
+    replays: int
+    steps: int  # replayed, in all
+    tried: int = 0  # deviations switched on in vain at the divergence that is left
+
+    @property
+    def proven(self) -> bool:
+        return self.outcome.proven
+
+
+@dataclass
+class Search:
+    """The replays of one explanation."""
+
+    target: Ledger
+    header: Record
+    recipe: Recipe
+    data: Data
+    on_step: Callable[[], None] = lambda: None
+    replays: int = 0
+    steps: int = 0
+    _seen: dict[frozenset[Chosen], Outcome] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.their_steps = self.target.steps
+
+    def run(self, chosen: Sequence[Chosen]) -> Outcome:
+        """One replay; the same set is run once."""
+        key = frozenset(chosen)
+        if key not in self._seen:
+            outcome = replay(self.target, self.header, self.recipe, self.data, chosen, self.on_step)
+            self._seen[key] = outcome
+            self.replays += 1
+            self.steps += outcome.steps
+        return self._seen[key]
+
+    def candidates(self, outcome: Outcome) -> list[Chosen]:
+        """Deviations that may be the next cause: by the links that are unequal, likeliest first."""
+        verdict, found = outcome.verdict, outcome.divergence
+        taken = {c.deviation.name for c in outcome.chosen}
+        tries: list[Chosen] = []
+        for link in verdict.suspects:
+            clue = Clue(
+                link,
+                verdict.step or 1,
+                found.left if found else {},
+                found.right if found else {},
+                self.their_steps,
+                self.recipe,
+            )
+            for deviation in CATALOGUE.values():
+                if deviation.name not in taken:
+                    tries += deviation.tries(clue)
+        return list(dict.fromkeys(tries))
+
+
+def explain(
+    target: Ledger,
+    header: Record,
+    recipe: Recipe,
+    data: Data,
+    on_step: Callable[[], None] = lambda: None,
+) -> Explanation:
+    """The deviations that turn `recipe` into `target`; `header` is that of the recipe's own run."""
+    search = Search(target, header, recipe, data, on_step)
+    first = search.run(())
+    if first.proven or first.verdict.step is None:
+        return Explanation(first, (), search.replays, search.steps)
+    path, tried = _deepen(search, (first,))
+    if path[-1].proven:
+        path = _without_idle(search, path)
+    return Explanation(path[-1], path[:-1], search.replays, search.steps, tried)
+
+
+def _deepen(search: Search, path: tuple[Outcome, ...]) -> tuple[tuple[Outcome, ...], int]:
+    """(the path that gets furthest from here, the tries in vain at its end): depth first."""
+    here = path[-1]
+    if here.proven or len(path) > MOST_TOGETHER or search.steps > MOST_STEPS:
+        return path, 0
+    further, tried = [], 0
+    for added in _additions(search, here):
+        outcome = search.run((*here.chosen, *added))
+        tried += 1
+        if outcome.proven:
+            return (*path, outcome), tried
+        if progress(outcome) > progress(here):
+            further.append(outcome)
+    best, best_tried = path, tried
+    for outcome in sorted(further, key=progress, reverse=True):
+        deeper, vain = _deepen(search, (*path, outcome))
+        if deeper[-1].proven:
+            return deeper, vain
+        if progress(deeper[-1]) > progress(best[-1]):
+            best, best_tried = deeper, vain
+    return best, best_tried
+
+
+def _additions(search: Search, here: Outcome) -> Iterator[tuple[Chosen, ...]]:
+    """Single deviations; then, if none of them gets further, two that show only together."""
+    singles = search.candidates(here)
+    got_further = False
+    for one in singles:
+        if _composes((*here.chosen, one)):
+            yield (one,)
+            got_further |= progress(search.run((*here.chosen, one))) > progress(here)
+    if got_further:
+        return
+    budget = PAIR_STEPS
+    for pair in combinations(singles, 2):
+        if budget > 0 and _composes((*here.chosen, *pair)):
+            yield pair
+            budget -= search.run((*here.chosen, *pair)).steps
+
+
+def _composes(chosen: Sequence[Chosen]) -> bool:
+    try:
+        source(chosen)
+    except Conflict:
+        return False
+    return True
+
+
+def progress(outcome: Outcome) -> tuple[int, int, int]:
+    """How far a replay was equal: step, link, and in it the fewer unequal fields the better."""
+    verdict = outcome.verdict
+    if outcome.proven:
+        return (outcome.known_steps + 2, 0, 0)
+    if verdict.step is None or verdict.link is None:
+        return (0, 0, 0)  # it failed before any step
+    hard = [u for u in verdict.unequal if u.weight == HARD]
+    # An evaluation comes after all the links of its step.
+    return (verdict.step, ORDER[verdict.link], -len(hard))
+
+
+def _without_idle(search: Search, path: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """The same proof without deviations that it doesn't need."""
+    last = path[-1]
+    for one in last.chosen:
+        fewer = tuple(c for c in last.chosen if c is not one)
+        if fewer and search.run(fewer).proven:
+            return _without_idle(search, (*path[:-1], search.run(fewer)))
+    return path
