@@ -1,0 +1,321 @@
+"""Deviations of the optimizer: its kind, its hyper-parameters, and which parameters it has.
+
+Try one: `python -m reference explain LEDGER`
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from reference.ledger.deviations.clue import Clue, base_rate, held, hyper, number, part, rates
+from reference.ledger.deviations.deviation import Deviation
+from reference.ledger.deviations.edit import Edit, after, before, imports, replace
+from reference.recipe import Recipe
+
+FUSED = 'fused=True if recipe.optimizer == "adamw_torch_fused" else None'
+OTHERS = imports("from reference.ledger.deviations import adamw")
+PIECES = imports("from reference.ledger.deviations import pieces")
+# Biases and norms in a group with all the others, and with the others' decay.
+ONE_GROUP: tuple[Edit, ...] = (
+    replace("parameter_groups(model, ", '[{"params": list(model.parameters()), "weight_decay": '),
+    replace("),  # torch's own default would", "}],  # torch's own default would"),
+)
+
+
+def decayed(recipe: Recipe, _rows: int) -> bool:
+    return recipe.weight_decay > 0
+
+
+def _decay(clue: Clue) -> list[float]:
+    ours, theirs = (
+        [d for d in hyper(r, "weight_decay") if number(d) is not None] for r in _both(clue)
+    )
+    return [max(theirs)] if theirs and max(theirs) != max(ours, default=None) else []
+
+
+def _both(clue: Clue) -> tuple[Any, Any]:
+    return clue.ours, clue.theirs
+
+
+def _eps(clue: Clue) -> list[float]:
+    return [v for v in hyper(clue.theirs, "eps") if v not in hyper(clue.ours, "eps")]
+
+
+def _beta(index: int, clue: Clue) -> list[float]:
+    ours, theirs = ([b[index] for b in hyper(r, "betas")] for r in _both(clue))
+    return [v for v in theirs if v not in ours]
+
+
+def _rate(clue: Clue) -> list[float]:
+    """Their base rate, or their first one where no schedule says it."""
+    found = [base_rate(clue.theirs), *rates(clue.their_steps[:1])]
+    return [v for v in found if v and v != base_rate(clue.ours)]
+
+
+def _old(clue: Clue) -> list[bool]:
+    return [v for v in hyper(clue.theirs, "correct_bias") if isinstance(v, bool)] or [True, False]
+
+
+def _strangers(clue: Clue) -> bool:
+    return part(clue.theirs, "optimizer", "strangers") != 0
+
+
+def _how(clue: Clue, name: str) -> Any:
+    return part(clue.theirs, "optimizer", "how", name)
+
+
+def _left_out(clue: Clue) -> list[tuple[str, ...]]:
+    """The modules whose parameters are in no group of theirs, or have no gradient."""
+    names = parameter_names(clue.recipe)
+    ours, theirs = held(clue.ours), held(clue.theirs)
+    if not len(names) == len(ours) == len(theirs):
+        return []
+    out = {
+        n
+        for n, one, two in zip(names, ours, theirs, strict=True)
+        if two in "x-" and one not in "x-"
+    }
+    return [_modules(names, out)] if 0 < len(out) < len(names) else []
+
+
+def _frozen(clue: Clue) -> list[tuple[str, ...]]:
+    """By the gradients there are, and else by the optimizer."""
+    names = parameter_names(clue.recipe)
+    gradients = str(part(clue.theirs, "gradient", "tensors") or "").split()
+    if len(gradients) != len(names):
+        return _left_out(clue)
+    out = {n for n, g in zip(names, gradients, strict=True) if g == "-"}
+    return [_modules(names, out)] if 0 < len(out) < len(names) else []
+
+
+def _modules(names: list[str], out: set[str]) -> tuple[str, ...]:
+    """The fewest modules, or single parameters, that hold just these."""
+    found: list[str] = []
+    for name in (n for n in names if n in out):
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1):
+            module = ".".join(parts[:depth])
+            inside = {n for n in names if n == module or n.startswith(f"{module}.")}
+            if inside <= out:
+                found.append(module)
+                break
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=4)
+def parameter_names(recipe: Recipe) -> list[str]:
+    """The recipe's model's parameters, in order; nothing is loaded or drawn."""
+    import torch
+    from transformers import BertForSequenceClassification
+
+    from reference.model import check_checkpoint
+
+    with torch.device("meta"):
+        model = BertForSequenceClassification(check_checkpoint(recipe))
+    return [name for name, _ in model.named_parameters()]
+
+
+DEVIATIONS = (
+    Deviation(
+        "torch-default-decay",
+        2,
+        "optimizer",
+        "AdamW is given all parameters and no weight decay, and so decays all of them by 0.01, "
+        "torch's own default.",
+        "transformers#7214",
+        "always",
+        (replace("parameter_groups(model, recipe.weight_decay),", "model.parameters(),"),),
+    ),
+    Deviation(
+        "weight-decay",
+        2,
+        "optimizer",
+        "Another weight decay; biases and norms still have none.",
+        "transformers#7214",
+        "always",
+        (replace("recipe.weight_decay", "VALUE"),),
+        value=0.01,
+        values=_decay,
+    ),
+    Deviation(
+        "decay-on-biases",
+        3,
+        "optimizer",
+        "Weight decay also on biases and norms.",
+        "transformers#4832, transformers#35927",
+        "decay > 0",
+        ONE_GROUP,
+        shows_with={"weight_decay": 0.01},
+        hidden_with={},
+        can_show=decayed,
+    ),
+    Deviation(
+        "eps",
+        4,
+        "optimizer",
+        "Another eps in Adam's denominator.",
+        "the lesson",
+        "always",
+        (replace("recipe.adam_epsilon", "VALUE"),),
+        value=1e-6,
+        values=_eps,
+    ),
+    Deviation(
+        "transformers-adamw",
+        4,
+        "optimizer",
+        "The AdamW that transformers had before version 5: eps is added before the bias "
+        "correction; the value says whether the bias is corrected.",
+        "the lesson",
+        "always",
+        (
+            OTHERS,
+            replace("optimizer = AdamW(", "optimizer = adamw.TransformersAdamW("),
+            replace(FUSED, "correct_bias=VALUE"),
+        ),
+        also=("update",),
+        value=True,
+        values=_old,
+    ),
+    Deviation(
+        "learning-rate",
+        5,
+        "optimizer",
+        "Another learning rate.",
+        "the lesson",
+        "always",
+        (replace("recipe.learning_rate", "VALUE"),),
+        also=("schedule",),
+        value=3e-5,
+        values=_rate,
+    ),
+    Deviation(
+        "no-bias-correction",
+        6,
+        "update",
+        "Adam's running means aren't corrected for starting at zero.",
+        "arXiv 2006.05987",
+        "always",
+        (OTHERS, replace("optimizer = AdamW(", "optimizer = adamw.UncorrectedAdamW(")),
+        also=("optimizer",),
+    ),
+    Deviation(
+        "adam-with-l2",
+        7,
+        "optimizer",
+        "Adam, whose weight decay is added to the gradient, in place of AdamW.",
+        "arXiv 1711.05101",
+        "decay > 0",
+        (replace("optimizer = AdamW(", "optimizer = torch.optim.Adam("),),
+        also=("update",),
+        shows_with={"weight_decay": 0.01},
+        hidden_with={},
+        can_show=decayed,
+    ),
+    Deviation(
+        "beta1",
+        4,
+        "optimizer",
+        "Another beta1, the share of the old mean in Adam's mean of gradients.",
+        "none",
+        "always",
+        (replace("recipe.adam_beta1", "VALUE"),),
+        value=0.95,
+        values=lambda clue: _beta(0, clue),
+    ),
+    Deviation(
+        "beta2",
+        4,
+        "optimizer",
+        "Another beta2, the share of the old mean in Adam's mean of squares.",
+        "none",
+        "always",
+        (replace("recipe.adam_beta2", "VALUE"),),
+        value=0.98,
+        values=lambda clue: _beta(1, clue),
+    ),
+    Deviation(
+        "not-fused",
+        4,
+        "update",
+        "torch's plain AdamW where the recipe has the fused one: other roundings.",
+        "none",
+        "the recipe's optimizer is fused",
+        (replace(FUSED, "fused=False"),),
+        also=("optimizer",),
+        hidden_with={"optimizer": "adamw_torch"},
+        can_show=lambda recipe, _: recipe.optimizer == "adamw_torch_fused",
+        fits=lambda clue: _how(clue, "fused") is not True,
+    ),
+    Deviation(
+        "fused",
+        4,
+        "update",
+        "torch's fused AdamW where the recipe has the plain one: other roundings.",
+        "none",
+        "the recipe's optimizer isn't fused",
+        (replace(FUSED, "fused=True"),),
+        also=("optimizer",),
+        shows_with={"optimizer": "adamw_torch"},
+        hidden_with={},
+        can_show=lambda recipe, _: recipe.optimizer == "adamw_torch",
+        fits=lambda clue: _how(clue, "fused") in (True, None),
+    ),
+    Deviation(
+        "optimizer-before-model",
+        40,
+        # The optimizer holds parameters that nobody trains: seen there, before the update.
+        "optimizer",
+        "The optimizer was built before the model was replaced, and holds the old one's "
+        "parameters: nothing is trained.",
+        "accelerate#2665, accelerate#3256",
+        "always",
+        (
+            imports("import copy"),
+            before("progress_bar = tqdm(", "model = copy.deepcopy(model)"),
+        ),
+        # Whatever clips reads `model`, and zeroing reads the optimizer: see `gradient` at step 2.
+        also=("update", "gradient"),
+        fits=_strangers,
+    ),
+    Deviation(
+        "parameters-left-out",
+        41,
+        "optimizer",
+        "Some modules' parameters were never given to the optimizer.",
+        "none",
+        "always",
+        (
+            PIECES,
+            after(
+                "num_epochs, num_training_steps = recipe.duration(len(train_dataloader))",
+                "for name, parameter in model.named_parameters():\n"
+                "    if pieces.in_modules(VALUE, name):\n"
+                "        for group in optimizer.param_groups:\n"
+                '            group["params"] = [p for p in group["params"] if p is not parameter]',
+            ),
+        ),
+        also=("update",),
+        value=("bert",),
+        values=_left_out,
+    ),
+    Deviation(
+        "frozen",
+        41,
+        # They have no gradient, and the others' norm is another: seen before the optimizer.
+        "gradient",
+        "Some modules' parameters are frozen (`requires_grad` is off).",
+        "none",
+        "always",
+        (
+            PIECES,
+            before(
+                "optimizer = AdamW(",
+                "for name, parameter in model.named_parameters():\n"
+                "    parameter.requires_grad = not pieces.in_modules(VALUE, name)",
+            ),
+        ),
+        also=("weights", "clip", "optimizer", "update"),
+        value=("bert.embeddings",),
+        values=_frozen,
+    ),
+)

@@ -1,0 +1,196 @@
+"""What a deviation needs that is too long for a line in the loop: loaders, samplers, metrics.
+
+Used by the edited loop that `python -m reference explain` trains.
+"""
+
+import math
+from collections.abc import Iterator, Sequence, Sized
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+from transformers import DataCollatorWithPadding, set_seed
+
+from reference.data.pipeline import Data, SeededSampler, load_data
+from reference.evaluation import GlueMetric, load_metric
+from reference.recipe import Recipe
+from reference.tasks import get_task
+
+
+def rebuilt(dataloader: DataLoader[Any], **changes: Any) -> DataLoader[Any]:
+    """The same loader but for these options of `DataLoader`; `shuffle` replaces the sampler."""
+    names = ("dataset", "batch_size", "sampler", "collate_fn", "drop_last")
+    options = {name: getattr(dataloader, name) for name in names}
+    if "shuffle" in changes:
+        del options["sampler"]
+    return DataLoader(**{**options, **changes})
+
+
+def seeded(recipe: Recipe, data: Data) -> SeededSampler:
+    """The stock Trainer's order."""
+    return SeededSampler(len(data.train), recipe.seed)
+
+
+class SameOrder(Sampler[int]):
+    """A sampler's first order again and again, as where nobody calls `set_epoch`."""
+
+    def __init__(self, sampler: Sampler[int]) -> None:
+        self.sampler = sampler
+        self.order: list[int] = []
+
+    def __len__(self) -> int:
+        assert isinstance(self.sampler, Sized)
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[int]:
+        self.order = self.order or list(self.sampler)
+        return iter(self.order)
+
+
+class FromTheFirstBatch(Sampler[int]):
+    """An order that begins anew after `steps` optimizer steps, as where a resumed run skips none.
+
+    Within an epoch it is that epoch's order again. At an epoch's end it is the first epoch's, as
+    in a new process whose epochs count from 0.
+    """
+
+    def __init__(self, dataloader: DataLoader[Any], recipe: Recipe, steps: int) -> None:
+        self.sampler: Any = dataloader.sampler
+        steps_per_epoch = math.ceil(len(dataloader) / recipe.gradient_accumulation_steps)
+        self.epoch, within = divmod(steps, steps_per_epoch)
+        assert dataloader.batch_size is not None
+        self.rows = within * recipe.gradient_accumulation_steps * dataloader.batch_size
+        self.passes = 0
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[int]:
+        if self.passes == self.epoch and not self.rows and hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(0)
+        order = list(self.sampler)
+        if self.passes == self.epoch:
+            yield from order[: self.rows]
+        self.passes += 1
+        yield from order
+
+
+class PaddedWithRepeats(Sampler[int]):
+    """Rows in their order, filled up from the first so that each process has whole batches."""
+
+    def __init__(self, num_rows: int, multiple: int) -> None:
+        self.order = [i % num_rows for i in range(math.ceil(num_rows / multiple) * multiple)]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order)
+
+
+def cut_at(max_length: int, recipe: Recipe) -> Data:
+    """The data anew, with longer inputs truncated to so many tokens."""
+    return load_data(replace(recipe, max_length=min(max_length, recipe.max_length)))
+
+
+def padding(data: Data, **options: Any) -> DataCollatorWithPadding:
+    """A collator that pads in another way."""
+    return DataCollatorWithPadding(data.tokenizer, **options)
+
+
+class PaddingLeft:
+    """A collator that puts the padding before the tokens."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+
+    def __call__(self, rows: list[dict[str, Any]]) -> Any:
+        tokenizer = self.data.tokenizer
+        side, tokenizer.padding_side = tokenizer.padding_side, "left"
+        try:
+            return self.data.collator(rows)
+        finally:
+            tokenizer.padding_side = side
+
+
+def class_weights(data: Data, how: str, device: torch.device) -> torch.Tensor:
+    """Weights from the training labels' counts: `balanced` is n / (classes * count)."""
+    labels = torch.as_tensor(np.asarray(data.train.with_format(None)["labels"]))
+    counts = torch.bincount(labels, minlength=len(data.task.labels)).float().clamp(min=1)
+    weights = {
+        "balanced": counts.sum() / (len(counts) * counts),
+        "inverse": 1.0 / counts,
+        "one minus share": 1.0 - counts / counts.sum(),
+        "by the largest": counts.max() / counts,
+    }[how]
+    return weights.to(device)
+
+
+def in_modules(names: Sequence[str], parameter: str) -> bool:
+    """Whether a parameter is one of these, or in one of these modules."""
+    return any(parameter == name or parameter.startswith(f"{name}.") for name in names)
+
+
+def restart(lr_scheduler: Any) -> None:
+    """The schedule at its beginning, as a new one has it."""
+    lr_scheduler.last_epoch = 0
+    for group, rate in zip(lr_scheduler.optimizer.param_groups, lr_scheduler.base_lrs, strict=True):
+        group["lr"] = rate * lr_scheduler.lr_lambdas[0](0)
+
+
+def seed_as_a_new_process(recipe: Recipe, dataloader: DataLoader[Any], steps: int) -> None:
+    """The generators as a resumed run has them that sets its seed and loads no state."""
+    set_seed(recipe.seed)
+    if steps % math.ceil(len(dataloader) / recipe.gradient_accumulation_steps):
+        iter(dataloader)  # begun anew within an epoch, it draws; the next epoch does so by itself
+
+
+class AverageOfBatches:
+    """Scores of each batch, averaged: a smaller last batch weighs as much as the others."""
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.scores: list[dict[str, float]] = []
+
+    def add_batch(self, predictions: Any, references: Any) -> None:
+        metric = load_metric(self.task)
+        metric.add_batch(predictions=predictions, references=references)
+        self.scores.append(dict(metric.compute()))
+
+    def compute(self) -> dict[str, float]:
+        names = self.scores[0]
+        return {n: sum(s[n] for s in self.scores) / len(self.scores) for n in names}
+
+
+class OtherF1(GlueMetric):
+    """F1 of class 0, or averaged over classes: `macro`, `weighted` by rows, `micro` (accuracy)."""
+
+    def __init__(self, task: str, average: str) -> None:
+        super().__init__(config_name=get_task(task).name, keep_in_memory=True)
+        self.average = average
+
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        scores = super()._compute(predictions, references)
+        p, r = np.asarray(predictions), np.asarray(references)
+        classes = sorted({*p.tolist(), *r.tolist()})
+        each = {c: _f1_of(c, p, r) for c in classes}
+        if self.average == "class 0":
+            scores["f1"] = each.get(0, 0.0)
+        elif self.average == "macro":
+            scores["f1"] = float(np.mean(list(each.values())))
+        elif self.average == "weighted":
+            scores["f1"] = float(np.average([each[c] for c in classes], weights=_rows(r, classes)))
+        else:
+            scores["f1"] = float((p == r).mean())
+        return scores
+
+
+def _f1_of(label: int, p: "np.ndarray", r: "np.ndarray") -> float:
+    total = int((p == label).sum()) + int((r == label).sum())
+    return 2 * int(((p == label) & (r == label)).sum()) / total if total else 0.0
+
+
+def _rows(r: "np.ndarray", classes: list[int]) -> list[int]:
+    return [int((r == c).sum()) for c in classes]
