@@ -76,6 +76,17 @@ def write_mrpc(folder: Path, train: int, validation: int) -> Path:
     return folder
 
 
+def write_sst2(folder: Path, train: int, validation: int) -> Path:
+    """The first rows of the embedded reviews, as GLUE's SST-2 files."""
+    (folder / "SST-2").mkdir(parents=True)
+    for name, split, count in (("train", "train", train), ("dev", "validation", validation)):
+        rows = embedded.make_split("sst2", split)
+        lines = [f"{rows['sentence'][i]}\t{rows['label'][i]}" for i in range(count)]
+        text = "\n".join(["sentence\tlabel", *lines]) + "\n"
+        (folder / "SST-2" / f"{name}.tsv").write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def small_glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """44 training pairs (5 batches of 8 and one of 4) and 20 to evaluate on."""

@@ -183,3 +183,16 @@ def read_ledger(path: Path) -> Ledger:
     if not items:
         raise InputError(f"{path}: empty; record the run again")
     return Ledger(items[0].record, items[1:])
+
+
+class Memory:
+    """A sink that keeps a ledger in memory."""
+
+    def __init__(self, header: Record) -> None:
+        self.ledger = Ledger({"kind": "header", "schema": SCHEMA, **header})
+
+    def write(self, record: Record) -> None:
+        self.ledger.items.append(Item(encode(record), f"record {len(self.ledger.items) + 1}"))
+
+    def close(self) -> None:
+        """Nothing to be done."""

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import xxhash
-
+from reference.ledger.hashing import hash_python
 from reference.ledger.record import Record
 from reference.recipe import Recipe
 
@@ -191,8 +190,7 @@ def seed_of(state: str) -> int | None:
     `set_seed` sets it with the others, so it tells a run's seed.
     """
     for seed in (*USUAL_SEEDS, *range(MOST_SEEDS)):
-        text = repr(random.Random(seed).getstate())
-        if xxhash.xxh3_64_hexdigest(text.encode()) == state:
+        if hash_python(random.Random(seed).getstate()) == state:
             return seed
     return None
 

@@ -1,0 +1,67 @@
+"""No false alarm: by whatever recipe, the three loops are one run, and are said to be."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from reference.data.pipeline import load_data
+from reference.ledger.diff import diff
+from reference.ledger.observe import Observer
+from reference.ledger.record import Ledger, Memory
+from reference.loops import LOOPS, get_loop
+from reference.recipe import Recipe
+from reference.run import header, quiet
+from tests.conftest import write_mrpc, write_sst2
+from tests.strategies import RECIPES
+
+Alarm = Callable[[Recipe, dict[str, Any]], None]
+
+
+@pytest.fixture(scope="module")
+def both_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tasks")
+    write_mrpc(folder, 44, 20)
+    return write_sst2(folder, 44, 20)
+
+
+def keep(recipe: Recipe, loop: str) -> Ledger:
+    data = load_data(recipe)
+    memory = Memory(header(recipe, loop, data))
+    with Observer(memory) as observer:
+        observer.add_scores(get_loop(loop)(recipe, data))
+    return memory.ledger
+
+
+def no_alarm(recipe: Recipe) -> None:
+    quiet()
+    ledgers = {loop: keep(recipe, loop) for loop in LOOPS}
+    for loop in LOOPS[1:]:
+        verdict = diff(ledgers["trainer"], ledgers[loop])
+        assert (verdict.verdict, verdict.steps) == ("identical", recipe.max_steps), verdict
+    assert len(ledgers["trainer"].evaluations) == 1
+
+
+def common(examples: int) -> Callable[[Any], Any]:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,  # the same recipes each time
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+@common(6)
+@given(changes=RECIPES)
+def test_no_false_alarm(both_tasks: Path, changes: dict[str, Any]) -> None:
+    no_alarm(replace(Recipe(data=str(both_tasks), device="cpu"), **changes))
+
+
+@pytest.mark.slow
+@common(120)
+@given(changes=RECIPES)
+def test_no_false_alarm_over_many_recipes(both_tasks: Path, changes: dict[str, Any]) -> None:
+    no_alarm(replace(Recipe(data=str(both_tasks), device="cpu"), **changes))
