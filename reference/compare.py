@@ -173,12 +173,15 @@ def _stop(children: Sequence[Child]) -> None:
 
 
 def default_jobs(recipe: Recipe) -> int:
-    """How many loops run at once: all where each takes one thread; on a GPU, one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if recipe.device != "cpu":
-        return 1 if _may_have_gpu() else len(LOOPS)
+    """How many loops run at once: on a GPU one; else all, or as many as the cores have threads for.
+
+    With one thread each, all three: small steps leave a core idle often enough, also on two.
+    """
+    if recipe.device == "cuda" or (recipe.device == "auto" and _may_have_gpu()):
+        return 1
     if recipe.num_threads == 1:
         return len(LOOPS)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(len(LOOPS), (cores or 1) // recipe.num_threads))
 
 
