@@ -151,10 +151,12 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 def _recipe(options: argparse.Namespace) -> Recipe:
     """The recipe asked for, with what can be checked of it before the slow imports."""
     from reference.data.hub import check_hub
+    from reference.environment import check_environment
     from reference.tasks import get_task
 
     given = {n: parse_field(n, v) for n, v in vars(options).items() if n in FIELDS}
     recipe = load_recipe(options.recipe, given)
+    check_environment(recipe)
     get_task(recipe.task)
     if recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
         raise InputError(
@@ -196,8 +198,6 @@ def _train(options: argparse.Namespace) -> int:
     if options.loop not in LOOPS:
         raise nearest("loop", options.loop, LOOPS)
     recipe = _recipe(options)
-    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
-        raise InputError("WORLD_SIZE: more than one process isn't supported yet; launch one")
     run_dir = _run_dir(options, options.loop)
     if recipe.device != "cpu":
         # The Trainer would spread over every GPU that it sees, which is another run.

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from reference.data.pipeline import Data, load_data
+from reference.environment import check_environment, put_aside
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import LEDGER_FILE, Writer
@@ -56,6 +57,7 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
     """
     train = get_loop(loop)
     recipe = resolve_device(recipe.for_loop(loop))
+    check_environment(recipe)
     quiet()
     torch.set_num_threads(recipe.num_threads)
     if recipe.device == "cuda":
@@ -68,7 +70,7 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
     writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
     observer = Observer(writer, stop_if_not_finite=True)
     try:
-        with observer:
+        with put_aside(), observer:
             scores = train(recipe, data)
             observer.add_scores(scores)
     except InputError:
