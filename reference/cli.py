@@ -8,12 +8,13 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from reference.errors import InputError, RunError
+from reference.errors import InputError, RunError, TrainingFailed
 from reference.loops import LOOPS
 from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
 from reference.run_dir import check_run_dir, default_run_dir
@@ -41,10 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     previous = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         return _run(arguments)
-    except RunError as error:
-        if debug:
-            raise
-        return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("stopped by Ctrl-C", 130)
     except Terminated:
@@ -53,12 +50,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except OSError as error:
+    except Exception as error:
         if debug:
-            raise
-        return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 3)
+            traceback.print_exc()
+        return _fail(*_line(error))
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _line(error: Exception) -> tuple[str, int]:
+    """An error's line and exit code. Never 1, which is for runs that diverged."""
+    if isinstance(error, RunError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        return f"{error.filename or 'system'}: {error.strerror or error}", TrainingFailed.exit_code
+    words = f"unexpected {type(error).__name__}: {error}; see where with --debug"
+    return words, TrainingFailed.exit_code
 
 
 def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -182,7 +189,7 @@ def _run_dir(options: argparse.Namespace, what: str) -> Path:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from reference.compare import compare, default_jobs
+    from reference.compare import compare, default_jobs, exit_code
 
     recipe = _recipe(options)
     jobs = default_jobs(recipe) if options.jobs is None else options.jobs
@@ -191,7 +198,7 @@ def _compare(options: argparse.Namespace) -> int:
     run_dir = _run_dir(options, "compare")
     verdict = compare(recipe, run_dir, jobs, debug=options.debug)
     print(f"run: {run_dir}")
-    return 0 if verdict.verdict == "identical" else 1
+    return exit_code(verdict)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -228,11 +235,11 @@ def _env(_options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from reference.compare import sentence
+    from reference.compare import exit_code, sentence
     from reference.ledger.diff import diff
     from reference.ledger.record import LEDGER_FILE, read_ledger
 
     files = [p / LEDGER_FILE if p.is_dir() else p for p in (options.a, options.b)]
     verdict = diff(*map(read_ledger, files))
     print(sentence(f"{options.a} and {options.b}", verdict))
-    return {"identical": 0, "diverged": 1}.get(verdict.verdict, InputError.exit_code)
+    return exit_code(verdict)

@@ -28,6 +28,7 @@ from reference.report import Progress, comparison
 from reference.run_dir import make_run_dir, write_json
 
 VERDICT_VERSION = 1
+VERDICTS = ("diverged", "incomparable", "identical")  # what one of several pairs makes of them all
 POLL = 0.2  # seconds between two looks at the ledgers
 
 
@@ -78,7 +79,7 @@ def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) ->
     metrics = [json.loads((run_dir / loop / "metrics.json").read_text()) for loop in LOOPS]
     ledgers = {loop: read_ledger(run_dir / loop / LEDGER_FILE) for loop in LOOPS}
     verdicts = {loop: diff(ledgers[LOOPS[0]], ledgers[loop]) for loop in LOOPS[1:]}
-    worst = min(verdicts.values(), key=lambda v: (v.verdict == "identical", v.steps))
+    worst = min(verdicts.values(), key=lambda v: (VERDICTS.index(v.verdict), v.steps))
     against = {loop: asdict(verdict) for loop, verdict in verdicts.items()}
     written = {"version": VERDICT_VERSION, "reference": LOOPS[0], "against": against}
     write_json(run_dir / "verdict.json", written)
@@ -105,6 +106,11 @@ def sentence(pair: str, v: Verdict) -> str:
     if v.verdict == "incomparable":
         return f"incomparable: {pair}: {v.detail}"
     return f"identical: {pair}, {v.steps} steps"
+
+
+def exit_code(verdict: Verdict) -> int:
+    """The command line's, wherever something was compared."""
+    return {"identical": 0, "diverged": 1, "incomparable": InputError.exit_code}[verdict.verdict]
 
 
 def _run_all(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool) -> None:
