@@ -1,29 +1,25 @@
 """The command line: `python -m reference --help`.
 
 Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wrong input;
-3 training failed; 130 stopped by Ctrl-C; 143 stopped by SIGTERM.
+3 training failed; 129, 130 and 143 stopped by a closed terminal, Ctrl-C and SIGTERM.
 """
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.loops import LOOPS
 from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
 from reference.run_dir import check_run_dir, default_run_dir
+from reference.stopping import Stopped, signals_raise, stop_at_end_of_input
 
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
-
-
-class Terminated(BaseException):
-    """SIGTERM came: raised where the program stands; like KeyboardInterrupt, no error to catch."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Set before any library is imported, which is when they look.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    previous = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
-        return _run(arguments)
+        with signals_raise():
+            return _run(arguments)
     except KeyboardInterrupt:
         return _fail("stopped by Ctrl-C", 130)
-    except Terminated:
-        return _fail("stopped by SIGTERM", 143)
+    except Stopped as stopped:
+        return _fail(str(stopped), stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -54,8 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return _fail(*_line(error))
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _line(error: Exception) -> tuple[str, int]:
@@ -68,12 +62,9 @@ def _line(error: Exception) -> tuple[str, int]:
     return words, TrainingFailed.exit_code
 
 
-def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
-
-
 def _fail(message: str, code: int) -> int:
-    print(f"reference: error: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):  # a closed terminal takes no more words
+        print(f"reference: error: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 
@@ -117,6 +108,8 @@ def _make_parser() -> argparse.ArgumentParser:
     compare.add_argument("--jobs", type=int, help="loops that run at once (default: by device)")
     train = _command(commands, "train", "one loop")
     train.add_argument("loop", metavar="LOOP", help=", ".join(LOOPS))
+    # `compare` starts its loops with it, and holds the other end of their input.
+    train.add_argument("--stop-at-end-of-input", action="store_true", help=argparse.SUPPRESS)
     diff = commands.add_parser(
         "diff", help="the first divergence between two ledgers", allow_abbrev=False
     )
@@ -202,6 +195,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.stop_at_end_of_input:
+        stop_at_end_of_input()
     if options.loop not in LOOPS:
         raise nearest("loop", options.loop, LOOPS)
     recipe = _recipe(options)

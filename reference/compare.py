@@ -61,6 +61,8 @@ class Child:
     def close(self) -> None:
         if self._ledger is not None:
             self._ledger.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) -> Verdict:
@@ -132,23 +134,25 @@ def _run_all(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool) -> None:
             if running:
                 time.sleep(POLL)
     finally:
-        progress.close()
         _stop(running)
+        with suppress(OSError):  # a closed terminal shows no bars
+            progress.close()
 
 
 def _start(loop: str, run_dir: Path, recipe: Recipe, *, debug: bool) -> Child:
     folder = run_dir / loop
     command = [sys.executable, "-m", "reference", "train", loop]
     command += ["--recipe", str(run_dir / "recipe.json"), "--run-dir", str(folder)]
+    command += ["--stop-at-end-of-input", *["--debug"] * debug]
     threads = {"OMP_NUM_THREADS": str(recipe.num_threads), "TOKENIZERS_PARALLELISM": "false"}
     with open(run_dir / f"{loop}.log", "wb") as log:
         process = subprocess.Popen(
-            command + ["--debug"] * debug,
-            stdin=subprocess.DEVNULL,
+            command,
+            stdin=subprocess.PIPE,  # never written to: it ends when we do, and the loop with it
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **threads},
-            start_new_session=True,  # Ctrl-C is the parent's to pass on
+            start_new_session=True,  # Ctrl-C is ours to pass on
         )
     return Child(loop, folder, process)
 

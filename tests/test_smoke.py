@@ -2,11 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -121,48 +118,6 @@ def test_accelerate_launch(small_glue: Path, tmp_path: Path) -> None:
     )
     steps = [read_ledger(tmp_path / name / LEDGER_FILE).steps for name in ("run", "m")]
     assert steps[0] == steps[1]
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_comparison_leaves_no_process(
-    number: signal.Signals, code: int, small_glue: Path, tmp_path: Path
-) -> None:
-    run_dir = tmp_path / "run"
-    data = ["--data", str(small_glue), "--num-train-epochs", "500"]
-    process = subprocess.Popen(
-        command("compare", *data, "--run-dir", str(run_dir)),
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for([run_dir / loop / LEDGER_FILE for loop in LOOPS])
-    process.send_signal(number)
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert error.strip().splitlines()[-1].startswith("reference: error: stopped by")
-    for loop in LOOPS:
-        ledger = read_ledger(run_dir / loop / LEDGER_FILE)
-        assert ledger.end is None or not ledger.end["complete"]
-    assert str(run_dir) not in running_commands()
-
-
-def wait_for(files: Sequence[Path]) -> None:
-    """Until each file is there; fails after a minute."""
-    deadline = time.monotonic() + 60
-    while not all(file.exists() for file in files):
-        assert time.monotonic() < deadline, f"not there: {files}"
-        time.sleep(0.05)
-
-
-def running_commands() -> str:
-    """The command lines of this machine's processes (Linux)."""
-    commands = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            commands.append(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue  # it has ended
-    return "\n".join(commands)
 
 
 def test_the_gpu_tests_fail_in_one_line_without_a_gpu() -> None:
