@@ -200,3 +200,14 @@ def test_nothing_slow_is_imported_before_the_input_is_checked() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "train"])
+def test_help_offers_nothing_that_is_refused(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    out = capsys.readouterr().out
+    assert "no|bf16" in out
+    assert "fp16" not in out
