@@ -46,6 +46,18 @@ def test_progress_in_a_plain_log_has_the_time_left(monkeypatch: pytest.MonkeyPat
     assert out.getvalue() == "11 s: a 5/10, b 5/10, about 11 s left\n"
 
 
+def test_the_time_left_counts_runs_that_havent_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `--jobs 1`: one after another."""
+    clock = iter([0.0, 5.0, 5.0, 5.0, 15.0, 15.0, 15.0])
+    monkeypatch.setattr(report.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(report, "PLAIN_EVERY", 5.0)
+    out = io.StringIO()
+    progress = Progress(["a", "b"], out)
+    progress.update("a", 0, None)  # nothing is known yet
+    progress.update("a", 5, 10)
+    assert out.getvalue() == "5 s: a 0/?, b 0/?\n15 s: a 5/10, b 0/10, about 45 s left\n"
+
+
 def test_the_verdict_in_words() -> None:
     same, other = Verdict("identical", 7), Verdict("diverged", 2, 3, "clip", "norm: 1 and 2")
     assert sentences({"manual": same, "accelerated": same}) == [
