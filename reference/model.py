@@ -113,6 +113,9 @@ def check_checkpoint(recipe: Recipe) -> BertConfig:
             num_labels=len(get_task(recipe.task).labels),
             hidden_dropout_prob=recipe.dropout,
             attention_probs_dropout_prob=recipe.dropout,
+            # A checkpoint's own would go before the recipe and the task: it may come from another.
+            classifier_dropout=recipe.dropout,
+            problem_type="single_label_classification",
         )
     except Exception as error:  # a field of a wrong type: an error of its own, of no base
         raise InputError(_unusable(source, "config.json", error)) from error

@@ -146,6 +146,25 @@ def test_another_tasks_head(good: Path, tmp_path: Path) -> None:
     assert load_model(recipe(tmp_path, task="mnli")).config.num_labels == 3
 
 
+@pytest.mark.parametrize(
+    "left_behind",
+    [
+        {"classifier_dropout": 0.5},
+        {"hidden_dropout_prob": 0.5, "attention_probs_dropout_prob": 0.5},
+        {"problem_type": "multi_label_classification"},
+    ],
+)
+def test_the_recipe_goes_before_what_a_checkpoint_remembers(
+    left_behind: dict[str, Any], good: Path, folder: Path
+) -> None:
+    config(**left_behind)(folder)
+    fresh, odd = (load_model(recipe(path, dropout=0.2)) for path in (good, folder))
+    assert {m.p for m in odd.modules() if isinstance(m, torch.nn.Dropout)} == {0.2}
+    batch = {"input_ids": torch.tensor([[2, 5, 3]]), "labels": torch.tensor([1])}
+    losses = [bert.eval()(**batch).loss for bert in (fresh, odd)]
+    assert torch.equal(*losses)
+
+
 @pytest.mark.parametrize("name", ["./nix", "/nix/nix", "~/nix", "a/b/c"])
 def test_no_folder(name: str) -> None:
     says(refusal(lambda: checkpoint_source(name)), f"{name}: no such folder", "embedded, minilm")
