@@ -118,9 +118,7 @@ def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
     }
 
 
-def _sha256(path: Path | None) -> str | None:
-    if path is None:
-        return None
+def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
