@@ -5,6 +5,7 @@ Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wr
 """
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -38,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with signals_raise():
             return _run(arguments)
-    except KeyboardInterrupt:
-        return _fail("stopped by Ctrl-C", 130)
+    except KeyboardInterrupt as stopped:
+        return _fail(stopped, "stopped by Ctrl-C", 130)
     except Stopped as stopped:
-        return _fail(str(stopped), stopped.exit_code)
+        return _fail(stopped, str(stopped), stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return _fail(*_line(error))
+        return _fail(error, *_line(error))
 
 
 def _line(error: Exception) -> tuple[str, int]:
@@ -62,7 +63,13 @@ def _line(error: Exception) -> tuple[str, int]:
     return words, TrainingFailed.exit_code
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(error: BaseException, message: str, code: int) -> int:
+    """Say it in a line of its own: a loop's progress bar closes when its frame lets go of it."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__context__
+    gc.collect()  # the Trainer's bar hangs in a circle
     with suppress(OSError):  # a closed terminal takes no more words
         print(f"reference: error: {' '.join(message.split())}", file=sys.stderr)
     return code

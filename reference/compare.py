@@ -162,7 +162,8 @@ def _check(child: Child, run_dir: Path, code: int) -> None:
     if code == 0:
         return
     lines = (run_dir / f"{child.loop}.log").read_text(errors="replace").strip().splitlines()
-    line = lines[-1].split("error: ", 1)[-1] if lines else "no word of why"
+    said = [line for line in lines if "reference: error: " in line] or lines[-1:]
+    line = said[-1].split("error: ", 1)[-1] if said else "no word of why"
     if code == InputError.exit_code:
         raise InputError(line)
     if code == TrainingFailed.exit_code:
