@@ -1,5 +1,6 @@
 """The comparison's own decisions: how many loops at once, and what its words and codes are."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from reference import compare
 from reference.cli import main
 from reference.compare import default_jobs
+from reference.errors import TrainingFailed
 from reference.ledger.diff import Verdict
 from reference.ledger.record import LEDGER_FILE, Writer
 from reference.loops import LOOPS
@@ -72,3 +74,12 @@ def test_exit_codes_of_diff(
     Writer(tmp_path / LEDGER_FILE, {}).close()
     monkeypatch.setattr("reference.ledger.diff.diff", lambda _a, _b: Verdict(word, 1))
     assert main(["diff", str(tmp_path), str(tmp_path)]) == code
+
+
+def test_why_a_loop_failed_is_found_above_its_progress_bar(tmp_path: Path) -> None:
+    log = tmp_path / "manual.log"
+    log.write_text("\r 0%|  | 0/9\rreference: error: step 2: why\n\r 11%|# | 1/9")
+    process = subprocess.Popen(["true"])
+    process.wait()
+    with pytest.raises(TrainingFailed, match="^manual: step 2: why$"):
+        compare._check(compare.Child("manual", tmp_path / "manual", process), tmp_path, 3)
