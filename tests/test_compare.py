@@ -81,5 +81,5 @@ def test_why_a_loop_failed_is_found_above_its_progress_bar(tmp_path: Path) -> No
     log.write_text("\r 0%|  | 0/9\rreference: error: step 2: why\n\r 11%|# | 1/9")
     process = subprocess.Popen(["true"])
     process.wait()
-    with pytest.raises(TrainingFailed, match="^manual: step 2: why$"):
+    with pytest.raises(TrainingFailed, match=r"^manual: step 2: why$"):
         compare._check(compare.Child("manual", tmp_path / "manual", process), tmp_path, 3)

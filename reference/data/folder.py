@@ -107,15 +107,12 @@ def _read(place: Path, kind: str, task: Task) -> dict[str, Split]:
     if kind == "saved":
         return _read_saved(place, task)
     reader = {"tsv": read_tsv, "csv": read_csv, "parquet": read_parquet}[kind]
-    splits = {}
-    for split in SPLITS:
-        files = _file(place, kind, task, split)
-        if files:
-            splits[split] = reader(files, task, split)
-        elif split != "test":
+    files = {split: _file(place, kind, task, split) for split in SPLITS}  # all, before any is read
+    for split in ("train", "validation"):
+        if not files[split]:
             names = " or ".join(f"{stem}.{kind}" for stem in _stems(task, split))
             raise InputError(f"{place}: the {split} split is missing; put {names} there")
-    return splits
+    return {split: reader(found, task, split) for split, found in files.items() if found}
 
 
 def _read_saved(place: Path, task: Task) -> dict[str, Split]:
