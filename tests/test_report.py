@@ -1,18 +1,14 @@
 """The table, the progress, and the verdict's words."""
 
 import io
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reference import report
 from reference.compare import sentences
-from reference.errors import InputError
 from reference.ledger.diff import Verdict
 from reference.report import Progress, comparison, table
-from reference.run_dir import default_run_dir, make_run_dir, write_json
 
 METRICS: dict[str, Any] = {
     "loop": "manual",
@@ -67,33 +63,3 @@ def test_the_verdict_in_words() -> None:
         "identical: trainer and manual, 7 steps",
         "diverged: trainer and accelerated part at step 3, link clip: norm: 1 and 2",
     ]
-
-
-def test_a_run_folder_is_never_shared(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    make_run_dir(tmp_path / "empty")
-    make_run_dir(tmp_path / "new" / "run")
-    with pytest.raises(InputError, match="holds another run"):
-        make_run_dir(tmp_path / "new" / "run")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a file"):
-        make_run_dir(tmp_path / "file")
-    with pytest.raises(InputError):
-        make_run_dir(tmp_path / "file" / "run")
-
-
-def test_default_names_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("reference.run_dir.time.strftime", lambda _: "now")
-    monkeypatch.setattr("reference.run_dir.os.getpid", lambda: 7)
-    for expected in ("now-compare-7", "now-compare-7-2", "now-compare-7-3"):
-        assert default_run_dir("compare").name == expected
-        make_run_dir(default_run_dir("compare"))
-
-
-def test_json_is_whole_or_not_there(tmp_path: Path) -> None:
-    write_json(tmp_path / "a.json", {"x": 1})
-    with pytest.raises(TypeError):
-        write_json(tmp_path / "a.json", {"x": object()})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
