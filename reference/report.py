@@ -76,11 +76,13 @@ class Progress:
             print(self._line(), file=self._out, flush=True)
 
     def _line(self) -> str:
-        parts = [f"{name} {done}/{self._totals[name] or '?'}" for name, done in self._done.items()]
-        done, total = sum(self._done.values()), sum(t or 0 for t in self._totals.values())
+        # The runs are as long as each other: one that hasn't begun has the total that is known.
+        known = max((t for t in self._totals.values() if t), default=None)
+        totals = {name: total or known for name, total in self._totals.items()}
+        parts = [f"{name} {done}/{totals[name] or '?'}" for name, done in self._done.items()]
+        done, total = sum(self._done.values()), sum(t or 0 for t in totals.values())
         elapsed = time.monotonic() - self._started
-        known = done and all(self._totals.values())
-        left = f", about {elapsed * (total - done) / done:.0f} s left" if known else ""
+        left = f", about {elapsed * (total - done) / done:.0f} s left" if done and known else ""
         return f"{elapsed:.0f} s: {', '.join(parts)}{left}"
 
     def close(self) -> None:

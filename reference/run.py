@@ -16,7 +16,9 @@ from typing import Any
 
 import torch
 
+from reference.data.fetched import Fetched
 from reference.data.pipeline import Data, load_data
+from reference.environment import check_environment, put_aside
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import LEDGER_FILE, Writer
@@ -57,6 +59,7 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
     """
     train = get_loop(loop)
     recipe = resolve_device(recipe.for_loop(loop))
+    check_environment(recipe)
     quiet()
     torch.set_num_threads(recipe.num_threads)
     if recipe.device == "cuda":
@@ -64,22 +67,22 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
         torch.use_deterministic_algorithms(True)
     check_checkpoint(recipe)
     data = load_data(recipe)
+    fetched = Fetched(data.train, recipe)
     make_run_dir(run_dir)
     write_json(run_dir / "recipe.json", recipe.to_json())
     writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
     observer = Observer(writer, stop_if_not_finite=True)
     try:
-        with observer:
+        with put_aside(), observer:
             scores = train(recipe, data)
             observer.add_scores(scores)
     except InputError:
         shutil.rmtree(run_dir, ignore_errors=True)  # it is ours, and nothing was trained
         raise
     except NotFinite as error:
-        raise TrainingFailed(
-            f"{error} (training rows {_rows(data, error)}); see the data there, "
-            "or lower learning_rate"
-        ) from None
+        found = fetched.rows(error.step, [inputs["input_ids"] for inputs in error.batches])
+        rows = f" (training rows {', '.join(str(row + 1) for row in found)})" if found else ""
+        raise TrainingFailed(f"{error}{rows}; see the data there, or lower learning_rate") from None
     except RunError:
         raise
     except Exception as error:  # whatever a library raises: out of memory, a device's assert
@@ -119,21 +122,9 @@ def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
     }
 
 
-def _sha256(path: Path | None) -> str | None:
-    if path is None:
-        return None
+def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _rows(data: Data, error: NotFinite) -> str:
-    """The training rows, from 1, that a step's batches hold, found by their tokens."""
-    wanted = set()
-    for inputs in error.batches:
-        for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True):
-            wanted.add(tuple(ids[mask.bool()].tolist()))
-    rows = enumerate(data.train.with_format(None)["input_ids"], 1)
-    return ", ".join(str(row) for row, ids in rows if tuple(ids) in wanted)
 
 
 def quiet() -> None:

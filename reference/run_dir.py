@@ -52,6 +52,11 @@ def make_run_dir(path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write all of it or nothing: a temporary file beside it takes its name when it is whole."""
+    text = json.dumps(value, indent=2) + "\n"
     temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text)
+        os.replace(temporary, path)
+    except BaseException:  # the disk is full, or somebody stops the run
+        temporary.unlink(missing_ok=True)
+        raise

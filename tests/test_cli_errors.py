@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from reference import cli
 from reference.cli import main
+from reference.errors import InputError, TrainingFailed
 from tests.conftest import ROOT
 from tests.data.files import splits, write_tsv
-from tests.refusal import refusal, says
+from tests.refusal import says
 
 Refuse = Callable[[Sequence[str]], str]
 
@@ -119,8 +121,33 @@ def test_a_run_dir_that_cant_be_made(tmp_path: Path, refuse: Refuse) -> None:
     says(line, "can't be made", "give another --run-dir")
 
 
-def test_debug_shows_where_it_came_from() -> None:
-    says(refusal(lambda: main(["train", "manual", "--task", "mprc", "--debug"])), "mrpc")
+DEBUGGED: dict[str, tuple[Exception, int, str]] = {
+    "input": (InputError("row 3: mend it"), 2, "row 3: mend it"),
+    "training": (TrainingFailed("step 2: the loss"), 3, "step 2: the loss"),
+    "system": (OSError(28, "No space left", "runs"), 3, "runs: No space left"),
+    "a fault of ours": (KeyError("x"), 3, "unexpected KeyError: 'x'; see where with --debug"),
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(("error", "code", "line"), DEBUGGED.values(), ids=DEBUGGED.keys())
+def test_debug_adds_the_traceback_and_changes_no_exit_code(
+    error: Exception,
+    code: int,
+    line: str,
+    debug: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(_options: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_env", fail)
+    assert main(["env", *["--debug"] * debug]) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == f"reference: error: {line}"
+    assert (lines[0] == "Traceback (most recent call last):") == debug
+    assert len(lines) > 5 if debug else len(lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -173,3 +200,14 @@ def test_nothing_slow_is_imported_before_the_input_is_checked() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "train"])
+def test_help_offers_nothing_that_is_refused(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    out = capsys.readouterr().out
+    assert "no|bf16" in out
+    assert "fp16" not in out

@@ -1,18 +1,14 @@
 """The table, the progress, and the verdict's words."""
 
 import io
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reference import report
 from reference.compare import sentences
-from reference.errors import InputError
 from reference.ledger.diff import Verdict
 from reference.report import Progress, comparison, table
-from reference.run_dir import default_run_dir, make_run_dir, write_json
 
 METRICS: dict[str, Any] = {
     "loop": "manual",
@@ -46,6 +42,18 @@ def test_progress_in_a_plain_log_has_the_time_left(monkeypatch: pytest.MonkeyPat
     assert out.getvalue() == "11 s: a 5/10, b 5/10, about 11 s left\n"
 
 
+def test_the_time_left_counts_runs_that_havent_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `--jobs 1`: one after another."""
+    clock = iter([0.0, 5.0, 5.0, 5.0, 15.0, 15.0, 15.0])
+    monkeypatch.setattr(report.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(report, "PLAIN_EVERY", 5.0)
+    out = io.StringIO()
+    progress = Progress(["a", "b"], out)
+    progress.update("a", 0, None)  # nothing is known yet
+    progress.update("a", 5, 10)
+    assert out.getvalue() == "5 s: a 0/?, b 0/?\n15 s: a 5/10, b 0/10, about 45 s left\n"
+
+
 def test_the_verdict_in_words() -> None:
     same, other = Verdict("identical", 7), Verdict("diverged", 2, 3, "clip", "norm: 1 and 2")
     assert sentences({"manual": same, "accelerated": same}) == [
@@ -55,33 +63,3 @@ def test_the_verdict_in_words() -> None:
         "identical: trainer and manual, 7 steps",
         "diverged: trainer and accelerated part at step 3, link clip: norm: 1 and 2",
     ]
-
-
-def test_a_run_folder_is_never_shared(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    make_run_dir(tmp_path / "empty")
-    make_run_dir(tmp_path / "new" / "run")
-    with pytest.raises(InputError, match="holds another run"):
-        make_run_dir(tmp_path / "new" / "run")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a file"):
-        make_run_dir(tmp_path / "file")
-    with pytest.raises(InputError):
-        make_run_dir(tmp_path / "file" / "run")
-
-
-def test_default_names_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("reference.run_dir.time.strftime", lambda _: "now")
-    monkeypatch.setattr("reference.run_dir.os.getpid", lambda: 7)
-    for expected in ("now-compare-7", "now-compare-7-2", "now-compare-7-3"):
-        assert default_run_dir("compare").name == expected
-        make_run_dir(default_run_dir("compare"))
-
-
-def test_json_is_whole_or_not_there(tmp_path: Path) -> None:
-    write_json(tmp_path / "a.json", {"x": 1})
-    with pytest.raises(TypeError):
-        write_json(tmp_path / "a.json", {"x": object()})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]

@@ -31,6 +31,9 @@ def read_folder(folder: Path, task: Task) -> dict[str, Split]:
             f"{folder}: no such folder; --data takes embedded, hub, or a folder with GLUE's files"
         )
     candidates = [folder / task.folder, folder / task.name, folder]
+    own = [place for place in candidates[:2] if _formats(place, task)]
+    if len(own) > 1 and not own[0].samefile(own[1]):  # as they are where case doesn't count
+        raise InputError(f"{own[0]} and {own[1]}: both hold {task.name}; name one with --data")
     for place in candidates:
         formats = _formats(place, task)
         if len(formats) > 1:
@@ -55,15 +58,24 @@ def _stems(task: Task, split: str) -> tuple[str, ...]:
 
 
 def _file(place: Path, suffix: str, task: Task, split: str) -> list[Path]:
+    """The file of a split, or its parts; none if there is none. InputError where there are two."""
+    found = []
     for stem in _stems(task, split):
         whole = place / f"{stem}.{suffix}"
         if whole.is_file():
-            return [whole]
+            found.append([whole])
         if suffix == "parquet":  # the hub's own naming: train-00000-of-00001.parquet
             parts = sorted(place.glob(f"{stem}-*-of-*.parquet"))
             if parts:
-                return _all_parts(parts)
-    return []
+                found.append(_all_parts(parts))
+    _only_one(place, split, [files[0].name for files in found])
+    return found[0] if found else []
+
+
+def _only_one(place: Path, split: str, found: list[str]) -> None:
+    if len(found) > 1 and split != "test":  # which isn't used
+        names = " and ".join(found)
+        raise InputError(f"{place}: {names} for one {split} split; keep the one that is meant")
 
 
 def _all_parts(parts: list[Path]) -> list[Path]:
@@ -95,15 +107,12 @@ def _read(place: Path, kind: str, task: Task) -> dict[str, Split]:
     if kind == "saved":
         return _read_saved(place, task)
     reader = {"tsv": read_tsv, "csv": read_csv, "parquet": read_parquet}[kind]
-    splits = {}
-    for split in SPLITS:
-        files = _file(place, kind, task, split)
-        if files:
-            splits[split] = reader(files, task, split)
-        elif split != "test":
+    files = {split: _file(place, kind, task, split) for split in SPLITS}  # all, before any is read
+    for split in ("train", "validation"):
+        if not files[split]:
             names = " or ".join(f"{stem}.{kind}" for stem in _stems(task, split))
             raise InputError(f"{place}: the {split} split is missing; put {names} there")
-    return splits
+    return {split: reader(found, task, split) for split, found in files.items() if found}
 
 
 def _read_saved(place: Path, task: Task) -> dict[str, Split]:
@@ -120,13 +129,15 @@ def _read_saved(place: Path, task: Task) -> dict[str, Split]:
         ) from error
     splits: dict[str, Split] = {}
     for split in SPLITS:
-        name = next((s for s in _stems(task, split) if s in saved), None)
-        if name is None:
+        found = [stem for stem in _stems(task, split) if stem in saved]
+        _only_one(place, split, found)
+        if not found:
             if split != "test":
                 raise InputError(
                     f"{place}: the {split} split is missing; there is {', '.join(saved)}"
                 )
             continue
+        name = found[0]
         columns = saved[name][:]
         need_columns(f"{place}, {name}", columns, task, split)
         splits[split] = _in_order(f"{place}, {name}"), columns

@@ -7,7 +7,8 @@ from datasets import ClassLabel, DatasetDict
 
 from reference.data.sources import digest, load_raw
 from reference.tasks import TASKS, get_task
-from tests.data.files import WRITERS, Rows, splits, write_csv, write_saved, write_tsv
+from tests.data.files import WRITERS, Rows, refused, splits, write_csv, write_saved, write_tsv
+from tests.refusal import says
 
 
 def read(folder: Path, name: str) -> DatasetDict:
@@ -149,3 +150,45 @@ def test_a_saved_dataset_may_name_its_labels_otherwise(tmp_path: Path) -> None:
     """Numbers count, not the names that somebody gave them."""
     write_saved(tmp_path / "RTE", "wnli", splits("wnli"))  # not_entailment is 0 in WNLI
     assert content(read(tmp_path, "rte")) == splits("wnli")
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "both"),
+    [
+        ("mrpc", ["train.tsv", "dev.tsv", "validation.tsv"], "dev.tsv and validation.tsv"),
+        ("mnli", ["train.csv", "dev_matched.csv", "dev.csv"], "dev_matched.csv and dev.csv"),
+        (
+            "mnli",
+            ["train.parquet", "validation_matched-00000-of-00001.parquet", "validation.parquet"],
+            "validation_matched-00000-of-00001.parquet and validation.parquet",
+        ),
+    ],
+)
+def test_two_files_for_one_split_are_refused(
+    name: str, files: list[str], both: str, tmp_path: Path
+) -> None:
+    """Which one is meant can't be known, and the scores would be of either."""
+    for file in files:
+        (tmp_path / file).write_text("")
+    says(refused(tmp_path, name), f"{tmp_path}: {both} for one validation split", "keep the one")
+
+
+def test_two_splits_of_a_saved_dataset_for_one_are_refused(tmp_path: Path) -> None:
+    data = {**splits("mnli"), "validation_matched": splits("mnli")["validation"]}
+    write_saved(tmp_path / "mnli", "mnli", data)
+    says(refused(tmp_path, "mnli"), "validation_matched and validation for one validation split")
+
+
+def test_two_folders_of_one_task_are_refused(tmp_path: Path) -> None:
+    for folder in ("MRPC", "mrpc"):
+        write_csv(tmp_path / folder, "mrpc", splits("mrpc"))
+    if not (tmp_path / "MRPC").samefile(tmp_path / "mrpc"):
+        says(refused(tmp_path, "mrpc"), "MRPC and ", "mrpc: both hold mrpc", "--data")
+
+
+def test_files_that_stand_beside_are_no_second_split(tmp_path: Path) -> None:
+    """MNLI comes with mismatched splits, and nothing is read of a test split."""
+    write_tsv(tmp_path, "mnli", splits("mnli"))
+    for name in ("dev_mismatched.tsv", "test_mismatched.tsv", "test.tsv"):
+        (tmp_path / name).write_bytes((tmp_path / "test_matched.tsv").read_bytes())
+    assert content(read(tmp_path, "mnli")) == splits("mnli")

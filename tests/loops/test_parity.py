@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import Trainer
 
 from reference.ledger.diff import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
@@ -54,22 +53,6 @@ def test_what_the_parity_rests_on_is_active(small: Recipe, tmp_path: Path) -> No
     assert all(step["clip"]["norm"] <= 1.0001 for step in ledger.steps)
     assert len({step["update"]["hash"] for step in ledger.steps}) == 18
     assert [b["labels"][1] for b in ledger.steps[5]["batch"]] == [[4]]
-
-
-def test_the_trainer_is_stock(small: Recipe, tmp_path: Path, monkeypatch: Any) -> None:
-    """The class that trains is transformers' own, with none of its methods replaced."""
-    seen: list[Trainer] = []
-    original = Trainer.__init__
-
-    def watch(self: Trainer, *args: Any, **kwargs: Any) -> None:
-        seen.append(self)
-        original(self, *args, **kwargs)
-
-    monkeypatch.setattr(Trainer, "__init__", watch)
-    run(replace(small, max_steps=1), "trainer", tmp_path / "run")
-    (trainer,) = seen
-    assert type(trainer) is Trainer
-    assert not {name for name in vars(trainer) if callable(getattr(Trainer, name, None))}
 
 
 def test_a_run_repeats_itself(small: Recipe, tmp_path: Path) -> None:

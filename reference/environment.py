@@ -1,0 +1,82 @@
+"""The environment's say in a run: none. What would change a loop behind the recipe is put aside,
+and refused where somebody may have meant it.
+
+    ACCELERATE_MIXED_PRECISION=bf16 python -m reference train manual
+
+Accelerate and `TrainingArguments` read dozens of variables in place of arguments that they weren't
+given (source: accelerate 1.15, transformers 5.23). `accelerate launch` sets some, with values that
+change nothing; each of them may stand here, and so may one that says what the recipe says.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from reference.errors import InputError
+from reference.recipe import Recipe
+
+PREFIXES = ("ACCELERATE_", "FSDP_", "MEGATRON_LM_", "PARALLELISM_CONFIG_")
+SIZES = (
+    "WORLD_SIZE",
+    "LOCAL_WORLD_SIZE",
+    "PMI_SIZE",
+    "OMPI_COMM_WORLD_SIZE",
+    "MV2_COMM_WORLD_SIZE",
+)
+# With one process they would still wrap the model in DistributedDataParallel.
+RANKS = ("RANK", "LOCAL_RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+OFF = ("", "0", "n", "no", "off", "f", "false", "none")
+SEVERAL = (
+    "USE_FSDP",
+    "USE_DEEPSPEED",
+    "USE_MEGATRON_LM",
+    "USE_PARALLELISM_CONFIG",
+    "USE_SAGEMAKER",
+)
+
+
+def check_environment(recipe: Recipe, environment: Mapping[str, str] = os.environ) -> None:
+    """Raise InputError for a variable that asks for another run than the recipe does."""
+    for name in SIZES:
+        if environment.get(name, "1") not in ("", "1"):
+            raise InputError(f"{name}: more than one process isn't supported yet; launch one")
+
+    def given(name: str) -> str:
+        return environment.get(f"ACCELERATE_{name}", "").lower()
+
+    for name in SEVERAL:
+        if given(name) not in OFF:
+            raise _refusal(name, given(name), "these loops train in one plain process")
+    if given("DYNAMO_BACKEND") not in OFF:
+        raise _refusal("DYNAMO_BACKEND", given("DYNAMO_BACKEND"), "the recipe compiles nothing")
+    # What `accelerate launch` says when nobody asked, and what the recipe says, are no other run.
+    for name, usual in (("MIXED_PRECISION", OFF), ("GRADIENT_ACCUMULATION_STEPS", ("", "1"))):
+        says = str(getattr(recipe, name.lower()))
+        if given(name) not in (*usual, says):
+            option = f"--{name.lower().replace('_', '-')}"
+            why = f"the recipe says {says}; give {option} {given(name)}"
+            raise _refusal(name, given(name), why)
+    if given("USE_CPU") not in OFF and recipe.device == "cuda":
+        raise _refusal("USE_CPU", given("USE_CPU"), "the run is on cuda; give --device cpu")
+    if given("TORCH_DEVICE") and recipe.device not in ("auto", given("TORCH_DEVICE").split(":")[0]):
+        raise _refusal("TORCH_DEVICE", given("TORCH_DEVICE"), f"the run is on {recipe.device}")
+
+
+def _refusal(name: str, value: str, why: str) -> InputError:
+    return InputError(f"ACCELERATE_{name}={value} in the environment: {why}, or unset it")
+
+
+@contextmanager
+def put_aside() -> Iterator[None]:
+    """Without these variables while a run lasts; afterwards they stand as they stood."""
+    before = {name: os.environ.pop(name) for name in _found()}
+    try:
+        yield
+    finally:
+        for name in _found():  # the libraries' own, which the next run must not see
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _found() -> list[str]:
+    return [n for n in os.environ if n.startswith(PREFIXES) or n in (*SIZES, *RANKS)]

@@ -1,0 +1,59 @@
+"""Being stopped from outside: by a signal, or by the end of the process that started this one.
+
+python -m reference compare & kill %1
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+# SIGHUP is a terminal that was closed; Windows has none.
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+GRACE = 10.0  # seconds to end a ledger in
+
+
+class Stopped(BaseException):
+    """A signal came: raised where the program stands; like KeyboardInterrupt, no error to catch."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number  # as shells count
+
+
+@contextmanager
+def signals_raise() -> Iterator[None]:
+    """Within it, SIGTERM and SIGHUP raise Stopped."""
+    # One that is ignored stays so: that is what `nohup` asks for.
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, _on_signal) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Stopped(number)
+
+
+def stop_at_end_of_input() -> None:
+    """Stop, as by SIGTERM, when standard input ends.
+
+    Where that is a pipe from the parent, it ends with the parent, however that went: also when it
+    was killed and could tell nobody.
+    """
+    threading.Thread(target=_wait_for_end, daemon=True).start()
+
+
+def _wait_for_end() -> None:
+    while os.read(0, 1024):  # not through `sys.stdin`, whose lock would be held at our exit
+        pass
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(128 + signal.SIGTERM)  # a library swallowed it

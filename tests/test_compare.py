@@ -1,0 +1,85 @@
+"""The comparison's own decisions: how many loops at once, and what its words and codes are."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reference import compare
+from reference.cli import main
+from reference.compare import default_jobs
+from reference.errors import TrainingFailed
+from reference.ledger.diff import Verdict
+from reference.ledger.record import LEDGER_FILE, Writer
+from reference.loops import LOOPS
+from reference.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu", "threads", "cores", "jobs"),
+    [
+        ("cpu", True, 1, 2, 3),  # one thread each: all at once, on any number of cores
+        ("cpu", True, 2, 2, 1),
+        ("cpu", False, 2, 4, 2),
+        ("cpu", False, 2, 64, 3),
+        ("cpu", False, 8, 2, 1),
+        ("auto", False, 1, 2, 3),
+        ("auto", False, 2, 2, 1),  # no GPU: as on a CPU
+        ("auto", False, 2, 4, 2),
+        ("auto", True, 1, 64, 1),  # a GPU is for one loop at a time
+        ("cuda", False, 1, 64, 1),
+    ],
+)
+def test_default_jobs(
+    device: str, gpu: bool, threads: int, cores: int, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "_may_have_gpu", lambda: gpu)
+    monkeypatch.setattr(compare.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert default_jobs(Recipe(device=device, num_threads=threads)) == jobs <= len(LOOPS)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ("identical identical", 0),
+        ("identical diverged", 1),
+        ("incomparable diverged", 1),  # one difference is proven
+        ("identical incomparable", 2),
+    ],
+)
+def test_exit_codes_of_compare(
+    verdicts: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three loops' runs made up, and what the two comparisons say given."""
+    given = iter(Verdict(word, 1, 2, "clip", "why") for word in verdicts.split())
+
+    def no_training(_recipe: Recipe, run_dir: Path, _jobs: int, *, debug: bool) -> None:
+        for loop in LOOPS:
+            (run_dir / loop).mkdir()
+            Writer(run_dir / loop / LEDGER_FILE, {}).close()
+            (run_dir / loop / "metrics.json").write_text(
+                '{"loop": "l", "steps": 1, "final_loss": 0.1, "scores": {}, "seconds": 1.0,'
+                ' "weights": "0"}'
+            )
+
+    monkeypatch.setattr(compare, "_run_all", no_training)
+    monkeypatch.setattr(compare, "diff", lambda _a, _b: next(given))
+    assert main(["compare", "--device", "cpu", "--run-dir", str(tmp_path / "run")]) == code
+
+
+@pytest.mark.parametrize(("word", "code"), [("identical", 0), ("diverged", 1), ("incomparable", 2)])
+def test_exit_codes_of_diff(
+    word: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Writer(tmp_path / LEDGER_FILE, {}).close()
+    monkeypatch.setattr("reference.ledger.diff.diff", lambda _a, _b: Verdict(word, 1))
+    assert main(["diff", str(tmp_path), str(tmp_path)]) == code
+
+
+def test_why_a_loop_failed_is_found_above_its_progress_bar(tmp_path: Path) -> None:
+    log = tmp_path / "manual.log"
+    log.write_text("\r 0%|  | 0/9\rreference: error: step 2: why\n\r 11%|# | 1/9")
+    process = subprocess.Popen(["true"])
+    process.wait()
+    with pytest.raises(TrainingFailed, match=r"^manual: step 2: why$"):
+        compare._check(compare.Child("manual", tmp_path / "manual", process), tmp_path, 3)

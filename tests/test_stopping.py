@@ -1,0 +1,106 @@
+"""Stopped from outside: one line, the right exit code, no process left, a ledger that says so."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.loops import LOOPS
+from reference.stopping import Stopped, signals_raise
+from tests.conftest import ROOT
+
+LONG = ["--num-train-epochs", "500", "--device", "cpu"]
+
+STOPS: dict[str, tuple[signal.Signals, bool, int, str]] = {
+    "Ctrl-C": (signal.SIGINT, True, 130, "stopped by Ctrl-C"),  # to the whole foreground group
+    "SIGTERM": (signal.SIGTERM, False, 143, "stopped by SIGTERM"),
+    "a closed terminal": (signal.SIGHUP, True, 129, "stopped by SIGHUP"),
+    "killed": (signal.SIGKILL, False, -9, ""),
+}
+
+
+@pytest.mark.parametrize(("number", "group", "code", "words"), STOPS.values(), ids=STOPS.keys())
+def test_a_stopped_comparison_leaves_no_process(
+    number: signal.Signals, group: bool, code: int, words: str, small_glue: Path, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    options = ["--data", str(small_glue), *LONG, "--run-dir", str(run_dir)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reference", "compare", *options],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    ledgers = [run_dir / loop / LEDGER_FILE for loop in LOOPS]
+    wait_until(lambda: all(ledger.exists() for ledger in ledgers))
+    (os.killpg if group else os.kill)(process.pid, number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == code
+    lines = [line for line in error.splitlines() if not re.match(r"\d+ s: ", line)]  # progress
+    assert lines == ([f"reference: error: {words}"] if words else [])
+    # A killed parent can wait for nobody: its loops see its end, and end their ledgers.
+    wait_until(lambda: str(run_dir) not in running_commands())
+    for path in ledgers:
+        ledger = read_ledger(path)
+        assert ledger.end is None or not ledger.end["complete"]
+
+
+def test_a_loop_that_isnt_compare_s_doesnt_need_its_input(small_glue: Path, tmp_path: Path) -> None:
+    """`train` in a script, or under cron, has no input, and trains."""
+    options = ["--data", str(small_glue), "--max-steps", "1", "--device", "cpu"]
+    options += ["--run-dir", str(tmp_path / "run")]
+    result = subprocess.run(
+        [sys.executable, "-m", "reference", "train", "manual", *options],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_raise_within_and_are_given_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped) as caught, signals_raise():
+        signal.raise_signal(number)
+    assert caught.value.exit_code == 128 + number
+    assert signal.getsignal(number) is before
+
+
+def test_nohup_is_heeded() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_raise():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    """Fails after a minute."""
+    deadline = time.monotonic() + 60
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def running_commands() -> str:
+    """The command lines of this machine's processes (Linux)."""
+    commands = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            commands.append(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue  # it has ended
+    return "\n".join(commands)
