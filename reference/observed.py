@@ -83,6 +83,7 @@ class Observation:
         self._process = os.getpid()
         self._scores: dict[str, float] = {}
         self._scored_at = -1
+        self._ended = False
         self._put_back: list[Callable[[], None]] = []
         self._imports = WhenImported({"torch": self._observe, "evaluate": self._hear_scores})
 
@@ -101,6 +102,7 @@ class Observation:
 
     def end(self, complete: bool) -> None:
         """Write the ledger's last record; `complete`: the program came to its end by itself."""
+        self._ended = True
         self._imports.remove()
         for put_back in self._put_back:
             put_back()
@@ -118,8 +120,8 @@ class Observation:
         module = sys.modules["evaluate"].EvaluationModule
         compute = module.compute
 
-        @functools.wraps(compute)
         def compute_and_tell(*args: Any, **kwargs: Any) -> Any:
+            """As without an observer."""  # each metric copies this method and adds to its text
             scores = compute(*args, **kwargs)
             if isinstance(scores, Mapping):  # None in all processes but the first
                 self._add(scores)
@@ -130,7 +132,7 @@ class Observation:
 
     def _add(self, scores: Mapping[str, Any]) -> None:
         """Accuracy may come from one metric and F1 from another, both after the same step."""
-        if self.observer is None:
+        if self.observer is None or self._ended:
             return
         if self._scored_at != self.observer.steps:
             self._scores, self._scored_at = {}, self.observer.steps
