@@ -81,8 +81,6 @@ class Observation:
         self.ledger = folder / launch.ledger_file
         self._header = functools.partial(header, program, launch)
         self._process = os.getpid()
-        self._scores: dict[str, float] = {}
-        self._scored_at = -1
         self._ended = False
         self._put_back: list[Callable[[], None]] = []
         self._imports = WhenImported({"torch": self._observe, "evaluate": self._hear_scores})
@@ -123,22 +121,13 @@ class Observation:
         def compute_and_tell(*args: Any, **kwargs: Any) -> Any:
             """As without an observer."""  # each metric copies this method and adds to its text
             scores = compute(*args, **kwargs)
-            if isinstance(scores, Mapping):  # None in all processes but the first
-                self._add(scores)
-            return scores
+            if isinstance(scores, Mapping) and self.observer is not None and not self._ended:
+                plain = {k: float(v) for k, v in scores.items() if isinstance(v, numbers.Real)}
+                self.observer.add_scores(plain)
+            return scores  # None in all processes but the first
 
         module.compute = compute_and_tell
         self._put_back.append(lambda: setattr(module, "compute", compute))
-
-    def _add(self, scores: Mapping[str, Any]) -> None:
-        """Accuracy may come from one metric and F1 from another, both after the same step."""
-        if self.observer is None or self._ended:
-            return
-        if self._scored_at != self.observer.steps:
-            self._scores, self._scored_at = {}, self.observer.steps
-        plain = {k: float(v) for k, v in scores.items() if isinstance(v, numbers.Real)}
-        self._scores.update(plain)
-        self.observer.add_scores(self._scores)
 
 
 def header(program: Record, launch: Launch) -> Record:
