@@ -19,6 +19,7 @@ import numbers
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +111,8 @@ class Observation:
     def _observe(self) -> None:
         from reference.ledger.observe import Observer
 
+        # Said of the observer's hooks, which a compiled model passes by: no news for the program.
+        warnings.filterwarnings("ignore", r"Using `torch.compile\(module\)` when there are global")
         self.observer = Observer(PatientWriter(self.ledger, self._header))
         self.observer.__enter__()
 
