@@ -32,6 +32,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Errors are one line on stderr."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if _word(arguments) == "observe":
+        return _observe(arguments)
     debug = "--debug" in arguments
     # Set before any library is imported, which is when they look.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -75,11 +77,16 @@ def _fail(error: BaseException, message: str, code: int) -> int:
     return code
 
 
+def _word(arguments: list[str]) -> str | None:
+    """The command, where one is given."""
+    return next((a for a in arguments if not a.startswith("-")), None)
+
+
 def _run(arguments: list[str]) -> int:
     commands = {"compare": _compare, "train": _train, "data": _data, "diff": _diff, "env": _env}
-    word = next((a for a in arguments if not a.startswith("-")), None)
+    word = _word(arguments)
     if word is not None and word not in commands:
-        raise nearest("command", word, commands)
+        raise nearest("command", word, [*commands, "observe"])
     options, unknown = _make_parser().parse_known_args(arguments)
     if unknown:
         _refuse(unknown[0], options.command)
@@ -88,9 +95,9 @@ def _run(arguments: list[str]) -> int:
 
 def _refuse(word: str, command: str) -> NoReturn:
     known = ["--debug"]
-    if command != "env":
+    if command not in ("env", "observe"):
         known += ["--recipe", *(_option(name) for name in FIELDS if name != "name")]
-    if command in ("compare", "train"):
+    if command in ("compare", "train", "observe"):
         known += ["--run-dir"]
     if command == "compare":
         known += ["--jobs"]
@@ -117,6 +124,13 @@ def _make_parser() -> argparse.ArgumentParser:
     train.add_argument("loop", metavar="LOOP", help=", ".join(LOOPS))
     # `compare` starts its loops with it, and holds the other end of their input.
     train.add_argument("--stop-at-end-of-input", action="store_true", help=argparse.SUPPRESS)
+    observe = commands.add_parser(
+        "observe", help="the ledger of any training script, unchanged", allow_abbrev=False
+    )
+    observe.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+    observe.add_argument("--run-dir", type=Path, help="a new folder (default: under runs/)")
+    observe.add_argument("-m", metavar="MODULE", help="a module in place of SCRIPT")
+    observe.add_argument("script", metavar="SCRIPT [ARGS]", nargs="?", help="as python takes it")
     diff = commands.add_parser(
         "diff", help="the first divergence between two ledgers", allow_abbrev=False
     )
@@ -245,3 +259,26 @@ def _diff(options: argparse.Namespace) -> int:
     verdict = diff(*map(read_ledger, files))
     print(sentence(f"{options.a} and {options.b}", verdict))
     return exit_code(verdict)
+    return {"identical": 0, "diverged": 1}.get(verdict.verdict, InputError.exit_code)
+
+
+def _observe(arguments: list[str]) -> int:
+    """Apart from the others: a script gets neither our environment nor our handling of signals.
+
+    What follows SCRIPT or -m isn't ours to read.
+    """
+    at = arguments.index("observe") + 1
+    while arguments[at : at + 1] and arguments[at].startswith("-") and arguments[at] != "-m":
+        at += 2 if arguments[at] == "--run-dir" else 1
+    debug = "--debug" in arguments[:at]
+    try:
+        options, unknown = _make_parser().parse_known_args(arguments[:at])
+        if unknown:
+            _refuse(unknown[0], options.command)
+        from reference.program import observe
+
+        return observe(arguments[at:], options.run_dir)
+    except RunError as error:
+        if debug:
+            raise
+        return _fail(str(error), error.exit_code)

@@ -17,7 +17,8 @@ from reference.data.pipeline import get_dataloaders, load_data
 from reference.errors import InputError
 from reference.model import checkpoint_source, load_model
 from reference.recipe import Recipe
-from reference.run import quiet, resolve_device, versions
+from reference.run import quiet, resolve_device
+from reference.versions import versions
 
 
 def show_batch(recipe: Recipe) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import os
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +25,9 @@ from reference.loops import get_loop
 from reference.model import check_checkpoint, weights_file
 from reference.recipe import Recipe
 from reference.run_dir import make_run_dir, write_json
+from reference.versions import versions
 
 METRICS_VERSION = 1
-PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
-
-
-def versions() -> dict[str, str]:
-    """The installed version of each library that a run's bits depend on."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    return found
 
 
 def resolve_device(recipe: Recipe) -> Recipe:

@@ -35,13 +35,16 @@ def check_run_dir(path: Path) -> None:
         raise InputError(f"{path}: no run's folder ({error.strerror}); give another") from None
 
 
-def make_run_dir(path: Path) -> None:
-    """Make the folder; InputError if it holds something, or can't be made."""
+def make_run_dir(path: Path, first: str = "recipe.json") -> None:
+    """Make the folder, and in it the empty file `first`, by which it is taken.
+
+    Raises InputError if the folder holds something, or can't be made.
+    """
     check_run_dir(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         # Whoever makes this file first has the folder, if two ask for it at once.
-        (path / "recipe.json").touch(exist_ok=False)
+        (path / first).touch(exist_ok=False)
     except FileExistsError:
         raise InputError(f"{path}: holds another run; give a new folder with --run-dir") from None
     except OSError as error:

@@ -1,0 +1,19 @@
+"""The installed versions of what a run's bits depend on, found without importing any of it.
+
+python -m reference env
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """The installed version of each library that a run's bits depend on, or `missing`."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
