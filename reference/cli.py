@@ -203,7 +203,9 @@ def _run_dir(options: argparse.Namespace, what: str) -> Path:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from reference.compare import compare, default_jobs, exit_code
+    from reference.children import default_jobs
+    from reference.compare import compare
+    from reference.verdicts import exit_code
 
     recipe = _recipe(options)
     jobs = default_jobs(recipe) if options.jobs is None else options.jobs
@@ -251,15 +253,15 @@ def _env(_options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from reference.compare import exit_code, sentence
     from reference.ledger.diff import diff
-    from reference.ledger.record import LEDGER_FILE, read_ledger
+    from reference.ledger.record import LEDGER_FILE
+    from reference.verdicts import exit_code, lines
 
     files = [p / LEDGER_FILE if p.is_dir() else p for p in (options.a, options.b)]
-    verdict = diff(*map(read_ledger, files))
-    print(sentence(f"{options.a} and {options.b}", verdict))
+    verdict = diff(*files)
+    for line in lines(f"{options.a} and {options.b}", verdict):
+        print(line)
     return exit_code(verdict)
-    return {"identical": 0, "diverged": 1}.get(verdict.verdict, InputError.exit_code)
 
 
 def _observe(arguments: list[str]) -> int:
@@ -281,4 +283,4 @@ def _observe(arguments: list[str]) -> int:
     except RunError as error:
         if debug:
             raise
-        return _fail(str(error), error.exit_code)
+        return _fail(error, *_line(error))

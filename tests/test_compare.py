@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reference import compare
+from reference import children, compare
+from reference.children import default_jobs
 from reference.cli import main
-from reference.compare import default_jobs
 from reference.errors import TrainingFailed
 from reference.ledger.diff import Verdict
 from reference.ledger.record import LEDGER_FILE, Writer
@@ -33,8 +33,10 @@ from reference.recipe import Recipe
 def test_default_jobs(
     device: str, gpu: bool, threads: int, cores: int, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compare, "_may_have_gpu", lambda: gpu)
-    monkeypatch.setattr(compare.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.setattr(children, "_may_have_gpu", lambda: gpu)
+    monkeypatch.setattr(
+        children.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False
+    )
     assert default_jobs(Recipe(device=device, num_threads=threads)) == jobs <= len(LOOPS)
 
 
@@ -62,7 +64,7 @@ def test_exit_codes_of_compare(
                 ' "weights": "0"}'
             )
 
-    monkeypatch.setattr(compare, "_run_all", no_training)
+    monkeypatch.setattr(compare, "run_all", no_training)
     monkeypatch.setattr(compare, "diff", lambda _a, _b: next(given))
     assert main(["compare", "--device", "cpu", "--run-dir", str(tmp_path / "run")]) == code
 
@@ -82,4 +84,4 @@ def test_why_a_loop_failed_is_found_above_its_progress_bar(tmp_path: Path) -> No
     process = subprocess.Popen(["true"])
     process.wait()
     with pytest.raises(TrainingFailed, match=r"^manual: step 2: why$"):
-        compare._check(compare.Child("manual", tmp_path / "manual", process), tmp_path, 3)
+        children._check(children.Child("manual", tmp_path / "manual", process), tmp_path, 3)

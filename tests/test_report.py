@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from reference import report
-from reference.compare import sentences
 from reference.ledger.diff import Verdict
 from reference.report import Progress, comparison, table
+from reference.verdicts import sentences
 
 METRICS: dict[str, Any] = {
     "loop": "manual",
@@ -56,10 +56,10 @@ def test_the_time_left_counts_runs_that_havent_begun(monkeypatch: pytest.MonkeyP
 
 def test_the_verdict_in_words() -> None:
     same, other = Verdict("identical", 7), Verdict("diverged", 2, 3, "clip", "norm: 1 and 2")
-    assert sentences({"manual": same, "accelerated": same}) == [
+    assert sentences("trainer", {"manual": same, "accelerated": same}) == [
         "identical: 3 loops, 7 steps, every link of every step"
     ]
-    assert sentences({"manual": same, "accelerated": other}) == [
-        "identical: trainer and manual, 7 steps",
+    assert sentences("trainer", {"manual": same, "accelerated": other}) == [
+        "identical: trainer and manual, 7 steps, every link of every step",
         "diverged: trainer and accelerated part at step 3, link clip: norm: 1 and 2",
     ]
