@@ -11,22 +11,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, NoReturn
 
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.loops import LOOPS
-from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
-from reference.run_dir import check_run_dir, default_run_dir
+from reference.options import get_recipe, get_run_dir, parse
+from reference.recipe import nearest
 from reference.stopping import Stopped, signals_raise, stop_at_end_of_input
-
-CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line in place of argparse's usage and line."""
-        raise InputError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,125 +67,18 @@ def _fail(error: BaseException, message: str, code: int) -> int:
 
 def _run(arguments: list[str]) -> int:
     commands = {"compare": _compare, "train": _train, "data": _data, "diff": _diff, "env": _env}
-    word = next((a for a in arguments if not a.startswith("-")), None)
-    if word is not None and word not in commands:
-        raise nearest("command", word, commands)
-    options, unknown = _make_parser().parse_known_args(arguments)
-    if unknown:
-        _refuse(unknown[0], options.command)
+    options = parse(arguments, commands)
     return commands[options.command](options)
-
-
-def _refuse(word: str, command: str) -> NoReturn:
-    known = ["--debug"]
-    if command != "env":
-        known += ["--recipe", *(_option(name) for name in FIELDS if name != "name")]
-    if command in ("compare", "train"):
-        known += ["--run-dir"]
-    if command == "compare":
-        known += ["--jobs"]
-    if word.startswith("--"):
-        raise nearest(f"option of {command}", word.split("=")[0], known)
-    raise InputError(f"unexpected argument {word!r}; see python -m reference {command} --help")
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m reference",
-        description="One fine-tuning run, written three ways, and proof that they are the same.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--debug", action="store_true", help="show a traceback with an error")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    compare = _command(commands, "compare", "the main job: three loops, one verdict")
-    compare.add_argument("--jobs", type=int, help="loops that run at once (default: by device)")
-    train = _command(commands, "train", "one loop")
-    train.add_argument("loop", metavar="LOOP", help=", ".join(LOOPS))
-    # `compare` starts its loops with it, and holds the other end of their input.
-    train.add_argument("--stop-at-end-of-input", action="store_true", help=argparse.SUPPRESS)
-    diff = commands.add_parser(
-        "diff", help="the first divergence between two ledgers", allow_abbrev=False
-    )
-    diff.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
-    for name in ("a", "b"):
-        diff.add_argument(name, metavar=name.upper(), type=Path, help="a ledger, or a run's folder")
-    _command(commands, "data", "one batch of the shared pipeline, as the lesson looks at it")
-    env = commands.add_parser(
-        "env", help="versions, device, threads, and what can be reached", allow_abbrev=False
-    )
-    env.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
-    return parser
-
-
-def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
-    """A command that takes a recipe: one option for each of its fields."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text, allow_abbrev=False
-    )
-    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
-    parser.add_argument(
-        "--recipe", default="embedded", help=f"{', '.join(RECIPES)}, or a run's recipe.json"
-    )
-    if name != "data":
-        parser.add_argument("--run-dir", type=Path, help="a new folder (default: under runs/)")
-    for field in FIELDS.values():
-        if field.name != "name":
-            choices = field.metadata.get("choices")
-            default = getattr(RECIPES["embedded"], field.name)
-            parser.add_argument(
-                _option(field.name),
-                metavar="|".join(choices) if choices else field.name.upper(),
-                default=argparse.SUPPRESS,
-                help=f"default of the embedded recipe: {default}",
-            )
-    return parser
-
-
-def _recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe asked for, with what can be checked of it before the slow imports."""
-    from reference.data.hub import check_hub
-    from reference.environment import check_environment
-    from reference.tasks import get_task
-
-    given = {n: parse_field(n, v) for n, v in vars(options).items() if n in FIELDS}
-    recipe = load_recipe(options.recipe, given)
-    check_environment(recipe)
-    get_task(recipe.task)
-    if recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
-        raise InputError(
-            f"{recipe.data}: no such folder; --data takes embedded, hub, or a folder with GLUE's "
-            "files"
-        )
-    if recipe.data == "hub":
-        check_hub()
-    elif recipe.checkpoint not in CHECKPOINTS and not Path(recipe.checkpoint).exists():
-        try:
-            check_hub()
-        except InputError as error:
-            unknown = nearest("checkpoint", recipe.checkpoint, CHECKPOINTS)
-            raise InputError(f"{unknown}, or a folder; and, were it a hub name, {error}") from None
-    return recipe
-
-
-def _run_dir(options: argparse.Namespace, what: str) -> Path:
-    """The run's folder, seen to be free before the slow imports."""
-    path: Path = options.run_dir or default_run_dir(what)
-    check_run_dir(path)
-    return path
 
 
 def _compare(options: argparse.Namespace) -> int:
     from reference.compare import compare, default_jobs, exit_code
 
-    recipe = _recipe(options)
+    recipe = get_recipe(options)
     jobs = default_jobs(recipe) if options.jobs is None else options.jobs
     if jobs < 1:
         raise InputError(f"--jobs: {jobs} makes no sense; give 1 and up")
-    run_dir = _run_dir(options, "compare")
+    run_dir = get_run_dir(options, "compare")
     verdict = compare(recipe, run_dir, jobs, debug=options.debug)
     print(f"run: {run_dir}")
     return exit_code(verdict)
@@ -206,8 +89,8 @@ def _train(options: argparse.Namespace) -> int:
         stop_at_end_of_input()
     if options.loop not in LOOPS:
         raise nearest("loop", options.loop, LOOPS)
-    recipe = _recipe(options)
-    run_dir = _run_dir(options, options.loop)
+    recipe = get_recipe(options)
+    run_dir = get_run_dir(options, options.loop)
     if recipe.device != "cpu":
         # The Trainer would spread over every GPU that it sees, which is another run.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
@@ -222,7 +105,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    recipe = _recipe(options)
+    recipe = get_recipe(options)
     from reference.look import show_batch
 
     show_batch(recipe)

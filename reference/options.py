@@ -1,0 +1,137 @@
+"""The command line's words: one option for each of the recipe's fields, and what they come to.
+
+    python -m reference compare --help
+
+What is wrong with them is said before the slow imports, in one line, with the nearest right word.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from reference.errors import InputError
+from reference.loops import LOOPS
+from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
+from reference.run_dir import check_run_dir, default_run_dir
+
+CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line in place of argparse's usage and line."""
+        raise InputError(message)
+
+
+def parse(arguments: Sequence[str], commands: Iterable[str]) -> argparse.Namespace:
+    """The command and its options; InputError for a word that isn't known."""
+    word = next((a for a in arguments if not a.startswith("-")), None)
+    if word is not None and word not in commands:
+        raise nearest("command", word, commands)
+    options, unknown = _make_parser().parse_known_args(arguments)
+    if unknown:
+        _refuse(unknown[0], options.command)
+    return options
+
+
+def _refuse(word: str, command: str) -> NoReturn:
+    known = ["--debug"]
+    if command != "env":
+        known += ["--recipe", *(_option(name) for name in FIELDS if name != "name")]
+    if command in ("compare", "train"):
+        known += ["--run-dir"]
+    if command == "compare":
+        known += ["--jobs"]
+    if word.startswith("--"):
+        raise nearest(f"option of {command}", word.split("=")[0], known)
+    raise InputError(f"unexpected argument {word!r}; see python -m reference {command} --help")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m reference",
+        description="One fine-tuning run, written three ways, and proof that they are the same.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--debug", action="store_true", help="show a traceback with an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    compare = _command(commands, "compare", "the main job: three loops, one verdict")
+    compare.add_argument("--jobs", type=int, help="loops that run at once (default: by device)")
+    train = _command(commands, "train", "one loop")
+    train.add_argument("loop", metavar="LOOP", help=", ".join(LOOPS))
+    # `compare` starts its loops with it, and holds the other end of their input.
+    train.add_argument("--stop-at-end-of-input", action="store_true", help=argparse.SUPPRESS)
+    diff = commands.add_parser(
+        "diff", help="the first divergence between two ledgers", allow_abbrev=False
+    )
+    diff.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+    for name in ("a", "b"):
+        diff.add_argument(name, metavar=name.upper(), type=Path, help="a ledger, or a run's folder")
+    _command(commands, "data", "one batch of the shared pipeline, as the lesson looks at it")
+    env = commands.add_parser(
+        "env", help="versions, device, threads, and what can be reached", allow_abbrev=False
+    )
+    env.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+    return parser
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A command that takes a recipe: one option for each of its fields."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, allow_abbrev=False
+    )
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS)
+    parser.add_argument(
+        "--recipe", default="embedded", help=f"{', '.join(RECIPES)}, or a run's recipe.json"
+    )
+    if name != "data":
+        parser.add_argument("--run-dir", type=Path, help="a new folder (default: under runs/)")
+    for field in FIELDS.values():
+        if field.name != "name":
+            choices = field.metadata.get("choices")
+            default = getattr(RECIPES["embedded"], field.name)
+            parser.add_argument(
+                _option(field.name),
+                metavar="|".join(choices) if choices else field.name.upper(),
+                default=argparse.SUPPRESS,
+                help=f"default of the embedded recipe: {default}",
+            )
+    return parser
+
+
+def get_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe asked for, with what can be checked of it before the slow imports."""
+    from reference.data.hub import check_hub
+    from reference.environment import check_environment
+    from reference.tasks import get_task
+
+    given = {n: parse_field(n, v) for n, v in vars(options).items() if n in FIELDS}
+    recipe = load_recipe(options.recipe, given)
+    check_environment(recipe)
+    get_task(recipe.task)
+    if recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
+        raise InputError(
+            f"{recipe.data}: no such folder; --data takes embedded, hub, or a folder with GLUE's "
+            "files"
+        )
+    if recipe.data == "hub":
+        check_hub()
+    elif recipe.checkpoint not in CHECKPOINTS and not Path(recipe.checkpoint).exists():
+        try:
+            check_hub()
+        except InputError as error:
+            unknown = nearest("checkpoint", recipe.checkpoint, CHECKPOINTS)
+            raise InputError(f"{unknown}, or a folder; and, were it a hub name, {error}") from None
+    return recipe
+
+
+def get_run_dir(options: argparse.Namespace, what: str) -> Path:
+    """The run's folder, seen to be free before the slow imports."""
+    path: Path = options.run_dir or default_run_dir(what)
+    check_run_dir(path)
+    return path
