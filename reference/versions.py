@@ -3,6 +3,7 @@
 python -m reference env
 """
 
+import platform
 from importlib.metadata import PackageNotFoundError, version
 
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
@@ -17,3 +18,8 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "missing"
     return found
+
+
+def machine() -> str:
+    """Operating system and kind of processor: elsewhere bits may differ with nothing wrong."""
+    return f"{platform.system()} {platform.machine()}"

