@@ -16,6 +16,7 @@ from reference.ledger.deviations.clue import (
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, before, imports, replace
 from reference.recipe import Recipe
+from reference.tasks import get_task
 
 LOADERS = "train_dataloader, eval_dataloader = get_dataloaders(recipe, data)"
 PIECES = imports("from reference.ledger.deviations import pieces")
@@ -82,7 +83,12 @@ def _multiple(clue: Clue) -> list[int]:
     return [n for n in (8, 16, 32, 64, 4, 128) if all(one % n == 0 for one in found)]
 
 
-def _left(clue: Clue) -> bool:
+def _pairs(recipe: Recipe, _rows: int) -> bool:
+    return len(get_task(recipe.task).text) == 2
+
+
+def _same_shapes(clue: Clue) -> bool:
+    """Other tokens in the same places."""
     return shapes(clue.ours) == shapes(clue.theirs)
 
 
@@ -208,7 +214,31 @@ DEVIATIONS = (
         "pairs",
         each_batch('del batch["token_type_ids"]'),
         also=("forward",),
+        can_show=_pairs,
         fits=lambda clue: not passed(clue.theirs, "token_type_ids"),
+    ),
+    Deviation(
+        "sentences-swapped",
+        36,
+        "batch",
+        "The second sentence of a pair comes first.",
+        "none",
+        "pairs",
+        (PIECES, before(LOADERS, "data = pieces.swapped(data, recipe)")),
+        can_show=_pairs,
+        fits=_same_shapes,
+    ),
+    Deviation(
+        "truncated-left",
+        37,
+        "batch",
+        "Inputs that are too long lose their beginning, not their end.",
+        "none",
+        "inputs longer than the recipe's max_length",
+        (PIECES, before(LOADERS, "data = pieces.truncated_left(data, recipe)")),
+        shows_with={"max_length": 24},
+        hidden_with={},
+        fits=_same_shapes,
     ),
     Deviation(
         "padded-to",
@@ -218,7 +248,7 @@ DEVIATIONS = (
         "run_glue.py",
         "shorter pairs",
         (
-            before(LOADERS, "data = pieces.cut_at(VALUE, recipe)"),
+            before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)"),
             *both_loaders(
                 'collate_fn=pieces.padding(data, padding="max_length", max_length=VALUE)'
             ),
@@ -233,7 +263,7 @@ DEVIATIONS = (
         "Inputs are cut at another length.",
         "run_glue.py",
         "longer pairs",
-        (PIECES, before(LOADERS, "data = pieces.cut_at(VALUE, recipe)")),
+        (PIECES, before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)")),
         hidden_with={},
         value=128,
         values=_cut,
@@ -272,6 +302,6 @@ DEVIATIONS = (
         both_loaders("collate_fn=pieces.PaddingLeft(data)"),
         hidden_with={"train_batch_size": 1, "eval_batch_size": 1},
         can_show=lambda recipe, _: recipe.train_batch_size > 1,
-        fits=_left,
+        fits=_same_shapes,
     ),
 )

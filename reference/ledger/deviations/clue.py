@@ -190,9 +190,10 @@ def seed_of(state: str) -> int | None:
 
     `set_seed` sets it with the others, so it tells a run's seed.
     """
+    seed: int
     for seed in (*USUAL_SEEDS, *range(MOST_SEEDS)):
         text = repr(random.Random(seed).getstate())
-        if xxhash.xxh3_64_hexdigest(text.encode()) == state:
+        if str(xxhash.xxh3_64_hexdigest(text.encode())) == state:
             return seed
     return None
 

@@ -56,7 +56,7 @@ def _old(clue: Clue) -> list[bool]:
 
 
 def _strangers(clue: Clue) -> bool:
-    return part(clue.theirs, "optimizer", "strangers") != 0
+    return bool(part(clue.theirs, "optimizer", "strangers") != 0)
 
 
 def _how(clue: Clue, name: str) -> Any:
