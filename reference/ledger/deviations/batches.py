@@ -61,7 +61,7 @@ def _even_batches(clue: Clue) -> bool:
 
 
 def _batch_size(clue: Clue) -> list[int]:
-    ours = size(clue.ours)
+    ours = size(clue.ours) or clue.recipe.train_batch_size
     theirs = size(clue.their_steps[0]) if clue.their_steps else None
     return [theirs] if theirs and theirs != ours else []
 

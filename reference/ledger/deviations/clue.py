@@ -18,7 +18,25 @@ from reference.ledger.record import Record
 from reference.recipe import Recipe
 
 # The seeds that people set: small ones, the books' and the years'.
-USUAL_SEEDS = (0, 1, 2, 3, 7, 42, 43, 13, 123, 1234, *range(2019, 2028), 4, 5, 10, 100, 1337, 3407)
+USUAL_SEEDS: tuple[int, ...] = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    42,
+    43,
+    13,
+    123,
+    1234,
+    *range(2019, 2028),
+    4,
+    5,
+    10,
+    100,
+    1337,
+    3407,
+)
 MOST_SEEDS = 10_000  # the seeds that are looked through in full, in about a second
 
 
@@ -130,7 +148,7 @@ def hyper(record: Record, name: str) -> list[Any]:
 
 
 def held(record: Record) -> list[str]:
-    """For each parameter: its group's number, '-' if without a gradient, 'x' if in no group."""
+    """For each parameter: its group's number, '-' if it has no gradient, 'x' if no group has it."""
     return str(part(record, "optimizer", "of") or "").split()
 
 
@@ -142,7 +160,7 @@ def rates(steps: Sequence[Record], name: str = "learning_rate") -> list[float]:
     found = []
     for record in steps:
         values = part(record, "schedule", name)
-        rate = number(values[0]) if isinstance(values, list) and values else None
+        rate = _first(values)
         if rate is None:
             break
         found.append(rate)
@@ -157,8 +175,13 @@ def all_rates(steps: Sequence[Record]) -> list[float]:
 
 def base_rate(record: Record) -> float | None:
     """The rate that the optimizer was made with."""
-    values = part(record, "optimizer", "base_learning_rate")
-    return number(values[0]) if isinstance(values, list) and values else None
+    return _first(part(record, "optimizer", "base_learning_rate"))
+
+
+def _first(values: Any) -> float | None:
+    """The first number of a list; a parameter without a gradient has '-' there."""
+    numbers = [number(v) for v in values] if isinstance(values, list) else []
+    return next((n for n in numbers if n is not None), None)
 
 
 def linear(steps: Sequence[Record], base: float | None) -> tuple[int | None, int | None]:
@@ -190,10 +213,9 @@ def seed_of(state: str) -> int | None:
 
     `set_seed` sets it with the others, so it tells a run's seed.
     """
-    seed: int
-    for seed in (*USUAL_SEEDS, *range(MOST_SEEDS)):
+    for seed in [*USUAL_SEEDS, *range(MOST_SEEDS)]:
         text = repr(random.Random(seed).getstate())
-        if str(xxhash.xxh3_64_hexdigest(text.encode())) == state:
+        if xxhash.xxh3_64_hexdigest(text.encode()) == state:
             return seed
     return None
 
