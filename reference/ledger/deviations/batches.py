@@ -8,6 +8,8 @@ from reference.ledger.deviations.clue import (
     length,
     lengths,
     passed,
+    same_labels,
+    same_rows,
     seen_before,
     shapes,
     size,
@@ -42,9 +44,9 @@ def each_batch(line: str) -> tuple[Edit, ...]:
     return (before(FORWARD, line), before(EVALUATION, line))
 
 
-def _first_step(clue: Clue) -> bool:
+def _other_order(clue: Clue) -> bool:
     """Who has another order has it from the beginning."""
-    return clue.step == 1
+    return clue.step == 1 and not same_rows(clue)
 
 
 def shuffled(recipe: Recipe, _rows: int) -> bool:
@@ -69,17 +71,18 @@ def _batch_size(clue: Clue) -> list[int]:
 def _padded(clue: Clue) -> list[int]:
     """All their batches are of one length."""
     found = lengths(clue.their_steps)
-    return list(found) if len(found) == 1 and length(clue.ours) not in found else []
+    fits = len(found) == 1 and length(clue.ours) not in found and same_labels(clue)
+    return list(found) if fits else []
 
 
 def _cut(clue: Clue) -> list[int]:
     """Where a row was cut, theirs is just so long, and ours longer."""
     ours, theirs = length(clue.ours), length(clue.theirs)
-    return [theirs] if ours and theirs and theirs < ours else []
+    return [theirs] if ours and theirs and theirs < ours and same_labels(clue) else []
 
 
 def _multiple(clue: Clue) -> list[int]:
-    found = lengths(clue.their_steps)
+    found = lengths(clue.their_steps) if same_labels(clue) else {1}
     return [n for n in (8, 16, 32, 64, 4, 128) if all(one % n == 0 for one in found)]
 
 
@@ -89,7 +92,7 @@ def _pairs(recipe: Recipe, _rows: int) -> bool:
 
 def _same_shapes(clue: Clue) -> bool:
     """Other tokens in the same places."""
-    return shapes(clue.ours) == shapes(clue.theirs)
+    return shapes(clue.ours) == shapes(clue.theirs) and same_labels(clue)
 
 
 DEVIATIONS = (
@@ -111,7 +114,7 @@ DEVIATIONS = (
         can_show=lambda recipe, _: recipe.data_order == "seeded",
         value=43,
         values=usual_seeds,
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "global-order",
@@ -124,7 +127,7 @@ DEVIATIONS = (
         also=("rng",),
         hidden_with={"data_order": "global"},
         can_show=lambda recipe, _: recipe.data_order != "global",
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "seeded-order",
@@ -138,7 +141,7 @@ DEVIATIONS = (
         shows_with={"data_order": "global"},
         hidden_with={},
         can_show=lambda recipe, _: recipe.data_order != "seeded",
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "no-shuffle",
@@ -151,7 +154,7 @@ DEVIATIONS = (
         also=("rng",),
         hidden_with={"data_order": "sequential"},
         can_show=shuffled,
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "same-order-each-epoch",
@@ -275,7 +278,7 @@ DEVIATIONS = (
         "The attention mask is all ones: padding is counted as text.",
         "none",
         PADDING,
-        each_batch('batch["attention_mask"] = torch.ones_like(batch["attention_mask"])'),
+        each_batch('batch["attention_mask"] = torch.ones_like(batch["input_ids"])'),
         also=("forward",),
         hidden_with={"train_batch_size": 1, "eval_batch_size": 1},
         can_show=lambda recipe, _: recipe.train_batch_size > 1,

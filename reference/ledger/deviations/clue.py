@@ -44,7 +44,8 @@ MOST_SEEDS = 10_000  # the seeds that are looked through in full, in about a sec
 class Clue:
     """A divergence: where it is, both records there (steps, or evaluations for `metrics`).
 
-    `theirs` is empty where their run ended; `their_steps` are all of theirs, from the first.
+    `theirs` is empty where their run ended; `their_steps` are all of theirs, from the first. Where
+    the rate for the next step differs, the records are those of the next step.
     """
 
     link: str
@@ -109,6 +110,22 @@ def passed(record: Record, name: str) -> bool:
     """An input that isn't the same number all over (a mask of ones says what no mask says)."""
     found = [b[name] for b in batches(record) if name in b]
     return any(len(f) < 4 or f[3] is None for f in found)
+
+
+def _inputs(record: Record, name: str) -> list[Any]:
+    return [b.get(name) for b in batches(record)]
+
+
+def same_rows(clue: Clue) -> bool:
+    """Both steps have just the same tokens, so that the order can't be what differs."""
+    ours = _inputs(clue.ours, "input_ids")
+    return bool(ours) and ours == _inputs(clue.theirs, "input_ids")
+
+
+def same_labels(clue: Clue) -> bool:
+    """The labels are equal, or not there: it may be the same rows in another form."""
+    ours, theirs = _inputs(clue.ours, "labels"), _inputs(clue.theirs, "labels")
+    return ours == theirs or None in (*ours, *theirs)
 
 
 def seen_before(clue: Clue) -> bool:
@@ -193,7 +210,8 @@ def linear(steps: Sequence[Record], base: float | None) -> tuple[int | None, int
     warmup = total = None
     if not base:
         return None, None
-    for k, (one, two) in enumerate(itertools.pairwise(found)):
+    first = int(number(steps[0].get("step")) or 1) - 1 if steps else 0
+    for k, (one, two) in enumerate(itertools.pairwise(found), first):
         if two > one and warmup is None:
             warmup = round(base / (two - one))
         if two < one:
