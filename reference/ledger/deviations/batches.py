@@ -8,6 +8,8 @@ from reference.ledger.deviations.clue import (
     length,
     lengths,
     passed,
+    same_labels,
+    same_rows,
     seen_before,
     shapes,
     size,
@@ -16,6 +18,7 @@ from reference.ledger.deviations.clue import (
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, before, imports, replace
 from reference.recipe import Recipe
+from reference.tasks import get_task
 
 LOADERS = "train_dataloader, eval_dataloader = get_dataloaders(recipe, data)"
 PIECES = imports("from reference.ledger.deviations import pieces")
@@ -41,9 +44,9 @@ def each_batch(line: str) -> tuple[Edit, ...]:
     return (before(FORWARD, line), before(EVALUATION, line))
 
 
-def _first_step(clue: Clue) -> bool:
+def _other_order(clue: Clue) -> bool:
     """Who has another order has it from the beginning."""
-    return clue.step == 1
+    return clue.step == 1 and not same_rows(clue)
 
 
 def shuffled(recipe: Recipe, _rows: int) -> bool:
@@ -60,7 +63,7 @@ def _even_batches(clue: Clue) -> bool:
 
 
 def _batch_size(clue: Clue) -> list[int]:
-    ours = size(clue.ours)
+    ours = size(clue.ours) or clue.recipe.train_batch_size
     theirs = size(clue.their_steps[0]) if clue.their_steps else None
     return [theirs] if theirs and theirs != ours else []
 
@@ -68,22 +71,28 @@ def _batch_size(clue: Clue) -> list[int]:
 def _padded(clue: Clue) -> list[int]:
     """All their batches are of one length."""
     found = lengths(clue.their_steps)
-    return list(found) if len(found) == 1 and length(clue.ours) not in found else []
+    fits = len(found) == 1 and length(clue.ours) not in found and same_labels(clue)
+    return list(found) if fits else []
 
 
 def _cut(clue: Clue) -> list[int]:
     """Where a row was cut, theirs is just so long, and ours longer."""
     ours, theirs = length(clue.ours), length(clue.theirs)
-    return [theirs] if ours and theirs and theirs < ours else []
+    return [theirs] if ours and theirs and theirs < ours and same_labels(clue) else []
 
 
 def _multiple(clue: Clue) -> list[int]:
-    found = lengths(clue.their_steps)
+    found = lengths(clue.their_steps) if same_labels(clue) else {1}
     return [n for n in (8, 16, 32, 64, 4, 128) if all(one % n == 0 for one in found)]
 
 
-def _left(clue: Clue) -> bool:
-    return shapes(clue.ours) == shapes(clue.theirs)
+def _pairs(recipe: Recipe, _rows: int) -> bool:
+    return len(get_task(recipe.task).text) == 2
+
+
+def _same_shapes(clue: Clue) -> bool:
+    """Other tokens in the same places."""
+    return shapes(clue.ours) == shapes(clue.theirs) and same_labels(clue)
 
 
 DEVIATIONS = (
@@ -105,7 +114,7 @@ DEVIATIONS = (
         can_show=lambda recipe, _: recipe.data_order == "seeded",
         value=43,
         values=usual_seeds,
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "global-order",
@@ -118,7 +127,7 @@ DEVIATIONS = (
         also=("rng",),
         hidden_with={"data_order": "global"},
         can_show=lambda recipe, _: recipe.data_order != "global",
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "seeded-order",
@@ -132,7 +141,7 @@ DEVIATIONS = (
         shows_with={"data_order": "global"},
         hidden_with={},
         can_show=lambda recipe, _: recipe.data_order != "seeded",
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "no-shuffle",
@@ -145,7 +154,7 @@ DEVIATIONS = (
         also=("rng",),
         hidden_with={"data_order": "sequential"},
         can_show=shuffled,
-        fits=_first_step,
+        fits=_other_order,
     ),
     Deviation(
         "same-order-each-epoch",
@@ -208,7 +217,31 @@ DEVIATIONS = (
         "pairs",
         each_batch('del batch["token_type_ids"]'),
         also=("forward",),
+        can_show=_pairs,
         fits=lambda clue: not passed(clue.theirs, "token_type_ids"),
+    ),
+    Deviation(
+        "sentences-swapped",
+        36,
+        "batch",
+        "The second sentence of a pair comes first.",
+        "none",
+        "pairs",
+        (PIECES, before(LOADERS, "data = pieces.swapped(data, recipe)")),
+        can_show=_pairs,
+        fits=_same_shapes,
+    ),
+    Deviation(
+        "truncated-left",
+        37,
+        "batch",
+        "Inputs that are too long lose their beginning, not their end.",
+        "none",
+        "inputs longer than the recipe's max_length",
+        (PIECES, before(LOADERS, "data = pieces.truncated_left(data, recipe)")),
+        shows_with={"max_length": 24},
+        hidden_with={},
+        fits=_same_shapes,
     ),
     Deviation(
         "padded-to",
@@ -218,7 +251,7 @@ DEVIATIONS = (
         "run_glue.py",
         "shorter pairs",
         (
-            before(LOADERS, "data = pieces.cut_at(VALUE, recipe)"),
+            before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)"),
             *both_loaders(
                 'collate_fn=pieces.padding(data, padding="max_length", max_length=VALUE)'
             ),
@@ -233,7 +266,7 @@ DEVIATIONS = (
         "Inputs are cut at another length.",
         "run_glue.py",
         "longer pairs",
-        (PIECES, before(LOADERS, "data = pieces.cut_at(VALUE, recipe)")),
+        (PIECES, before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)")),
         hidden_with={},
         value=128,
         values=_cut,
@@ -245,7 +278,7 @@ DEVIATIONS = (
         "The attention mask is all ones: padding is counted as text.",
         "none",
         PADDING,
-        each_batch('batch["attention_mask"] = torch.ones_like(batch["attention_mask"])'),
+        each_batch('batch["attention_mask"] = torch.ones_like(batch["input_ids"])'),
         also=("forward",),
         hidden_with={"train_batch_size": 1, "eval_batch_size": 1},
         can_show=lambda recipe, _: recipe.train_batch_size > 1,
@@ -272,6 +305,6 @@ DEVIATIONS = (
         both_loaders("collate_fn=pieces.PaddingLeft(data)"),
         hidden_with={"train_batch_size": 1, "eval_batch_size": 1},
         can_show=lambda recipe, _: recipe.train_batch_size > 1,
-        fits=_left,
+        fits=_same_shapes,
     ),
 )

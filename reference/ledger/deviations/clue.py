@@ -17,7 +17,25 @@ from reference.ledger.record import Record
 from reference.recipe import Recipe
 
 # The seeds that people set: small ones, the books' and the years'.
-USUAL_SEEDS = (0, 1, 2, 3, 7, 42, 43, 13, 123, 1234, *range(2019, 2028), 4, 5, 10, 100, 1337, 3407)
+USUAL_SEEDS: tuple[int, ...] = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    42,
+    43,
+    13,
+    123,
+    1234,
+    *range(2019, 2028),
+    4,
+    5,
+    10,
+    100,
+    1337,
+    3407,
+)
 MOST_SEEDS = 10_000  # the seeds that are looked through in full, in about a second
 
 
@@ -25,7 +43,8 @@ MOST_SEEDS = 10_000  # the seeds that are looked through in full, in about a sec
 class Clue:
     """A divergence: where it is, both records there (steps, or evaluations for `metrics`).
 
-    `theirs` is empty where their run ended; `their_steps` are all of theirs, from the first.
+    `theirs` is empty where their run ended; `their_steps` are all of theirs, from the first. Where
+    the rate for the next step differs, the records are those of the next step.
     """
 
     link: str
@@ -92,6 +111,22 @@ def passed(record: Record, name: str) -> bool:
     return any(len(f) < 4 or f[3] is None for f in found)
 
 
+def _inputs(record: Record, name: str) -> list[Any]:
+    return [b.get(name) for b in batches(record)]
+
+
+def same_rows(clue: Clue) -> bool:
+    """Both steps have just the same tokens, so that the order can't be what differs."""
+    ours = _inputs(clue.ours, "input_ids")
+    return bool(ours) and ours == _inputs(clue.theirs, "input_ids")
+
+
+def same_labels(clue: Clue) -> bool:
+    """The labels are equal, or not there: it may be the same rows in another form."""
+    ours, theirs = _inputs(clue.ours, "labels"), _inputs(clue.theirs, "labels")
+    return ours == theirs or None in (*ours, *theirs)
+
+
 def seen_before(clue: Clue) -> bool:
     """Their batch is one that they had at an earlier step."""
     rows = [[b.get("input_ids") for b in batches(r)] for r in clue.their_steps[: clue.step - 1]]
@@ -129,7 +164,7 @@ def hyper(record: Record, name: str) -> list[Any]:
 
 
 def held(record: Record) -> list[str]:
-    """For each parameter: its group's number, '-' if without a gradient, 'x' if in no group."""
+    """For each parameter: its group's number, '-' if it has no gradient, 'x' if no group has it."""
     return str(part(record, "optimizer", "of") or "").split()
 
 
@@ -141,7 +176,7 @@ def rates(steps: Sequence[Record], name: str = "learning_rate") -> list[float]:
     found = []
     for record in steps:
         values = part(record, "schedule", name)
-        rate = number(values[0]) if isinstance(values, list) and values else None
+        rate = _first(values)
         if rate is None:
             break
         found.append(rate)
@@ -156,8 +191,13 @@ def all_rates(steps: Sequence[Record]) -> list[float]:
 
 def base_rate(record: Record) -> float | None:
     """The rate that the optimizer was made with."""
-    values = part(record, "optimizer", "base_learning_rate")
-    return number(values[0]) if isinstance(values, list) and values else None
+    return _first(part(record, "optimizer", "base_learning_rate"))
+
+
+def _first(values: Any) -> float | None:
+    """The first number of a list; a parameter without a gradient has '-' there."""
+    numbers = [number(v) for v in values] if isinstance(values, list) else []
+    return next((n for n in numbers if n is not None), None)
 
 
 def linear(steps: Sequence[Record], base: float | None) -> tuple[int | None, int | None]:
@@ -169,7 +209,8 @@ def linear(steps: Sequence[Record], base: float | None) -> tuple[int | None, int
     warmup = total = None
     if not base:
         return None, None
-    for k, (one, two) in enumerate(itertools.pairwise(found)):
+    first = int(number(steps[0].get("step")) or 1) - 1 if steps else 0
+    for k, (one, two) in enumerate(itertools.pairwise(found), first):
         if two > one and warmup is None:
             warmup = round(base / (two - one))
         if two < one:

@@ -97,7 +97,7 @@ DEVIATIONS = (
         (delete("model.eval()"),),
         hidden_with={"dropout": 0.0},
         can_show=lambda recipe, _: recipe.dropout > 0,
-        fits=_same_count,
+        fits=lambda clue: _metric(clue.theirs, "training") is not False,
     ),
     Deviation(
         "f1-of-class-0",
@@ -142,20 +142,6 @@ DEVIATIONS = (
         "none",
         "always",
         _loader("dataset=data.train, sampler=None"),
-    ),
-    Deviation(
-        "eval-batch-size",
-        45,
-        "metrics",
-        "Another batch size in the evaluation: other padding, other roundings.",
-        "none",
-        "the roundings differ",
-        _loader("batch_size=VALUE"),
-        value=16,
-        values=lambda clue: [
-            n for n in (16, 32, 64, 128, 4, 2, 1, 8, 256) if n != clue.recipe.eval_batch_size
-        ],
-        fits=_same_count,
     ),
     Deviation(
         "evaluation-without-autocast",

@@ -4,7 +4,7 @@ Try one: `python -m reference explain LEDGER`
 """
 
 from reference.ledger.deviations.batches import LOADERS
-from reference.ledger.deviations.clue import Clue, part, seeds, usual_seeds
+from reference.ledger.deviations.clue import Clue, part, same_rows, seeds, usual_seeds
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import after, before, delete, imports, replace
 from reference.recipe import Recipe
@@ -59,13 +59,13 @@ DEVIATIONS = (
     Deviation(
         "no-train-after-evaluation",
         28,
-        "mode",
+        # An evaluation's DataLoader draws a number, and that is seen before the mode.
+        "rng",
         "The model is evaluated after each epoch and isn't put back into train mode.",
         "transformers#1703",
         "an evaluation, dropout > 0",
         (after("break", EVALUATE, depth=-2),),
-        # An evaluation's DataLoader draws a number, with or without dropout.
-        also=("rng", "metrics"),
+        also=("mode", "metrics"),
         can_show=lambda recipe, rows: recipe.duration(-(-rows // recipe.train_batch_size))[0] > 1,
         fits=lambda clue: clue.step > 1,
     ),
@@ -119,7 +119,7 @@ DEVIATIONS = (
         also=("rng", "weights"),
         value=43,
         values=seeds,
-        fits=_first_step,
+        fits=lambda clue: clue.step == 1 and not (clue.link == "batch" and same_rows(clue)),
     ),
     Deviation(
         "no-seed",

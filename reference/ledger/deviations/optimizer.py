@@ -56,7 +56,7 @@ def _old(clue: Clue) -> list[bool]:
 
 
 def _strangers(clue: Clue) -> bool:
-    return part(clue.theirs, "optimizer", "strangers") != 0
+    return bool(part(clue.theirs, "optimizer", "strangers") != 0)
 
 
 def _how(clue: Clue, name: str) -> Any:
@@ -64,27 +64,21 @@ def _how(clue: Clue, name: str) -> Any:
 
 
 def _left_out(clue: Clue) -> list[tuple[str, ...]]:
-    """The modules whose parameters are in no group of theirs, or have no gradient."""
-    names = parameter_names(clue.recipe)
-    ours, theirs = held(clue.ours), held(clue.theirs)
-    if not len(names) == len(ours) == len(theirs):
-        return []
-    out = {
-        n
-        for n, one, two in zip(names, ours, theirs, strict=True)
-        if two in "x-" and one not in "x-"
-    }
-    return [_modules(names, out)] if 0 < len(out) < len(names) else []
+    """The modules whose parameters have a gradient and are in no group of theirs."""
+    return _marked(clue, held(clue.theirs), "x")
 
 
 def _frozen(clue: Clue) -> list[tuple[str, ...]]:
-    """By the gradients there are, and else by the optimizer."""
+    """Those that have no gradient."""
+    return _marked(clue, str(part(clue.theirs, "gradient", "tensors") or "").split(), "-")
+
+
+def _marked(clue: Clue, marks: list[str], mark: str) -> list[tuple[str, ...]]:
+    """The modules of the parameters with this mark, where some have it and some have not."""
     names = parameter_names(clue.recipe)
-    gradients = str(part(clue.theirs, "gradient", "tensors") or "").split()
-    if len(gradients) != len(names):
-        return _left_out(clue)
-    out = {n for n, g in zip(names, gradients, strict=True) if g == "-"}
-    return [_modules(names, out)] if 0 < len(out) < len(names) else []
+    out = {n for n, m in zip(names, marks, strict=False) if m == mark}
+    whole = len(marks) == len(names) and 0 < len(out) < len(names)
+    return [_modules(names, out)] if whole else []
 
 
 def _modules(names: list[str], out: set[str]) -> tuple[str, ...]:
@@ -236,12 +230,12 @@ DEVIATIONS = (
     Deviation(
         "not-fused",
         4,
-        "update",
+        "optimizer",
         "torch's plain AdamW where the recipe has the fused one: other roundings.",
         "none",
         "the recipe's optimizer is fused",
         (replace(FUSED, "fused=False"),),
-        also=("optimizer",),
+        also=("update",),
         hidden_with={"optimizer": "adamw_torch"},
         can_show=lambda recipe, _: recipe.optimizer == "adamw_torch_fused",
         fits=lambda clue: _how(clue, "fused") is not True,
@@ -249,12 +243,12 @@ DEVIATIONS = (
     Deviation(
         "fused",
         4,
-        "update",
+        "optimizer",
         "torch's fused AdamW where the recipe has the plain one: other roundings.",
         "none",
         "the recipe's optimizer isn't fused",
         (replace(FUSED, "fused=True"),),
-        also=("optimizer",),
+        also=("update",),
         shows_with={"optimizer": "adamw_torch"},
         hidden_with={},
         can_show=lambda recipe, _: recipe.optimizer == "adamw_torch",

@@ -3,6 +3,7 @@
 Used by the edited loop that `python -m reference explain` trains.
 """
 
+import copy
 import math
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import replace
@@ -13,7 +14,8 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 from transformers import DataCollatorWithPadding, set_seed
 
-from reference.data.pipeline import Data, SeededSampler, load_data
+from reference.data.pipeline import Data, SeededSampler, tokenize
+from reference.data.sources import load_raw
 from reference.evaluation import GlueMetric, load_metric
 from reference.recipe import Recipe
 from reference.tasks import get_task
@@ -90,9 +92,32 @@ class PaddedWithRepeats(Sampler[int]):
         return iter(self.order)
 
 
-def cut_at(max_length: int, recipe: Recipe) -> Data:
-    """The data anew, with longer inputs truncated to so many tokens."""
-    return load_data(replace(recipe, max_length=min(max_length, recipe.max_length)))
+def cut_at(max_length: int, data: Data, recipe: Recipe) -> Data:
+    """Longer inputs truncated to so many tokens; the same data where there are none."""
+    splits = (data.train, data.validation)
+    longest = max(len(ids) for split in splits for ids in split.with_format(None)["input_ids"])
+    return tokenized(data, recipe, max_length) if longest > max_length else data
+
+
+def swapped(data: Data, recipe: Recipe) -> Data:
+    """Each pair's second sentence before its first."""
+    return tokenized(replace(data, task=replace(data.task, text=data.task.text[::-1])), recipe)
+
+
+def truncated_left(data: Data, recipe: Recipe) -> Data:
+    """What is too long is cut at its beginning."""
+    tokenizer = copy.deepcopy(data.tokenizer)
+    tokenizer.truncation_side = "left"
+    return tokenized(replace(data, tokenizer=tokenizer), recipe)
+
+
+def tokenized(data: Data, recipe: Recipe, max_length: int | None = None) -> Data:
+    """The raw text tokenized anew, with this data's task and tokenizer."""
+    raw = load_raw(get_task(data.task.name), recipe.data)
+    raw.pop("test", None)
+    longest = min(max_length or recipe.max_length, recipe.max_length)
+    splits = tokenize(raw, data.task, data.tokenizer, longest)
+    return replace(data, train=splits["train"], validation=splits["validation"])
 
 
 def padding(data: Data, **options: Any) -> DataCollatorWithPadding:

@@ -11,7 +11,6 @@ from reference.ledger.deviations.clue import (
     base_rate,
     close,
     linear,
-    rates,
 )
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import after, before, delete, replace
@@ -46,9 +45,8 @@ def _rests(clue: Clue) -> bool:
 
 
 def _other_rate(clue: Clue) -> bool:
-    """The rate of the step itself differs, and not just the next one."""
-    ours, theirs = rates([clue.ours]), rates([clue.theirs])
-    return ours != theirs or not theirs
+    """The rate of the step itself differs, and not just the one that it leaves to the next."""
+    return bool(clue.ours.get("step") in (clue.step, None))
 
 
 def _lengths(clue: Clue) -> tuple[tuple[int | None, int | None], tuple[int | None, int | None]]:
