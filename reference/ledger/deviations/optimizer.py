@@ -9,6 +9,7 @@ from typing import Any
 from reference.ledger.deviations.clue import Clue, base_rate, held, hyper, number, part, rates
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, before, imports, replace
+from reference.ledger.record import Record
 from reference.recipe import Recipe
 
 FUSED = 'fused=True if recipe.optimizer == "adamw_torch_fused" else None'
@@ -25,24 +26,27 @@ def decayed(recipe: Recipe, _rows: int) -> bool:
     return recipe.weight_decay > 0
 
 
+def _numbers(record: Record, name: str) -> list[float]:
+    return [v for v in map(number, hyper(record, name)) if v is not None]
+
+
 def _decay(clue: Clue) -> list[float]:
-    ours, theirs = (
-        [d for d in hyper(r, "weight_decay") if number(d) is not None] for r in _both(clue)
-    )
+    """The largest decay of theirs, where it isn't ours: biases and norms may have none."""
+    ours, theirs = _numbers(clue.ours, "weight_decay"), _numbers(clue.theirs, "weight_decay")
     return [max(theirs)] if theirs and max(theirs) != max(ours, default=None) else []
 
 
-def _both(clue: Clue) -> tuple[Any, Any]:
-    return clue.ours, clue.theirs
-
-
 def _eps(clue: Clue) -> list[float]:
-    return [v for v in hyper(clue.theirs, "eps") if v not in hyper(clue.ours, "eps")]
+    ours = _numbers(clue.ours, "eps")
+    return [v for v in _numbers(clue.theirs, "eps") if v not in ours]
 
 
 def _beta(index: int, clue: Clue) -> list[float]:
-    ours, theirs = ([b[index] for b in hyper(r, "betas")] for r in _both(clue))
-    return [v for v in theirs if v not in ours]
+    ours, theirs = (
+        [number(b[index]) for b in hyper(r, "betas") if isinstance(b, tuple) and len(b) == 2]
+        for r in (clue.ours, clue.theirs)
+    )
+    return [v for v in theirs if v is not None and v not in ours]
 
 
 def _rate(clue: Clue) -> list[float]:
