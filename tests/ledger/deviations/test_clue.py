@@ -9,7 +9,7 @@ from transformers import set_seed
 
 from reference.ledger.deviations import CATALOGUE, Clue
 from reference.ledger.deviations.clue import linear, seed_of, seeds
-from reference.ledger.deviations.optimizer import _modules
+from reference.ledger.deviations.parameters import _modules
 from reference.ledger.hashing import generator_states
 from reference.recipe import EMBEDDED
 
