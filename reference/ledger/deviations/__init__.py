@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import reference.loops
 from reference.ledger.deviations import (
+    accumulation,
     batches,
     evaluation,
     gradient,
+    inputs,
     model,
     optimizer,
+    parameters,
     resume,
     schedule,
 )
@@ -44,7 +47,18 @@ __all__ = (
     "train_with",
 )
 
-_THEMES = (optimizer, schedule, gradient, batches, model, evaluation, resume)
+_THEMES = (
+    optimizer,
+    parameters,
+    schedule,
+    gradient,
+    accumulation,
+    batches,
+    inputs,
+    model,
+    evaluation,
+    resume,
+)
 
 # By name, in the order of the table of known deviations; a variant stands beside its kind.
 CATALOGUE: dict[str, Deviation] = {

@@ -85,8 +85,8 @@ def batches(record: Record) -> list[dict[str, Any]]:
 
 def shapes(record: Record) -> list[tuple[int, int]]:
     """(rows, length) of each forward pass's token ids."""
-    found = [b["input_ids"][1] for b in batches(record) if "input_ids" in b]
-    return [(int(s[0]), int(s[1])) for s in found if len(s) == 2]
+    found = [b["input_ids"][1] for b in batches(record) if len(b.get("input_ids") or ()) > 1]
+    return [(int(s[0]), int(s[1])) for s in found if isinstance(s, list) and len(s) == 2]
 
 
 def size(record: Record) -> int | None:
@@ -232,7 +232,7 @@ def seed_of(state: str) -> int | None:
     """
     for seed in (*USUAL_SEEDS, *range(MOST_SEEDS)):
         if hash_python(random.Random(seed).getstate()) == state:
-            return seed
+            return int(seed)
     return None
 
 

@@ -3,12 +3,12 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from functools import lru_cache
 from typing import Any
 
-from reference.ledger.deviations.clue import Clue, base_rate, held, hyper, number, part, rates
+from reference.ledger.deviations.clue import Clue, base_rate, hyper, number, part, rates
 from reference.ledger.deviations.deviation import Deviation
-from reference.ledger.deviations.edit import Edit, after, before, imports, replace
+from reference.ledger.deviations.edit import Edit, imports, replace
+from reference.ledger.record import Record
 from reference.recipe import Recipe
 
 FUSED = 'fused=True if recipe.optimizer == "adamw_torch_fused" else None'
@@ -25,24 +25,27 @@ def decayed(recipe: Recipe, _rows: int) -> bool:
     return recipe.weight_decay > 0
 
 
+def _numbers(record: Record, name: str) -> list[float]:
+    return [v for v in map(number, hyper(record, name)) if v is not None]
+
+
 def _decay(clue: Clue) -> list[float]:
-    ours, theirs = (
-        [d for d in hyper(r, "weight_decay") if number(d) is not None] for r in _both(clue)
-    )
+    """The largest decay of theirs, where it isn't ours: biases and norms may have none."""
+    ours, theirs = _numbers(clue.ours, "weight_decay"), _numbers(clue.theirs, "weight_decay")
     return [max(theirs)] if theirs and max(theirs) != max(ours, default=None) else []
 
 
-def _both(clue: Clue) -> tuple[Any, Any]:
-    return clue.ours, clue.theirs
-
-
 def _eps(clue: Clue) -> list[float]:
-    return [v for v in hyper(clue.theirs, "eps") if v not in hyper(clue.ours, "eps")]
+    ours = _numbers(clue.ours, "eps")
+    return [v for v in _numbers(clue.theirs, "eps") if v not in ours]
 
 
 def _beta(index: int, clue: Clue) -> list[float]:
-    ours, theirs = ([b[index] for b in hyper(r, "betas")] for r in _both(clue))
-    return [v for v in theirs if v not in ours]
+    ours, theirs = (
+        [number(b[index]) for b in hyper(r, "betas") if isinstance(b, tuple) and len(b) == 2]
+        for r in (clue.ours, clue.theirs)
+    )
+    return [v for v in theirs if v is not None and v not in ours]
 
 
 def _rate(clue: Clue) -> list[float]:
@@ -55,57 +58,8 @@ def _old(clue: Clue) -> list[bool]:
     return [v for v in hyper(clue.theirs, "correct_bias") if isinstance(v, bool)] or [True, False]
 
 
-def _strangers(clue: Clue) -> bool:
-    return bool(part(clue.theirs, "optimizer", "strangers") != 0)
-
-
 def _how(clue: Clue, name: str) -> Any:
     return part(clue.theirs, "optimizer", "how", name)
-
-
-def _left_out(clue: Clue) -> list[tuple[str, ...]]:
-    """The modules whose parameters have a gradient and are in no group of theirs."""
-    return _marked(clue, held(clue.theirs), "x")
-
-
-def _frozen(clue: Clue) -> list[tuple[str, ...]]:
-    """Those that have no gradient."""
-    return _marked(clue, str(part(clue.theirs, "gradient", "tensors") or "").split(), "-")
-
-
-def _marked(clue: Clue, marks: list[str], mark: str) -> list[tuple[str, ...]]:
-    """The modules of the parameters with this mark, where some have it and some have not."""
-    names = parameter_names(clue.recipe)
-    out = {n for n, m in zip(names, marks, strict=False) if m == mark}
-    whole = len(marks) == len(names) and 0 < len(out) < len(names)
-    return [_modules(names, out)] if whole else []
-
-
-def _modules(names: list[str], out: set[str]) -> tuple[str, ...]:
-    """The fewest modules, or single parameters, that hold just these."""
-    found: list[str] = []
-    for name in (n for n in names if n in out):
-        parts = name.split(".")
-        for depth in range(1, len(parts) + 1):
-            module = ".".join(parts[:depth])
-            inside = {n for n in names if n == module or n.startswith(f"{module}.")}
-            if inside <= out:
-                found.append(module)
-                break
-    return tuple(dict.fromkeys(found))
-
-
-@lru_cache(maxsize=4)
-def parameter_names(recipe: Recipe) -> list[str]:
-    """The recipe's model's parameters, in order; nothing is loaded or drawn."""
-    import torch
-    from transformers import BertForSequenceClassification
-
-    from reference.model import check_checkpoint
-
-    with torch.device("meta"):
-        model = BertForSequenceClassification(check_checkpoint(recipe))
-    return [name for name, _ in model.named_parameters()]
 
 
 DEVIATIONS = (
@@ -253,63 +207,5 @@ DEVIATIONS = (
         hidden_with={},
         can_show=lambda recipe, _: recipe.optimizer == "adamw_torch",
         fits=lambda clue: _how(clue, "fused") in (True, None),
-    ),
-    Deviation(
-        "optimizer-before-model",
-        40,
-        # The optimizer holds parameters that nobody trains: seen there, before the update.
-        "optimizer",
-        "The optimizer was built before the model was replaced, and holds the old one's "
-        "parameters: nothing is trained.",
-        "accelerate#2665, accelerate#3256",
-        "always",
-        (
-            imports("import copy"),
-            before("progress_bar = tqdm(", "model = copy.deepcopy(model)"),
-        ),
-        # Whatever clips reads `model`, and zeroing reads the optimizer: see `gradient` at step 2.
-        also=("update", "gradient"),
-        fits=_strangers,
-    ),
-    Deviation(
-        "parameters-left-out",
-        41,
-        "optimizer",
-        "Some modules' parameters were never given to the optimizer.",
-        "none",
-        "always",
-        (
-            PIECES,
-            after(
-                "num_epochs, num_training_steps = recipe.duration(len(train_dataloader))",
-                "for name, parameter in model.named_parameters():\n"
-                "    if pieces.in_modules(VALUE, name):\n"
-                "        for group in optimizer.param_groups:\n"
-                '            group["params"] = [p for p in group["params"] if p is not parameter]',
-            ),
-        ),
-        also=("update",),
-        value=("bert",),
-        values=_left_out,
-    ),
-    Deviation(
-        "frozen",
-        41,
-        # They have no gradient, and the others' norm is another: seen before the optimizer.
-        "gradient",
-        "Some modules' parameters are frozen (`requires_grad` is off).",
-        "none",
-        "always",
-        (
-            PIECES,
-            before(
-                "optimizer = AdamW(",
-                "for name, parameter in model.named_parameters():\n"
-                "    parameter.requires_grad = not pieces.in_modules(VALUE, name)",
-            ),
-        ),
-        also=("weights", "clip", "optimizer", "update"),
-        value=("bert.embeddings",),
-        values=_frozen,
     ),
 )
