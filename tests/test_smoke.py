@@ -29,8 +29,8 @@ def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.smoke
-@pytest.mark.parametrize("task", ["mrpc", "sst2"])
+# One comparison is smoke enough: three processes that import for seconds.
+@pytest.mark.parametrize("task", [pytest.param("mrpc", marks=pytest.mark.smoke), "sst2"])
 def test_compare(task: str, small_glue: Path, tmp_path: Path) -> None:
     data = ["--data", str(small_glue)] if task == "mrpc" else []
     result = call("compare", "--task", task, *data, *TINY, "--run-dir", str(tmp_path / "run"))
@@ -113,12 +113,12 @@ def test_env(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hub" in out
 
 
-@pytest.mark.smoke
 @pytest.mark.real
-def test_real_text_with_the_embedded_checkpoint(tmp_path: Path) -> None:
-    for task in ("mrpc", "sst2"):
-        arguments = ["train", "manual", "--task", task, "--data", str(GLUE), *TINY]
-        assert main([*arguments, "--run-dir", str(tmp_path / task)]) == 0
+@pytest.mark.parametrize("task", [pytest.param("mrpc", marks=pytest.mark.smoke), "sst2"])
+def test_real_text_with_the_embedded_checkpoint(task: str, tmp_path: Path) -> None:
+    """SST-2's 67,349 sentences alone take longer than most of the smoke tests together."""
+    arguments = ["train", "manual", "--task", task, "--data", str(GLUE), *TINY]
+    assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0
 
 
 @pytest.mark.smoke
