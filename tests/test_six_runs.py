@@ -1,6 +1,6 @@
 """The forty-step script is the embedded recipe's run; its six edits part from it where they act."""
 
-import time
+import resource
 from pathlib import Path
 
 import pytest
@@ -40,13 +40,19 @@ def test_forty_steps_are_the_recipes(reference: Ledger, tmp_path: Path) -> None:
     assert ledger.end["weights"] == reference.end["weights"]
 
 
+def children_seconds() -> float:
+    """Of processor: what else this machine does must not make a test fail."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_six_runs(name: str, reference: Ledger, tmp_path: Path) -> None:
     script = write_six(tmp_path)[name]
-    started = time.perf_counter()
+    started = children_seconds()
     result = observe(tmp_path / "run", script)
-    seconds = time.perf_counter() - started
+    seconds = children_seconds() - started
     assert result.returncode == 0, result.stderr
     steps = read_ledger(tmp_path / "run" / LEDGER_FILE).steps
     assert len(steps) == 40
