@@ -162,13 +162,15 @@ def _deviations(options: argparse.Namespace) -> int:
 
 def _observe(arguments: list[str]) -> int:
     """Apart from the others: a script gets neither our environment nor our handling of signals."""
+    debug = False
     try:
         options, program = parse_observe(arguments)
+        debug = options.debug
         from reference.program import observe
 
         return observe(program, options.run_dir)
     except RunError as error:
-        if "--debug" in arguments[: arguments.index("observe")]:
+        if debug:
             traceback.print_exc()
         return _fail(error, *_line(error))
 

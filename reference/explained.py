@@ -73,6 +73,7 @@ def words(found: Explanation) -> list[str]:
             if one not in before.chosen:
                 d = one.deviation
                 lines.append(f"    {one}: {d.sentence} ({d.source})")
+                lines += [f"    the same run: {twin}" for twin in twins(d.name)]
     if not found.proven:
         lines += [f"  {_where(last)}", _left(found)]
     replays = f"{found.replays} replays, {found.steps} steps"
@@ -82,6 +83,11 @@ def words(found: Explanation) -> list[str]:
     else:
         lines.append(f"replayed: {replays}")
     return lines
+
+
+def twins(name: str) -> list[str]:
+    """The deviations that always give the same run as this one, so that no ledger tells."""
+    return [f"{d.name}: {d.sentence}" for d in CATALOGUE.values() if d.twin == name]
 
 
 def _result(found: Explanation) -> str:

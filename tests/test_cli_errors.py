@@ -142,7 +142,7 @@ def test_debug_adds_the_traceback_and_changes_no_exit_code(
     def fail(_options: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_env", fail)
+    monkeypatch.setitem(cli.COMMANDS, "env", fail)
     assert main(["env", *["--debug"] * debug]) == code
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1] == f"reference: error: {line}"

@@ -16,7 +16,7 @@ from reference.ledger import LINKS, METRICS
 from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Conflict, source
 from reference.ledger.links import HARD
 from reference.ledger.record import Ledger, Record
-from reference.ledger.replay import Outcome, replay
+from reference.ledger.replay import Outcome, Replays
 from reference.recipe import Recipe
 
 MOST_TOGETHER = 5  # deviations in one explanation
@@ -44,33 +44,31 @@ class Explanation:
 class Search:
     """The replays of one explanation."""
 
-    target: Ledger
-    header: Record
-    recipe: Recipe
-    data: Data
-    on_step: Callable[[int], None] = lambda _step: None
+    replay: Replays
     replays: int = 0
     steps: int = 0
     _seen: dict[frozenset[Chosen], Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.their_steps = self.target.steps
+        self.their_steps = self.replay.target.steps
 
     def run(self, chosen: Sequence[Chosen]) -> Outcome:
         """One replay; the same set is run once."""
         key = frozenset(chosen)
         if key not in self._seen:
-            outcome = replay(self.target, self.header, self.recipe, self.data, chosen, self.on_step)
-            self._seen[key] = outcome
+            outcome = self._seen[key] = self.replay.run(chosen)
             self.replays += 1
             self.steps += outcome.steps
         return self._seen[key]
 
     def candidates(self, outcome: Outcome) -> list[Chosen]:
-        """Deviations that may be the next cause: by the links that are unequal, likeliest first."""
+        """Deviations that may be the next cause, by the links that are unequal.
+
+        Those that the ledger leaves few values for come first, and the guesses (seeds) last.
+        """
         verdict, found = outcome.verdict, outcome.divergence
         taken = {c.deviation.name for c in outcome.chosen}
-        tries: list[Chosen] = []
+        tries: list[list[Chosen]] = []
         for link in verdict.suspects:
             clue = Clue(
                 link,
@@ -78,12 +76,17 @@ class Search:
                 found.left if found else {},
                 found.right if found else {},
                 self.their_steps,
-                self.recipe,
+                self.replay.recipe,
             )
             for deviation in CATALOGUE.values():
                 if deviation.name not in taken:
-                    tries += deviation.tries(clue)
-        return list(dict.fromkeys(tries))
+                    tries.append(deviation.tries(clue))
+        return list(dict.fromkeys(one for few in sorted(tries, key=_guesses) for one in few))
+
+
+def _guesses(tries: list[Chosen]) -> tuple[int, int]:
+    """By rank; then three values or fewer, which were read off the ledger, before guesses."""
+    return tries[0].deviation.rank if tries else 0, 0 if len(tries) < 4 else len(tries)
 
 
 def explain(
@@ -94,7 +97,7 @@ def explain(
     on_step: Callable[[int], None] = lambda _step: None,
 ) -> Explanation:
     """The deviations that turn `recipe` into `target`; `header` is that of the recipe's own run."""
-    search = Search(target, header, recipe, data, on_step)
+    search = Search(Replays(target, header, recipe, data, on_step))
     first = search.run(())
     if first.proven or first.verdict.step is None:
         return Explanation(first, (), search.replays, search.steps)

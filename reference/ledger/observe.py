@@ -108,6 +108,17 @@ class Observer:
         self._handles = []
         self._parameters.remove_hooks()
 
+    def settle(self) -> None:
+        """Write the last step now: there is no forward pass to come that would end it."""
+        self._write_steps()
+
+    def go_on(self, writer: Sink | None = None) -> "Observer":
+        """An observer that is to go on from here, with another writer: it knows the same models."""
+        other = Observer(writer or self._writer, stop_if_not_finite=self._stop_if_not_finite)
+        other.steps, other.final_loss = self.steps, self.final_loss
+        other._parameters, other._before = self._parameters, self._before
+        return other
+
     def add_scores(self, scores: Mapping[str, float]) -> None:
         """The scores of the evaluation that just ended, as its loop reports them."""
         self._unused_as_evaluation()
@@ -118,6 +129,8 @@ class Observer:
     # forward
 
     def _before_forward(self, module: torch.nn.Module, _args: Any) -> None:
+        if torch.compiler.is_compiling():
+            return  # traced: what is compiled calls no hooks, and the model as a whole does
         if self._outermost is not None:
             forward = self._forward
             if forward is not None and forward.snapshot and "autocast" not in forward.snapshot.mode:
@@ -146,6 +159,8 @@ class Observer:
     def _after_forward(
         self, module: torch.nn.Module, args: Any, kwargs: dict[str, Any], output: Any
     ) -> None:
+        if torch.compiler.is_compiling():
+            return
         if module is not self._outermost:
             self._after_part(module, output)
             return

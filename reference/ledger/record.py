@@ -29,6 +29,7 @@ A run that is killed leaves whole lines and at most one cut one, which reading l
 Reading parses JSON and runs nothing.
 """
 
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -69,8 +70,13 @@ class Writer:
         self.write({"kind": "header", "schema": SCHEMA, **header})
 
     def write(self, record: Record) -> None:
-        """One line, in one system call: a kill leaves it whole or cut, never mixed."""
-        self._file.write(encode(record))
+        """One line, in one system call: a kill leaves it whole or cut, never mixed.
+
+        Raises OSError where the disk takes only a part of it.
+        """
+        line = encode(record)
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, "no space left for the ledger", self._file.name)
 
     def close(self) -> None:
         self._file.close()

@@ -5,13 +5,16 @@ the first unequal step: a wrong guess costs the steps up to there, and the right
 """
 
 import contextlib
+import copy
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from reference.data.pipeline import Data
 from reference.ledger.comparison import Comparison, Divergence
-from reference.ledger.deviations import Chosen, train_with
+from reference.ledger.deviations import Chosen, source, train_with
+from reference.ledger.deviations.halves import Halves, generators, halves, set_generators
 from reference.ledger.diff import Verdict, judge
 from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import Item, Ledger, Record, encode
@@ -27,17 +30,14 @@ class Parted(Exception):
 class Follower:
     """Takes the observer's records in a writer's place, and compares each with the target's."""
 
-    header: Record
-    target: Ledger
-    on_step: Callable[[int], None] = lambda _step: None
+    comparison: Comparison
+    theirs: list[Group]
+    on_step: Callable[[int], None]
     counts: list[int] = field(default_factory=lambda: [0, 0])
     ends: list[Record | None] = field(default_factory=lambda: [None, None])
-
-    def __post_init__(self) -> None:
-        self.comparison = Comparison(self.header, self.target.header)
-        self._grouper = Grouper()
-        self._theirs = groups(self.target.items)
-        self._over = False
+    _grouper: Grouper = field(default_factory=Grouper)
+    _place: int = 0
+    _over: bool = False
 
     def write(self, record: Record) -> None:
         """One record of ours. Raises Parted as soon as the runs differ."""
@@ -45,34 +45,40 @@ class Follower:
             return
         group = self._grouper.push(Item(encode(record), "replay"))
         if group is not None:
-            self.on_step(self.counts[0] + 1)
-            self._compare(group)
+            theirs = self._compare(group)
+            self.on_step(self.counts[0])
+            # Beyond their last step there is nothing to be proven by.
+            if self.comparison.divergence is not None or theirs.step is None:
+                self._over = True
+                raise Parted
 
-    def _compare(self, ours: Group) -> None:
-        theirs = next(self._theirs, Group())
+    def _compare(self, ours: Group) -> Group:
+        theirs = self.theirs[self._place] if self._place < len(self.theirs) else Group()
+        self._place += 1
         self._count(ours, theirs)
         self.comparison.add(ours, theirs)
-        # Beyond their last step there is nothing to be proven by.
-        if self.comparison.divergence is not None or theirs.step is None:
-            self._over = True
-            raise Parted
+        return theirs
 
-    def _count(self, ours: Group, theirs: Group) -> None:
-        for side, group in enumerate((ours, theirs)):
+    def _count(self, *pair: Group) -> None:
+        for side, group in enumerate(pair):
             self.counts[side] += group.step is not None
             self.ends[side] = group.end or self.ends[side]
 
     def close(self) -> None:
         """Our run is over, or was stopped: compare what is left."""
-        if self._over:
-            return
-        self._over = True
-        ours = self._grouper.take()
-        theirs = next(self._theirs, Group())
-        self._count(ours, theirs)
-        self.comparison.add(ours, theirs)
-        for group in self._theirs:
-            self._count(Group(), group)
+        if not self._over:
+            self._over = True
+            self._compare(self._grouper.take())
+            for group in self.theirs[self._place :]:
+                self._count(Group(), group)
+
+    def fork(self) -> "Follower":
+        """Another one, as far along as this one is now."""
+        other = copy.copy(self)
+        other.comparison = copy.deepcopy(self.comparison)
+        other._grouper = copy.deepcopy(self._grouper)
+        other.counts, other.ends = list(self.counts), list(self.ends)
+        return other
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Outcome:
 
     chosen: tuple[Chosen, ...]
     verdict: Verdict
-    steps: int  # that were run
+    steps: int  # that were run for it
     known_steps: int  # that the ledger has
     divergence: Divergence | None
     failure: str = ""
@@ -98,33 +104,82 @@ class Outcome:
         return v.verdict == "incomparable" and v.step is None and 0 < v.steps == self.known_steps
 
 
-def replay(
-    target: Ledger,
-    header: Record,
-    recipe: Recipe,
-    data: Data,
-    chosen: Sequence[Chosen],
-    on_step: Callable[[int], None] = lambda _step: None,
-) -> Outcome:
-    """Train the manual loop with `chosen` switched on until it parts from `target`.
+@dataclass
+class Trained:
+    """What a training left behind, all of its steps being equal to the target's."""
 
-    Whatever a deviation makes the loop raise is an outcome, not an error: such a run isn't the
-    target's.
-    """
-    follower = Follower(header, target, on_step)
-    failure = ""
-    with contextlib.redirect_stderr(io.StringIO()):  # the loop's own progress bar
-        try:
-            with Observer(follower, stop_if_not_finite=True) as observer:
-                scores = train_with(chosen)(recipe, data)
-                observer.add_scores(scores)
-        except Parted:
-            pass
-        except NotFinite as error:
-            failure = str(error)
-        except Exception as error:  # two deviations together may break the loop in any way
-            failure = f"{type(error).__name__}: {error}"
-    c = follower.comparison
-    verdict = judge(c, follower.counts, follower.ends)
-    known = sum(item.kind == "step" for item in target.items)
-    return Outcome(tuple(chosen), verdict, follower.counts[0], known, c.divergence, failure)
+    text: str
+    variables: dict[str, Any]
+    states: tuple[Any, ...]
+    observer: Observer
+    follower: Follower
+
+
+@dataclass
+class Replays:
+    """Replays of one recipe against one ledger."""
+
+    target: Ledger
+    header: Record
+    recipe: Recipe
+    data: Data
+    on_step: Callable[[int], None] = lambda _step: None
+    _trained: Trained | None = None
+
+    def __post_init__(self) -> None:
+        self._groups = list(groups(self.target.items))
+        self.known_steps = sum(group.step is not None for group in self._groups)
+
+    def run(self, chosen: Sequence[Chosen]) -> Outcome:
+        """Train the manual loop with `chosen` switched on until it parts from the target.
+
+        Whatever a deviation makes the loop raise is an outcome, not an error: such a run isn't
+        the target's. Raises Conflict for deviations that can't be together.
+        """
+        whole, parts = train_with(chosen), halves(source(chosen))
+        again = parts is not None and self._trained is not None
+        again = again and parts.training == self._trained.text  # type: ignore[union-attr]
+        if again:
+            follower = self._trained.follower.fork()  # type: ignore[union-attr]
+        else:
+            follower = Follower(Comparison(self.header, self.target.header), self._groups, self._on)
+        before, failure = follower.counts[0], ""
+        with contextlib.redirect_stderr(io.StringIO()):  # the loop's own progress bar
+            try:
+                if parts is None:
+                    with Observer(follower, stop_if_not_finite=True) as observer:
+                        observer.add_scores(whole(self.recipe, self.data))
+                elif again:
+                    self._evaluate_again(parts, follower)
+                else:
+                    self._train_and_evaluate(parts, follower)
+            except Parted:
+                pass
+            except NotFinite as error:
+                failure = str(error)
+            except Exception as error:  # two deviations together may break the loop in any way
+                failure = f"{type(error).__name__}: {error}"
+        c = follower.comparison
+        verdict = judge(c, follower.counts, follower.ends)
+        steps = follower.counts[0] - before
+        return Outcome(tuple(chosen), verdict, steps, self.known_steps, c.divergence, failure)
+
+    def _on(self, step: int) -> None:
+        self.on_step(step)
+
+    def _train_and_evaluate(self, parts: Halves, follower: Follower) -> None:
+        with Observer(follower, stop_if_not_finite=True) as observer:
+            variables = parts.train(self.recipe, self.data)
+            observer.settle()
+            if follower.counts[0] == self.known_steps:
+                left = observer.go_on(), follower.fork()
+                self._trained = Trained(parts.training, variables, generators(), *left)
+            observer.add_scores(parts.evaluate(variables))
+
+    def _evaluate_again(self, parts: Halves, follower: Follower) -> None:
+        """The same training isn't run twice: evaluate from where it ended."""
+        trained = self._trained
+        assert trained is not None
+        set_generators(trained.states)
+        with trained.observer.go_on(follower) as observer:
+            observer.add_scores(parts.evaluate(trained.variables))

@@ -105,6 +105,11 @@ def lengths(steps: Sequence[Record]) -> set[int]:
     return {s[1] for record in steps for s in shapes(record)}
 
 
+def given(record: Record, name: str) -> bool:
+    """An input that some forward pass got, whatever is in it."""
+    return any(name in b for b in batches(record))
+
+
 def passed(record: Record, name: str) -> bool:
     """An input that isn't the same number all over (a mask of ones says what no mask says)."""
     found = [b[name] for b in batches(record) if name in b]

@@ -38,13 +38,19 @@ class Deviation:
     shows_with: Mapping[str, Any] = field(default_factory=dict)
     hidden_with: Mapping[str, Any] | None = None
     can_show: Callable[[Recipe, int], bool] = always  # of a recipe and its training rows
+    twin: str = ""  # another one that always is the very same run, and is named in its place
+    rank: int = 0  # where two explain a ledger alike, the lower one is named
     value: Any = None
     values: Callable[[Clue], Sequence[Any]] | None = None
     fits: Callable[[Clue], bool] | None = None
 
     def tries(self, clue: Clue) -> "list[Chosen]":
         """This deviation with each value worth a try for a divergence; most often none."""
-        if clue.link not in (self.link, *self.also) or (self.fits and not self.fits(clue)):
+        if (
+            self.twin
+            or clue.link not in (self.link, *self.also)
+            or (self.fits and not self.fits(clue))
+        ):
             return []
         values = self.values(clue) if self.values else [None]
         return [Chosen(self, value) for value in dict.fromkeys(values)]

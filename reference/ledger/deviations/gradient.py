@@ -125,7 +125,7 @@ DEVIATIONS = (
         (delete("optimizer.step()"), before(CLIP, "optimizer.step()")),
         hidden_with={"max_grad_norm": 0.0},
         can_show=clips,
-        fits=lambda clue: unclipped(clue.theirs),
+        twin="no-clip",
     ),
     Deviation(
         "clip-by-value",
@@ -135,6 +135,7 @@ DEVIATIONS = (
         "none",
         "a gradient value above the bound, or a gradient norm above it",
         (replace("clip_grad_norm_", "clip_grad_value_"),),
+        shows_with={"max_grad_norm": 0.05},
         hidden_with={"max_grad_norm": 0.0},
         can_show=clips,
     ),
@@ -147,6 +148,7 @@ DEVIATIONS = (
         "always",
         (before(BACKWARD, "loss = loss / VALUE"),),
         value=8,
+        rank=2,  # any factor
         values=_divisor,
     ),
     Deviation(
@@ -158,6 +160,7 @@ DEVIATIONS = (
         "always",
         (before(BACKWARD, "loss = loss * VALUE"),),
         value=8,
+        rank=2,  # any factor
         values=_factor,
     ),
 )

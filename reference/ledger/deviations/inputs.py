@@ -4,7 +4,15 @@ Try one: `python -m reference explain LEDGER`
 """
 
 from reference.ledger.deviations.batches import LOADERS, PIECES, train_loader
-from reference.ledger.deviations.clue import Clue, length, lengths, passed, same_labels, shapes
+from reference.ledger.deviations.clue import (
+    Clue,
+    given,
+    length,
+    lengths,
+    passed,
+    same_labels,
+    shapes,
+)
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, before
 from reference.recipe import Recipe
@@ -64,7 +72,7 @@ DEVIATIONS = (
         also=("forward",),
         hidden_with={"train_batch_size": 1, "eval_batch_size": 1},
         can_show=lambda recipe, _: recipe.train_batch_size > 1,
-        fits=lambda clue: not passed(clue.theirs, "attention_mask"),
+        fits=lambda clue: not given(clue.theirs, "attention_mask"),
     ),
     Deviation(
         "no-token-types",
@@ -102,6 +110,18 @@ DEVIATIONS = (
         fits=_same_shapes,
     ),
     Deviation(
+        "cut-at",
+        37,
+        "batch",
+        "Inputs are cut at another length.",
+        "run_glue.py",
+        "longer pairs",
+        (PIECES, before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)")),
+        hidden_with={},
+        value=128,
+        values=_cut,
+    ),
+    Deviation(
         "padded-to",
         37,
         "batch",
@@ -118,18 +138,6 @@ DEVIATIONS = (
         values=_padded,
     ),
     Deviation(
-        "cut-at",
-        37,
-        "batch",
-        "Inputs are cut at another length.",
-        "run_glue.py",
-        "longer pairs",
-        (PIECES, before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)")),
-        hidden_with={},
-        value=128,
-        values=_cut,
-    ),
-    Deviation(
         "padding-counted-in",
         38,
         "batch",
@@ -140,7 +148,9 @@ DEVIATIONS = (
         also=("forward",),
         hidden_with={"train_batch_size": 1, "eval_batch_size": 1},
         can_show=lambda recipe, _: recipe.train_batch_size > 1,
-        fits=lambda clue: not passed(clue.theirs, "attention_mask"),
+        fits=lambda clue: (
+            given(clue.theirs, "attention_mask") and not passed(clue.theirs, "attention_mask")
+        ),
     ),
     Deviation(
         "padded-to-multiple",

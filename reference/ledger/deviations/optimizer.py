@@ -11,6 +11,7 @@ from reference.ledger.deviations.edit import Edit, imports, replace
 from reference.ledger.record import Record
 from reference.recipe import Recipe
 
+TORCH_DECAY = 0.01  # `torch.optim.AdamW`'s default
 FUSED = 'fused=True if recipe.optimizer == "adamw_torch_fused" else None'
 OTHERS = imports("from reference.ledger.deviations import adamw")
 PIECES = imports("from reference.ledger.deviations import pieces")
@@ -72,6 +73,8 @@ DEVIATIONS = (
         "transformers#7214",
         "always",
         (replace("parameter_groups(model, recipe.weight_decay),", "model.parameters(),"),),
+        # Where the recipe itself decays by that much, it is `decay-on-biases`.
+        fits=lambda clue: clue.recipe.weight_decay != TORCH_DECAY,
     ),
     Deviation(
         "weight-decay",

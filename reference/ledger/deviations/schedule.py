@@ -154,6 +154,7 @@ DEVIATIONS = (
         "accelerate#1398, accelerate#2142, accelerate#2926",
         "processes > 1",
         (replace(STEP, f"for _process in range(VALUE):\n                {STEP}"),),
+        rank=1,  # one process was seen
         value=2,
         values=_steps_a_step,
     ),
@@ -201,6 +202,25 @@ DEVIATIONS = (
         can_show=lambda recipe, rows: accumulates(recipe, rows) or recipe.max_steps > 0,
     ),
     Deviation(
+        "epochs",
+        13,
+        # Another length is another slope, from the first step.
+        "schedule",
+        "Another number of epochs, and a schedule of that length.",
+        "none",
+        BY_EPOCHS,
+        (
+            after(
+                "num_epochs, num_training_steps = recipe.duration(len(train_dataloader))",
+                "num_epochs, num_training_steps = VALUE, VALUE * num_training_steps // num_epochs",
+            ),
+        ),
+        also=("batch",),
+        value=2,
+        values=_epochs,
+        can_show=_by_epochs,
+    ),
+    Deviation(
         "total-steps",
         13,
         "schedule",
@@ -209,6 +229,7 @@ DEVIATIONS = (
         "always",
         (replace(TOTAL, "num_training_steps=VALUE"),),
         value=1000,
+        rank=2,  # any slope
         values=_total,
     ),
     Deviation(
@@ -232,25 +253,6 @@ DEVIATIONS = (
         (replace('"linear"', "VALUE"),),
         value="cosine",
         values=_kinds,
-    ),
-    Deviation(
-        "epochs",
-        13,
-        # Another length is another slope, from the first step.
-        "schedule",
-        "Another number of epochs, and a schedule of that length.",
-        "none",
-        BY_EPOCHS,
-        (
-            after(
-                "num_epochs, num_training_steps = recipe.duration(len(train_dataloader))",
-                "num_epochs, num_training_steps = VALUE, VALUE * num_training_steps // num_epochs",
-            ),
-        ),
-        also=("batch",),
-        value=2,
-        values=_epochs,
-        can_show=_by_epochs,
     ),
 )
 

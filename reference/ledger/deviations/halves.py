@@ -1,0 +1,94 @@
+"""The lesson's loop in two halves: training, and the evaluation after it.
+
+Used by `python -m reference explain`. Where two texts train alike, the training is run once: what
+it leaves behind is the other text's starting point as well.
+"""
+
+import ast
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+# The evaluation's first statement assigns to this name.
+EVALUATION_BEGINS = "metric"
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A text of the loop, cut where its evaluation begins."""
+
+    text: str
+    training: str  # normalised: equal texts are equal trainings
+    _module: ast.Module
+    _at: int
+
+    def train(self, recipe: Any, data: Any) -> dict[str, Any]:
+        """Run the first half; the loop's variables as it leaves them."""
+        half = ast.parse("def train(recipe, data):\n    return locals()")
+        function = half.body[0]
+        assert isinstance(function, ast.FunctionDef)
+        function.body[:0] = self._statements()[: self._at]
+        left: dict[str, Any] = self._function(half, "train")(recipe, data)
+        return left
+
+    def evaluate(self, variables: Mapping[str, Any]) -> dict[str, float]:
+        """Run the second half on the first one's variables; the scores."""
+        names = ", ".join(variables)
+        half = ast.parse(f"def evaluate({names}):\n    pass")
+        function = half.body[0]
+        assert isinstance(function, ast.FunctionDef)
+        function.body = self._statements()[self._at :]
+        scores: dict[str, float] = self._function(half, "evaluate")(**variables)
+        return scores
+
+    def _statements(self) -> list[ast.stmt]:
+        return _train_of(self._module).body
+
+    def _function(self, half: ast.Module, name: str) -> Any:
+        """The half as a function, among the module's own imports and helpers."""
+        around = [s for s in self._module.body if s is not _train_of(self._module)]
+        module = ast.Module([*around, *half.body], type_ignores=[])
+        namespace: dict[str, Any] = {"__name__": "reference.loops.manual"}
+        exec(compile(ast.fix_missing_locations(module), f"<manual.py, {name}>", "exec"), namespace)
+        return namespace[name]
+
+
+def halves(text: str) -> Halves | None:
+    """The two halves; None for a text whose evaluation doesn't begin as the lesson's does."""
+    module = ast.parse(text)
+    statements = _train_of(module).body
+    at = next((i for i, s in enumerate(statements) if _assigns(s)), None)
+    if at is None:
+        return None
+    training = ast.unparse(ast.Module(statements[:at], type_ignores=[]))
+    return Halves(text, training, module, at)
+
+
+def _train_of(module: ast.Module) -> ast.FunctionDef:
+    return next(s for s in module.body if isinstance(s, ast.FunctionDef) and s.name == "train")
+
+
+def _assigns(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and any(
+        isinstance(target, ast.Name) and target.id == EVALUATION_BEGINS
+        for target in statement.targets
+    )
+
+
+def generators() -> tuple[Any, ...]:
+    """The state of each global generator."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+
+
+def set_generators(states: tuple[Any, ...]) -> None:
+    """Put back what `generators` gave."""
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])
+    if states[3]:
+        torch.cuda.set_rng_state_all(states[3])
