@@ -15,7 +15,9 @@ import numpy as np
 import torch
 import xxhash
 
-CHUNK = 1 << 18  # elements: what is hashed is still in the cache when its norm is taken
+from reference.ledger.parallel import PIECE, hash_buffers, in_parallel, in_shares, of_pieces
+
+CACHED = 1 << 17  # float32 values that are still in the cache after they were hashed
 
 
 def buffer_of(tensor: torch.Tensor) -> memoryview:
@@ -56,29 +58,60 @@ def hash_tensor(tensor: torch.Tensor) -> str:
 
 def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
     """16 hex digits for each; an absent one (a gradient that is None) is '-'."""
-    return ["-" if t is None else xxhash.xxh3_64_hexdigest(buffer_of(t)) for t in tensors]
+    return hash_buffers([None if t is None else buffer_of(t) for t in tensors])
 
 
 def hash_and_norm(tensor: torch.Tensor) -> tuple[str, float]:
     """The hash that `hash_tensors` gives, and the 2-norm, in one pass over the memory."""
-    plain = tensor.detach()
-    if plain.layout != torch.strided:
-        plain = _parts(plain)[-1]
-        return hash_tensors([tensor])[0], float(torch.linalg.vector_norm(plain.float()))
-    if plain.device.type != "cpu":
-        plain = plain.to("cpu")
-    flat = plain.contiguous().view(-1)
-    if flat.dtype != torch.float32:
-        return hash_tensors([flat])[0], float(torch.linalg.vector_norm(flat.to(torch.float32)))
-    if len(flat) <= CHUNK:
-        return xxhash.xxh3_64_hexdigest(flat.numpy().data), float(torch.linalg.vector_norm(flat))
-    digest = xxhash.xxh3_64()
-    square = 0.0
-    for start in range(0, len(flat), CHUNK):
-        chunk = flat[start : start + CHUNK]
-        digest.update(chunk.numpy().data)
-        square += float(torch.dot(chunk, chunk))
-    return digest.hexdigest(), math.sqrt(square) if square >= 0 else math.nan
+    return hashes_and_norms([tensor])[0]
+
+
+def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, float]]:
+    """Of each tensor; ('-', 0.0) for one that is absent."""
+    pieces: list[tuple[int, torch.Tensor]] = []
+    for place, tensor in enumerate(tensors):
+        if tensor is None:
+            continue
+        if tensor.layout != torch.strided or tensor.dtype != torch.float32:
+            pieces.append((place, tensor))
+        else:
+            plain = tensor if tensor.device.type == "cpu" else tensor.cpu()
+            flat = plain.detach().reshape(-1)
+            whole = len(flat) <= PIECE // 4
+            pieces += [(place, flat)] if whole else [(place, p) for p in _split(flat, PIECE // 4)]
+    found: list[list[tuple[str, float]]] = [[] for _ in tensors]
+    shares = in_shares(pieces, [piece.nbytes for _, piece in pieces])
+    for share, results in zip(shares, in_parallel(_of_share, shares), strict=True):
+        for (place, _), result in zip(share, results, strict=True):
+            found[place].append(result)
+    return [
+        (of_pieces([hash_ for hash_, _ in parts]), math.sqrt(sum(square for _, square in parts)))
+        for parts in found
+    ]
+
+
+def _of_share(share: Sequence[tuple[int, torch.Tensor]]) -> list[tuple[str, float]]:
+    return [_hash_and_square(piece) for _, piece in share]
+
+
+def _hash_and_square(piece: torch.Tensor) -> tuple[str, float]:
+    """Part by part, so that what is hashed is still in the cache when it is squared."""
+    if piece.layout != torch.strided or piece.dtype != torch.float32:
+        values = piece if piece.layout == torch.strided else _parts(piece)[-1]
+        wide = values.to(torch.complex128 if values.is_complex() else torch.float64)
+        return hash_tensors([piece])[0], float(torch.linalg.vector_norm(wide)) ** 2
+    if len(piece) <= CACHED:
+        # Smaller ones are hashed at once: what lets other threads run takes longer than that.
+        return xxhash.xxh3_64_hexdigest(piece.numpy().data), float(torch.dot(piece, piece))
+    found, square = xxhash.xxh3_64(), 0.0
+    for part in _split(piece, CACHED):
+        found.update(part.numpy().data)
+        square += float(torch.dot(part, part))
+    return found.hexdigest(), square
+
+
+def _split(flat: torch.Tensor, size: int) -> list[torch.Tensor]:
+    return [flat[start : start + size] for start in range(0, len(flat), size)]
 
 
 def combine(hashes: Sequence[str]) -> str:

@@ -27,9 +27,15 @@ from torch.optim.optimizer import (
 
 from reference.errors import TrainingFailed
 from reference.ledger import describe
-from reference.ledger.hashing import combine, generator_states, hash_and_norm, hash_tensors
+from reference.ledger.hashing import (
+    combine,
+    generator_states,
+    hash_and_norm,
+    hash_tensors,
+    hashes_and_norms,
+)
 from reference.ledger.optimizers import Stepped
-from reference.ledger.parameters import Parameters, gradient_of
+from reference.ledger.parameters import Parameters
 from reference.ledger.record import Record, Sink
 from reference.ledger.window import (
     Evaluation,
@@ -156,11 +162,11 @@ class Observer:
                     generator_states(), describe.mode(module), self._parameters.values()
                 )
 
-    def _after_forward(
-        self, module: torch.nn.Module, args: Any, kwargs: dict[str, Any], output: Any
-    ) -> None:
+    def _after_forward(self, module: torch.nn.Module, args: Any, *rest: Any) -> None:
         if torch.compiler.is_compiling():
             return
+        # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
+        kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
         if module is not self._outermost:
             self._after_part(module, output)
             return
@@ -208,9 +214,11 @@ class Observer:
 
     def _after_backward(self) -> None:
         self._in_backward = False
+        tensors = self._parameters.tensors()
+        # What this pass didn't reach may hold a gradient of an earlier one.
+        rest = [None if i in self._hashes or t is None else t.grad for i, t in enumerate(tensors)]
         found = [
-            self._hashes.get(place) or gradient_of(tensor)
-            for place, tensor in enumerate(self._parameters.tensors())
+            self._hashes.get(place, other) for place, other in enumerate(hashes_and_norms(rest))
         ]
         self._window.set_gradient([h for h, _ in found], [n for _, n in found])
 

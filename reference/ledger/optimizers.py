@@ -47,15 +47,18 @@ class Stepped:
     def describe(self) -> Record:
         """Class, the distinct sets of hyper-parameters, and which parameter has which."""
         hyper: list[Record] = []
+        places: dict[int, str] = {}  # a group's id -> its place among the distinct sets
         of = []
         for group in self._groups:
             if isinstance(group, str):
                 of.append(group)
                 continue
-            effective = _effective(group)
-            if effective not in hyper:
-                hyper.append(effective)
-            of.append(str(hyper.index(effective)))
+            if id(group) not in places:
+                effective = _effective(group)
+                if effective not in hyper:
+                    hyper.append(effective)
+                places[id(group)] = str(hyper.index(effective))
+            of.append(places[id(group)])
         first = self.optimizer.param_groups[0]
         base = self._rates("initial_lr")
         return {
@@ -73,13 +76,12 @@ class Stepped:
         return self._rates("lr")
 
     def _rates(self, key: str) -> list[Number | str]:
-        rates: list[Number | str] = [
-            group if isinstance(group, str) else number(group[key])
-            for group in self._groups
-            if isinstance(group, str) or key in group
-        ]
-        distinct = {rate for rate in rates if rate not in (NO_GRADIENT, NO_GROUP)}
-        return list(distinct) if len(distinct) < 2 else rates
+        groups = {id(g): g for g in self._groups if not isinstance(g, str) and key in g}
+        each = {place: number(group[key]) for place, group in groups.items()}
+        distinct = set(each.values())
+        if len(distinct) < 2:
+            return list(distinct)
+        return [g if isinstance(g, str) else each.get(id(g), NO_GROUP) for g in self._groups]
 
 
 def _effective(group: dict[str, Any]) -> Record:

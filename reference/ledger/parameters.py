@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from reference.ledger.hashing import combine, hash_and_norm, hash_tensors
+from reference.ledger.hashing import buffer_of, combine, hashes_and_norms
+from reference.ledger.parallel import hash_buffers
 from reference.ledger.record import Record
 
 # What wrappers put before a parameter's name: torch.compile, and data parallel modules.
@@ -35,6 +36,7 @@ class Parameters:
         self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
         self._index: dict[int, int] = {}  # a tensor's id -> its place in the lists
         self._hooked: dict[int, Any] = {}  # by place
+        self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
         self._model_of: list[int] = []  # by place
         self._used: set[int] = set()  # models with a forward pass since the last step
         self.kept: list[torch.Tensor] = []  # those of the last step's models
@@ -114,17 +116,25 @@ class Parameters:
 
     def values(self) -> Record:
         """The hash of all the weights, and of each."""
-        hashes = hash_tensors(self.tensors())
+        hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
         return {"hash": combine(hashes), "tensors": " ".join(hashes)}
+
+    def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
+        """A tensor's bytes. Its view is kept as long as it is of the same memory."""
+        if tensor is None:
+            self._buffers.pop(place, None)
+            return None
+        if tensor.device.type != "cpu":
+            return buffer_of(tensor)
+        key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        known = self._buffers.get(place)
+        if known is None or known[0] != key:
+            if not tensor.is_contiguous():
+                return buffer_of(tensor)  # a copy: it would not follow the tensor
+            known = self._buffers[place] = (key, buffer_of(tensor))
+        return known[1]
 
     def gradients(self) -> tuple[list[str], list[float]]:
         """Each gradient's hash and norm; '-' and 0.0 where there is none."""
-        found = [gradient_of(t) for t in self.tensors()]
+        found = hashes_and_norms([None if t is None else t.grad for t in self.tensors()])
         return [hash_ for hash_, _ in found], [norm for _, norm in found]
-
-
-def gradient_of(tensor: torch.Tensor | None) -> tuple[str, float]:
-    """Hash and norm of a parameter's gradient; ('-', 0.0) where it has none."""
-    if tensor is None or tensor.grad is None:
-        return "-", 0.0
-    return hash_and_norm(tensor.grad)

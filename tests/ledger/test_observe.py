@@ -9,9 +9,14 @@ import torch
 
 from reference.cli import main
 from reference.errors import InputError, TrainingFailed
-from reference.ledger import LINKS
+from reference.ledger import LINKS, parallel
 from reference.ledger.diff import diff
-from reference.ledger.hashing import generator_states, hash_tensor, hash_tensors
+from reference.ledger.hashing import (
+    generator_states,
+    hash_tensor,
+    hash_tensors,
+    hashes_and_norms,
+)
 from reference.ledger.observe import Observer
 from reference.ledger.record import LEDGER_FILE, Ledger, Writer, read_ledger
 from reference.loops import LOOPS, manual
@@ -222,3 +227,31 @@ def test_what_a_library_raises_is_one_line(
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("reference: error: RuntimeError in step 1: out of memory: tried")
     assert not read_ledger(tmp_path / "run" / LEDGER_FILE).end["complete"]
+
+
+def test_a_forward_pass_that_raises_is_no_part_of_a_step(tmp_path: Path) -> None:
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Observer(Writer(tmp_path / "ledger", {})):
+        with pytest.raises(RuntimeError, match="shapes"):
+            model(torch.randn(4, 5))
+        model(input=torch.ones(4, 3)).sum().backward()
+        optimizer.step()
+    (step,) = read_ledger(tmp_path / "ledger").steps
+    assert [b["input"][1] for b in step["batch"]] == [[4, 3]]
+
+
+def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tensors = [torch.randn(3_000_000), torch.randn(5), None, torch.randn(2000, 700)]
+    both = hash_tensors(tensors), hashes_and_norms(tensors)
+    monkeypatch.setattr(parallel, "_cores", lambda: 1)
+    assert both == (hash_tensors(tensors), hashes_and_norms(tensors))
+    assert [h for h, _ in both[1]] == both[0]
+    for (_, norm), tensor in zip(both[1], tensors, strict=True):
+        expected = 0.0 if tensor is None else float(tensor.double().norm())
+        assert norm == pytest.approx(expected, rel=1e-5)
+    one = tensors[0].clone()
+    one[2_999_999] = -one[2_999_999]
+    assert hash_tensors([one])[0] != both[0][0]
