@@ -17,6 +17,7 @@ from typing import Any
 
 from reference.ledger.record import Record
 
+GENERATORS = ("python", "numpy", "torch")  # every process has them
 HARD, SOFT, NOTE = "hard", "soft", "note"
 
 
@@ -55,6 +56,13 @@ def distance(left: Any, right: Any) -> str:
     return f" ({abs(left - right):.2g} apart)"
 
 
+def _same_fields(x: Record, y: Record, names: Sequence[str]) -> None:
+    """KeyError for a field that only one side has: what is not there can't be called equal."""
+    for name in names:
+        if (name in x) != (name in y):
+            raise KeyError(name)
+
+
 def batch(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
     """Each forward pass's inputs; one that only one side passes may do nothing."""
     left, right = a["batch"], b["batch"]
@@ -88,6 +96,7 @@ def _shape(described: list[Any]) -> str:
 
 def rng(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
     """Only of generators that one of the two steps draws from."""
+    _same_fields(a["rng"], b["rng"], GENERATORS)
     for name in sorted(a["rng"].keys() & b["rng"].keys()):
         x, y = a["rng"][name], b["rng"][name]
         if x[0] != y[0] and (x[1] or y[1]):
@@ -96,6 +105,7 @@ def rng(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
 
 def mode(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
     """Train or eval, and autocast: they matter where the forward pass then differs."""
+    _same_fields(a["mode"], b["mode"], ("training",))
     for field in sorted(a["mode"].keys() | b["mode"].keys()):
         x, y = a["mode"].get(field), b["mode"].get(field)
         if x != y:

@@ -1,0 +1,189 @@
+"""One changed value in a ledger names exactly the link that holds it."""
+
+import copy
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference.errors import InputError
+from reference.ledger import LINKS
+from reference.ledger.diff import diff
+from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
+from reference.recipe import Recipe
+from reference.run import run
+
+Change = Callable[[Record], None]
+OTHER = "0" * 16
+
+
+def change(path: str, value: Any) -> Change:
+    """Sets what stands at a dotted path of a record."""
+
+    def apply(record: Record) -> None:
+        *outer, last = path.split(".")
+        inner: Any = record
+        for key in outer:
+            inner = inner[int(key) if key.isdigit() else key]
+        inner[int(last) if last.isdigit() else last] = value
+
+    return apply
+
+
+def first_tensor(link: str) -> Change:
+    def apply(record: Record) -> None:
+        tensors = record[link].get("tensors", record["update"]["tensors"]).split()
+        record[link] = {**record[link], "hash": OTHER, "tensors": " ".join([OTHER, *tensors[1:]])}
+
+    return apply
+
+
+STEP = 4
+CHANGED: dict[str, tuple[str, Change, str]] = {
+    "batch": ("batch", change("batch.0.input_ids.0", OTHER), "input_ids"),
+    "batch's shape": ("batch", change("batch.0.labels.1", [7]), "labels: (8,) int64 and (7,)"),
+    "weights": ("weights", first_tensor("weights"), "1 of 41 tensors, first bert.embeddings"),
+    "loss": ("forward", change("forward.0.loss", 0.5), "loss: "),
+    "logits": ("forward", change("forward.0.logits.0", OTHER), "logits: "),
+    "gradient": ("gradient", first_tensor("gradient"), "first bert.embeddings.word_embeddings"),
+    "clip": ("clip", first_tensor("clip"), "1 of 41 tensors"),
+    "eps": ("optimizer", change("optimizer.hyper.0.eps", 1e-6), "eps: 1e-08 and 1e-06 (100 times)"),
+    "in no group": (
+        "optimizer",
+        change("optimizer.of", " ".join(["x"] + ["0"] * 40)),
+        "bert.embeddings.word_embeddings.weight in no group (1 of 41 parameters): False and True",
+    ),
+    "update": ("update", first_tensor("update"), "1 of 41 tensors"),
+}
+# Without effect on what follows they are the same run; with one, they are its cause.
+CAUSES: dict[str, Change] = {
+    "rng": change("rng.torch.0", OTHER),
+    "mode": change("mode.training", False),
+}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, small_glue: Path) -> Ledger:
+    folder = tmp_path_factory.mktemp("kept") / "run"
+    recipe = Recipe(data=str(small_glue), device="cpu", max_steps=6, num_warmup_steps=2)
+    run(recipe, "manual", folder)
+    return read_ledger(folder / "ledger.jsonl")
+
+
+def edited(ledger: Ledger, *changes: Change, kind: str = "step", at: int = STEP) -> Ledger:
+    """A copy with some values of one record changed."""
+    items = list(ledger.items)
+    places = [i for i, item in enumerate(items) if item.kind == kind]
+    place = places[at - 1]
+    record = copy.deepcopy(items[place].record)
+    for one in changes:
+        one(record)
+    items[place] = Item(encode(record), "edited")
+    return Ledger(ledger.header, items)
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_one_changed_value_names_its_link(kept: Ledger, name: str) -> None:
+    link, one, said = CHANGED[name]
+    verdict = diff(kept, edited(kept, one))
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", STEP, link), verdict
+    assert verdict.steps == STEP - 1
+    assert said in verdict.detail
+
+
+def test_every_link_has_its_change() -> None:
+    named = {link for link, _, _ in CHANGED.values()} | set(CAUSES) | {"schedule"}
+    assert named == set(LINKS)
+
+
+@pytest.mark.parametrize("link", CAUSES)
+def test_a_soft_link_is_the_cause_where_something_follows(kept: Ledger, link: str) -> None:
+    assert diff(kept, edited(kept, CAUSES[link])).verdict == "identical"
+    both = diff(kept, edited(kept, CAUSES[link], change("forward.0.loss", 0.5)))
+    assert (both.step, both.link, both.suspects) == (STEP, link, (link, "forward"))
+    assert "also unequal: forward loss" in both.detail
+
+
+def test_an_idle_generator_is_no_cause(kept: Ledger) -> None:
+    other = edited(kept, change("rng.python.0", OTHER), change("forward.0.loss", 0.5))
+    assert diff(kept, other).link == "forward"
+
+
+def test_a_rate_is_the_schedule_s_work_at_the_step_before(kept: Ledger) -> None:
+    verdict = diff(kept, edited(kept, change("schedule.learning_rate", [1e-9])))
+    assert (verdict.step, verdict.link) == (STEP - 1, "schedule")
+    assert "next_learning_rate" in verdict.detail
+    first = diff(kept, edited(kept, change("schedule.learning_rate", [1e-9]), at=1))
+    assert (first.step, first.link) == (1, "schedule")
+    base = change("optimizer.base_learning_rate", [1e-9])
+    other = diff(kept, edited(kept, change("schedule.learning_rate", [1e-9]), base, at=1))
+    assert (other.step, other.link) == (1, "optimizer")
+    last = edited(kept, change("schedule.next_learning_rate", [1.0]), at=6)
+    assert diff(kept, last).verdict == "identical"  # no step uses it
+
+
+def test_an_input_that_is_a_constant_may_be_left_out(kept: Ledger) -> None:
+    def without_types(record: Record) -> None:
+        record["batch"][0]["token_type_ids"][3] = 0.0
+        del record["batch"][0]["token_type_ids"]
+
+    assert diff(kept, edited(kept, without_types)).verdict == "identical"
+    both = diff(kept, edited(kept, without_types, change("forward.0.loss", 0.5)))
+    assert both.link == "batch"  # it was no constant: that may be why
+
+
+@pytest.mark.parametrize("field", ["predictions", "count", "scores.accuracy", "logits"])
+def test_an_evaluation_is_compared(kept: Ledger, field: str) -> None:
+    value: Any = 1 if field == "count" else 0.123 if "scores" in field else OTHER
+    other = edited(kept, change(f"metrics.{field}", value), kind="evaluation", at=1)
+    verdict = diff(kept, other)
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 6, "metrics")
+    assert field.split(".")[-1] in verdict.detail
+
+
+def test_the_end_is_compared(kept: Ledger) -> None:
+    other = edited(kept, change("weights", OTHER), kind="end", at=1)
+    assert diff(kept, other).detail == "the weights changed after the last step"
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_that_is_missing_is_named_and_never_identical(kept: Ledger, link: str) -> None:
+    verdict = diff(kept, edited(kept, lambda record: record.pop(link)))
+    assert (verdict.verdict, verdict.steps) == ("incomparable", 6)
+    assert verdict.notes == (f"not compared: {link}, which the second ledger lacks",)
+
+
+@pytest.mark.parametrize("link", [*LINKS, "step"])
+@pytest.mark.parametrize("value", [3, "x", [3], {"a": []}])
+def test_an_edited_ledger_is_one_line(kept: Ledger, link: str, value: Any) -> None:
+    """Whatever stands there: a verdict or InputError, and no other error."""
+    other = edited(kept, change(link, value))
+    with suppress(InputError):
+        assert diff(kept, other).verdict != "identical"
+
+
+def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
+    newer = Ledger({**kept.header, "schema": 3}, kept.items)
+    verdict = diff(kept, newer)
+    assert verdict.verdict == "identical"
+    assert verdict.notes == ("not the same: schema (2 and 3)",)
+
+
+def test_another_model_is_incomparable_and_says_what_is_equal(kept: Ledger) -> None:
+    def smaller(record: Record) -> None:
+        record["parameters"][0][1] = [5, 5]
+
+    verdict = diff(kept, edited(kept, smaller, kind="model", at=1))
+    assert verdict.verdict == "incomparable"
+    assert "bert.embeddings.word_embeddings.weight" in verdict.detail
+    assert "batches and generators are equal for 6 steps" in verdict.detail
+
+
+def test_how_the_two_go_on(kept: Ledger) -> None:
+    other = edited(kept, change("forward.0.loss", 0.5), at=2)
+    points = diff(kept, other).curve
+    assert [p.step for p in points] == [2, 3, 4, 6]
+    assert points[0].losses[1] == 0.5
+    assert points[1].losses[0] == points[1].losses[1]
