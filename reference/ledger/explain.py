@@ -22,6 +22,7 @@ from reference.recipe import Recipe
 MOST_TOGETHER = 5  # deviations in one explanation
 MOST_STEPS = 60_000  # replayed in search, the proof's own left out
 PAIR_STEPS = 3_000  # of them, for two that only show together
+GENERAL = 2  # the rank of deviations that fit much, as any slope of a schedule
 ORDER = {link: place for place, link in enumerate((*LINKS, METRICS))}
 
 
@@ -131,13 +132,14 @@ def _deepen(search: Search, path: tuple[Outcome, ...]) -> tuple[tuple[Outcome, .
 
 
 def _additions(search: Search, here: Outcome) -> Iterator[tuple[Chosen, ...]]:
-    """Single deviations; then, if none of them gets further, two that show only together."""
+    """Single deviations; then, if no particular one gets further, two that show only together."""
     singles = search.candidates(here)
     got_further = False
     for one in singles:
         if _composes((*here.chosen, one)):
             yield (one,)
-            got_further |= progress(search.run((*here.chosen, one))) > progress(here)
+            further = progress(search.run((*here.chosen, one))) > progress(here)
+            got_further |= further and one.deviation.rank < GENERAL
     if got_further:
         return
     budget = PAIR_STEPS

@@ -94,11 +94,11 @@ def _epochs(clue: Clue) -> list[int]:
     if not ours or not theirs:
         return []
     epochs = clue.recipe.num_train_epochs * theirs / ours
-    whole = abs(epochs - round(epochs)) < 1e-6 and round(epochs) not in (
-        0,
-        clue.recipe.num_train_epochs,
-    )
-    return [round(epochs)] if whole else []
+    if abs(epochs - round(epochs)) < 1e-6:
+        found = [round(epochs)]
+    else:  # beside another deviation, which makes an epoch longer or shorter
+        found = [int(epochs), int(epochs) + 1]
+    return [n for n in found if n not in (0, clue.recipe.num_train_epochs)]
 
 
 DEVIATIONS = (

@@ -1,0 +1,58 @@
+"""Runs of the manual loop with deviations planted in it, and what `explain` makes of them."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from reference.data.pipeline import Data, load_data
+from reference.ledger.deviations import CATALOGUE, Chosen, train_with
+from reference.ledger.explain import Explanation, explain
+from reference.ledger.observe import Observer
+from reference.ledger.record import Ledger, Memory
+from reference.recipe import Recipe
+from reference.run import header
+
+# On 44 short pairs these values show where the catalogue's own don't.
+VALUES: dict[str, Any] = {"cut-at": 24, "padded-to": 64}
+
+
+def planted(name: str) -> Chosen:
+    return Chosen(CATALOGUE[name], VALUES.get(name))
+
+
+def setting(recipe: Recipe, *names: str) -> Recipe:
+    """The recipe at which these deviations show."""
+    fields = {k: v for name in names for k, v in CATALOGUE[name].shows_with.items()}
+    return replace(recipe, **fields)
+
+
+@lru_cache(maxsize=4)
+def _data(task: str, data: str, checkpoint: str, max_length: int) -> Data:
+    return load_data(Recipe(task=task, data=data, checkpoint=checkpoint, max_length=max_length))
+
+
+def data_of(recipe: Recipe) -> Data:
+    return _data(recipe.task, recipe.data, recipe.checkpoint, recipe.max_length)
+
+
+def keep(recipe: Recipe, *chosen: Chosen) -> Ledger:
+    """The ledger of the manual loop with these switched on."""
+    data = data_of(recipe)
+    memory = Memory(header(recipe, "manual", data))
+    with Observer(memory) as observer:
+        observer.add_scores(train_with(chosen)(recipe, data))
+    return memory.ledger
+
+
+def explained(target: Ledger, recipe: Recipe) -> Explanation:
+    data = data_of(recipe)
+    return explain(target, header(recipe, "manual", data), recipe, data)
+
+
+def names(found: Explanation) -> set[str]:
+    return {c.deviation.name for c in found.outcome.chosen}
+
+
+def answer(name: str) -> str:
+    """What is named where this one is planted: a twin is the same run by another name."""
+    return CATALOGUE[name].twin or name
