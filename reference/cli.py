@@ -166,7 +166,7 @@ def _observe(arguments: list[str]) -> int:
     try:
         options, program = parse_observe(arguments)
         debug = options.debug
-        from reference.program import observe
+        from reference.observed.program import observe
 
         return observe(program, options.run_dir)
     except RunError as error:

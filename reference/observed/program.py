@@ -21,10 +21,10 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from reference.errors import InputError
-from reference.launched import PROGRAM_FILE, default_folder, launched, take_folder
 from reference.observed import Observation, program_record, say
+from reference.observed.launched import PROGRAM_FILE, default_folder, launched, take_folder
 
-OURS = str(Path(__file__).parent) + os.sep
+OURS = str(Path(__file__).parent.parent) + os.sep
 INTERRUPTED = 130
 
 

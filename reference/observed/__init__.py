@@ -25,11 +25,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reference.launched import Launch, launched, take_folder
 from reference.ledger.record import Record
-from reference.patient import PatientWriter
+from reference.observed.launched import Launch, launched, take_folder
+from reference.observed.patient import PatientWriter
+from reference.observed.when_imported import WhenImported
 from reference.versions import machine, versions
-from reference.when_imported import WhenImported
 
 if TYPE_CHECKING:  # it imports torch
     from reference.ledger.observe import Observer

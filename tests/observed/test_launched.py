@@ -6,8 +6,8 @@ import pytest
 
 from reference import launched as launched_module
 from reference.errors import InputError
-from reference.launched import Launch, default_folder, launched, take_folder
 from reference.ledger.record import read_ledger
+from reference.observed.launched import Launch, default_folder, launched, take_folder
 from tests.observing import SCRIPTS, python
 from tests.refusal import refusal, says
 

@@ -14,8 +14,8 @@ from reference.errors import InputError
 from reference.evaluation import load_metric
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.observed import observing
-from reference.patient import PatientWriter
-from reference.when_imported import WhenImported
+from reference.observed.patient import PatientWriter
+from reference.observed.when_imported import WhenImported
 from tests.observing import observe, python, write
 
 LIMITED = """
