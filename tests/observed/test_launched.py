@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reference import launched as launched_module
 from reference.errors import InputError
 from reference.ledger.record import read_ledger
+from reference.observed import launched as launched_module
 from reference.observed.launched import Launch, default_folder, launched, take_folder
 from tests.observing import SCRIPTS, python
 from tests.refusal import refusal, says
