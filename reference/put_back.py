@@ -36,7 +36,8 @@ def clean_state() -> Iterator[None]:
     torch.set_grad_enabled(True)
     torch.set_default_dtype(torch.float32)
     torch.set_float32_matmul_precision("highest")
-    torch.use_deterministic_algorithms(False)
+    if torch.are_deterministic_algorithms_enabled():  # the call itself imports all of inductor
+        torch.use_deterministic_algorithms(False)
     try:
         yield
     finally:
@@ -87,7 +88,7 @@ def _put_cudnn(value: tuple[bool, bool, bool]) -> None:
     cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = value
 
 
-def _switch(on: Callable[[], object], off: Callable[[], object]) -> Callable[[bool], None]:
+def _switch(on: Callable[[], object], off: Callable[[], object]) -> Callable[[bool], object]:
     return lambda value: on() if value else off()
 
 

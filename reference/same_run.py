@@ -17,20 +17,19 @@ from typing import Any
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from reference.data.hub import check_hub
 from reference.data.pipeline import Data, load_data
+from reference.diagnosis import Run, diagnosis
 from reference.environment import put_aside
-from reference.explained import words
 from reference.handed import hand, name_of, names_of
-from reference.ledger.diff import Verdict, diff
 from reference.ledger.explain import explain
 from reference.ledger.observe import Observer
-from reference.ledger.record import Ledger, Memory, Record
+from reference.ledger.record import Memory, Record
 from reference.loops.manual import train
 from reference.model import check_checkpoint
 from reference.put_back import clean_state
 from reference.recipe import FIELDS, Recipe, load_recipe, nearest
 from reference.run import header, prepare
-from reference.verdicts import curve, lines
 
 INSIDE = ("embedded", "minilm")  # data and checkpoints that can't change while a session lasts
 
@@ -48,13 +47,18 @@ def check(
     with clean_state():
         chosen = prepare(chosen)
         with _no_warnings():
+            _check_reach(chosen)
             check_checkpoint(chosen)
             data = _data(chosen)
             head = header(chosen, "manual", data)
         theirs = observe(mine, wanted, chosen, data, head)
     with clean_state(), _no_warnings():
         prepare(chosen)
-        found = _diagnosis(name_of(mine), theirs, chosen, data, head)
+        ours = faithful(chosen, data, head)
+        with put_aside():
+            found = diagnosis(
+                ours, theirs, lambda ledger, each: explain(ledger, head, chosen, data, each)
+            )
     if found:
         raise AssertionError("\n".join(found))
 
@@ -75,11 +79,21 @@ def _chosen(recipe: str | Path | Recipe, fields: dict[str, Any], default_steps: 
 
 @contextlib.contextmanager
 def _no_warnings() -> Any:
-    """Around what isn't the stranger's: their filters may make an error of any library's warning,
-    and an error in a replay would be a deviation not found."""
+    """Around all that isn't the stranger's own code.
+
+    Their filters may make an error of any library's warning, and in a replay an error would be a
+    deviation that isn't found.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _check_reach(recipe: Recipe) -> None:
+    """InputError at once, where the libraries would retry for long, for a hub out of reach."""
+    folder = recipe.checkpoint in INSIDE or Path(recipe.checkpoint).exists()
+    if recipe.data == "hub" or not folder:
+        check_hub()
 
 
 def _data(recipe: Recipe) -> Data:
@@ -94,34 +108,26 @@ def _kept_data(task: str, data: str, checkpoint: str, max_length: int) -> Data:
     return load_data(load_recipe("embedded", fields))
 
 
-@dataclasses.dataclass
-class Observed:
-    """What a run did, and the scores that it returned, where it did."""
-
-    ledger: Ledger
-    scores: dict[str, float]
-    stopped: bool = False  # it went on after the recipe's last step
-
-
 class WentOn(BaseException):
-    """Raised in a stranger's loop at a step that the recipe hasn't; no `except Exception` of theirs
-    is meant to catch it."""
+    """Raised in a stranger's loop at a step that the recipe hasn't, past any `except Exception`."""
 
 
 class UpTo(Memory):
-    """Keeps a ledger up to the first step beyond the recipe's last one, and stops there."""
+    """Keeps a ledger up to the recipe's last step, and stops a run that goes on."""
 
     def __init__(self, head: Record, steps: int) -> None:
         super().__init__(head)
-        self.steps, self.over = steps, False
+        self.steps = steps
+        self.over = False
+        self.stops = True  # not once the run has ended by itself, well or not
 
     def write(self, record: Record) -> None:
-        if self.over:
-            return
-        super().write(record)
-        if record["kind"] == "step" and record["step"] > self.steps:
+        if record["kind"] == "step" and record["step"] > self.steps and not self.over:
             self.over = True
-            raise WentOn
+            if self.stops:
+                raise WentOn
+        if not self.over:
+            super().write(record)
 
 
 def observe(
@@ -130,7 +136,7 @@ def observe(
     recipe: Recipe,
     data: Data,
     head: Record,
-) -> Observed:
+) -> Run:
     """Train `mine`. What it raises passes through."""
     __tracebackhide__ = True
     sink = UpTo({**head, "loop": name_of(mine)}, head["num_training_steps"])
@@ -142,7 +148,10 @@ def observe(
         hook = register_module_forward_pre_hook(lambda module, _: _note_device(module, devices))
         try:
             with Observer(sink) as observer:
-                scores = _scores(call())
+                try:
+                    scores = _scores(call())
+                finally:
+                    sink.stops = False
                 observer.add_scores(scores)
         except WentOn:
             pass
@@ -153,7 +162,7 @@ def observe(
     if devices and devices[0].type != recipe.device:
         cuda = devices[0].type == "cuda"
         sink.ledger.header["device"] = torch.cuda.get_device_name() if cuda else str(devices[0])
-    return Observed(sink.ledger, scores, sink.over)
+    return Run(sink.ledger.header["loop"], sink.ledger, scores, sink.over)
 
 
 def _note_device(module: torch.nn.Module, devices: list[torch.device]) -> None:
@@ -172,10 +181,10 @@ def _scores(returned: Any) -> dict[str, float]:
     }
 
 
-_FAITHFUL: dict[tuple[Recipe, str, str], Observed] = {}
+_FAITHFUL: dict[tuple[Recipe, str, str], Run] = {}
 
 
-def faithful(recipe: Recipe, data: Data, head: Record) -> Observed:
+def faithful(recipe: Recipe, data: Data, head: Record) -> Run:
     """The recipe's own run; the same one is trained once in a session."""
     key = (recipe, data.digest, head["checkpoint"]["sha256"])
     if key not in _FAITHFUL:
@@ -185,52 +194,5 @@ def faithful(recipe: Recipe, data: Data, head: Record) -> Observed:
         with put_aside(), contextlib.redirect_stderr(io.StringIO()), observer:
             scores = train(recipe, data)
             observer.add_scores(scores)
-        _FAITHFUL[key] = Observed(memory.ledger, scores)
+        _FAITHFUL[key] = Run(f"recipe {recipe.name}", memory.ledger, scores)
     return _FAITHFUL[key]
-
-
-def _diagnosis(name: str, theirs: Observed, recipe: Recipe, data: Data, head: Record) -> list[str]:
-    """Why it isn't the recipe's run, in lines; none if it is."""
-    if not theirs.ledger.steps:
-        return [f"{name} ended without a step: no torch optimizer's step() was called in it"]
-    ours = faithful(recipe, data, head)
-    verdict = diff(ours.ledger, theirs.ledger)
-    if verdict.verdict == "identical":
-        return _unequal_scores(name, ours.scores, theirs.scores)
-    pair = f"recipe {recipe.name} and {name}"
-    if verdict.verdict == "incomparable":
-        found = lines(pair, verdict)
-    else:
-        found = _explained(pair, verdict, theirs.ledger, recipe, data, head)
-    if theirs.stopped:
-        found.append(
-            f"{name} was stopped in step {head['num_training_steps'] + 1}, which the recipe hasn't "
-            "(train_dataloader ends where it does, and num_training_steps says it)"
-        )
-    return found
-
-
-def _explained(
-    pair: str, verdict: Verdict, target: Ledger, recipe: Recipe, data: Data, head: Record
-) -> list[str]:
-    """The divergence, and what it comes from; where that isn't known, how the two go on."""
-    with put_aside():
-        explanation = explain(target, head, recipe, data)
-    found = [f"diverged: {pair} part at step {verdict.step}, link {verdict.link}"]
-    found += words(explanation)
-    found += [note for note in verdict.notes if note not in found]
-    if not explanation.proven and len(verdict.curve) > 1:
-        found += ["how the two go on:", curve(verdict.curve)]
-    return found
-
-
-def _unequal_scores(name: str, ours: dict[str, float], theirs: dict[str, float]) -> list[str]:
-    """Scores of an evaluation that couldn't be seen, or that are computed in another way."""
-    unequal = [
-        f"{score}: {ours[score]:.9g} and {theirs[score]:.9g}"
-        for score in sorted(ours.keys() & theirs.keys())
-        if ours[score] != theirs[score]
-    ]
-    if not unequal:
-        return []
-    return [f"diverged: every step of {name} is the recipe's, its scores aren't: {unequal[0]}"]

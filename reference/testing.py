@@ -8,6 +8,7 @@ imported when it is called.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ def assert_same_run(
     itself raises passes unchanged. Global state, generators included, is afterwards as before.
     """
     __tracebackhide__ = True
-    from reference.same_run import check
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the libraries' own imports
+        from reference.same_run import check
     check(mine, recipe, fields, DEFAULT_STEPS)
