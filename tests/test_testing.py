@@ -264,11 +264,8 @@ def state() -> dict[str, Any]:
 
 
 def rude(recipe: Recipe, data: Any) -> None:
-    """Leaves all that it can behind, and another data set than it got."""
+    """Leaves all that it can behind."""
     accelerated.train(recipe, data)
-    data.train.set_format(None)
-    data.tokenizer.padding_side = "left"
-    data.collator.padding = "max_length"
     torch.set_num_threads(3)
     torch.use_deterministic_algorithms(True)
     torch.set_default_dtype(torch.float64)
@@ -276,6 +273,20 @@ def rude(recipe: Recipe, data: Any) -> None:
     transformers.logging.set_verbosity_debug()
     os.environ["ACCELERATE_LEFT"] = "1"
     raise ArithmeticError
+
+
+def test_each_call_has_data_of_its_own() -> None:
+    def spoil(train_dataloader: Any) -> None:
+        train_dataloader.dataset.set_format(None)
+        train_dataloader.collate_fn.tokenizer.padding_side = "left"
+
+    def look(data: Any, tokenizer: Any) -> None:
+        seen.append((data.train.format["type"], tokenizer.padding_side))
+
+    seen: list[Any] = []
+    message(spoil)
+    message(look)
+    assert seen == [("torch", "right")]
 
 
 @pytest.mark.parametrize("verbose", [False, True])
