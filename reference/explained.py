@@ -67,7 +67,7 @@ def words(found: Explanation) -> list[str]:
     """The explanation as lines: the result, each divergence and what it was, the replays."""
     last = found.outcome
     lines = [_result(found)]
-    for before, after in zip(found.path, (*found.path[1:], last), strict=True):
+    for before, after in zip(found.path, (*found.path, last)[1:], strict=True):
         lines.append(f"  {_where(before)}")
         for one in after.chosen:
             if one not in before.chosen:

@@ -1,0 +1,198 @@
+"""A stranger's loop observed, compared with the recipe's run, and the difference explained.
+
+This is what `assert_same_run` does (`python -c "from reference import testing; help(testing)"`).
+"""
+
+import contextlib
+import dataclasses
+import inspect
+import io
+import numbers
+import warnings
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from reference.data.hub import check_hub
+from reference.data.pipeline import Data, load_data
+from reference.diagnosis import Run, diagnosis
+from reference.environment import put_aside
+from reference.handed import hand, name_of, names_of
+from reference.ledger.explain import explain
+from reference.ledger.observe import Observer
+from reference.ledger.record import Memory, Record
+from reference.loops.manual import train
+from reference.model import check_checkpoint
+from reference.put_back import clean_state
+from reference.recipe import FIELDS, Recipe, load_recipe, nearest
+from reference.run import header, prepare
+
+INSIDE = ("embedded", "minilm")  # data and checkpoints that can't change while a session lasts
+
+
+def check(
+    mine: Callable[..., Any],
+    recipe: str | Path | Recipe,
+    fields: dict[str, Any],
+    default_steps: int,
+) -> None:
+    """Raises AssertionError, with the diagnosis, unless `mine` is the recipe's run."""
+    __tracebackhide__ = True
+    wanted = names_of(mine)
+    chosen = _chosen(recipe, fields, default_steps).for_loop("manual")
+    with clean_state():
+        chosen = prepare(chosen)
+        with _no_warnings():
+            _check_reach(chosen)
+            check_checkpoint(chosen)
+            data = _data(chosen)
+            head = header(chosen, "manual", data)
+        theirs = observe(mine, wanted, chosen, data, head)
+    with clean_state(), _no_warnings():
+        prepare(chosen)
+        ours = faithful(chosen, data, head)
+        with put_aside():
+            found = diagnosis(
+                ours, theirs, lambda ledger, each: explain(ledger, head, chosen, data, each)
+            )
+    if found:
+        raise AssertionError("\n".join(found))
+
+
+def _chosen(recipe: str | Path | Recipe, fields: dict[str, Any], default_steps: int) -> Recipe:
+    """The recipe, of `default_steps` where nobody says how long it is."""
+    if isinstance(recipe, Recipe):
+        for name in fields:
+            if name not in FIELDS:
+                raise nearest("recipe field", name, FIELDS)
+        chosen = dataclasses.replace(recipe, **fields)
+    else:
+        chosen = load_recipe(str(recipe), fields)
+    if chosen.max_steps == -1 and not fields.keys() & {"max_steps", "num_train_epochs"}:
+        chosen = dataclasses.replace(chosen, max_steps=default_steps)
+    return chosen
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Any:
+    """Around all that isn't the stranger's own code.
+
+    Their filters may make an error of any library's warning, and in a replay an error would be a
+    deviation that isn't found.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _check_reach(recipe: Recipe) -> None:
+    """InputError at once, where the libraries would retry for long, for a hub out of reach."""
+    folder = recipe.checkpoint in INSIDE or Path(recipe.checkpoint).exists()
+    if recipe.data == "hub" or not folder:
+        check_hub()
+
+
+def _data(recipe: Recipe) -> Data:
+    if recipe.data in INSIDE and recipe.checkpoint in INSIDE:
+        return _kept_data(recipe.task, recipe.data, recipe.checkpoint, recipe.max_length)
+    return load_data(recipe)
+
+
+@cache
+def _kept_data(task: str, data: str, checkpoint: str, max_length: int) -> Data:
+    fields = {"task": task, "data": data, "checkpoint": checkpoint, "max_length": max_length}
+    return load_data(load_recipe("embedded", fields))
+
+
+class WentOn(BaseException):
+    """Raised in a stranger's loop at a step that the recipe hasn't, past any `except Exception`."""
+
+
+class UpTo(Memory):
+    """Keeps a ledger up to the recipe's last step, and stops a run that goes on."""
+
+    def __init__(self, head: Record, steps: int) -> None:
+        super().__init__(head)
+        self.steps = steps
+        self.over = False
+        self.stops = True  # not once the run has ended by itself, well or not
+
+    def write(self, record: Record) -> None:
+        if record["kind"] == "step" and record["step"] > self.steps and not self.over:
+            self.over = True
+            if self.stops:
+                raise WentOn
+        if not self.over:
+            super().write(record)
+
+
+def observe(
+    mine: Callable[..., Any],
+    wanted: list[inspect.Parameter],
+    recipe: Recipe,
+    data: Data,
+    head: Record,
+) -> Run:
+    """Train `mine`. What it raises passes through."""
+    __tracebackhide__ = True
+    sink = UpTo({**head, "loop": name_of(mine)}, head["num_training_steps"])
+    scores: dict[str, float] = {}
+    devices: list[torch.device] = []
+    with put_aside():
+        with _no_warnings():
+            call = hand(mine, wanted, recipe, data)
+        hook = register_module_forward_pre_hook(lambda module, _: _note_device(module, devices))
+        try:
+            with Observer(sink) as observer:
+                try:
+                    scores = _scores(call())
+                finally:
+                    sink.stops = False
+                observer.add_scores(scores)
+        except WentOn:
+            pass
+        finally:
+            hook.remove()
+    # As `mine` left them: with others, its bits needn't be the recipe's.
+    sink.ledger.header["num_threads"] = torch.get_num_threads()
+    if devices and devices[0].type != recipe.device:
+        cuda = devices[0].type == "cuda"
+        sink.ledger.header["device"] = torch.cuda.get_device_name() if cuda else str(devices[0])
+    return Run(sink.ledger.header["loop"], sink.ledger, scores, sink.over)
+
+
+def _note_device(module: torch.nn.Module, devices: list[torch.device]) -> None:
+    if not devices:
+        devices += [p.device for p in module.parameters()][:1]
+
+
+def _scores(returned: Any) -> dict[str, float]:
+    """Numbers by name; the Trainer's `eval_` says nothing of what they are."""
+    if not isinstance(returned, Mapping):
+        return {}
+    return {
+        str(name).removeprefix("eval_"): float(value)
+        for name, value in returned.items()
+        if isinstance(value, numbers.Real)
+    }
+
+
+_FAITHFUL: dict[tuple[Recipe, str, str], Run] = {}
+
+
+def faithful(recipe: Recipe, data: Data, head: Record) -> Run:
+    """The recipe's own run; the same one is trained once in a session."""
+    key = (recipe, data.digest, head["checkpoint"]["sha256"])
+    if key not in _FAITHFUL:
+        memory = Memory(head)
+        observer = Observer(memory, stop_if_not_finite=True)
+        # Not to be seen: its progress bar.
+        with put_aside(), contextlib.redirect_stderr(io.StringIO()), observer:
+            scores = train(recipe, data)
+            observer.add_scores(scores)
+        _FAITHFUL[key] = Run(f"recipe {recipe.name}", memory.ledger, scores)
+    return _FAITHFUL[key]
