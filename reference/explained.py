@@ -5,6 +5,7 @@ python -m reference deviations
 python -m reference deviations no-clip
 """
 
+import time
 from pathlib import Path
 
 from reference.data.pipeline import Data, load_data
@@ -32,19 +33,42 @@ def explain_ledger(path: Path, recipe: Recipe) -> int:
     data = load_data(recipe)
     ours = header(recipe, "manual", data)
     check_belongs(path, target.header, ours)
-    found = explain_in_words(target, ours, recipe, data)
+    found = explain_with_progress(target, ours, recipe, data)
     print("\n".join(words(found)))
     return 0 if found.proven else 1
 
 
-def explain_in_words(target: Ledger, ours: Record, recipe: Recipe, data: Data) -> Explanation:
+SHOWN_EVERY = 0.2  # seconds
+
+
+class ReplayProgress:
+    """A bar, or a line now and then, for the replay that is going on, with its time left."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._replays = 0
+        self._last = 0.0
+        self._shown: Progress | None = None
+
+    def __call__(self, step: int) -> None:
+        if step == 1 or self._shown is None:
+            self.close()
+            self._replays += 1
+            self._shown = Progress([f"replay {self._replays}"], leave=False)
+        if time.monotonic() - self._last >= SHOWN_EVERY:
+            self._last = time.monotonic()
+            self._shown.update(f"replay {self._replays}", step, self._total)
+
+    def close(self) -> None:
+        if self._shown is not None:
+            self._shown.close()
+
+
+def explain_with_progress(target: Ledger, ours: Record, recipe: Recipe, data: Data) -> Explanation:
     """The search, with its progress shown on stderr."""
-    total = sum(item.kind == "step" for item in target.items)
-    progress = Progress(["replay"])
+    progress = ReplayProgress(sum(item.kind == "step" for item in target.items))
     try:
-        return explain(
-            target, ours, recipe, data, lambda step: progress.update("replay", step, total)
-        )
+        return explain(target, ours, recipe, data, progress)
     finally:
         progress.close()
 

@@ -50,7 +50,9 @@ def comparison(metrics: Sequence[dict[str, Any]]) -> str:
 class Progress:
     """One bar for each of several runs; in a plain log, a line now and then in their place."""
 
-    def __init__(self, names: Sequence[str], out: TextIO | None = None) -> None:
+    def __init__(
+        self, names: Sequence[str], out: TextIO | None = None, *, leave: bool = True
+    ) -> None:
         self._out = out or sys.stderr
         self._started = self._last = time.monotonic()
         self._done = dict.fromkeys(names, 0)
@@ -60,7 +62,11 @@ class Progress:
             width = max(map(len, names))
             for i, name in enumerate(names):
                 self._bars[name] = tqdm(
-                    desc=name.ljust(width), position=i, unit="step", file=self._out, total=None
+                    desc=name.ljust(width),
+                    position=i,
+                    unit="step",
+                    file=self._out,
+                    leave=leave,  # on the screen when it is done
                 )
 
     def update(self, name: str, done: int, total: int | None) -> None:

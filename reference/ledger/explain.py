@@ -80,7 +80,8 @@ class Search:
                 self.replay.recipe,
             )
             for deviation in CATALOGUE.values():
-                if deviation.name not in taken:
+                # Where one run merely ends, only what changes its length can be why.
+                if deviation.name not in taken and (found or deviation.length):
                     tries.append(deviation.tries(clue))
         return list(dict.fromkeys(one for few in sorted(tries, key=_guesses) for one in few))
 

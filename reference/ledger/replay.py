@@ -13,7 +13,7 @@ from typing import Any
 
 from reference.data.pipeline import Data
 from reference.ledger.comparison import Comparison, Divergence
-from reference.ledger.deviations import Chosen, source, train_with
+from reference.ledger.deviations import Chosen, expected_warnings, source, train_with
 from reference.ledger.deviations.halves import Halves, generators, halves, set_generators
 from reference.ledger.diff import Verdict, judge
 from reference.ledger.observe import NotFinite, Observer
@@ -144,7 +144,8 @@ class Replays:
         else:
             follower = Follower(Comparison(self.header, self.target.header), self._groups, self._on)
         before, failure = follower.counts[0], ""
-        with contextlib.redirect_stderr(io.StringIO()):  # the loop's own progress bar
+        # Without the loop's own progress bar, and torch's word on schedules.
+        with contextlib.redirect_stderr(io.StringIO()), expected_warnings():
             try:
                 if parts is None:
                     with Observer(follower, stop_if_not_finite=True) as observer:

@@ -8,7 +8,8 @@ therefore be shown as a diff of the loop, and several can be had at once.
 
 import difflib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ __all__ = (
     "Conflict",
     "Deviation",
     "Edit",
+    "expected_warnings",
     "manual_source",
     "shown",
     "source",
@@ -95,6 +97,14 @@ def shown(chosen: Sequence[Chosen]) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def expected_warnings() -> Iterator[None]:
+    """Without what torch says of a schedule that steps too soon, which is the point here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+        yield
+
+
 def train_with(chosen: Sequence[Chosen]) -> "Loop":
     """`train(recipe, data)` of the lesson's loop with these deviations. Raises Conflict."""
     name = "manual.py" + "".join(f", {c}" for c in chosen)
@@ -103,9 +113,7 @@ def train_with(chosen: Sequence[Chosen]) -> "Loop":
     train: Loop = namespace["train"]
 
     def quietly(recipe: "Recipe", data: "Data") -> dict[str, float]:
-        with warnings.catch_warnings():
-            # torch says so of each schedule that steps too soon, which is the point here.
-            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+        with expected_warnings():
             return train(recipe, data)
 
     return quietly

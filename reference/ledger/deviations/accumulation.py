@@ -106,6 +106,7 @@ DEVIATIONS = (
         hidden_with={},
         can_show=accumulates,
         fits=_other_windows,
+        length=True,
     ),
     Deviation(
         "last-window-dropped",
@@ -125,6 +126,7 @@ DEVIATIONS = (
         hidden_with={},
         can_show=accumulates,
         fits=_other_windows,
+        length=True,
     ),
     Deviation(
         "window-across-epochs",
@@ -145,6 +147,7 @@ DEVIATIONS = (
         hidden_with={},
         can_show=accumulates,
         fits=_other_windows,
+        length=True,
     ),
     Deviation(
         "first-micro-batch-steps",
@@ -161,6 +164,7 @@ DEVIATIONS = (
         hidden_with={},
         can_show=accumulates,
         fits=_other_windows,
+        length=True,
     ),
     Deviation(
         "clip-every-micro-batch",

@@ -138,6 +138,7 @@ DEVIATIONS = (
         hidden_with={"train_batch_size": 4},
         can_show=_uneven,
         fits=_even_batches,
+        length=True,
     ),
     Deviation(
         "batch-size",
@@ -149,5 +150,6 @@ DEVIATIONS = (
         train_loader("batch_size=VALUE"),
         value=16,
         values=_batch_size,
+        length=True,
     ),
 )

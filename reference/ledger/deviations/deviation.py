@@ -39,6 +39,7 @@ class Deviation:
     hidden_with: Mapping[str, Any] | None = None
     can_show: Callable[[Recipe, int], bool] = always  # of a recipe and its training rows
     twin: str = ""  # another one that always is the very same run, and is named in its place
+    length: bool = False  # it may change the number of steps in the run
     rank: int = 0  # where two explain a ledger alike, the lower one is named
     value: Any = None
     values: Callable[[Clue], Sequence[Any]] | None = None

@@ -93,5 +93,6 @@ DEVIATIONS = (
         value=9,
         values=_step_before,
         fits=seen_before,
+        length=True,
     ),
 )

@@ -219,6 +219,7 @@ DEVIATIONS = (
         value=2,
         values=_epochs,
         can_show=_by_epochs,
+        length=True,
     ),
     Deviation(
         "total-steps",
