@@ -10,14 +10,13 @@ import torch
 from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
-from reference import diagnosis, same_run
 from reference.data.pipeline import get_dataloaders
 from reference.errors import InputError
 from reference.loops import accelerated, manual, trainer
 from reference.model import load_model, parameter_groups
 from reference.recipe import Recipe, load_recipe
 from reference.run_dir import write_json
-from reference.testing import assert_same_run
+from reference.testing import assert_same_run, diagnosis, same_run
 
 Mine = Callable[..., Any]
 CPU = {"device": "cpu"}

@@ -19,17 +19,17 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from reference.data.hub import check_hub
 from reference.data.pipeline import Data, load_data
-from reference.diagnosis import Run, diagnosis
 from reference.environment import put_aside
-from reference.handed import hand, name_of, names_of
 from reference.ledger.explain import explain
 from reference.ledger.observe import Observer
 from reference.ledger.record import Memory, Record
 from reference.loops.manual import train
 from reference.model import check_checkpoint
-from reference.put_back import clean_state
 from reference.recipe import FIELDS, Recipe, load_recipe, nearest
 from reference.run import header, prepare
+from reference.testing.diagnosis import Run, diagnosis
+from reference.testing.handed import hand, name_of, names_of
+from reference.testing.put_back import clean_state
 
 INSIDE = ("embedded", "minilm")  # data and checkpoints that can't change while a session lasts
 

@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from reference.loops import accelerated
 from reference.recipe import Recipe
 from reference.testing import assert_same_run
-from tests.test_testing import CPU, loop, message
+from tests.testing.test_assert import CPU, loop, message
 
 
 def state() -> dict[str, Any]:
