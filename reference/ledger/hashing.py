@@ -80,7 +80,7 @@ def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, 
             whole = len(flat) <= PIECE // 4
             pieces += [(place, flat)] if whole else [(place, p) for p in _split(flat, PIECE // 4)]
     found: list[list[tuple[str, float]]] = [[] for _ in tensors]
-    shares = in_shares(pieces, [piece.nbytes for _, piece in pieces])
+    shares = in_shares(pieces, [piece.numel() * piece.element_size() for _, piece in pieces])
     for share, results in zip(shares, in_parallel(_of_share, shares), strict=True):
         for (place, _), result in zip(share, results, strict=True):
             found[place].append(result)

@@ -31,6 +31,7 @@ Reading parses JSON and runs nothing.
 
 import errno
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ class Writer:
         """
         line = encode(record)
         if self._file.write(line) != len(line):
-            raise OSError(errno.ENOSPC, "no space left for the ledger", self._file.name)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
 
     def close(self) -> None:
         self._file.close()

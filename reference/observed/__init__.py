@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reference.ledger.record import Record
-from reference.observed.launched import Launch, launched, take_folder
+from reference.observed.launch import Launch, launched, take_folder
 from reference.observed.patient import PatientWriter
 from reference.observed.when_imported import WhenImported
 from reference.versions import machine, versions

@@ -22,7 +22,7 @@ from typing import Any
 
 from reference.errors import InputError
 from reference.observed import Observation, program_record, say
-from reference.observed.launched import PROGRAM_FILE, default_folder, launched, take_folder
+from reference.observed.launch import PROGRAM_FILE, default_folder, launched, take_folder
 
 OURS = str(Path(__file__).parent.parent) + os.sep
 INTERRUPTED = 130

@@ -6,8 +6,7 @@ import pytest
 
 from reference.errors import InputError
 from reference.ledger.record import read_ledger
-from reference.observed import launched as launched_module
-from reference.observed.launched import Launch, default_folder, launched, take_folder
+from reference.observed.launch import Launch, default_folder, launched, take_folder
 from tests.observing import SCRIPTS, python
 from tests.refusal import refusal, says
 
@@ -64,7 +63,7 @@ def test_a_place_in_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_others_wait_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launched_module, "PATIENCE", 0.2)
+    monkeypatch.setattr("reference.observed.launch.PATIENCE", 0.2)
     first, second = Launch(0, 2, "a launch"), Launch(1, 2, "a launch")
     folder = tmp_path / "run"
     says(refusal(lambda: take_folder(folder, PROGRAM, second)), "run: rank 0 hasn't made it")
