@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reference.cli import main
+from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.matrix import jobs
+from reference.matrix import jobs, results
 from reference.matrix.page import page
 from reference.matrix.results import CODE, key, make_matrix, setting_of
 from reference.matrix.task import FAITHFUL, RUN, read
@@ -115,6 +116,15 @@ def test_the_page_says_who_sees_what(made: Made) -> None:
     assert made.page.count("<details>") == len(NAMES)
     assert CATALOGUE["no-clip"].sentence in made.page
     assert "-            if recipe.max_grad_norm > 0:" in made.page
+
+
+def test_code_that_changes_meanwhile_is_noticed(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = iter([key(made.recipe), "another"])
+    monkeypatch.setattr(results, "key", lambda _recipe: next(keys))
+    with pytest.raises(InputError, match="the code was changed while it ran"):
+        make_matrix(made.recipe, ["no-clip"], made.work, 1)
 
 
 def test_a_changed_recipe_begins_anew() -> None:

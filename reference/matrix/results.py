@@ -56,7 +56,8 @@ def make_matrix(recipe: Recipe, names: Sequence[str], work: Path, jobs: int) -> 
     recipe = prepare(recipe.for_loop(FAITHFUL))
     check_checkpoint(recipe)
     load_data(recipe)  # says what is wrong with it before anything is written
-    folder = work / key(recipe)
+    version = key(recipe)
+    folder = work / version
     settings = {setting_of(name): CATALOGUE[name].shows_with for name in names}
     recipes = {s: dataclasses.replace(recipe, **with_) for s, with_ in settings.items()}
     for setting, its_recipe in recipes.items():
@@ -66,6 +67,8 @@ def make_matrix(recipe: Recipe, names: Sequence[str], work: Path, jobs: int) -> 
     controls = [Task(s, place(folder, s), loop) for s, r in recipes.items() for loop in loops_of(r)]
     deviated = [Task(setting_of(n), place(folder, setting_of(n)), n) for n in names]
     run_tasks([faithful, [*controls, *deviated]], jobs, recipe.num_threads)
+    if key(recipe) != version:
+        raise InputError(f"{folder}: the code was changed while it ran; remove it and run again")
     for task in [*faithful, *controls]:
         failure = read(task.folder, task.what, RUN)["failure"]
         if failure:
