@@ -15,7 +15,15 @@ from pathlib import Path
 
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.loops import LOOPS
-from reference.options import command_of, get_recipe, get_run_dir, parse, parse_observe
+from reference.options import (
+    check_jobs,
+    command_of,
+    get_recipe,
+    get_run_dir,
+    parse,
+    parse_observe,
+    refuse_matrix_options,
+)
 from reference.recipe import nearest
 from reference.stopping import Stopped, signals_raise, stop_at_end_of_input
 
@@ -79,9 +87,7 @@ def _compare(options: argparse.Namespace) -> int:
     from reference.verdicts import exit_code
 
     recipe = get_recipe(options)
-    jobs = default_jobs(recipe) if options.jobs is None else options.jobs
-    if jobs < 1:
-        raise InputError(f"--jobs: {jobs} makes no sense; give 1 and up")
+    jobs = check_jobs(options.jobs, default_jobs(recipe))
     run_dir = get_run_dir(options, "compare")
     verdict = compare(recipe, run_dir, jobs, debug=options.debug)
     print(f"run: {run_dir}")
@@ -151,12 +157,25 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _deviations(options: argparse.Namespace) -> int:
+    if options.matrix:
+        return _matrix(options)
+    refuse_matrix_options(options)
     from reference.explained import show_deviation, show_deviations
 
-    if options.name is None:
+    if options.deviation is None:
         show_deviations()
     else:
-        show_deviation(options.name)
+        show_deviation(options.deviation)
+    return 0
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    recipe, jobs = get_recipe(options), check_jobs(options.jobs, 2)
+    if options.deviation is not None:
+        raise InputError(f"--matrix: is of all deviations; give --only {options.deviation} for one")
+    from reference.matrix.page import write_matrix
+
+    write_matrix(recipe, options.only, options.out, options.work, jobs)
     return 0
 
 

@@ -18,8 +18,14 @@ from reference.run_dir import check_run_dir, default_run_dir
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
 
 
-TAKE_A_RECIPE = ("compare", "train", "explain", "data")
+TAKE_A_RECIPE = ("compare", "train", "explain", "deviations", "data")
 HAVE_A_FOLDER = ("compare", "train", "observe")
+OF_THE_MATRIX = ("--only", "--out", "--work", "--jobs")
+OWN = {
+    "compare": ["--jobs"],
+    "diff": ["--envelope"],
+    "deviations": ["--matrix", *OF_THE_MATRIX],
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,7 +67,7 @@ def _refuse(word: str, command: str) -> NoReturn:
         known += ["--recipe", *(_option(name) for name in FIELDS if name != "name")]
     if command in HAVE_A_FOLDER:
         known += ["--run-dir"]
-    known += {"compare": ["--jobs"], "diff": ["--envelope"]}.get(command, [])
+    known += OWN.get(command, [])
     if word.startswith("--"):
         raise nearest(f"option of {command}", word.split("=")[0], known)
     raise InputError(f"unexpected argument {word!r}; see python -m reference {command} --help")
@@ -103,8 +109,19 @@ def _make_parser() -> argparse.ArgumentParser:
         commands, "explain", "the deviations that turn the recipe into a ledger, proven"
     )
     explain.add_argument("ledger", metavar="LEDGER", type=Path, help="or a run's folder")
-    deviations = _plain(commands, "deviations", "the known deviations; or one, as a diff")
-    deviations.add_argument("name", metavar="NAME", nargs="?", help="one of them")
+    deviations = _command(
+        commands, "deviations", "the known deviations; or one, as a diff; or who sees them"
+    )
+    deviations.add_argument("deviation", metavar="NAME", nargs="?", help="one of them")
+    deviations.add_argument(
+        "--matrix", action="store_true", help="train each, and write who sees it (most of an hour)"
+    )
+    deviations.add_argument("--only", metavar="NAME", nargs="+", help="the matrix of these alone")
+    deviations.add_argument("--out", type=Path, help="the page (default: docs/deviations.md)")
+    deviations.add_argument(
+        "--work", type=Path, help="where the matrix's runs are kept (default: runs/matrix)"
+    )
+    deviations.add_argument("--jobs", type=int, help="runs at once (default: 2)")
     _command(commands, "data", "one batch of the shared pipeline, as the lesson looks at it")
     _plain(commands, "env", "versions, device, threads, and what can be reached")
     return parser
@@ -171,3 +188,20 @@ def get_run_dir(options: argparse.Namespace, what: str) -> Path:
     path: Path = options.run_dir or default_run_dir(what)
     check_run_dir(path)
     return path
+
+
+def check_jobs(jobs: int | None, default: int) -> int:
+    """How many runs at once; InputError for none."""
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs: {jobs} makes no sense; give 1 and up")
+    return default if jobs is None else jobs
+
+
+def refuse_matrix_options(options: argparse.Namespace) -> None:
+    """InputError for an option of `deviations` that does nothing without --matrix."""
+    fields = [_option(name) for name in FIELDS if hasattr(options, name)]
+    own = [word for word in OF_THE_MATRIX if getattr(options, word[2:]) is not None]
+    recipe = ["--recipe"] if options.recipe != "embedded" else []
+    given = [*own, *recipe, *fields]
+    if given:
+        raise InputError(f"{given[0]}: is for the matrix; add --matrix, or leave it out")

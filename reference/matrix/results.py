@@ -1,0 +1,153 @@
+"""The matrix of deviation by detector: all its runs, a few at once, and what came of them.
+
+    python -m reference deviations --matrix --jobs 2
+
+Each setting of the recipe that some deviation needs is trained once as it is, by each of the loops,
+and once with each of its deviations. Everything is kept in a folder whose name follows from recipe,
+code and versions: what was interrupted goes on there, and a changed line begins anew.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+from reference.data.pipeline import load_data
+from reference.errors import InputError, TrainingFailed
+from reference.ledger.deviations import CATALOGUE
+from reference.ledger.diff import diff
+from reference.ledger.matrix import Control, Matrix, Row, Run, failed_by
+from reference.ledger.record import LEDGER_FILE
+from reference.matrix.jobs import Task, run_tasks
+from reference.matrix.task import AGAIN, FAITHFUL, FOUND, RUN, WEIGHTS, chosen, read
+from reference.model import check_checkpoint
+from reference.recipe import Recipe, nearest
+from reference.run import prepare
+from reference.run_dir import write_json
+from reference.versions import machine, versions
+
+# All that a run or an explanation depends on; a test holds it against what a task imports.
+CODE = (
+    *("data", "embedded", "ledger", "loops"),
+    *("__init__", "environment", "errors", "evaluation", "matrix/__init__", "matrix/task"),
+    *("model", "recipe", "run", "run_dir", "stopping", "tasks", "versions"),
+)
+AS_IT_IS = "as it is"
+
+
+def make_matrix(recipe: Recipe, names: Sequence[str], work: Path, jobs: int) -> Matrix:
+    """Run what isn't in `work` yet, `jobs` at once, and judge it all.
+
+    Raises InputError for a name that isn't in the catalogue, or a recipe of no use; TrainingFailed
+    if a faithful run fails.
+    """
+    for name in names:
+        if name not in CATALOGUE:
+            raise nearest("deviation", name, CATALOGUE)
+    if recipe.gradient_accumulation_steps > 1:
+        raise InputError(
+            "gradient_accumulation_steps: more than 1 is no setting to begin with, since the stock "
+            "Trainer is then another run; leave it at 1"
+        )
+    recipe = prepare(recipe.for_loop(FAITHFUL))
+    check_checkpoint(recipe)
+    load_data(recipe)  # says what is wrong with it before anything is written
+    version = key(recipe)
+    folder = work / version
+    settings = {setting_of(name): CATALOGUE[name].shows_with for name in names}
+    recipes = {s: dataclasses.replace(recipe, **with_) for s, with_ in settings.items()}
+    for setting, its_recipe in recipes.items():
+        place(folder, setting).mkdir(parents=True, exist_ok=True)
+        write_json(place(folder, setting) / "recipe.json", its_recipe.to_json())
+    faithful = [Task(s, place(folder, s), FAITHFUL) for s in recipes]
+    controls = [Task(s, place(folder, s), loop) for s, r in recipes.items() for loop in loops_of(r)]
+    deviated = [Task(setting_of(n), place(folder, setting_of(n)), n) for n in names]
+    run_tasks([faithful, [*controls, *deviated]], jobs, recipe.num_threads)
+    if key(recipe) != version:
+        raise InputError(f"{folder}: the code was changed while it ran; remove it and run again")
+    for task in [*faithful, *controls]:
+        failure = read(task.folder, task.what, RUN)["failure"]
+        if failure:
+            raise TrainingFailed(f"{task.folder / task.what}: nothing planted, and yet {failure}")
+    return judged(recipe, controls, deviated)
+
+
+def key(recipe: Recipe) -> str:
+    """What a result depends on, in 12 hex digits: recipe, this package's code, and versions."""
+    here = Path(__file__).parent.parent
+    hashed = hashlib.sha256(json.dumps([recipe.to_json(), versions(), machine()]).encode())
+    for name in CODE:
+        path = here / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]:
+            hashed.update(file.relative_to(here).as_posix().encode() + file.read_bytes())
+    return hashed.hexdigest()[:12]
+
+
+def setting_of(name: str) -> str:
+    """What a deviation needs of the recipe so that it can show."""
+    changes = CATALOGUE[name].shows_with.items()
+    return ", ".join(f"{field} {value}" for field, value in changes) or AS_IT_IS
+
+
+def place(folder: Path, setting: str) -> Path:
+    """The folder of a setting's runs."""
+    return folder / setting.replace(", ", "-").replace(" ", "-")
+
+
+def loops_of(recipe: Recipe) -> list[str]:
+    """The faithful runs beside the first: all, but the Trainer where it is wrong for BERT."""
+    return [AGAIN, *(["trainer"] if recipe.gradient_accumulation_steps == 1 else []), "accelerated"]
+
+
+def judged(recipe: Recipe, controls: Sequence[Task], deviated: Sequence[Task]) -> Matrix:
+    """What `diff`, `explain` and the checks of others say of all the runs."""
+    faithful = {t.folder: seen(t.folder, FAITHFUL) for t in [*controls, *deviated]}
+    found_controls = []
+    for task in controls:
+        ledgers = (task.folder / loop / LEDGER_FILE for loop in (FAITHFUL, task.what))
+        verdict = diff(*ledgers).verdict
+        failed = failed_by(faithful[task.folder], seen(task.folder, task.what), verdict)
+        found_controls.append(Control(task.setting, task.what, verdict, failed))
+    rows = [_row(task, faithful[task.folder]) for task in deviated]
+    first = read(controls[0].folder, FAITHFUL, RUN)
+    about = {
+        **first["header"],
+        "recipe": recipe.to_json(),
+        "date": first["date"],
+        "seconds": sum(_seconds(task) for task in [*controls, *deviated]),
+    }
+    return Matrix(tuple(rows), tuple(found_controls), about)
+
+
+def _row(task: Task, faithful: Run) -> Row:
+    found = read(task.folder, task.what, FOUND)
+    failed = failed_by(faithful, seen(task.folder, task.what), found["verdict"])
+    return Row(
+        task.what,
+        str(chosen(task.what)),
+        task.setting,
+        found["verdict"],
+        found["step"],
+        found["link"],
+        failed,
+        tuple(found.get("explained", ())),
+        found.get("proven", False),
+        found.get("left", ""),
+        read(task.folder, task.what, RUN)["failure"],
+    )
+
+
+def seen(folder: Path, what: str) -> Run:
+    """A run as others look at it."""
+    run = read(folder, what, RUN)
+    weights: dict[str, Any] = load_file(folder / what / WEIGHTS)
+    return Run(tuple(run["losses"]), run["scores"], weights)
+
+
+def _seconds(task: Task) -> float:
+    found = read(task.folder, task.what, FOUND) if task.what in CATALOGUE else {}
+    return float(read(task.folder, task.what, RUN)["seconds"]) + float(found.get("seconds", 0.0))
