@@ -1,5 +1,6 @@
 """The matrix of a few deviations on a small recipe: its runs, its page, and a stop in its midst."""
 
+import dataclasses
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from reference.ledger.deviations import CATALOGUE
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.matrix import jobs, results
 from reference.matrix.page import page
-from reference.matrix.results import CODE, key, make_matrix, setting_of
+from reference.matrix.results import CODE, key, make_matrix, needs, setting_of
 from reference.matrix.task import FAITHFUL, RUN, read
 from reference.recipe import EMBEDDED, Recipe, load_recipe
 from tests.conftest import ROOT
@@ -153,6 +154,12 @@ def test_a_result_depends_on_all_the_code_that_a_task_imports() -> None:
 def test_settings_are_in_words() -> None:
     assert setting_of("no-clip") == "as it is"
     assert setting_of("adam-with-l2") == "weight_decay 0.01"
+    assert setting_of("mean-of-means") == "gradient_accumulation_steps 4"
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_each_can_show_at_its_setting_on_the_embedded_corpus(name: str) -> None:
+    assert CATALOGUE[name].can_show(dataclasses.replace(EMBEDDED, **needs(name)), 3668)
 
 
 @pytest.mark.parametrize(
