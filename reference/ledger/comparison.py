@@ -92,7 +92,7 @@ class Comparison:
                 self._names += [name for name, _ in x or []]
             elif not self.other_models:
                 pairs = zip_longest(x or [], y or [])
-                first = next((p, q) for p, q in pairs if p != q)
+                first = next(((p, q) for p, q in pairs if p != q), ("none", "none"))
                 self.other_models = f"{short(first[0])} and {short(first[1])}"
 
     def _evaluations(self, left: list[Record], right: list[Record]) -> Divergence | None:

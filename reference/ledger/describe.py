@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from reference.ledger.hashing import hash_tensor
+from reference.ledger.parameters import modules_of
 from reference.ledger.record import Record
 
 Number = float | str
@@ -120,7 +121,9 @@ def _numbers(values: Tensor) -> list[Number]:
 
 def mode(module: torch.nn.Module) -> Record:
     """Train or eval: of the model, and the names of the modules that differ from it."""
-    odd = [name for name, m in module.named_modules() if m.training != module.training]
+    odd: list[str] = []
+    if any(m.training != module.training for m in modules_of(module)):
+        odd = [name for name, m in module.named_modules() if m.training != module.training]
     return {"training": module.training, "odd": odd, "gradients": torch.is_grad_enabled()}
 
 

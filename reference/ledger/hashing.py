@@ -63,7 +63,15 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
 
 def hash_and_norm(tensor: torch.Tensor) -> tuple[str, float]:
     """The hash that `hash_tensors` gives, and the 2-norm, in one pass over the memory."""
+    if _is_plain(tensor) and tensor.numel() <= CACHED:  # most gradients of a small model
+        hash_, square = _hash_and_square(tensor.detach().reshape(-1))
+        return hash_, math.sqrt(square)
     return hashes_and_norms([tensor])[0]
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    dtype, layout = tensor.dtype, tensor.layout
+    return dtype == torch.float32 and layout == torch.strided and tensor.device.type == "cpu"
 
 
 def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, float]]:

@@ -4,7 +4,7 @@ Each list of hashes in a ledger is in this order; `python -m reference train man
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,26 @@ def plain_name(name: str) -> str:
     for wrapper in WRAPPERS:
         name = name.removeprefix(wrapper).replace(f".{wrapper}", ".")
     return name
+
+
+def modules_of(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """A module and all within it, in no particular order: `modules()` takes ten times as long."""
+    waiting = [module]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += [inner for inner in one._modules.values() if inner is not None]
+
+
+def _identity(module: torch.nn.Module) -> list[int]:
+    """Of every module in it and of every parameter; and which of these are frozen."""
+    found = []
+    for one in modules_of(module):
+        found.append(id(one))
+        for parameter in one._parameters.values():
+            if parameter is not None:
+                found.append(id(parameter) if parameter.requires_grad else -id(parameter))
+    return found
 
 
 class Parameters:
@@ -53,12 +73,11 @@ class Parameters:
         A module of which every parameter is known is a part of a model, or wraps one: it gets the
         number of the first model that has it.
         """
-        named = list(module.named_parameters())
-        ids = [id(p) for _, p in named]
         number = next((i for i, ref in enumerate(self._models) if ref() is module), None)
-        if number is not None and self._known[number] == ids:
-            self._hook(named)
+        ids = _identity(module)
+        if number is not None and self._known[number] == ids and self._alive(number):
             return number, None
+        named = list(module.named_parameters())
         fresh = [(n, p) for n, p in named if self.place(p) is None]
         if number is None and not fresh:
             self._hook(named)
@@ -74,6 +93,8 @@ class Parameters:
             self._model_of.append(number)
             self.names.append(prefix + plain_name(name))
         self._hook(named)
+        if not fresh:
+            return number, None  # some part of it was frozen, thawed or taken out
         return number, {
             "kind": "model",
             "model": number,
@@ -82,9 +103,14 @@ class Parameters:
             "gone": [n for n, r in zip(self.names, self._references, strict=True) if r() is None],
         }
 
+    def _alive(self, number: int) -> bool:
+        """Whether a model's tensors are all still there: else another may have got one's id."""
+        pairs = zip(self._references, self._model_of, strict=True)
+        return all(r() is not None for r, model in pairs if model == number)
+
     def _owner(self, named: list[tuple[str, torch.nn.Parameter]]) -> int:
-        first = id(named[0][1])
-        return next((i for i, ids in self._known.items() if first in ids), 0)
+        place = self.place(named[0][1])
+        return 0 if place is None else self._model_of[place]
 
     def place(self, tensor: torch.Tensor) -> int | None:
         """A tensor's place; None for a stranger, also one that got a dead one's id."""

@@ -255,3 +255,35 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
     one = tensors[0].clone()
     one[2_999_999] = -one[2_999_999]
     assert hash_tensors([one])[0] != both[0][0]
+
+
+def test_what_is_frozen_thawed_replaced_or_added_later_is_seen(tmp_path: Path) -> None:
+    def train(path: Path, *, replace_head: bool = False) -> Ledger:
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+        model[0].weight.requires_grad_(False)
+        with Observer(Writer(path, {})):
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            for step in range(4):
+                if step == 2:
+                    model[0].weight.requires_grad_(True)
+                if step == 3 and replace_head:
+                    model[1] = torch.nn.Linear(4, 2)
+                model(torch.ones(5, 3)).square().mean().backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        return read_ledger(path)
+
+    plain, replaced = train(tmp_path / "a"), train(tmp_path / "b", replace_head=True)
+    frozen = [s["gradient"]["tensors"].split()[0] == "-" for s in plain.steps]
+    assert frozen == [True, True, False, False]
+    assert len(plain.models) == 1
+    assert [[n for n, _ in m["parameters"]] for m in replaced.models] == [
+        ["0.weight", "0.bias", "1.weight", "1.bias"],
+        ["1.weight", "1.bias"],
+    ]
+    # The optimizer holds the old head, which gets no gradient, and not the new one.
+    assert replaced.steps[3]["optimizer"]["of"].split() == ["0", "0", "-", "-", "x", "x"]
+    verdict = diff(plain, replaced)
+    assert (verdict.verdict, verdict.steps) == ("incomparable", 3 + 1)
+    assert "1.weight" in verdict.detail
