@@ -1,6 +1,7 @@
 """What all tests share: no network, a small recipe in GLUE's layout, and clean global state."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,13 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 class NetworkTried(AssertionError):
     """A test asked for an address beyond this machine."""
+
+
+def pytest_configure() -> None:
+    """Whoever starts the tests in the background has them ignore Ctrl-C, and all they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

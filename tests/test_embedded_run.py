@@ -42,8 +42,8 @@ def test_compare_as_the_readme_has_it(tmp_path: Path) -> None:
     ledger = read_ledger(tmp_path / "run" / "manual" / LEDGER_FILE)
     rate = ledger.header["recipe"]["learning_rate"]
     for done, step in enumerate(ledger.steps):
-        assert step["schedule"]["learning_rate"] == [rate * ((1377 - done) / 1377)] * 2
-    assert ledger.steps[-1]["schedule"]["next_learning_rate"] == [0.0, 0.0]
+        assert step["schedule"]["learning_rate"] == [rate * ((1377 - done) / 1377)]
+    assert ledger.steps[-1]["schedule"]["next_learning_rate"] == [0.0]
 
 
 @pytest.mark.slow

@@ -98,6 +98,12 @@ class Item:
         self.where = where  # file and row, for messages
         self._record: Record | None = None
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Item) and self.line == other.line
+
+    def __hash__(self) -> int:
+        return hash(self.line)
+
     @property
     def kind(self) -> str:
         """Read off the line's beginning, as this package writes it, or else parsed."""

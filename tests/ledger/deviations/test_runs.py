@@ -36,6 +36,8 @@ def test_shows_where_it_says(deviation: Deviation, small: Recipe, keep: Keep) ->
         theirs.ledger.steps,
         recipe,
     )
+    if deviation.twin:  # the same run by another name, which is the one to try
+        deviation, chosen = CATALOGUE[deviation.twin], Chosen(CATALOGUE[deviation.twin])
     assert str(chosen) in map(str, deviation.tries(clue))
 
 
