@@ -20,6 +20,8 @@ SURROUNDINGS = ("device", "num_threads", "versions", "platform", "cpu_capability
 NAMED = ("schema", "data", "checkpoint")
 # What another model can still be compared in.
 WITHOUT_TENSORS = ("batch", "rng", "mode")
+# What reading a record may raise that somebody edited.
+MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
 SHOWN = 4  # unequal fields in a verdict's detail
 
 
@@ -74,7 +76,22 @@ class Comparison:
         self._equal_line: Item | None = None  # the last step, if it was the same bytes
 
     def add(self, left: Group, right: Group) -> Divergence | None:
-        """Compare what both wrote since their last step, and their next step."""
+        """Compare what both wrote since their last step, and their next step.
+
+        Raises InputError, naming where, for a record that isn't as its schema has it.
+        """
+        try:
+            return self._add(left, right)
+        except InputError:
+            raise
+        except MALFORMED as error:
+            where = " and ".join(g.step.where for g in (left, right) if g.step is not None)
+            raise InputError(
+                f"{where or 'after the last step'}: a record isn't as its schema has it "
+                f"({type(error).__name__}: {error}); edited or damaged, record the runs again"
+            ) from None
+
+    def _add(self, left: Group, right: Group) -> Divergence | None:
         if self.divergence is None:
             self._models(left.models, right.models)
             self.divergence = self._evaluations(left.evaluations, right.evaluations)
@@ -119,13 +136,7 @@ class Comparison:
         links = [link for link in LINKS if self._both_have(link, a, b)]
         if self.other_models:
             links = [link for link in links if link in WITHOUT_TENSORS]
-        try:
-            return self._compare(self._whole(a), self._whole(b), links)
-        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-            raise InputError(
-                f"{left.where} and {right.where}: a link isn't as its schema has it "
-                f"({type(error).__name__}: {error}); record the runs again"
-            ) from None
+        return self._compare(self._whole(a), self._whole(b), links)
 
     def _both_have(self, link: str, a: Record, b: Record) -> bool:
         for side, record in (("the first", a), ("the second", b)):

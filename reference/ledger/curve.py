@@ -5,7 +5,8 @@ Shown by `python -m reference diff A B`.
 
 from dataclasses import dataclass
 
-from reference.ledger.record import Record
+from reference.errors import InputError
+from reference.ledger.record import Item, Record
 
 KEPT = 12  # points, at the first steps and then at ever longer distances
 
@@ -28,8 +29,16 @@ class Curve:
         self._seen = 0
         self._next = 0
 
-    def add(self, left: Record, right: Record) -> None:
-        point = Point(left["step"], (_loss(left), _loss(right)), _norms(left, right))
+    def add(self, one: Item, other: Item) -> None:
+        """Raises InputError for steps that aren't as their schema has them."""
+        left, right = one.record, other.record
+        try:
+            point = Point(int(left["step"]), (_loss(left), _loss(right)), _norms(left, right))
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError):
+            raise InputError(
+                f"{one.where} and {other.where}: fields forward and gradient: not as their schema "
+                "has them; edited or damaged, record the runs again"
+            ) from None
         if self._seen == self._next:
             self._points.append(point)
             self._next = max(1, self._next * 2)

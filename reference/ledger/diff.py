@@ -50,7 +50,7 @@ def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
     for x, y in zip_longest(left, right, fillvalue=Group()):
         comparison.add(x, y)
         if comparison.divergence is not None and x.step is not None and y.step is not None:
-            curve.add(x.step.record, y.step.record)
+            curve.add(x.step, y.step)
         for side, group in enumerate((x, y)):
             counts[side] += group.step is not None
             ends[side] = group.end or ends[side]

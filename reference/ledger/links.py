@@ -10,7 +10,7 @@ So each unequal field has a weight:
 - `note`: worth a word beside a divergence, never one itself.
 """
 
-import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,8 +48,8 @@ def distance(left: Any, right: Any) -> str:
         return ""
     if not (isinstance(left, int | float) and isinstance(right, int | float)):
         return ""
-    if not (math.isfinite(left) and math.isfinite(right)):
-        return ""
+    if not all(abs(value) <= sys.float_info.max for value in (left, right)):
+        return ""  # not finite, or a whole number beyond them all
     if left and right and not 0.5 < abs(left / right) < 2:
         big, small = max(abs(left), abs(right)), min(abs(left), abs(right))
         return f" ({big / small:.4g} times)"

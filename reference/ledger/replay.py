@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reference.data.pipeline import Data
+from reference.errors import InputError
 from reference.ledger.comparison import Comparison, Divergence
 from reference.ledger.deviations import Chosen, expected_warnings, source, train_with
 from reference.ledger.deviations.halves import Halves, generators, halves, set_generators
@@ -36,6 +37,7 @@ class Follower:
     counts: list[int] = field(default_factory=lambda: [0, 0])
     ends: list[Record | None] = field(default_factory=lambda: [None, None])
     _grouper: Grouper = field(default_factory=Grouper)
+    fault: InputError | None = None  # the ledger's own
     _place: int = 0
     _over: bool = False
 
@@ -56,7 +58,11 @@ class Follower:
         theirs = self.theirs[self._place] if self._place < len(self.theirs) else Group()
         self._place += 1
         self._count(ours, theirs)
-        self.comparison.add(ours, theirs)
+        try:
+            self.comparison.add(ours, theirs)
+        except InputError as error:
+            self.fault, self._over = error, True
+            raise Parted from None
         return theirs
 
     def _count(self, *pair: Group) -> None:
@@ -134,7 +140,8 @@ class Replays:
         """Train the manual loop with `chosen` switched on until it parts from the target.
 
         Whatever a deviation makes the loop raise is an outcome, not an error: such a run isn't
-        the target's. Raises Conflict for deviations that can't be together.
+        the target's. Raises Conflict for deviations that can't be together, and InputError where
+        the ledger isn't as its schema has it.
         """
         whole, parts = train_with(chosen), halves(source(chosen))
         again = parts is not None and self._trained is not None
@@ -160,6 +167,8 @@ class Replays:
                 failure = str(error)
             except Exception as error:  # two deviations together may break the loop in any way
                 failure = f"{type(error).__name__}: {error}"
+        if follower.fault is not None:
+            raise follower.fault
         c = follower.comparison
         verdict = judge(c, follower.counts, follower.ends)
         steps = follower.counts[0] - before

@@ -1,9 +1,10 @@
 """One changed value in a ledger names exactly the link that holds it."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from reference.ledger.diff import diff
 from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
 from reference.recipe import Recipe
 from reference.run import run
+from reference.verdicts import lines
 
 Change = Callable[[Record], None]
 OTHER = "0" * 16
@@ -162,6 +164,42 @@ def test_an_edited_ledger_is_one_line(kept: Ledger, link: str, value: Any) -> No
     other = edited(kept, change(link, value))
     with suppress(InputError):
         assert diff(kept, other).verdict != "identical"
+
+
+ODD: list[Any] = [None, 3, -1, 1e308, 10**400, "nan", "x", [], {}, [None], {"a": 1}, True, [[1]]]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a record, of a list the first ones."""
+    inner: Any = {}
+    if isinstance(value, dict):
+        inner = value
+    elif isinstance(value, list):
+        inner = dict(enumerate(value[:2]))
+    for key, one in inner.items():
+        yield (*path, key)
+        yield from places(one, (*path, key))
+
+
+@pytest.mark.parametrize("kind", ["model", "step", "evaluation", "end"])
+def test_whatever_stands_anywhere_is_a_verdict_or_one_line(kept: Ledger, kind: str) -> None:
+    """Some 150 edits of each kind of record, each read as a stranger's ledger."""
+    random = Random(kind)
+    record = next(item.record for item in kept.items if item.kind == kind)
+    everywhere = [path for path in places(record) if path != ("kind",)]
+    for _ in range(150):
+        path, value = random.choice(everywhere), random.choice(ODD)
+
+        def put(record: Record, path: Any = path, value: Any = value) -> None:
+            *outer, last = path
+            inner: Any = record
+            for key in outer:
+                inner = inner[key]
+            inner[last] = value
+
+        other = edited(kept, put, kind=kind, at=1)
+        with suppress(InputError):
+            assert "\n" not in lines("a and b", diff(kept, other))[0]
 
 
 def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
