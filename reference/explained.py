@@ -133,6 +133,8 @@ def _where(outcome: Outcome) -> str:
 
 
 def _left(found: Explanation) -> str:
+    if not found.outcome.decisive:
+        return "    nothing can be proven by this ledger; give one of the recipe's own model, whole"
     if found.outcome.verdict.verdict == "incomparable":
         return "    that may be no deviation at all: see above"
     return f"    none of the known deviations gives this ({found.tried} tried here)"

@@ -20,6 +20,8 @@ SURROUNDINGS = ("device", "num_threads", "versions", "platform", "cpu_capability
 NAMED = ("schema", "data", "checkpoint")
 # What another model can still be compared in.
 WITHOUT_TENSORS = ("batch", "rng", "mode")
+# Links in which a difference shows that was of any effect.
+DECISIVE = frozenset({"forward", "gradient", "update"})
 # What reading a record may raise that somebody edited.
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
 SHOWN = 4  # unequal fields in a verdict's detail
@@ -154,7 +156,9 @@ class Comparison:
             found = list(COMPARE[link](a, b, self._names)) if link in COMPARE else []
             if link == "optimizer" and rate is not None and rate.link == "optimizer":
                 found += rate.unequal
-            hard = any(u.weight == HARD for u in found)
+            # A soft one is settled by what follows from it: where that isn't compared, it counts.
+            settled = set(links) >= DECISIVE
+            hard = any(u.weight == HARD or not settled for u in found)
             if rate is not None and link in ("update", "schedule"):
                 return Divergence(number, rate.link, [*soft, *rate.unequal], a, b)
             if hard:

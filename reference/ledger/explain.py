@@ -101,7 +101,8 @@ def explain(
     """The deviations that turn `recipe` into `target`; `header` is that of the recipe's own run."""
     search = Search(Replays(target, header, recipe, data, on_step))
     first = search.run(())
-    if first.proven or first.verdict.step is None:
+    # Nothing turns one model into another, or proves what a ledger doesn't hold.
+    if first.proven or first.verdict.step is None or not first.decisive:
         return Explanation(first, (), search.replays, search.steps)
     path, tried = _deepen(search, (first,))
     if path[-1].proven:

@@ -13,7 +13,7 @@ from typing import Any
 
 from reference.data.pipeline import Data
 from reference.errors import InputError
-from reference.ledger.comparison import Comparison, Divergence
+from reference.ledger.comparison import DECISIVE, Comparison, Divergence
 from reference.ledger.deviations import Chosen, expected_warnings, source, train_with
 from reference.ledger.deviations.halves import Halves, generators, halves, set_generators
 from reference.ledger.diff import Verdict, judge
@@ -97,6 +97,7 @@ class Outcome:
     known_steps: int  # that the ledger has
     divergence: Divergence | None
     failure: str = ""
+    decisive: bool = True  # the ledger is of this model, and has the links that prove something
 
     @property
     def proven(self) -> bool:
@@ -107,7 +108,8 @@ class Outcome:
     def whole(self) -> bool:
         """Equal as far as the ledger goes, where it lacks its end or some link."""
         v = self.verdict
-        return v.verdict == "incomparable" and v.step is None and 0 < v.steps == self.known_steps
+        equal = v.verdict == "incomparable" and v.step is None and 0 < v.steps == self.known_steps
+        return equal and self.decisive
 
 
 @dataclass
@@ -172,7 +174,10 @@ class Replays:
         c = follower.comparison
         verdict = judge(c, follower.counts, follower.ends)
         steps = follower.counts[0] - before
-        return Outcome(tuple(chosen), verdict, steps, self.known_steps, c.divergence, failure)
+        decisive = not c.other_models and not DECISIVE & c.missing.keys()
+        return Outcome(
+            tuple(chosen), verdict, steps, self.known_steps, c.divergence, failure, decisive
+        )
 
     def _on(self, step: int) -> None:
         self.on_step(step)

@@ -13,7 +13,7 @@ from reference.cli import main
 from reference.ledger.deviations import CATALOGUE, Chosen, Conflict
 from reference.ledger.diff import diff
 from reference.ledger.observe import Observer
-from reference.ledger.record import Memory
+from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.loops import manual
 from reference.recipe import Recipe
 from reference.run import header, quiet
@@ -132,6 +132,33 @@ def test_a_ledger_that_was_cut_is_explained_as_far_as_it_goes(small: Recipe) -> 
     assert found.proven
     assert names(found) == {"eps"}
     assert found.outcome.known_steps == len(target.steps) == 11
+
+
+def test_a_ledger_of_another_model_is_not_called_the_recipe_s(small: Recipe) -> None:
+    memory = Memory({})
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Observer(memory):
+        for _ in range(3):
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+    for target in (memory.ledger, Ledger({}, memory.ledger.items[:-1])):
+        found = explained(target, small)
+        assert not found.proven
+        assert found.outcome.verdict.verdict == "incomparable"
+        assert "the models have other parameters" in found.outcome.verdict.detail
+
+
+def test_a_ledger_without_what_proves_is_not_proven(small: Recipe) -> None:
+    target = keep(small)
+    lacking = []
+    for item in target.items:
+        record = dict(item.record)
+        record.pop("gradient", None)
+        lacking.append(Item(encode(record), item.where))
+    found = explained(Ledger(target.header, lacking), small)
+    assert not found.proven
+    assert found.outcome.verdict.notes == ("not compared: gradient, which the second ledger lacks",)
 
 
 def test_the_command(small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
