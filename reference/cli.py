@@ -153,7 +153,8 @@ def _explain(options: argparse.Namespace) -> int:
     recipe = get_recipe(options)
     from reference.explained import explain_ledger
 
-    return explain_ledger(_ledger(options.ledger), recipe)
+    own_length = not hasattr(options, "max_steps")
+    return explain_ledger(_ledger(options.ledger), recipe, own_length=own_length)
 
 
 def _deviations(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ python -m reference deviations
 python -m reference deviations no-clip
 """
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -20,14 +21,19 @@ from reference.report import Progress
 from reference.run import header, prepare
 
 
-def explain_ledger(path: Path, recipe: Recipe) -> int:
-    """Explain a ledger by a recipe, and print it. Exit code 0 if proven, 1 if something is left.
+def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> int:
+    """Explain a ledger by a recipe, and print it.
 
-    Raises InputError for a ledger that doesn't belong to the recipe's data or checkpoint.
+    Exit code 0 if all of it is proven, 1 if something is left, 2 if it can only be as far as the
+    ledger goes. With `own_length` the recipe's number of steps is what the ledger's header says,
+    if it says one. Raises InputError for a ledger that doesn't belong to the recipe's data or
+    checkpoint.
     """
     target = read_ledger(path)
     if not any(item.kind == "step" for item in target.items):
         raise InputError(f"{path}: holds no step; there is nothing to explain")
+    if own_length:
+        recipe = _as_long(recipe, target.header)
     recipe = prepare(recipe.for_loop("manual"))
     check_checkpoint(recipe)
     data = load_data(recipe)
@@ -35,7 +41,19 @@ def explain_ledger(path: Path, recipe: Recipe) -> int:
     check_belongs(path, target.header, ours)
     found = explain_with_progress(target, ours, recipe, data)
     print("\n".join(words(found)))
-    return 0 if found.proven else 1
+    if not found.proven:
+        return 1
+    return 0 if found.outcome.verdict.verdict == "identical" else InputError.exit_code
+
+
+def _as_long(recipe: Recipe, header: Record) -> Recipe:
+    """The recipe with the length of the run that this header is of, and a word on it."""
+    theirs = header.get("recipe")
+    steps = theirs.get("max_steps") if isinstance(theirs, dict) else None
+    if not isinstance(steps, int) or steps == recipe.max_steps or steps < 1:
+        return recipe
+    print(f"the ledger is of a run of {steps} steps, and so is the recipe's (--max-steps {steps})")
+    return dataclasses.replace(recipe, max_steps=steps)
 
 
 SHOWN_EVERY = 0.2  # seconds
@@ -102,7 +120,8 @@ def words(found: Explanation) -> list[str]:
         lines += [f"  {_where(last)}", _left(found)]
     replays = f"{found.replays} replays, {found.steps} steps"
     if found.proven:
-        proof = f"the last one equal in every link of all {last.known_steps} steps"
+        every = "every link" if last.verdict.verdict == "identical" else "every link that it has"
+        proof = f"the last one equal in {every} of all {last.known_steps} steps"
         lines += [*last.verdict.notes, f"replayed: {replays}; {proof}"]
     else:
         lines.append(f"replayed: {replays}")
@@ -116,6 +135,14 @@ def twins(name: str) -> list[str]:
 
 def _result(found: Explanation) -> str:
     names = "; ".join(map(str, found.outcome.chosen))
+    v = found.outcome.verdict
+    if found.proven and v.verdict != "identical":
+        names = (
+            f"proven as far as it goes: {names}; "
+            if names
+            else "as far as it goes the recipe's own run; "
+        )
+        return f"{names}{v.detail}"
     if found.proven and not names:
         return "identical: this is the recipe's own run, with no deviation"
     if found.proven:
@@ -137,7 +164,12 @@ def _left(found: Explanation) -> str:
         return "    nothing can be proven by this ledger; give one of the recipe's own model, whole"
     if found.outcome.verdict.verdict == "incomparable":
         return "    that may be no deviation at all: see above"
-    return f"    none of the known deviations gives this ({found.tried} tried here)"
+    line = f"    none of the known deviations gives this ({found.tried} tried here)"
+    if "one run ends" in found.outcome.verdict.detail:
+        line += (
+            f"; if the run is meant to be that long, give --max-steps {found.outcome.known_steps}"
+        )
+    return line
 
 
 def show_deviations() -> None:

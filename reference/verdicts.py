@@ -24,6 +24,8 @@ def sentence(pair: str, v: Verdict) -> str:
         return f"diverged: {pair} part at step {v.step}, link {v.link}: {v.detail}"
     if v.verdict == "incomparable":
         return f"incomparable: {pair}: {v.detail}"
+    if v.detail:
+        return f"identical {v.detail}: {pair}, {v.steps} steps"
     return f"identical: {pair}, {v.steps} steps, every link of every step"
 
 

@@ -31,3 +31,39 @@ def test_a_damaged_ledger_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     ledger.write_text('{"kind":"header","schema":2}\n{"kind":"step",\n')
     assert main(["diff", str(ledger), str(ledger)]) == 2
     assert "row 2: not JSON" in capsys.readouterr().err
+
+
+def test_an_envelope_is_two_runs_of_the_same_thing(
+    small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Dropout's masks stand for what two runs can't share; hyper-parameters allow nothing."""
+    runs = {
+        "a": {},
+        "b": {"dropout": 0.1000001},  # another rate, and almost always the same masks
+        "c": {"dropout": 0.2},
+        "no-clip": {"max_grad_norm": 0.0},
+        "eps": {"adam_epsilon": 1e-6, "max_grad_norm": 0.0},
+    }
+    for name, changes in runs.items():
+        run(replace(small, max_steps=3, **changes), "manual", tmp_path / name)
+    capsys.readouterr()
+
+    def diff(*names: str) -> tuple[int, str]:
+        a, b, c, d = (str(tmp_path / name) for name in names)
+        code = main(["diff", a, b, "--envelope", c, d])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    code, said = diff("a", "b", "a", "c")
+    assert code == 0
+    assert said.startswith("identical within the envelope: ")
+    assert "so far apart at most: clip norm" in said
+    code, said = diff("a", "c", "a", "b")
+    assert code == 1
+    assert "part at step 1, link forward: loss" in said
+    code, said = diff("a", "eps", "a", "a")
+    assert code == 1
+    assert "part at step 1, link clip: norm" in said  # it comes before the optimizer
+    code, said = diff("a", "b", "a", "eps")
+    assert code == 2
+    assert "--envelope: no two runs of the same thing: optimizer, eps" in said

@@ -81,12 +81,12 @@ def _diverged(c: Comparison, found: Divergence) -> Verdict:
 
 
 def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> Verdict:
+    if not counts[0] or not counts[1]:
+        return Verdict("incomparable", detail="a ledger without steps")
     if c.other_models:
         equal = f"batches and generators are equal for {c.steps} steps"
         detail = f"the models have other parameters: {c.other_models}; {equal}"
         return Verdict("incomparable", c.steps, detail=detail)
-    if not counts[0] or not counts[1]:
-        return Verdict("incomparable", detail="a ledger without steps")
     shorter = ends[0] if counts[0] < counts[1] else ends[1]
     if counts[0] != counts[1] and shorter and shorter["complete"]:
         unequal = Unequal("batch", "steps of the run", counts[0], counts[1])

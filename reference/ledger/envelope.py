@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from reference.errors import InputError
+from reference.ledger import LINKS
 from reference.ledger.diff import Verdict
 from reference.ledger.links import COMPARE, HARD, Unequal
 from reference.ledger.record import Ledger, Record
@@ -41,12 +42,17 @@ def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
             )
         for name, (one, other) in _pairs(p, q).items():
             allowed[name] = max(allowed.get(name, 0.0), abs(one - other))
-        for unequal in _unequal(x, y, names, allowed):
-            return _diverged(steps, unequal, allowed, str(unequal))
+        for told in _told(p, q, names):
+            raise InputError(
+                f"--envelope: no two runs of the same thing: {told.link}, {told}; give others"
+            )
+        found = sorted(_unequal(x, y, names, allowed), key=lambda u: LINKS.index(u.link))
+        if found:
+            return _diverged(steps, found[0], allowed, str(found[0]))
         steps += 1
     if not steps:
         return Verdict("incomparable", detail="a ledger without steps")
-    return Verdict("identical", steps, notes=(_note(allowed),))
+    return Verdict("identical", steps, detail="within the envelope", notes=(_note(allowed),))
 
 
 def _lengths(left: Record | None, steps: int) -> tuple[int | str, int | str]:
@@ -78,15 +84,20 @@ def _names(source: Source) -> list[str]:
 def _unequal(
     x: Record, y: Record, names: list[str], allowed: dict[str, float]
 ) -> Iterator[Unequal]:
+    yield from _told(x, y, names)
+    for name, (one, other) in _pairs(x, y).items():
+        if not abs(one - other) <= allowed.get(name, 0.0):
+            yield Unequal(name.split()[0], name.split()[1], one, other)
+
+
+def _told(x: Record, y: Record, names: list[str]) -> Iterator[Unequal]:
+    """What is unequal of what the machine was told, and so allows no tolerance."""
     for link in EXACT:
         if x.get(link) is not None and y.get(link) is not None:
             yield from (u for u in COMPARE[link](x, y, names) if u.weight == HARD)
     rates = [r.get("schedule", {}).get("learning_rate") for r in (x, y)]
     if rates[0] != rates[1]:
         yield Unequal("schedule", "learning_rate", *rates)
-    for name, (one, other) in _pairs(x, y).items():
-        if not abs(one - other) <= allowed.get(name, 0.0):
-            yield Unequal(name.split()[0], name.split()[1], one, other)
 
 
 def _pairs(x: Record, y: Record) -> dict[str, tuple[float, float]]:

@@ -171,6 +171,16 @@ def test_the_command(small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert out[0] == "proven: no-clip; eps 1e-06"
     assert "the last one equal in every link of all 5 steps" in out[-1]
     assert any("the same run: clip-after-step" in line for line in out)
+    # The length is the ledger's own, where its header says it.
+    shorter = ["--data", small.data, "--device", "cpu"]
+    assert main(["explain", str(tmp_path / "run"), *shorter]) == 0
+    assert "so is the recipe's (--max-steps 5)" in capsys.readouterr().out
+    # A run that was cut is equal as far as it goes, and isn't called the recipe's.
+    whole = (tmp_path / "run" / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut.jsonl").write_bytes(b"".join(whole[:5]))
+    assert main(["explain", str(tmp_path / "cut.jsonl"), *options]) == 2
+    out = capsys.readouterr().out
+    assert out.startswith("proven as far as it goes: no-clip; eps 1e-06; equal for 3 steps; a run")
     # Another recipe's data is no deviation.
     assert main(["explain", str(tmp_path / "run"), "--max-steps", "5"]) == 2
     error = capsys.readouterr().err
