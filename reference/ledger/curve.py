@@ -53,7 +53,7 @@ class Curve:
 def _loss(record: Record) -> float | None:
     passes = record.get("forward") or [{}]
     loss = passes[-1].get("loss")
-    return float(loss) if loss is not None else None
+    return float(loss) if isinstance(loss, int | float | str) else None  # one for each row: none
 
 
 def _norms(left: Record, right: Record) -> float | None:

@@ -108,7 +108,7 @@ def _pairs(x: Record, y: Record) -> dict[str, tuple[float, float]]:
 
 def _numbers(record: Record) -> dict[str, float]:
     passes = record.get("forward") or []
-    losses = [float(p["loss"]) for p in passes if "loss" in p]
+    losses = [float(p["loss"]) for p in passes if isinstance(p.get("loss"), int | float | str)]
     found = {"forward loss": sum(losses) / len(losses)} if losses else {}
     for link in ("gradient", "clip"):
         norm = (record.get(link) or {}).get("norm")

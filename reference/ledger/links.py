@@ -70,7 +70,9 @@ def batch(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
         yield Unequal("batch", "forward passes", len(left), len(right))
     for i, (x, y) in enumerate(zip(left, right, strict=False)):
         where = f"pass {i + 1}, " if len(left) > 1 else ""
-        for name in sorted({*x, *y} - {"tokens"}):
+        if x.get("model", 0) != y.get("model", 0):
+            yield Unequal("batch", where + "model", x.get("model", 0), y.get("model", 0))
+        for name in sorted({*x, *y} - {"tokens", "model"}):
             yield from _input(where + name, x.get(name), y.get(name))
 
 

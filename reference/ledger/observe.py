@@ -129,7 +129,7 @@ class Observer:
         """The scores of the evaluation that just ended, as its loop reports them."""
         self._unused_as_evaluation()
         if self._evaluation is not None:
-            self._evaluation.scores.update(scores)
+            self._evaluation.scores.update({k: describe.number(v) for k, v in scores.items()})
             self._evaluation.scored = True
 
     # forward
@@ -300,7 +300,8 @@ class Observer:
     def _check_finite(self) -> None:
         used = self._window.used()
         batches = [forward.inputs for forward in used]
-        losses = [float(f.outputs["loss"]) for f in used if "loss" in f.outputs]
+        found = [f.outputs.get("loss") for f in used]
+        losses = [float(loss) for loss in found if isinstance(loss, float | str)]
         if not all(math.isfinite(loss) for loss in losses):
             raise NotFinite(self.steps + 1, "loss", batches)
         norm = (self._window.gradient or {}).get("norm", 0.0)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from reference.data.pipeline import Data
 from reference.errors import InputError
 from reference.ledger.comparison import DECISIVE, Comparison, Divergence
@@ -121,6 +123,7 @@ class Trained:
     states: tuple[Any, ...]
     observer: Observer
     follower: Follower
+    modes: list[tuple[torch.nn.Module, bool]]  # an evaluation leaves its own mode behind
 
 
 @dataclass
@@ -188,7 +191,13 @@ class Replays:
             observer.settle()
             if follower.counts[0] == self.known_steps:
                 left = observer.go_on(), follower.fork()
-                self._trained = Trained(parts.training, variables, generators(), *left)
+                modes = [
+                    (module, module.training)
+                    for value in variables.values()
+                    if isinstance(value, torch.nn.Module)
+                    for module in value.modules()
+                ]
+                self._trained = Trained(parts.training, variables, generators(), *left, modes)
             observer.add_scores(parts.evaluate(variables))
 
     def _evaluate_again(self, parts: Halves, follower: Follower) -> None:
@@ -196,5 +205,7 @@ class Replays:
         trained = self._trained
         assert trained is not None
         set_generators(trained.states)
+        for module, training in trained.modes:
+            module.training = training
         with trained.observer.go_on(follower) as observer:
             observer.add_scores(parts.evaluate(trained.variables))

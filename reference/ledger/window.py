@@ -194,7 +194,7 @@ class Evaluation:
 
     def __init__(self, step: int, training: bool) -> None:
         self.step = step
-        self.scores: dict[str, float] = {}
+        self.scores: dict[str, describe.Number] = {}
         self.scored = False
         self._training = training
         self._count = 0

@@ -14,6 +14,7 @@ from reference.ledger.deviations import CATALOGUE, Chosen, Conflict
 from reference.ledger.diff import diff
 from reference.ledger.observe import Observer
 from reference.ledger.record import Item, Ledger, Memory, encode
+from reference.ledger.replay import Replays
 from reference.loops import manual
 from reference.recipe import Recipe
 from reference.run import header, quiet
@@ -132,6 +133,19 @@ def test_a_ledger_that_was_cut_is_explained_as_far_as_it_goes(small: Recipe) -> 
     assert found.proven
     assert names(found) == {"eps"}
     assert found.outcome.known_steps == len(target.steps) == 11
+
+
+def test_an_evaluation_that_is_run_again_starts_as_the_training_left_it(small: Recipe) -> None:
+    """An evaluation leaves the model in its own mode, which the next one must not find."""
+    quiet()
+    both = (planted("evaluated-on-training-set"), planted("evaluation-in-train-mode"))
+    for before, chosen in ((both[:1], both), ((), both[1:])):
+        target, data = keep(small, *chosen), data_of(small)
+        replays = Replays(target, header(small, "manual", data), small, data)
+        assert not replays.run(before).proven
+        again = replays.run(chosen)
+        assert again.proven
+        assert again.steps == 0
 
 
 def test_a_ledger_of_another_model_is_not_called_the_recipe_s(small: Recipe) -> None:
