@@ -121,7 +121,8 @@ class Parameters:
         """Hooks on gradients; a frozen part may be thawed later, so this looks at every step."""
         for _, parameter in named:
             place = self.place(parameter)
-            if parameter.requires_grad and place is not None and place not in self._hooked:
+            hookable = parameter.requires_grad and parameter.is_leaf
+            if hookable and place is not None and place not in self._hooked:
                 register: Any = parameter.register_post_accumulate_grad_hook
                 self._hooked[place] = register(partial(self._on_gradient, place))
 
