@@ -177,7 +177,10 @@ class Replays:
         c = follower.comparison
         verdict = judge(c, follower.counts, follower.ends)
         steps = follower.counts[0] - before
-        decisive = not c.other_models and not DECISIVE & c.missing.keys()
+        theirs = follower.ends[1]
+        # A replay that broke proves nothing of a run that came to its end.
+        broke = bool(failure) and theirs is not None and bool(theirs["complete"])
+        decisive = not broke and not c.other_models and not DECISIVE & c.missing.keys()
         return Outcome(
             tuple(chosen), verdict, steps, self.known_steps, c.divergence, failure, decisive
         )

@@ -9,6 +9,7 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from reference import evaluation
 from reference.cli import main
 from reference.ledger.deviations import CATALOGUE, Chosen, Conflict
 from reference.ledger.diff import diff
@@ -146,6 +147,22 @@ def test_an_evaluation_that_is_run_again_starts_as_the_training_left_it(small: R
         again = replays.run(chosen)
         assert again.proven
         assert again.steps == 0
+
+
+def test_a_replay_that_breaks_proves_nothing(
+    small: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training comes out equal, and then the evaluation raises."""
+    quiet()
+    target, data = keep(small), data_of(small)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no metric")
+
+    monkeypatch.setattr(evaluation.GlueMetric, "add_batch", broken)
+    outcome = Replays(target, header(small, "manual", data), small, data).run(())
+    assert "no metric" in outcome.failure
+    assert not outcome.proven
 
 
 def test_a_ledger_of_another_model_is_not_called_the_recipe_s(small: Recipe) -> None:
