@@ -152,15 +152,14 @@ def test_an_evaluation_that_is_run_again_starts_as_the_training_left_it(small: R
 def test_a_replay_that_breaks_proves_nothing(
     small: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The training comes out equal, and then the evaluation raises."""
+    """Training and predictions come out equal, and then the scores raise."""
     quiet()
     target, data = keep(small), data_of(small)
 
     def broken(*_: object, **__: object) -> None:
-        """Each metric copies this method's text."""
         raise RuntimeError("no metric")
 
-    monkeypatch.setattr(evaluation.GlueMetric, "add_batch", broken)
+    monkeypatch.setattr(evaluation.GlueMetric, "_compute", broken)
     outcome = Replays(target, header(small, "manual", data), small, data).run(())
     assert "no metric" in outcome.failure
     assert not outcome.proven
