@@ -20,6 +20,8 @@ from reference.recipe import Recipe, nearest
 from reference.report import Progress
 from reference.run import header, prepare
 
+SHOWN_EVERY = 0.2  # seconds
+
 
 def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> int:
     """Explain a ledger by a recipe, and print it.
@@ -54,9 +56,6 @@ def _as_long(recipe: Recipe, header: Record) -> Recipe:
         return recipe
     print(f"the ledger is of a run of {steps} steps, and so is the recipe's (--max-steps {steps})")
     return dataclasses.replace(recipe, max_steps=steps)
-
-
-SHOWN_EVERY = 0.2  # seconds
 
 
 class ReplayProgress:
@@ -110,12 +109,14 @@ def words(found: Explanation) -> list[str]:
     last = found.outcome
     lines = [_result(found)]
     for before, after in zip(found.path, (*found.path, last)[1:], strict=True):
-        lines.append(f"  {_where(before)}")
-        for one in after.chosen:
-            if one not in before.chosen:
-                d = one.deviation
-                lines.append(f"    {one}: {d.sentence} ({d.source})")
-                lines += [f"    the same run: {twin}" for twin in twins(d.name)]
+        # A guess on the way that the end does without isn't named.
+        added = [c for c in last.chosen if c in after.chosen and c not in before.chosen]
+        if added:
+            lines.append(f"  {_where(before)}")
+        for one in added:
+            d = one.deviation
+            lines.append(f"    {one}: {d.sentence} ({d.source})")
+            lines += [f"    the same run: {twin}" for twin in twins(d.name)]
     if not found.proven:
         lines += [f"  {_where(last)}", _left(found)]
     replays = f"{found.replays} replays, {found.steps} steps"

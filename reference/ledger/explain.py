@@ -105,8 +105,7 @@ def explain(
     if first.proven or first.verdict.step is None or not first.decisive:
         return Explanation(first, (), search.replays, search.steps)
     path, tried = _deepen(search, (first,))
-    if path[-1].proven:
-        path = _without_idle(search, path)
+    path = _without_idle(search, path)
     return Explanation(path[-1], path[:-1], search.replays, search.steps, tried)
 
 
@@ -172,10 +171,10 @@ def progress(outcome: Outcome) -> tuple[int, int, int]:
 
 
 def _without_idle(search: Search, path: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
-    """The same proof without deviations that it doesn't need."""
+    """As far without the deviations that it doesn't need: a guess may be overtaken by the truth."""
     last = path[-1]
     for one in last.chosen:
         fewer = tuple(c for c in last.chosen if c is not one)
-        if fewer and search.run(fewer).proven:
+        if fewer and progress(search.run(fewer)) >= progress(last):
             return _without_idle(search, (*path[:-1], search.run(fewer)))
     return path

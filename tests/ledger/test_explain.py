@@ -2,7 +2,9 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +13,13 @@ from hypothesis import strategies as st
 
 from reference import evaluation
 from reference.cli import main
+from reference.explained import words
 from reference.ledger.deviations import CATALOGUE, Chosen, Conflict
-from reference.ledger.diff import diff
+from reference.ledger.diff import Verdict, diff
+from reference.ledger.explain import Explanation, _without_idle
 from reference.ledger.observe import Observer
 from reference.ledger.record import Item, Ledger, Memory, encode
-from reference.ledger.replay import Replays
+from reference.ledger.replay import Outcome, Replays
 from reference.loops import manual
 from reference.recipe import Recipe
 from reference.run import header, quiet
@@ -134,6 +138,31 @@ def test_a_ledger_that_was_cut_is_explained_as_far_as_it_goes(small: Recipe) -> 
     assert found.proven
     assert names(found) == {"eps"}
     assert found.outcome.known_steps == len(target.steps) == 11
+
+
+class MadeUp:
+    """A search whose replays are given: how many steps each set of deviations is equal for."""
+
+    def __init__(self, equal: dict[frozenset[str], int]) -> None:
+        self._equal = equal
+
+    def run(self, chosen: Sequence[Chosen]) -> Outcome:
+        steps = self._equal[frozenset(c.deviation.name for c in chosen)]
+        verdict = Verdict("diverged", steps, steps + 1, "batch", "a and b", ("batch",))
+        return Outcome(tuple(chosen), verdict, steps, 40, None)
+
+
+def test_a_guess_that_the_truth_overtakes_is_named_nowhere() -> None:
+    """A seed got a step further, and then the order that was meant got further without it."""
+    guess, truth = planted("order-seed"), planted("global-order")
+    equal = {(): 0, ("order-seed",): 1, ("global-order",): 9, ("order-seed", "global-order"): 9}
+    search: Any = MadeUp({frozenset(names): steps for names, steps in equal.items()})
+    path = tuple(search.run(chosen) for chosen in ((), (guess,), (guess, truth)))
+    kept = _without_idle(search, path)
+    assert kept[-1].chosen == (truth,)
+    said = words(Explanation(kept[-1], kept[:-1], 4, 10))
+    assert said[0] == "not explained in full; so far: global-order"
+    assert not any("order-seed" in line for line in said)
 
 
 def test_an_evaluation_that_is_run_again_starts_as_the_training_left_it(small: Recipe) -> None:
