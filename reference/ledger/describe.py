@@ -66,7 +66,7 @@ def batch(inputs: Mapping[str, Tensor]) -> Record:
     batch: where it does something, that shows in the links that follow.
     """
     described: Record = {
-        name: [
+        _beside(name, "tokens", "model"): [
             hash_tensor(t),
             list(t.shape),
             str(t.dtype).removeprefix("torch."),
@@ -76,14 +76,33 @@ def batch(inputs: Mapping[str, Tensor]) -> Record:
         if t.dim() > 0
     }
     mask = inputs.get("attention_mask")
-    if mask is not None:
-        described["tokens"] = int(mask.detach().sum())
+    if mask is not None and bool(((mask == 0) | (mask == 1)).all()):
+        described["tokens"] = int(mask.detach().sum())  # not of a mask that is added to scores
     return described
+
+
+def _beside(name: str, *ours: str) -> str:
+    """An input's or output's name where the record has fields of its own by that name."""
+    return f"{name} (the model's)" if name in ours else name
+
+
+def dense(tensor: Tensor) -> Tensor:
+    """Its values, as a tensor that all operations know.
+
+    Raises TypeError for a nested tensor and for one without values.
+    """
+    plain = tensor.detach()
+    if plain.is_nested or plain.is_meta:
+        raise TypeError("a nested tensor, or one without values, can't be read")
+    plain = plain.dequantize() if plain.is_quantized else plain
+    plain = plain if plain.layout == torch.strided else plain.to_dense()
+    return plain.to(torch.uint8) if plain.dtype == torch.bool else plain
 
 
 def constant(tensor: Tensor) -> Number | None:
     """The one value of a tensor that has no other, as a mask without padding; else None."""
-    if tensor.layout != torch.strided or tensor.numel() == 0 or tensor.is_complex():
+    plain = tensor.layout == torch.strided and not tensor.is_quantized
+    if not plain or tensor.numel() == 0 or tensor.is_complex():
         return None
     first = tensor.detach().reshape(-1)[0]
     return number(first) if bool((tensor == first).all()) else None
@@ -102,8 +121,8 @@ def forward(found: Mapping[str, Tensor]) -> Record:
     Accelerate gives float32 copies of what a model computes in bf16, so the hash is of these.
     """
     described: Record = {}
-    for name, tensor in found.items():
-        values = tensor.detach()
+    for plain_name, tensor in found.items():
+        name, values = _beside(plain_name, "model"), dense(tensor)
         values = values.float() if values.is_floating_point() else values
         if values.numel() == 1 and (name == "loss" or values.dim() == 0):
             described[name] = number(values)

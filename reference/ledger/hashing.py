@@ -6,6 +6,7 @@ XXH3 (128 bits; 64 for each of many tensors) over the bytes: about 20 GB/s on on
 collision to be met by accident. It is no proof against somebody who wants one.
 """
 
+import ctypes
 import math
 import random
 from collections.abc import Iterable, Sequence
@@ -17,30 +18,39 @@ import xxhash
 
 from reference.ledger.parallel import PIECE, hash_buffers, in_parallel, in_shares, of_pieces
 
+EMPTY = memoryview(b"")
 CACHED = 1 << 17  # float32 values that are still in the cache after they were hashed
 
 
+def memory_of(tensor: torch.Tensor) -> memoryview:
+    """The bytes of a dense tensor on the CPU, where they lie; only good as long as it lives.
+
+    Not through NumPy: a script could then never resize its tensor again (seen in 2.13).
+    """
+    size = tensor.numel() * tensor.element_size()
+    return memoryview((ctypes.c_ubyte * size).from_address(tensor.data_ptr())) if size else EMPTY
+
+
 def buffer_of(tensor: torch.Tensor) -> memoryview:
-    """The tensor's bytes in its own order, on the CPU; a sparse one's are indices, then values."""
+    """The tensor's bytes in its own order, on the CPU; a sparse one's are indices, then values.
+
+    Raises TypeError for one whose bytes aren't to be had (nested, or without values).
+    """
     plain = tensor.detach()
+    if plain.is_nested or plain.is_meta:
+        raise TypeError("a nested tensor, or one without values, can't be hashed")
+    if plain.is_quantized:
+        plain = plain.dequantize()
     if plain.layout != torch.strided:
         return memoryview(b"".join(bytes(buffer_of(part)) for part in _parts(plain)))
     if plain.device.type != "cpu" or not plain.is_contiguous():
         plain = plain.to("cpu").contiguous()
     if plain.is_conj() or plain.is_neg():
         plain = plain.resolve_conj().resolve_neg()
-    if plain.dtype not in _NUMPY:
-        plain = plain.reshape(-1).view(torch.uint8)  # bfloat16 and float8: NumPy has none
-    return plain.numpy().data if plain.numel() else memoryview(b"")
-
-
-_NUMPY = frozenset(
-    getattr(torch, name)
-    for name in (
-        *("bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"),
-        *("float16", "float32", "float64", "complex64", "complex128"),
-    )
-)
+    memory = memory_of(plain)
+    if memory.nbytes:
+        memory.obj.owner = plain  # type: ignore[attr-defined]  # keeps it where it is
+    return memory
 
 
 def _parts(sparse: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -110,10 +120,10 @@ def _hash_and_square(piece: torch.Tensor) -> tuple[str, float]:
         return hash_tensors([piece])[0], float(torch.linalg.vector_norm(wide)) ** 2
     if len(piece) <= CACHED:
         # Smaller ones are hashed at once: what lets other threads run takes longer than that.
-        return xxhash.xxh3_64_hexdigest(piece.numpy().data), float(torch.dot(piece, piece))
+        return xxhash.xxh3_64_hexdigest(memory_of(piece)), float(torch.dot(piece, piece))
     found, square = xxhash.xxh3_64(), 0.0
     for part in _split(piece, CACHED):
-        found.update(part.numpy().data)
+        found.update(memory_of(part))
         square += float(torch.dot(part, part))
     return found.hexdigest(), square
 
@@ -135,16 +145,22 @@ def hash_python(state: tuple[Any, ...]) -> str:
     return digest.hexdigest()
 
 
+def hash_numpy(state: dict[str, Any]) -> str:
+    """A hash of what `numpy.random.get_state(legacy=False)` gives, of any kind of generator."""
+    inner = state["state"]
+    if "key" not in inner:  # not the Mersenne twister: a few whole numbers
+        return xxhash.xxh3_64_hexdigest(repr(state).encode())
+    position = (int(inner["pos"]), state["has_gauss"], state["gauss"])
+    digest = xxhash.xxh3_64(inner["key"].tobytes())
+    digest.update(repr(position).encode())
+    return digest.hexdigest()
+
+
 def generator_states() -> dict[str, str]:
     """A hash of the state of each global generator: Python's, NumPy's, torch's, each device's."""
-    numpy_state = np.random.get_state(legacy=False)
-    inner = numpy_state["state"]
-    position = (int(inner["pos"]), numpy_state["has_gauss"], numpy_state["gauss"])
-    numpy_hash = xxhash.xxh3_64(inner["key"].tobytes())
-    numpy_hash.update(repr(position).encode())
     states = {
         "python": hash_python(random.getstate()),
-        "numpy": numpy_hash.hexdigest(),
+        "numpy": hash_numpy(np.random.get_state(legacy=False)),
         "torch": xxhash.xxh3_64_hexdigest(buffer_of(torch.get_rng_state())),
     }
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

@@ -116,6 +116,7 @@ def mode(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
 
 def weights(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
     yield from _tensors("weights", a["weights"], b["weights"], names)
+    yield from _buffers("weights", a["weights"], b["weights"])
 
 
 def forward(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
@@ -210,6 +211,21 @@ def _of_parameter(x: Record, y: Record, i: str, j: str) -> Iterator[tuple[str, A
 
 def update(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
     yield from _tensors("update", a["update"], b["update"], names)
+    yield from _buffers("update", a["update"], b["update"])
+
+
+def _buffers(link: str, x: Record, y: Record) -> Iterator[Unequal]:
+    """What models keep beside their weights; a ledger of before these were recorded has none."""
+    left, right = x.get("buffers"), y.get("buffers")
+    if left is None or right is None or left["hash"] == right["hash"]:
+        return
+    p, q = left.get("tensors", {}), right.get("tensors", {})
+    unequal = [name for name in p if name in q and p[name] != q[name]]
+    if not unequal:
+        yield Unequal(link, "buffers", left["hash"], right["hash"])
+        return
+    field = f"{len(unequal)} of {len(p)} buffers, first {unequal[0]}"
+    yield Unequal(link, field, p[unequal[0]], q[unequal[0]])
 
 
 def _tensors(link: str, x: Record, y: Record, names: Sequence[str]) -> Iterator[Unequal]:

@@ -9,7 +9,7 @@ is the same on however many threads.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import xxhash
 
@@ -28,15 +28,35 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[R
     """`work` of each item, in order; by two threads where there are two cores."""
     if len(items) < 2 or _cores() < THREADS:
         return [work(item) for item in items]
-    pool = _pools.get(os.getpid())
-    if pool is None:
-        _pools.clear()
-        pool = _pools[os.getpid()] = ThreadPoolExecutor(THREADS - 1, "ledger")
+    pool = _pool()
     # One share is handed over, and this thread does the other.
     half = len(items) // 2
     other = pool.submit(lambda: [work(item) for item in items[half:]])
     mine = [work(item) for item in items[:half]]
     return mine + other.result()
+
+
+def _pool() -> ThreadPoolExecutor:
+    pool = _pools.get(os.getpid())
+    if pool is None:
+        _pools.clear()
+        pool = _pools[os.getpid()] = ThreadPoolExecutor(THREADS - 1, "ledger")
+    return pool
+
+
+class Handed(Generic[Result]):
+    """One piece of work for the other core; done at once where there is none."""
+
+    def __init__(self, work: Callable[[Item], Result], item: Item) -> None:
+        several = _cores() >= THREADS
+        self._future = _pool().submit(work, item) if several else None
+        self._result = None if several else work(item)
+
+    def result(self) -> Result | None:
+        """None for work that hasn't begun: it is taken back, for both cores to share."""
+        if self._future is None:
+            return self._result
+        return None if self._future.cancel() else self._future.result()
 
 
 def _cores() -> int:
@@ -55,7 +75,7 @@ def digest(buffer: memoryview) -> str:
 
 
 def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
-    """16 hex digits for each buffer, '-' for None."""
+    """16 hex digits for each buffer (of single bytes), '-' for None."""
     pieces: list[tuple[int, memoryview]] = []
     for place, buffer in enumerate(buffers):
         if buffer is None:
@@ -63,9 +83,8 @@ def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
         if buffer.nbytes <= PIECE:
             pieces.append((place, buffer))
         else:
-            flat = buffer.cast("B")
-            starts = range(0, flat.nbytes, PIECE)
-            pieces += [(place, flat[start : start + PIECE]) for start in starts]
+            starts = range(0, buffer.nbytes, PIECE)
+            pieces += [(place, buffer[start : start + PIECE]) for start in starts]
     digests: list[list[str]] = [[] for _ in buffers]
     shares = in_shares(pieces, [piece.nbytes for _, piece in pieces])
     for share, found in zip(shares, in_parallel(_digests, shares), strict=True):

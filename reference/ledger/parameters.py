@@ -10,19 +10,11 @@ from typing import Any
 
 import torch
 
+from reference.ledger.buffers import describe_buffers, modules_with_state
 from reference.ledger.hashing import buffer_of, combine, hashes_and_norms
+from reference.ledger.names import plain_name
 from reference.ledger.parallel import hash_buffers
 from reference.ledger.record import Record
-
-# What wrappers put before a parameter's name: torch.compile, and data parallel modules.
-WRAPPERS = ("_orig_mod.", "module.")
-
-
-def plain_name(name: str) -> str:
-    """A parameter's name without what wrapping the model adds to it."""
-    for wrapper in WRAPPERS:
-        name = name.removeprefix(wrapper).replace(f".{wrapper}", ".")
-    return name
 
 
 def modules_of(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
@@ -39,10 +31,16 @@ def _identity(module: torch.nn.Module) -> list[int]:
     found = []
     for one in modules_of(module):
         found.append(id(one))
+        found.append(len(one._buffers))
         for parameter in one._parameters.values():
             if parameter is not None:
                 found.append(id(parameter) if parameter.requires_grad else -id(parameter))
     return found
+
+
+def _is_parameter(tensor: torch.Tensor) -> bool:
+    """Not what stands in for one in a single call, as `torch.func.functional_call` has it."""
+    return tensor.is_leaf and not torch.nn.parameter.is_lazy(tensor)
 
 
 class Parameters:
@@ -58,6 +56,7 @@ class Parameters:
         self._hooked: dict[int, Any] = {}  # by place
         self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
         self._model_of: list[int] = []  # by place
+        self._with_state: dict[int, list[tuple[str, weakref.ref[torch.nn.Module]]]] = {}
         self._used: set[int] = set()  # models with a forward pass since the last step
         self.kept: list[torch.Tensor] = []  # those of the last step's models
 
@@ -78,8 +77,10 @@ class Parameters:
         if number is not None and self._known[number] == ids and self._alive(number):
             return number, None
         named = list(module.named_parameters())
-        fresh = [(n, p) for n, p in named if self.place(p) is None]
+        fresh = [(n, p) for n, p in named if self.place(p) is None and _is_parameter(p)]
         if number is None and not fresh:
+            if all(self.place(p) is None for _, p in named):
+                raise TypeError("the model's weights are no parameters")
             self._hook(named)
             return self._owner(named), None
         if number is None:
@@ -87,6 +88,7 @@ class Parameters:
             self._models.append(weakref.ref(module))
         self._known[number] = ids
         prefix = f"model{number}." if number else ""
+        self._with_state[number] = modules_with_state(module, prefix)
         for name, parameter in fresh:
             self._index[id(parameter)] = len(self.names)
             self._references.append(weakref.ref(parameter))
@@ -109,8 +111,8 @@ class Parameters:
         return all(r() is not None for r, model in pairs if model == number)
 
     def _owner(self, named: list[tuple[str, torch.nn.Parameter]]) -> int:
-        place = self.place(named[0][1])
-        return 0 if place is None else self._model_of[place]
+        places = [self.place(parameter) for _, parameter in named]
+        return next((self._model_of[place] for place in places if place is not None), 0)
 
     def place(self, tensor: torch.Tensor) -> int | None:
         """A tensor's place; None for a stranger, also one that got a dead one's id."""
@@ -144,7 +146,9 @@ class Parameters:
     def values(self) -> Record:
         """The hash of all the weights, and of each."""
         hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
-        return {"hash": combine(hashes), "tensors": " ".join(hashes)}
+        record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
+        kept = describe_buffers([one for of in self._with_state.values() for one in of])
+        return record if kept is None else {**record, "buffers": kept}
 
     def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""

@@ -15,15 +15,18 @@ Schema 2. Each line is an object with a field `kind`:
   - `rng`: each generator's state before the first of them, and whether the step drew from it;
   - `mode`: `training`, the modules that differ from it (`odd`), `gradients`, `autocast`;
   - `weights`, `update`: hash of all the weights before and after, and of each tensor (no `tensors`
-    where they are those of the update before);
+    where they are those of the update before); `buffers`: the same for what the model keeps
+    beside its weights, by name;
   - `gradient`, `clip`: what is accumulated after the last backward pass, and what the optimizer
     gets; `factor`: the second norm by the first (no `tensors` in `clip` where they are equal);
   - `optimizer`: `hyper`, the distinct sets of hyper-parameters, and `of`, which parameter has
     which ('-' without gradient, 'x' in no group); `strangers`: parameters of no known model;
   - `schedule`: the learning rate of this step, and as it stands when the next one begins;
   - `zeroed`: whether all gradients are zero or none by then (no link);
+  - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
 - `evaluation`: `step` (the steps before it), and the link `metrics`;
-- `end`: `steps`, and the hash of the last weights; `complete` is false where the run failed.
+- `end`: `steps`, and the hash of the last weights; `complete` is false where the run failed, or
+  where recording ended before it (`lost`: why, `recorded`: the steps until then).
 
 A run that is killed leaves whole lines and at most one cut one, which reading leaves out.
 Reading parses JSON and runs nothing.

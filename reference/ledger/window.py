@@ -3,6 +3,8 @@
 `observe.py` fills it from PyTorch's hooks; `record()` is the line in the ledger.
 """
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +28,7 @@ class Snapshot:
     weights: Record
 
 
-@dataclass
+@dataclass(eq=False)
 class Forward:
     """One forward pass with gradients on, of a whole model."""
 
@@ -38,12 +40,40 @@ class Forward:
     evaluated: "Prediction | None" = None
     training: bool = True
     used: bool | None = False  # backpropagated; None: it can't be told
+    reached: bool = False  # by autograd, which need not accumulate anything
+    memory: set[int] = field(default_factory=set)  # where its outputs lie
+    graphs: "list[weakref.ref[Reach]]" = field(default_factory=list)
 
-    def use(self) -> None:
-        self.used = True
+    @property
+    def is_over(self) -> bool:
+        """Whether it can't become part of a step any more: its graph is gone."""
+        done = self.used is False and not self.reached
+        return done and all(graph() is None for graph in self.graphs)
 
 
-@dataclass
+class Reach:
+    """A hook on an output's node in the graph, which holds it as long as it lives itself.
+
+    On the node and not on the tensor: `torch.save` warns of hooks on a tensor.
+    """
+
+    def __init__(self, tell: Callable[[Forward], None], forward: Forward) -> None:
+        self._tell, self._forward = tell, forward
+
+    def __call__(self, _gradients: Any) -> None:
+        self._tell(self._forward)
+
+    @classmethod
+    def watch(cls, tell: Callable[[Forward], None], forward: Forward, tensor: Tensor) -> None:
+        """Of a view also what it is a view of: changed in place, it gets another node."""
+        for one in (tensor, tensor._base if tensor._is_view() else None):
+            if one is not None and one.grad_fn is not None:
+                hook = cls(tell, forward)
+                forward.graphs.append(weakref.ref(hook))
+                one.grad_fn.register_prehook(hook)
+
+
+@dataclass(eq=False)
 class Window:
     """The open step."""
 
@@ -58,6 +88,13 @@ class Window:
     learning_rate: list[Any] = field(default_factory=list)
     drawn: dict[str, str] = field(default_factory=dict)  # the generators when the optimizer steps
     update: Record | None = None
+    unseen: str = ""  # why its forward passes aren't known
+
+    def use(self, forward: Forward) -> None:
+        """It is part of this step, also where it began before the last one."""
+        forward.used = True
+        if not any(f is forward for f in self.forwards):
+            self.forwards.append(forward)
 
     def settled(self) -> bool:
         """Whether what the step starts from is known: some pass was backpropagated."""
@@ -80,11 +117,31 @@ class Window:
         found = [f.snapshot for f in self.forwards[: first + 1] if f.snapshot is not None]
         return found[-1] if found else None
 
-    def set_gradient(self, hashes: list[str], norms: list[float]) -> None:
-        """After a backward pass: what is accumulated."""
-        self.backward_passes += 1
+    def set_gradient(self, hashes: list[str], norms: list[float], *, again: bool) -> None:
+        """After a backward pass, or again in the same one: what is accumulated."""
+        if again:
+            self.norms_after.pop()
+        else:
+            self.backward_passes += 1
         self.gradient = _gradients(hashes, norms)
         self.norms_after.append(self.gradient["norm"])
+
+    def begin_step(self) -> None:
+        """Before an optimizer's step: passes that autograd reached have an effect, if any has."""
+        if not self.used():
+            for forward in self.forwards:
+                forward.used = None if forward.reached else forward.used
+
+    def forget_step(self) -> None:
+        """The optimizer's step raised."""
+        self.stepped = self.clip = self.optimizer = None
+        self.closure_calls = 0
+
+    def take_over(self) -> list[Forward]:
+        """The passes at its beginning that are over without having been part of any step."""
+        count = next((i for i, f in enumerate(self.forwards) if not f.is_over), len(self.forwards))
+        over, self.forwards = self.forwards[:count], self.forwards[count:]
+        return over
 
     def set_clip(self, hashes: list[str], norms: list[float]) -> None:
         """As the optimizer gets them; after each call where it calls a closure."""
@@ -98,7 +155,9 @@ class Window:
         assert self.stepped is not None
         record: Record = {"kind": "step", "step": number}
         snapshot = self.snapshot()
-        if snapshot is not None:
+        if self.unseen:
+            record["unseen"] = self.unseen
+        elif snapshot is not None:
             used = self.used()
             record["batch"] = [_of_model(f.model, f.batch) for f in used]
             record["rng"] = {
@@ -118,7 +177,7 @@ class Window:
             if self.backward_passes > 1:
                 passes["norms_after"] = self.norms_after  # type: ignore[assignment]
             record["gradient"] = {**passes, **self.gradient}
-        elif snapshot is None and self.backward_passes == 0:
+        elif snapshot is None and self.backward_passes == 0 and not self.unseen:
             record["gradient"] = {"backward_passes": 0}
         if self.clip is not None:
             record["clip"] = _clip(self.clip, self.gradient)
@@ -137,6 +196,7 @@ class Window:
 
 
 def _of_model(model: int, described: Record) -> Record:
+    """The model's number stands beside the names of what it took or gave."""
     return {"model": model, **described} if model else described
 
 
@@ -153,7 +213,11 @@ def _gradients(hashes: list[str], norms: list[float]) -> Record:
 def _unless_equal(weights: Record, before: Record | None) -> Record:
     """Weights that nothing touched since the last update need no list of tensors."""
     same = before is not None and weights["hash"] == before["hash"]
-    return {"hash": weights["hash"]} if same else weights
+    record = {"hash": weights["hash"]} if same else dict(weights)
+    if "buffers" in weights:
+        kept, earlier = weights["buffers"], (before or {}).get("buffers")
+        record["buffers"] = {"hash": kept["hash"]} if kept == earlier else kept
+    return record
 
 
 def _clip(clip: Record, gradient: Record | None) -> Record:
@@ -182,7 +246,7 @@ def predict(outputs: dict[str, Tensor]) -> Prediction | None:
     found = describe.logits(outputs)
     if found is None or found.dim() == 0 or found.numel() == 0 or found.is_complex():
         return None
-    plain = found.detach()
+    plain = describe.dense(found)
     plain = plain.float() if plain.is_floating_point() else plain
     classes = plain.argmax(-1) if plain.dim() > 1 else plain
     hashed = xxhash.xxh3_64_hexdigest(buffer_of(plain))
@@ -196,6 +260,7 @@ class Evaluation:
         self.step = step
         self.scores: dict[str, describe.Number] = {}
         self.scored = False
+        self.unseen = ""  # why some of it couldn't be recorded
         self._training = training
         self._count = 0
         self._predictions = xxhash.xxh3_128()

@@ -1,0 +1,90 @@
+"""Backward passes: which forward passes they reach, and the gradients that they leave.
+
+A backward pass is one run of autograd that accumulates into a parameter; reentrant checkpointing
+runs others inside it. Measured by `python -m pytest benchmarks -k observing`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reference.ledger.guard import Careful, guarded
+from reference.ledger.hashing import CACHED, hash_and_norm, hashes_and_norms
+from reference.ledger.parallel import Handed
+from reference.ledger.parameters import Parameters
+from reference.ledger.window import Forward, Window
+
+Found = tuple[str, float]
+
+
+class Backward:
+    """Fills the open window from the hooks on gradients, and from those on models' outputs."""
+
+    def __init__(self, careful: Careful, window: Callable[[], Window]) -> None:
+        self.careful = careful
+        self.parameters = Parameters(self.on_gradient)
+        self._window = window
+        self._running = False
+        self._found: dict[int, Found | Handed[Found]] = {}  # by place, in this run of autograd
+        self._run: int | None = None  # of autograd: the last that reached a model's output
+        self._reached: list[Forward] = []  # in that run
+        self._counted: tuple[Window, int] | None = None  # the run that was counted last
+
+    def begin(self) -> None:
+        """A forward pass begins: whatever ran before is over, also if it raised."""
+        self._running, self._run, self._reached = False, None, []
+
+    @guarded
+    def reach(self, forward: Forward) -> None:
+        """Autograd comes to one of this forward pass's outputs."""
+        run = torch._C._current_graph_task_id()
+        if run != self._run:
+            self._run, self._reached = run, []
+        if torch.is_grad_enabled():
+            self._window().use(forward)  # with `create_graph`: for a gradient's own gradient
+            return
+        forward.reached = True
+        self._reached.append(forward)
+
+    @guarded
+    def on_gradient(self, place: int, parameter: Tensor) -> None:
+        """A gradient was accumulated."""
+        if not self._running:
+            self._running = True
+            self._found = {}
+            # Once, when this run of autograd has accumulated into every parameter.
+            torch.autograd.Variable._execution_engine.queue_callback(self._after)
+        gradient = parameter.grad
+        if gradient is None or gradient.device.type != "cpu":
+            return
+        if gradient.numel() > CACHED and _is_ours_alone(parameter):
+            self._found[place] = Handed(hash_and_norm, gradient)  # while autograd goes on
+        else:
+            self._found[place] = hash_and_norm(gradient)  # while it is in the cache
+
+    @guarded
+    def _after(self) -> None:
+        self._running = False
+        window, tensors = self._window(), self.parameters.tensors()
+        found: list[Found | None] = [None] * len(tensors)
+        for place, result in self._found.items():
+            found[place] = result.result() if isinstance(result, Handed) else result
+        self._found = {}
+        # What this run didn't reach, or was not begun, may hold a gradient all the same.
+        left = [None if f or t is None else t.grad for f, t in zip(found, tensors, strict=True)]
+        whole = [f or other for f, other in zip(found, hashes_and_norms(left), strict=True)]
+        for forward in self._reached:
+            window.use(forward)
+        run = torch._C._current_graph_task_id() if self._run is None else self._run
+        again = self._counted == (window, run)
+        self._counted = (window, run)
+        window.set_gradient([h for h, _ in whole], [n for _, n in whole], again=again)
+
+
+def _is_ours_alone(parameter: Tensor) -> bool:
+    """Whether nobody else is told of this gradient, who might change it before we have read it."""
+    hooks: dict[int, Any] | None = parameter._post_accumulate_grad_hooks
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return hooks is not None and len(hooks) == 1 and not distributed

@@ -1,0 +1,46 @@
+"""What a model keeps beside its weights: the running means of a BatchNorm, say.
+
+They go into the links `weights` and `update`, where a model has any. Only those that a checkpoint
+would hold: what a module makes anew each time (positions, masks) is no state of a training.
+"""
+
+import weakref
+from collections.abc import Iterator
+
+import torch
+
+from reference.ledger.hashing import combine, hash_tensors
+from reference.ledger.names import plain_name
+from reference.ledger.record import Record
+
+
+def modules_with_state(
+    module: torch.nn.Module, prefix: str
+) -> list[tuple[str, "weakref.ref[torch.nn.Module]"]]:
+    """The modules in it that keep persistent buffers, and what stands before these names."""
+    return [
+        (prefix + plain_name(f"{name}." if name else ""), weakref.ref(one))
+        for name, one in module.named_modules()
+        if next(_buffers(one), None) is not None
+    ]
+
+
+def _buffers(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, tensor in module._buffers.items():
+        if tensor is not None and name not in module._non_persistent_buffers_set:
+            yield name, tensor
+
+
+def describe_buffers(
+    modules: list[tuple[str, "weakref.ref[torch.nn.Module]"]],
+) -> Record | None:
+    """One hash of all, and each one's by its name; None where there are none."""
+    found: dict[str, torch.Tensor] = {}
+    for prefix, reference in modules:
+        one = reference()
+        if one is not None:
+            found.update({prefix + name: tensor for name, tensor in _buffers(one)})
+    if not found:
+        return None
+    hashes = hash_tensors(found.values())
+    return {"hash": combine(hashes), "tensors": dict(zip(found, hashes, strict=True))}

@@ -1,0 +1,51 @@
+"""Which call of an optimizer's `step` is a step: it may call another's, and it may raise.
+
+Used by the observer that `python -m reference train manual` runs under.
+"""
+
+import sys
+import weakref
+from types import FrameType
+
+from torch.optim import Optimizer
+
+
+class Stepping:
+    """The running step, known by the frame of torch's wrapper, from which both hooks are called."""
+
+    def __init__(self) -> None:
+        self._optimizers: list[weakref.ref[Optimizer]] = []
+        self._frame: FrameType | None = None
+
+    def begin(self) -> bool | None:
+        """True for a step; None for one within another's; False for one after a step that raised.
+
+        To be called from the hook itself.
+        """
+        frame = _caller()
+        before, running = self._frame, frame
+        while running is not None and running is not before:
+            running = running.f_back  # type: ignore[assignment]
+        if before is not None and running is before:
+            return None
+        self._frame = frame
+        return before is None
+
+    def end(self) -> bool:
+        """Whether the step that began is over: this may be the end of one within it."""
+        if self._frame is None or _caller() is not self._frame:
+            return False
+        self._frame = None
+        return True
+
+    def index(self, optimizer: Optimizer) -> int:
+        """The optimizer's number, in the order of their first steps."""
+        known = next((i for i, r in enumerate(self._optimizers) if r() is optimizer), None)
+        if known is None:
+            self._optimizers.append(weakref.ref(optimizer))
+        return len(self._optimizers) - 1 if known is None else known
+
+
+def _caller() -> FrameType:
+    """Torch's frame: above this function, `begin` or `end`, the hook, and the hook's guard."""
+    return sys._getframe(4)

@@ -1,0 +1,319 @@
+"""Trainings in which it isn't plain which pass belongs to which step."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, Optimizer
+from torch.utils.checkpoint import checkpoint
+
+from reference.ledger.diff import diff
+from reference.ledger.observe import Observer
+from reference.ledger.record import Ledger, Memory, Record
+
+
+def watch(train: Callable[..., Any], *given: Any) -> Ledger:
+    torch.manual_seed(0)
+    memory = Memory({})
+    with Observer(memory):
+        train(*given)
+    return memory.ledger
+
+
+def step(optimizer: Optimizer, loss: torch.Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def models(record: Record) -> list[int]:
+    return [entry.get("model", 0) for entry in record["batch"]]
+
+
+def test_a_fake_is_part_of_both_steps_that_it_is_used_in() -> None:
+    def gan() -> None:
+        generator, critic = nn.Linear(2, 2), nn.Linear(2, 1)
+        first, second = SGD(critic.parameters(), 0.1), SGD(generator.parameters(), 0.1)
+        for _ in range(2):
+            fake = generator(torch.ones(1, 2))
+            step(first, critic(fake.detach()).sum())
+            step(second, critic(fake).sum())
+
+    passes = [models(record) for record in watch(gan).steps]
+    assert passes == [[1], [1, 0], [1], [1, 0]]  # the critic's, then the fake's own
+
+
+def test_a_gradient_of_the_input_is_no_pass_of_the_step() -> None:
+    def train(saliency: bool) -> None:
+        model = nn.Linear(4, 1)
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            if saliency:
+                x = torch.zeros(3, 4, requires_grad=True)
+                torch.autograd.grad(model.eval()(x).sum(), x)
+            step(optimizer, model.train()(torch.ones(2, 4)).sum())
+
+    plain, with_saliency = watch(train, False), watch(train, True)
+    assert [len(record["batch"]) for record in with_saliency.steps] == [1, 1]
+    assert diff(plain, with_saliency).verdict == "identical"
+
+
+def test_gradients_that_are_set_by_hand_have_their_pass() -> None:
+    def train() -> None:
+        model = nn.Linear(4, 1)
+        optimizer = SGD(model.parameters(), 0.1)
+        weights = list(model.parameters())
+        for found in (torch.autograd.grad(model(torch.ones(2, 4)).sum(), weights),):
+            for parameter, gradient in zip(weights, found, strict=True):
+                parameter.grad = gradient
+        optimizer.step()
+
+    (record,) = watch(train).steps
+    assert len(record["batch"]) == 1
+    assert float(record["clip"]["norm"]) > 0
+
+
+def test_a_penalty_on_gradients_keeps_its_pass() -> None:
+    """Its own gradient is taken with a graph: it is part of the loss."""
+
+    def train() -> None:
+        model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1))
+        x = torch.ones(2, 4, requires_grad=True)
+        (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)
+        step(SGD(model.parameters(), 0.1), slope.pow(2).sum())
+
+    (record,) = watch(train).steps
+    assert len(record["batch"]) == 1
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointing_is_one_backward_pass(reentrant: bool) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.layers[0](x)
+            for layer in self.layers[1:]:
+                x = checkpoint(layer, x, use_reentrant=reentrant)
+            return x
+
+    def train() -> None:
+        model = Model()
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            step(optimizer, model(torch.ones(1, 2)).sum())
+
+    for record in watch(train).steps:
+        assert record["gradient"]["backward_passes"] == 1
+        assert record["gradient"]["norm"] == record["clip"]["norm"]
+
+
+@pytest.mark.parametrize("change", ["mul_", "squeeze_", "flatten"])
+def test_an_output_that_is_changed_in_place_has_its_pass(change: str) -> None:
+    """Also in eval mode, where a pass without backward would be an evaluation."""
+
+    def train() -> None:
+        model = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)).eval()
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            y = model(torch.ones(2, 4))
+            y = y.mul_(2) if change == "mul_" else y.squeeze_(-1) if change == "squeeze_" else y
+            step(optimizer, y.sum())
+
+    ledger = watch(train)
+    assert [len(record["batch"]) for record in ledger.steps] == [1, 1]
+    assert ledger.evaluations == []
+
+
+def test_the_batch_is_what_the_model_was_given() -> None:
+    """Before the model writes into it: by its name, or by its place."""
+
+    class Clamps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.linear(x.clamp_(0, 1))
+
+    def train(value: float, named: bool) -> None:
+        model, x = Clamps(), torch.full((1, 2), value)
+        step(SGD(model.parameters(), 0.1), (model(x=x) if named else model(x)).sum())
+
+    for named in (True, False):
+        verdict = diff(watch(train, 5.0, named), watch(train, 9.0, named))
+        assert (verdict.verdict, verdict.link) == ("diverged", "batch")
+    assert diff(watch(train, 5.0, True), watch(train, 5.0, False)).verdict == "identical"
+
+
+def test_each_loss_belongs_to_the_pass_that_it_was_made_of() -> None:
+    losses: list[float] = []
+
+    def train() -> None:
+        model, criterion = nn.Linear(2, 1), nn.MSELoss()
+        optimizer = SGD(model.parameters(), 0.1)
+        outputs = [model(torch.ones(1, 2)), model(torch.zeros(1, 2))]
+        found = [criterion(y, torch.ones(1, 1)) for y in outputs]
+        losses.extend(loss.item() for loss in found)
+        step(optimizer, found[0] + found[1])
+
+    (record,) = watch(train).steps
+    assert [entry["loss"] for entry in record["forward"]] == losses
+    assert losses[0] != losses[1]
+
+
+def test_inputs_may_have_any_name() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(10, 4)
+
+        def forward(self, tokens: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+            return self.embedding(tokens).sum() + model.sum()
+
+    def train(tokens: int, number: int) -> None:
+        model = Model()
+        inputs = {"tokens": torch.tensor([tokens]), "model": torch.tensor([number])}
+        step(SGD(model.parameters(), 0.1), model(**inputs))
+
+    for given in ((2, 1), (1, 2)):
+        verdict = diff(watch(train, 1, 1), watch(train, *given))
+        assert (verdict.verdict, verdict.link) == ("diverged", "batch")
+
+
+def test_a_step_that_raised_is_none() -> None:
+    class Raises(SGD):
+        def step(self, closure: Any = None) -> Any:
+            raise RuntimeError
+
+    def train() -> None:
+        model = nn.Linear(2, 1)
+        broken, sound = Raises(model.parameters(), 0.5), Adam(model.parameters(), 0.1)
+        model(torch.ones(1, 2)).sum().backward()
+        with pytest.raises(RuntimeError):
+            broken.step()
+        sound.step()
+        step(sound, model(torch.ones(1, 2)).sum())
+
+    ledger = watch(train)
+    assert [record["optimizer"]["class"] for record in ledger.steps] == ["Adam", "Adam"]
+    assert [record["schedule"]["learning_rate"] for record in ledger.steps] == [[0.1], [0.1]]
+
+
+def test_a_step_within_a_step_is_one() -> None:
+    class Outer(SGD):
+        def __init__(self, inner: Optimizer, parameters: Any) -> None:
+            super().__init__(parameters, 0.1)
+            self.inner = inner
+
+        def step(self, closure: Any = None) -> Any:
+            return self.inner.step()
+
+    def train() -> None:
+        model = nn.Linear(2, 1)
+        outer = Outer(Adam(model.parameters(), 0.1), model.parameters())
+        for _ in range(2):
+            step(outer, model(torch.ones(1, 2)).sum())
+
+    assert [record["optimizer"]["class"] for record in watch(train).steps] == ["Outer", "Outer"]
+
+
+def test_steps_within_the_backward_pass_are_not_recorded_wrongly() -> None:
+    def train() -> None:
+        model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+        optimizers = {p: SGD([p], 0.1) for p in model.parameters()}
+
+        def at_once(parameter: torch.Tensor) -> None:
+            optimizers[parameter].step()
+            optimizers[parameter].zero_grad()
+
+        for parameter in model.parameters():
+            parameter.register_post_accumulate_grad_hook(at_once)
+        for _ in range(2):
+            model(torch.randn(4, 3)).pow(2).mean().backward()
+
+    ledger = watch(train)
+    assert ledger.steps == []
+    assert ledger.end is not None
+    assert "within the backward pass" in ledger.end["lost"]
+
+
+def test_what_a_model_keeps_beside_its_weights_is_compared() -> None:
+    def train(momentum: float) -> None:
+        model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=momentum))
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            step(optimizer, model(torch.randn(8, 3)).pow(3).mean())
+
+    assert diff(watch(train, 0.1), watch(train, 0.1)).verdict == "identical"
+    verdict = diff(watch(train, 0.1), watch(train, 0.01))
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, "update")
+    assert "1.running_mean" in verdict.detail
+
+
+def test_a_model_in_another_thread_takes_nothing_away() -> None:
+    started, over = threading.Event(), threading.Event()
+
+    class Slow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            started.set()
+            over.wait(timeout=60)  # the training runs within this very pass
+            return self.linear(x)
+
+    def train(beside: bool) -> None:
+        model, other = nn.Linear(3, 1), Slow()
+        optimizer = SGD(model.parameters(), 0.1)
+        started.clear()
+        over.clear()
+
+        def evaluate() -> None:
+            with torch.no_grad():
+                other(torch.zeros(1, 3))
+
+        thread = threading.Thread(target=evaluate)
+        for number in range(3):
+            step(optimizer, model(torch.randn(2, 3)).sum())
+            if beside and number == 0:
+                thread.start()
+                started.wait(timeout=60)
+        over.set()
+        if beside:
+            thread.join()
+
+    alone, beside = watch(train, False), watch(train, True)
+    assert diff(alone, beside).verdict == "identical"
+
+
+def test_many_passes_that_lead_nowhere_are_not_kept() -> None:
+    """Inference with gradients on is an evaluation, and its passes leave as their graphs do."""
+    memory = Memory({})
+    with Observer(memory) as observer:
+        model = nn.Linear(3, 2)
+        step(SGD(model.parameters(), 0.1), model(torch.randn(2, 3)).sum())
+        model.eval()
+        for _ in range(50):
+            model(torch.randn(2, 3))
+        assert len(observer._window.forwards) < 3
+    (evaluation,) = memory.ledger.evaluations
+    assert evaluation["metrics"]["count"] == 100
+
+
+def test_a_look_through_a_part_changes_nothing() -> None:
+    def train(look: bool) -> None:
+        encoder = nn.Linear(3, 4)
+        model = nn.Sequential(encoder, nn.Linear(4, 1))
+        if look:
+            with torch.no_grad():
+                encoder(torch.ones(1, 3))
+        step(SGD(model.parameters(), 0.1), model(torch.randn(4, 3)).sum())
+
+    assert diff(watch(train, False), watch(train, True)).verdict == "identical"
