@@ -92,6 +92,11 @@ class Observation:
         return 0 if self.observer is None else self.observer.steps
 
     @property
+    def lost(self) -> str:
+        """Why observing stopped before the program's end; empty where it didn't."""
+        return "" if self.observer is None else self.observer.careful.lost
+
+    @property
     def forked(self) -> bool:
         """Whether this is a child of the process that is observed."""
         return os.getpid() != self._process

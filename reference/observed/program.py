@@ -65,21 +65,30 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
     if observation.forked:
         return code  # a child that came to the program's end; the ledger is its parent's
     observation.end(complete=code == 0)
-    if observation.steps:
-        if launch.rank == 0:
-            say(f"{observation.steps} steps observed; run: {folder}")
-    else:
+    if not observation.steps:
         _leave_nothing_empty(observation.ledger)
-        say(
-            f"{program.name}: no optimizer step was seen, so there is no ledger of a training; if "
-            "it trains in processes of its own, observe these: accelerate launch -m reference "
-            "observe SCRIPT"
-        )
+        say(_no_steps(program, observation.lost, code))
+    elif launch.rank == 0:
+        until = f", until observing stopped ({observation.lost})" if observation.lost else ""
+        say(f"{observation.steps} steps observed{until}; run: {folder}")
     if code == INTERRUPTED:
         # Left to fly on, it makes Python end itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
     return code or (0 if observation.steps else InputError.exit_code)
+
+
+def _no_steps(program: Program, lost: str, code: int) -> str:
+    """What to say of a program in which no step was recorded, and what to do."""
+    if lost:
+        return f"{program.name}: no step could be recorded ({lost})"
+    said = f"{program.name}: no optimizer step was seen, so there is no ledger of a training"
+    if code != 0:
+        return f"{said}; it ended with exit code {code} before its first step"
+    return (
+        f"{said}; if it trains in processes of its own, observe these: accelerate launch -m "
+        "reference observe SCRIPT"
+    )
 
 
 def _find(words: list[str]) -> Program:

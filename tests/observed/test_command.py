@@ -194,7 +194,24 @@ def test_a_program_that_never_trains(tmp_path: Path) -> None:
     fails = write(tmp_path, "fails.py", "import sys\nprint('torch' in sys.modules)\nsys.exit(5)")
     result = observe(tmp_path / "other", fails)
     assert (result.returncode, result.stdout) == (5, "False\n")
+    assert "exit code 5 before its first step" in result.stderr
+    assert "accelerate launch" not in result.stderr
     assert not (tmp_path / "other").exists()
+
+
+def test_a_training_that_cant_be_recorded_goes_on(tmp_path: Path) -> None:
+    """One that steps within its backward pass, from its fourth step on."""
+    within = (
+        "[p.register_post_accumulate_grad_hook(lambda p: optimizer.step())"
+        " for p in model.parameters()]"
+    )
+    script = write(tmp_path, "script.py", TRAIN.format(within))
+    plain = python(script)
+    result = observe(tmp_path / "run", script)
+    assert (plain.returncode, plain.stdout) == (result.returncode, result.stdout), result.stderr
+    first, last = result.stderr.splitlines()[-2:]
+    assert "observing stopped (RuntimeError: an optimizer steps within" in first
+    assert "steps observed, until observing stopped" in last
 
 
 def test_a_module(tmp_path: Path) -> None:
