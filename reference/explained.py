@@ -13,7 +13,7 @@ from reference.data.pipeline import Data, load_data
 from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE, Chosen, shown
 from reference.ledger.explain import Explanation, explain
-from reference.ledger.record import Ledger, Record, read_ledger
+from reference.ledger.record import Ledger, Record, plain, read_ledger
 from reference.ledger.replay import Outcome
 from reference.model import check_checkpoint
 from reference.recipe import Recipe, nearest
@@ -42,7 +42,7 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
     ours = header(recipe, "manual", data)
     check_belongs(path, target.header, ours)
     found = explain_with_progress(target, ours, recipe, data)
-    print("\n".join(words(found)))
+    print("\n".join(map(plain, words(found))))
     if not found.proven:
         return 1
     return 0 if found.outcome.verdict.verdict == "identical" else InputError.exit_code
