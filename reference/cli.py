@@ -160,7 +160,7 @@ def _explain(options: argparse.Namespace) -> int:
     recipe = get_recipe(options)
     from reference.explained import explain_ledger
 
-    own_length = not hasattr(options, "max_steps")
+    own_length = not (hasattr(options, "max_steps") or hasattr(options, "num_train_epochs"))
     return explain_ledger(_ledger(options.ledger), recipe, own_length=own_length)
 
 
