@@ -117,7 +117,7 @@ def judged(found: Explanation, target: Ledger, recipe: Recipe, expected: set[str
 
 WRONG: dict[str, tuple[str, ...]] = {
     "one that does nothing": ("eps", "no-clip", "peeked-at-a-batch"),  # without dropout
-    "one for another": ("eps", "clip-by-value"),
+    "one for another": ("eps", "clip-norm"),
     "one too few": ("eps",),
     "none": (),
 }
