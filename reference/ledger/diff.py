@@ -6,6 +6,7 @@ Both are read once, side by side, a step at a time. What follows from the diverg
 one line of cause, and a curve of how the two go on.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from reference.ledger import LINKS, METRICS
 from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
 from reference.ledger.curve import Curve, Point
+from reference.ledger.hashing import combine
 from reference.ledger.links import Unequal, short
 from reference.ledger.record import SCHEMA, Ledger, Record
 from reference.ledger.streams import Group, open_ledger
@@ -145,7 +147,21 @@ def _notes(c: Comparison) -> tuple[str, ...]:
             "an evaluation that the other run didn't make, or other rows; evaluations that no "
             "score ends stand in a ledger as one"
         )
+    notes += [f"{where}: edited, or not written by this package" for where in _edited(c)]
     return tuple(notes)
+
+
+def _edited(c: Comparison) -> Iterator[str]:
+    """Where a record at the divergence contradicts itself: a hash that isn't its tensors'."""
+    found = c.divergence
+    if found is None or found.link == METRICS or not c.matching.in_place:
+        return
+    for side, record in zip(SIDES, (found.left, found.right), strict=True):
+        for link in ("weights", "gradient", "update"):
+            value = record.get(link) or {}
+            plain_hash = "tensors" in value and "hash" in value and "buffers" not in value
+            if plain_hash and combine(value["tensors"].split()) != value["hash"]:
+                yield f"{side} ledger's step {record.get('step')}, {link}: not its tensors' hash"
 
 
 def _rows(count: int) -> str:

@@ -338,3 +338,11 @@ def test_a_ledger_s_words_steer_no_terminal(kept: Ledger) -> None:
         text = "".join(line for line in lines("a and b", verdict) if not line.startswith("step "))
         assert "\\x1b[2J\\nidentical: all\\u202e\\ud800" in text
         assert text.isprintable()
+
+
+def test_a_record_that_contradicts_itself_is_said_to_be_edited(kept: Ledger) -> None:
+    """At the divergence, where its values are read: a hash that isn't that of its tensors."""
+    said = "second ledger's step 4, update: not its tensors' hash: edited"
+    assert any(said in note for note in diff(kept, edited(kept, first_tensor("update"))).notes)
+    known = change("optimizer.hyper.0.eps", 1e-6)
+    assert diff(kept, edited(kept, known)).notes == ()
