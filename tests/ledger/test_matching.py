@@ -1,5 +1,7 @@
 """Models that two runs call by other names, or saw in other parts, are compared all the same."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -7,9 +9,12 @@ import torch
 from torch import nn
 
 from reference.ledger.diff import diff
+from reference.ledger.hashing import combine
+from reference.ledger.matching import combined
 from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
 from reference.verdicts import lines
+from tests.conftest import ROOT
 
 
 class Body(nn.Module):
@@ -215,3 +220,20 @@ def test_an_evaluation_more_is_no_other_run() -> None:
     verdict = diff(evaluated(4), evaluated(5))
     assert (verdict.verdict, verdict.link) == ("diverged", "metrics")
     assert "1 row more in the second ledger: an evaluation that" in verdict.notes[0]
+
+
+def test_hashes_are_combined_as_the_observer_does() -> None:
+    for hashes in ([], ["-"], ["0f", "-", "a1"]):
+        assert combined(hashes) == combine(hashes)
+
+
+def test_two_ledgers_are_compared_without_torch() -> None:
+    """Which takes most of a second to import; `diff` of a whole run takes a fraction of one."""
+    code = (
+        "import sys, reference.ledger.diff, reference.ledger.envelope, reference.verdicts;"
+        "print(sorted({'torch', 'numpy', 'transformers'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
