@@ -127,8 +127,11 @@ def _notes(c: Comparison) -> tuple[str, ...]:
                 f"not compared: {model}, which only {SIDES[side]} ledger has, and which takes part "
                 "in no step"
             )
+    lacking: dict[str, list[str]] = {}
     for link, sides in c.missing.items():
-        notes.append(f"not compared: {link}, which {' and '.join(sorted(sides))} ledger lacks")
+        lacking.setdefault(" and ".join(sorted(sides)), []).append(link)
+    for whose, links in lacking.items():
+        notes.append(f"not compared: {', '.join(links)}, which {whose} ledger lacks")
     for whose, fields in c.unknown.items():
         shown = ", ".join(sorted(map(short, fields)))
         notes.append(
