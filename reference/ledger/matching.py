@@ -6,9 +6,9 @@ tensors are the same, and in another order perhaps. Names that differ in more th
 fit in two ways, are matched with nothing: then there is nothing to be compared by.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
 import xxhash
 
@@ -167,19 +167,18 @@ def _ways(part: Model, wholes: Sequence[Model]) -> Iterator[Way]:
                 yield Way(tuple(whole.first + place for place in places), prefix)
 
 
-def _renamed(names: Sequence[str], there: Iterable[str]) -> Iterator[tuple[list[str], str]]:
+def _renamed(names: Sequence[str], there: Sequence[str]) -> Iterator[tuple[list[str], str]]:
     """The names as they are; with each prefix before them that fits the first; or one less."""
     yield list(names), ""
-    if not names:
-        return
-    for other in there:
-        if other.endswith(f".{names[0]}"):
-            prefix = other.removesuffix(names[0])
+    first = names[0] if names else ""
+    more = {other.removesuffix(first): True for other in there if other.endswith(f".{first}")}
+    less = {first.removesuffix(o): False for o in there if first.endswith(f".{o}")}
+    # A stranger's file may have any number of them; what fits in many ways is matched in none.
+    for prefix, added in islice({**more, **less}.items() if first else (), MOST_WAYS):
+        if added:
             yield [prefix + name for name in names], prefix
-        elif names[0].endswith(f".{other}"):
-            prefix = names[0].removesuffix(other)
-            if all(name.startswith(prefix) for name in names):
-                yield [name.removeprefix(prefix) for name in names], prefix
+        elif all(name.startswith(prefix) for name in names):
+            yield [name.removeprefix(prefix) for name in names], prefix
 
 
 def picked(record: Record, places: Sequence[int]) -> Record:
