@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reference.errors import InputError, RunError, TrainingFailed
+from reference.ledger.record import plain
 from reference.loops import LOOPS
 from reference.options import (
     check_jobs,
@@ -72,7 +73,7 @@ def _fail(error: BaseException, message: str, code: int) -> int:
         link = link.__context__
     gc.collect()  # the Trainer's bar hangs in a circle
     with suppress(OSError):  # a closed terminal takes no more words
-        print(f"reference: error: {' '.join(message.split())}", file=sys.stderr)
+        print(f"reference: error: {plain(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 
@@ -143,17 +144,23 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _ledger(path: Path) -> Path:
-    """A ledger's file, where its run's folder may be given."""
+    """A ledger's file, where its run's folder may be given. InputError for a folder of several."""
     from reference.ledger.record import LEDGER_FILE
 
-    return path / LEDGER_FILE if path.is_dir() else path
+    if not path.is_dir() or (path / LEDGER_FILE).exists():
+        return path / LEDGER_FILE if path.is_dir() else path
+    inner = sorted(found.parent for found in path.glob(f"*/{LEDGER_FILE}"))
+    if not inner:
+        return path / LEDGER_FILE
+    names = ", ".join(folder.name for folder in inner)
+    raise InputError(f"{path}: holds the ledgers of {names}; give one of them, as {inner[0]}")
 
 
 def _explain(options: argparse.Namespace) -> int:
     recipe = get_recipe(options)
     from reference.explained import explain_ledger
 
-    own_length = not hasattr(options, "max_steps")
+    own_length = not (hasattr(options, "max_steps") or hasattr(options, "num_train_epochs"))
     return explain_ledger(_ledger(options.ledger), recipe, own_length=own_length)
 
 

@@ -6,15 +6,19 @@ python -m reference deviations no-clip
 """
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE, Chosen, shown
+from reference.ledger.deviations.clue import MOST_STEPS, part
 from reference.ledger.explain import Explanation, explain
-from reference.ledger.record import Ledger, Record, read_ledger
+from reference.ledger.record import Ledger, Record, is_newer, plain, read_ledger
 from reference.ledger.replay import Outcome
+from reference.ledger.schema import check
+from reference.ledger.streams import groups
 from reference.model import check_checkpoint
 from reference.recipe import Recipe, nearest
 from reference.report import Progress
@@ -28,34 +32,64 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
 
     Exit code 0 if all of it is proven, 1 if something is left, 2 if it can only be as far as the
     ledger goes. With `own_length` the recipe's number of steps is what the ledger's header says,
-    if it says one. Raises InputError for a ledger that doesn't belong to the recipe's data or
-    checkpoint.
+    or how many a script's whole ledger has. Raises InputError for a ledger that doesn't belong to
+    the recipe's data or checkpoint, or that was edited.
     """
     target = read_ledger(path)
     if not any(item.kind == "step" for item in target.items):
         raise InputError(f"{path}: holds no step; there is nothing to explain")
+    _check(target)
     if own_length:
-        recipe = _as_long(recipe, target.header)
+        recipe = _as_long_as_it_says(recipe, target.header)
     recipe = prepare(recipe.for_loop("manual"))
     check_checkpoint(recipe)
     data = load_data(recipe)
+    if own_length:
+        recipe = _as_long_as_it_is(recipe, target, len(data.train))
     ours = header(recipe, "manual", data)
     check_belongs(path, target.header, ours)
     found = explain_with_progress(target, ours, recipe, data)
-    print("\n".join(words(found)))
+    print("\n".join(map(plain, words(found))))
     if not found.proven:
         return 1
     return 0 if found.outcome.verdict.verdict == "identical" else InputError.exit_code
 
 
-def _as_long(recipe: Recipe, header: Record) -> Recipe:
+def _as_long_as_it_says(recipe: Recipe, header: Record) -> Recipe:
     """The recipe with the length of the run that this header is of, and a word on it."""
-    theirs = header.get("recipe")
-    steps = theirs.get("max_steps") if isinstance(theirs, dict) else None
-    if not isinstance(steps, int) or steps == recipe.max_steps or steps < 1:
+    steps = part(header, "recipe", "max_steps")
+    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS or steps == recipe.max_steps:
         return recipe
     print(f"the ledger is of a run of {steps} steps, and so is the recipe's (--max-steps {steps})")
     return dataclasses.replace(recipe, max_steps=steps)
+
+
+def _as_long_as_it_is(recipe: Recipe, target: Ledger, rows: int) -> Recipe:
+    """The recipe cut to a script's run that came to its end sooner, and a word on it.
+
+    Whole epochs are left as they are: another number of them is a deviation, and has a name.
+    """
+    steps, end = len(target.steps), target.end
+    batches = math.ceil(rows / recipe.train_batch_size)
+    epoch = math.ceil(batches / recipe.gradient_accumulation_steps)
+    shorter = steps < recipe.duration(batches)[1] and steps % epoch
+    if part(target.header, "recipe") is not None or recipe.max_steps > 0 or not shorter:
+        return recipe
+    if end is None or not end["complete"]:
+        return recipe
+    print(
+        f"the ledger's run came to its end after {steps} steps, and so does the recipe's "
+        f"(--max-steps {steps}; it says nothing of the length it was meant to have)"
+    )
+    return dataclasses.replace(recipe, max_steps=steps)
+
+
+def _check(target: Ledger) -> None:
+    """InputError for a record that isn't as its schema has it, before anything is trained."""
+    newer = is_newer(target.header)
+    for group in groups(target.items, newer=newer):
+        if group.step is not None and not newer:
+            check(group.step)
 
 
 class ReplayProgress:
@@ -92,6 +126,12 @@ def explain_with_progress(target: Ledger, ours: Record, recipe: Recipe, data: Da
 
 def check_belongs(path: Path, theirs: Record, ours: Record) -> None:
     """InputError where a ledger says that it is of other data or of another checkpoint."""
+    tasks = [part(header, "recipe", "task") for header in (theirs, ours)]
+    if isinstance(tasks[0], str) and tasks[0] != tasks[1]:
+        raise InputError(
+            f"{path}: field recipe.task: the ledger is of task {tasks[0]}, the recipe of "
+            f"{tasks[1]}; give --task {tasks[0]}"
+        )
     for name, field in (("data", "source"), ("checkpoint", "name")):
         one, other = theirs.get(name), ours.get(name)
         if not isinstance(one, dict) or not isinstance(other, dict):
@@ -100,7 +140,7 @@ def check_belongs(path: Path, theirs: Record, ours: Record) -> None:
             raise InputError(
                 f"{path}: field {name}: the ledger is of {one.get(field)}, the recipe of "
                 f"{other.get(field)}, and their contents differ; give the ledger's own with "
-                f"--{name} and --task"
+                f"--{name}"
             )
 
 
@@ -118,14 +158,14 @@ def words(found: Explanation) -> list[str]:
             lines.append(f"    {one}: {d.sentence} ({d.source})")
             lines += [f"    the same run: {twin}" for twin in twins(d.name)]
     if not found.proven:
-        lines += [f"  {_where(last)}", _left(found)]
+        lines += [f"  {_where(last)}", f"    {_left(found)}"]
     replays = f"{found.replays} replays, {found.steps} steps"
     if found.proven:
         every = "every link" if last.verdict.verdict == "identical" else "every link that it has"
         proof = f"the last one equal in {every} of all {last.known_steps} steps"
         lines += [*last.verdict.notes, f"replayed: {replays}; {proof}"]
     else:
-        lines.append(f"replayed: {replays}")
+        lines += [*last.verdict.notes, f"replayed: {replays}", f"next: {_next(found)}"]
     return lines
 
 
@@ -161,16 +201,50 @@ def _where(outcome: Outcome) -> str:
 
 
 def _left(found: Explanation) -> str:
+    """Why the divergence that is left has no name."""
     if not found.outcome.decisive:
-        return "    nothing can be proven by this ledger; give one of the recipe's own model, whole"
+        return "nothing can be proven by this ledger"
     if found.outcome.verdict.verdict == "incomparable":
-        return "    that may be no deviation at all: see above"
-    line = f"    none of the known deviations gives this ({found.tried} tried here)"
-    if "one run ends" in found.outcome.verdict.detail:
-        line += (
-            f"; if the run is meant to be that long, give --max-steps {found.outcome.known_steps}"
+        return "that may be no deviation at all"
+    if found.foreign and not _other_rows(found):
+        return (
+            f"the labels are this data's, but none of {found.foreign} orders and forms of it gives "
+            "these inputs"
         )
-    return line
+    if found.foreign:
+        return (
+            f"these batches aren't of this data: none of {found.foreign} orders (the usual seeds "
+            "among them) and forms of it gives the first one"
+        )
+    return f"none of the known deviations gives this ({found.tried} tried here)"
+
+
+def _other_rows(found: Explanation) -> bool:
+    """Whether the labels, which no tokenizer changes, are others, or aren't there."""
+    fields = [u.field.split()[-1] for u in found.outcome.verdict.unequal]
+    return "labels" in fields
+
+
+def _next(found: Explanation) -> str:
+    """What to do about it."""
+    verdict, steps = found.outcome.verdict, found.outcome.known_steps
+    if not found.outcome.decisive:
+        return "record the whole run again, of the recipe's own model, and explain that ledger"
+    if verdict.verdict == "incomparable":
+        return "record the run again where the recipe runs: same device, threads and versions"
+    if found.foreign and not _other_rows(found):
+        return "see how the run makes its inputs: tokenizer, truncation, padding, masks"
+    if found.foreign:
+        return (
+            "give the ledger's own data with --data and --task; or set a seed in the loop that a "
+            "recipe can have (--seed), and record it again"
+        )
+    if "one run ends" in verdict.detail:
+        return f"if the run is meant to be that long, give --max-steps {steps}"
+    return (
+        f"see what the loop does at step {verdict.step} for its {verdict.link}, or give the "
+        "recipe that it means to follow; `python -m reference deviations` lists what is known"
+    )
 
 
 def show_deviations() -> None:

@@ -37,7 +37,8 @@ def show_batch(recipe: Recipe) -> None:
     print(f"steps: {epochs} epochs of {len(train_dataloader)} batches, {steps} in all")
     for name, tensor in sorted(batch.items()):
         print(f"  {name}: {tuple(tensor.shape)}, {str(tensor.dtype).removeprefix('torch.')}")
-    print(f"first row: {data.tokenizer.decode(batch['input_ids'][0])}")
+    row = batch["input_ids"][0][batch["attention_mask"][0].bool()]  # without its padding
+    print(f"first row: {data.tokenizer.decode(row)}")
     model = load_model(recipe).to(recipe.device).eval()
     with torch.no_grad():
         outputs = model(**{k: v.to(recipe.device) for k, v in batch.items()})

@@ -36,7 +36,15 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str], commands: Iterable[str]) -> argparse.Namespace:
     """The command and its options; InputError for a word that isn't known."""
+    commands = list(commands)
     word = command_of(arguments)
+    if word is None and not {"-h", "--help"} & set(arguments):
+        refused = next((a for a in arguments if a != "--debug"), None)
+        if refused is not None:
+            raise InputError(f"unexpected argument {refused!r} before the command")
+        raise InputError(
+            f"required: COMMAND, one of {', '.join(commands)}; see python -m reference --help"
+        )
     if word is not None and word not in commands:
         raise nearest("command", word, commands)
     options, unknown = _make_parser().parse_known_args(arguments)

@@ -134,9 +134,9 @@ def _near(word: str, known: typing.Iterable[str]) -> str:
 
 
 def nearest(what: str, word: str, known: typing.Iterable[str]) -> InputError:
-    """The error for an unknown name: it lists the known ones and the nearest."""
+    """The error for an unknown name: the nearest, and then all known ones."""
     known = list(known)
-    return InputError(f"unknown {what} {word!r}; known: {', '.join(known)}{_near(word, known)}")
+    return InputError(f"unknown {what} {word!r}{_near(word, known)}; known: {', '.join(known)}")
 
 
 def parse_field(name: str, text: str) -> Any:

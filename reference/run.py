@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
     writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
     observer = Observer(writer, stop_if_not_finite=True)
     try:
-        with put_aside(), observer:
+        with closing(writer), put_aside(), observer:
             scores = train(recipe, data)
             observer.add_scores(scores)
     except InputError:
@@ -81,6 +82,13 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
         raise TrainingFailed(f"{error}{rows}; see the data there, or lower learning_rate") from None
     except RunError:
         raise
+    except OSError as error:
+        # `observe` would go on: somebody else's training is worth more than its ledger. This run
+        # is made for its ledger, and its recipe makes it again.
+        raise TrainingFailed(
+            f"{error.filename or run_dir}: {error.strerror or error}; stopped in step "
+            f"{observer.steps + 1}: free some space, or give another --run-dir, and train again"
+        ) from error
     except Exception as error:  # whatever a library raises: out of memory, a device's assert
         lines = str(error).strip().splitlines() or ["no word of why"]
         raise TrainingFailed(

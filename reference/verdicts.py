@@ -7,14 +7,17 @@ from reference.errors import InputError
 from reference.ledger.curve import Point
 from reference.ledger.diff import Verdict
 from reference.ledger.links import short
+from reference.ledger.record import plain
 from reference.report import table
+
+EVERY = "every link of every step"
 
 
 def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:
     """The verdict on several runs against the first: one line where all agree, else one each."""
     if all(v.verdict == "identical" for v in verdicts.values()):
         steps = next(iter(verdicts.values())).steps
-        return [f"identical: {len(verdicts) + 1} loops, {steps} steps, every link of every step"]
+        return [f"identical: {len(verdicts) + 1} loops, {steps} steps, {EVERY}"]
     return [sentence(f"{first} and {name}", v) for name, v in verdicts.items()]
 
 
@@ -26,15 +29,19 @@ def sentence(pair: str, v: Verdict) -> str:
         return f"incomparable: {pair}: {v.detail}"
     if v.detail:
         return f"identical {v.detail}: {pair}, {v.steps} steps"
-    return f"identical: {pair}, {v.steps} steps, every link of every step"
+    return f"identical: {pair}, {v.steps} steps, {EVERY}"
 
 
 def lines(pair: str, v: Verdict) -> list[str]:
-    """All that there is to say of one pair: the verdict, notes, what was equal, how it goes on."""
+    """All that there is to say of one pair: the verdict, notes, what was equal, how it goes on.
+
+    A line each, but for the curve, which is a table of our own.
+    """
     found = [sentence(pair, v)]
     if v.step is not None and v.steps:
-        found.append(f"equal before it: {v.steps} steps, in every link")
-    found += v.notes
+        links = "every link" if v.every_link else "every link that was compared"
+        found.append(f"equal before it: {v.steps} steps, in {links}")
+    found = [plain(line) for line in (*found, *v.notes)]
     if len(v.curve) > 1:
         found += ["how the two go on:", curve(v.curve)]
     return found

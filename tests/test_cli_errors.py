@@ -45,8 +45,9 @@ def refuse(
 @pytest.mark.parametrize(
     ("command", "parts"),
     [
-        ("", ["required: COMMAND"]),
-        ("comapre", ["unknown command 'comapre'", "did you mean compare?"]),
+        ("", ["required: COMMAND, one of compare, train,", "--help"]),
+        ("--nix", ["unexpected argument '--nix'"]),
+        ("comapre", ["unknown command 'comapre' (did you mean compare?); known: compare, train"]),
         ("--debugg train manual", ["'--debugg'"]),
         ("train", ["required: LOOP"]),
         ("train manuel", ["unknown loop 'manuel'", "did you mean manual?"]),

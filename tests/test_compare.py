@@ -1,5 +1,7 @@
 """The comparison's own decisions: how many loops at once, and what its words and codes are."""
 
+import errno
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from reference.children import default_jobs
 from reference.cli import main
 from reference.errors import TrainingFailed
 from reference.ledger.diff import Verdict
-from reference.ledger.record import LEDGER_FILE, Writer
+from reference.ledger.record import LEDGER_FILE, Record, Writer
 from reference.loops import LOOPS
 from reference.recipe import Recipe
 
@@ -85,3 +87,26 @@ def test_why_a_loop_failed_is_found_above_its_progress_bar(tmp_path: Path) -> No
     process.wait()
     with pytest.raises(TrainingFailed, match=r"^manual: step 2: why$"):
         children._check(children.Child("manual", tmp_path / "manual", process), tmp_path, 3)
+
+
+def test_a_full_disk_ends_our_own_run_in_one_line(
+    small: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A run is made for its ledger; `observe` goes on, for other people's."""
+    write, rows = Writer.write, []
+
+    def full(self: Writer, record: Record) -> None:
+        rows.append(record)
+        if len(rows) > 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "ledger"))
+        write(self, record)
+
+    monkeypatch.setattr(Writer, "write", full)
+    options = ["--data", small.data, "--device", "cpu", "--run-dir", str(tmp_path / "run")]
+    assert main(["train", "manual", *options]) == 3
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"reference: error: {tmp_path / 'ledger'}: No space left on device; ")
+    assert "free some space" in last

@@ -33,6 +33,20 @@ def test_a_damaged_ledger_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "row 2: not JSON" in capsys.readouterr().err
 
 
+def test_a_folder_of_several_runs_names_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `compare` leaves one, and `observe` under `accelerate launch`."""
+    for name in ("manual", "accelerated"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ledger.jsonl").write_text('{"kind":"header","schema":2}\n')
+    for command in (["diff", str(tmp_path), str(tmp_path / "manual")], ["explain", str(tmp_path)]):
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert f"{tmp_path}: holds the ledgers of accelerated, manual; give one" in error
+        assert f"as {tmp_path / 'accelerated'}" in error
+
+
 def test_an_envelope_is_two_runs_of_the_same_thing(
     small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,8 +10,12 @@ from typing import Any
 
 from reference.errors import InputError
 from reference.ledger import LINKS, METRICS
-from reference.ledger.links import COMPARE, HARD, NOTE, SOFT, Unequal, metrics, short
-from reference.ledger.record import Item, Record
+from reference.ledger.aligned import aligned
+from reference.ledger.links import COMPARE, HARD, NOTE, SOFT, Unequal, both, metrics, short
+from reference.ledger.matching import Matching, picked
+from reference.ledger.rates import Rates
+from reference.ledger.record import Item, Record, is_newer
+from reference.ledger.schema import check, known
 from reference.ledger.streams import Group
 
 # What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.
@@ -22,8 +26,9 @@ NAMED = ("schema", "data", "checkpoint")
 WITHOUT_TENSORS = ("batch", "rng", "mode")
 # Links in which a difference shows that was of any effect.
 DECISIVE = frozenset({"forward", "gradient", "update"})
-# What reading a record may raise that somebody edited.
+# What reading a record may raise that somebody edited in a way that no check foresaw.
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
+SIDES = ("the first", "the second")
 SHOWN = 4  # unequal fields in a verdict's detail
 
 
@@ -60,22 +65,17 @@ class Comparison:
         self.steps = 0  # equal so far
         self.divergence: Divergence | None = None
         self.missing: dict[str, set[str]] = {}  # a link -> the sides that lack it somewhere
-        self.other_models = ""
-        self.surroundings = [
-            f"{name} ({_differing(left.get(name), right.get(name))})"
-            for name in SURROUNDINGS
-            if name in left and name in right and left[name] != right[name]
-        ]
-        self.named = [
-            f"{name} ({_differing(left.get(name), right.get(name))})"
-            for name in NAMED
-            if name in left and name in right and left[name] != right[name]
-        ]
-        self._names: list[str] = []
-        self._tensors: Record = {}  # the last update's, which the next weights may refer to
-        self._last_step: dict[int, int] = {}  # an optimizer -> the last step that it made
-        self._base: dict[int, tuple[Any, Any]] = {}  # an optimizer -> both base rates at its first
-        self._equal_line: Item | None = None  # the last step, if it was the same bytes
+        self.other_models = ""  # why their tensors can't be compared
+        self.matching = Matching()
+        self.extra: dict[
+            str, tuple[int, int]
+        ] = {}  # a side -> how many of its own, the first's step
+        self.unknown: dict[str, set[str]] = {}  # a side of a newer schema -> fields nobody knows
+        self.newer = [is_newer(header) for header in (left, right)]
+        self.surroundings = _unequal_fields(left, right, SURROUNDINGS)
+        self.named = _unequal_fields(left, right, NAMED)
+        self._rates = Rates()
+        self._tensors: list[Record] = [{}, {}]  # the last updates', which weights may refer to
 
     def add(self, left: Group, right: Group) -> Divergence | None:
         """Compare what both wrote since their last step, and their next step.
@@ -95,119 +95,156 @@ class Comparison:
 
     def _add(self, left: Group, right: Group) -> Divergence | None:
         if self.divergence is None:
-            self._models(left.models, right.models)
+            self.matching.add(left.models, right.models)
             self.divergence = self._evaluations(left.evaluations, right.evaluations)
-        if self.divergence is None and left.step is not None and right.step is not None:
-            self.divergence = self._step(left.step, right.step)
+        if left.step is not None and right.step == left.step and self.newer[0] == self.newer[1]:
+            self._record(0, left.step)
+            right.step.same_as(left.step)
+        a, b = (self._record(side, g.step) for side, g in enumerate((left, right)))
+        if self.divergence is None and a is not None and b is not None:
+            self.divergence = self._step(a, b, alike=a is b)
             if self.divergence is None:
                 self.steps += 1
         return self.divergence
 
-    def _models(self, left: list[Record], right: list[Record]) -> None:
-        for a, b in zip_longest(left, right):
-            x = a and [list(p[:2]) for p in a["parameters"]]
-            y = b and [list(p[:2]) for p in b["parameters"]]
-            if x == y:
-                self._names += [name for name, _ in x or []]
-            elif not self.other_models:
-                pairs = zip_longest(x or [], y or [])
-                first = next(((p, q) for p, q in pairs if p != q), ("none", "none"))
-                self.other_models = f"{short(first[0])} and {short(first[1])}"
+    def _record(self, side: int, item: Item | None) -> Record | None:
+        """A step as it should be; of a newer schema, what of it is as this one has it."""
+        if item is None:
+            return None
+        if not self.newer[side]:
+            return check(item)
+        record, others = known(item)
+        if others:
+            self.unknown.setdefault(SIDES[side], set()).update(others)
+        return record
 
     def _evaluations(self, left: list[Record], right: list[Record]) -> Divergence | None:
         """Those that both made at the same step; evaluating more often is no other training."""
-        for step in sorted({e["step"] for e in left} & {e["step"] for e in right}):
-            pairs = [[e for e in side if e["step"] == step] for side in (left, right)]
-            for a, b in zip(*pairs, strict=False):
+        if self.matching.left_over and not self.matching.pairs:
+            return None
+        for step in sorted({e["step"] for e in (*left, *right)}):
+            ours, theirs = ([e for e in side if e["step"] == step] for side in (left, right))
+            for a, b in aligned(ours, theirs):
                 unequal = list(metrics(a, b))
                 if any(u.weight == HARD for u in unequal):
                     return Divergence(step, METRICS, unequal, a, b)
+            more = len(theirs) - len(ours)
+            if more:
+                count, first = self.extra.get(SIDES[more > 0], (0, step))
+                self.extra[SIDES[more > 0]] = (count + abs(more), first)
         return None
 
-    def _step(self, left: Item, right: Item) -> Divergence | None:
-        if left.line == right.line and all(_has(left.line, link) for link in LINKS):
-            self._equal(left)
-            return None
-        a, b = left.record, right.record
-        for item in (left, right):
-            if item.record["step"] != self.steps + 1:
-                raise InputError(
-                    f"{item.where}: field step: {short(item.record['step'])} where "
-                    f"{self.steps + 1} is next; edited or damaged, record the run again"
-                )
+    def _step(self, a: Record, b: Record, *, alike: bool) -> Divergence | None:
+        """`alike`: they are the same bytes."""
         links = [link for link in LINKS if self._both_have(link, a, b)]
+        self._look_for_others(a, b)
         if self.other_models:
             links = [link for link in links if link in WITHOUT_TENSORS]
-        return self._compare(self._whole(a), self._whole(b), links)
+        elif alike and self.matching.in_place:
+            self._remember(a, a, a)
+            return None
+        left, right = (self._whole(side, record) for side, record in enumerate((a, b)))
+        found = self._compare(left, right, links)
+        if found is None:
+            self._remember(left, a, b)
+        return found
+
+    def _look_for_others(self, a: Record, b: Record) -> None:
+        """A model that fits nowhere does no harm until it takes part in a step."""
+        if self.other_models or not self.matching.left_over:
+            return
+        if not self.matching.pairs or _takes_part(self.matching, (a, b)):
+            self.other_models = _first_other(self.matching)
 
     def _both_have(self, link: str, a: Record, b: Record) -> bool:
-        for side, record in (("the first", a), ("the second", b)):
+        for side, record in zip(SIDES, (a, b), strict=True):
             if record.get(link) is None:
                 self.missing.setdefault(link, set()).add(side)
         return a.get(link) is not None and b.get(link) is not None
 
     def _compare(self, a: Record, b: Record, links: list[str]) -> Divergence | None:
-        number = self.steps + 1
-        rate = self._rate(a, b) if "schedule" in links else None
-        if rate is not None and rate.step < number:
-            return rate
+        number, names = self.steps + 1, self.matching.names
+        rate = self._rates.unequal(a, b, number, names) if "schedule" in links else None
+        if rate is not None and rate[0] < number:
+            return Divergence(rate[0], rate[1].link, [rate[1]], a, b)
         soft: list[Unequal] = []
         for link in links:
-            found = list(COMPARE[link](a, b, self._names)) if link in COMPARE else []
-            if link == "optimizer" and rate is not None and rate.link == "optimizer":
-                found += rate.unequal
+            found = list(COMPARE[link](a, b, names)) if link in COMPARE else []
+            if link == "optimizer" and rate is not None and rate[1].link == "optimizer":
+                found.append(rate[1])
             # A soft one is settled by what follows from it: where that isn't compared, it counts.
             settled = set(links) >= DECISIVE
             hard = any(u.weight == HARD or not settled for u in found)
             if rate is not None and link in ("update", "schedule"):
-                return Divergence(number, rate.link, [*soft, *rate.unequal], a, b)
+                return Divergence(number, rate[1].link, [*soft, rate[1]], a, b)
             if hard:
                 return Divergence(number, _cause(soft, link), [*soft, *found], a, b)
             soft += found
-        self._remember(a, b)
         return None
 
-    def _rate(self, a: Record, b: Record) -> Divergence | None:
-        """A step's learning rate is the schedule's work at the step before."""
-        x, y = a["schedule"]["learning_rate"], b["schedule"]["learning_rate"]
-        index = a.get("optimizer", {}).get("index", 0)
-        base = [r.get("optimizer", {}).get("base_learning_rate") for r in (a, b)]
-        left, right = self._base.get(index, (base[0], base[1]))
-        x, y = (v[0] if isinstance(v, list) and len(v) == 1 else v for v in (x, y))
-        if x == y or not a["schedule"]["learning_rate"] or not b["schedule"]["learning_rate"]:
-            return None  # also where no parameter had a gradient, and so none a rate
-        if index not in self._last_step:
-            link = "optimizer" if left != right else "schedule"
-            return Divergence(self.steps + 1, link, [Unequal(link, "learning_rate", x, y)], a, b)
-        unequal = [Unequal("schedule", "next_learning_rate", x, y)]
-        return Divergence(self._last_step[index], "schedule", unequal, a, b)
+    def _remember(self, kept: Record, a: Record, b: Record) -> None:
+        self._rates.remember(kept, self.steps + 1)
+        self._tensors = [record.get("update") or {} for record in (a, b)]
 
-    def _remember(self, a: Record, b: Record) -> None:
-        index = a.get("optimizer", {}).get("index", 0)
-        self._last_step[index] = self.steps + 1
-        bases = [r.get("optimizer", {}).get("base_learning_rate") for r in (a, b)]
-        self._base.setdefault(index, (bases[0], bases[1]))
-        self._tensors = a.get("update") or {}
+    def _whole(self, side: int, record: Record) -> Record:
+        """A step with the lists of tensors that it leaves out, as another link has them.
 
-    def _equal(self, item: Item) -> None:
-        """Both lines are the same bytes: remember what the next step may need."""
-        self._equal_line = item
-        if len(self._last_step) == 1 and b'"index":0,' in item.line:
-            self._last_step[0] = self.steps + 1
-        else:
-            self._remember(item.record, item.record)
-
-    def _whole(self, record: Record) -> Record:
-        """A step with the lists of tensors that it leaves out, as another link has them."""
-        if self._equal_line is not None:
-            self._tensors = self._equal_line.record.get("update") or {}
-            self._equal_line = None
+        Where the two runs have their parameters in other places, in those of the first.
+        """
         filled = dict(record)
-        for link, other in (("weights", self._tensors), ("clip", record.get("gradient") or {})):
+        others = (("weights", self._tensors[side]), ("clip", record.get("gradient") or {}))
+        for link, other in others:
             value = record.get(link)
             if isinstance(value, dict) and "tensors" not in value and "tensors" in other:
                 filled[link] = {**value, "tensors": other["tensors"]}
-        return filled
+        if self.matching.in_place or self.other_models:
+            return self._numbered(side, filled)
+        return self._numbered(side, picked(filled, self.matching.places(side)))
+
+    def _numbered(self, side: int, record: Record) -> Record:
+        """With each forward pass's model by its number in the first run."""
+        for link in ("batch", "forward"):
+            for i, one in enumerate(record.get(link) or []):
+                number = one.get("model", 0)
+                if self.matching.model(side, number) != number:
+                    passes = list(record[link])
+                    passes[i] = {**one, "model": self.matching.model(side, number)}
+                    record[link] = passes
+        return record
+
+
+def _takes_part(matching: Matching, records: tuple[Record, Record]) -> bool:
+    for side, record in enumerate(records):
+        of = str((record.get("optimizer") or {}).get("of", "")).split()
+        passes = [*(record.get("batch") or []), *(record.get("forward") or [])]
+        for model, places in matching.strangers(side):
+            if any(one.get("model", 0) == model.number for one in passes):
+                return True
+            if any(of[place] != "-" for place in places if place < len(of)):
+                return True
+    return False
+
+
+def _first_other(matching: Matching) -> str:
+    """The first parameter, name and shape, in which two models that don't fit differ."""
+    found = [next(matching.strangers(side), None) for side in (0, 1)]
+    lists = [
+        [[name, list(shape)] for name, shape in zip(m[0].names, m[0].shapes, strict=True)]
+        if m is not None
+        else []
+        for m in found
+    ]
+    pairs = zip_longest(*lists, fillvalue="none")
+    one, other = next(((p, q) for p, q in pairs if p != q), ("none", "none"))
+    return f"{short(one)} and {short(other)}"
+
+
+def _unequal_fields(left: Record, right: Record, names: tuple[str, ...]) -> list[str]:
+    return [
+        f"{name} ({_differing(left.get(name), right.get(name))})"
+        for name in names
+        if name in left and name in right and left[name] != right[name]
+    ]
 
 
 def _cause(soft: list[Unequal], hard: str) -> str:
@@ -215,12 +252,8 @@ def _cause(soft: list[Unequal], hard: str) -> str:
     return next((u.link for u in soft if u.weight == SOFT), hard)
 
 
-def _has(line: bytes, link: str) -> bool:
-    return b'"%s":' % link.encode() in line
-
-
 def _differing(left: Any, right: Any) -> str:
     if isinstance(left, dict) and isinstance(right, dict):
         keys = sorted(k for k in {**left, **right} if left.get(k) != right.get(k))
-        return ", ".join(f"{k}: {short(left.get(k))} and {short(right.get(k))}" for k in keys)
-    return f"{short(left)} and {short(right)}"
+        return ", ".join(f"{k}: {both(left.get(k), right.get(k))}" for k in keys)
+    return both(left, right)

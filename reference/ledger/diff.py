@@ -6,15 +6,17 @@ Both are read once, side by side, a step at a time. What follows from the diverg
 one line of cause, and a curve of how the two go on.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from reference.ledger import METRICS
-from reference.ledger.comparison import Comparison, Divergence
+from reference.ledger import LINKS, METRICS
+from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
 from reference.ledger.curve import Curve, Point
-from reference.ledger.links import Unequal
-from reference.ledger.record import Ledger, Record
+from reference.ledger.links import Unequal, short
+from reference.ledger.matching import combined
+from reference.ledger.record import SCHEMA, Ledger, Record
 from reference.ledger.streams import Group, open_ledger
 
 # Links that are numbers a machine computed; the others are what it was told.
@@ -38,6 +40,7 @@ class Verdict:
     unequal: tuple[Unequal, ...] = ()
     notes: tuple[str, ...] = ()
     curve: tuple[Point, ...] = ()
+    every_link: bool = True  # was compared, and nothing else stands in the ledgers' steps
 
 
 def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
@@ -66,7 +69,8 @@ def judge(
         verdict = replace(verdict, curve=curve.points() if curve is not None else ())
     else:
         verdict = _undiverged(c, counts, ends)
-    return replace(verdict, notes=_notes(c))
+    every_link = not (c.other_models or c.missing or any(c.newer))
+    return replace(verdict, notes=_notes(c), every_link=every_link)
 
 
 def _diverged(c: Comparison, found: Divergence) -> Verdict:
@@ -98,7 +102,12 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
     if c.missing:
         detail = f"equal for {c.steps} steps in every link that both have"
         return Verdict("incomparable", c.steps, detail=detail)
-    if ends[0] and ends[1] and ends[0].get("weights") != ends[1].get("weights"):
+    if any(c.newer):
+        detail = f"equal for {c.steps} steps in every link that schema {SCHEMA} knows"
+        return Verdict("incomparable", c.steps, detail=detail)
+    # The last weights are of all of a model's tensors, in the order of its own ledger.
+    last = [end.get("weights") for end in ends if end]
+    if c.matching.same_parts and last[0] != last[1]:
         detail = "the weights changed after the last step"
         return Verdict("diverged", c.steps, c.steps, "update", detail, ("update",))
     return Verdict("identical", c.steps)
@@ -106,15 +115,68 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
 
 def _notes(c: Comparison) -> tuple[str, ...]:
     notes = [f"not the same: {what}" for what in [*c.surroundings, *c.named]]
+    notes += c.matching.notes
+    if not c.matching.same_parts and not c.other_models:
+        notes.append("not compared: the hash of the last weights, which is of other lists of them")
+    if c.other_models:
+        left_out = [link for link in (*LINKS, METRICS) if link not in WITHOUT_TENSORS]
+        notes.append(f"not compared: {', '.join(left_out)}, since the models' parameters differ")
+    else:
+        for side, model in c.matching.left_over:
+            notes.append(
+                f"not compared: {model}, which only {SIDES[side]} ledger has, and which takes part "
+                "in no step"
+            )
+    lacking: dict[str, list[str]] = {}
     for link, sides in c.missing.items():
-        notes.append(f"not compared: {link}, which {' and '.join(sorted(sides))} ledger lacks")
+        lacking.setdefault(" and ".join(sorted(sides)), []).append(link)
+    for whose, links in lacking.items():
+        notes.append(f"not compared: {', '.join(links)}, which {whose} ledger lacks")
+    for whose, fields in c.unknown.items():
+        shown = ", ".join(sorted(map(short, fields)))
+        notes.append(
+            f"not compared: {shown}, which {whose} ledger doesn't have as schema {SCHEMA} does"
+        )
+    for whose, (count, step) in c.extra.items():
+        several = f"{count} evaluations" if count > 1 else "an evaluation"
+        notes.append(
+            f"not compared: {several} that the other run didn't make, in {whose} ledger, "
+            f"{'the first ' if count > 1 else ''}after step {step}"
+        )
+    unequal = c.divergence.unequal if c.divergence is not None else []
+    for more in (u for u in unequal if u.link == METRICS and u.field == "count"):
+        notes.append(
+            f"{_rows(abs(more.left - more.right))} more in {SIDES[more.right > more.left]} ledger: "
+            "an evaluation that the other run didn't make, or other rows; evaluations that no "
+            "score ends stand in a ledger as one"
+        )
+    notes += [f"{where}: edited, or not written by this package" for where in _edited(c)]
     return tuple(notes)
+
+
+def _edited(c: Comparison) -> Iterator[str]:
+    """Where a record at the divergence contradicts itself: a hash that isn't its tensors'."""
+    found = c.divergence
+    if found is None or found.link == METRICS or not c.matching.in_place:
+        return
+    for side, record in zip(SIDES, (found.left, found.right), strict=True):
+        for link in ("weights", "gradient", "update"):
+            value = record.get(link) or {}
+            plain_hash = "tensors" in value and "hash" in value and "buffers" not in value
+            if plain_hash and combined(value["tensors"].split()) != value["hash"]:
+                yield f"{side} ledger's step {record.get('step')}, {link}: not its tensors' hash"
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' * (count != 1)}"
 
 
 def _doubt(c: Comparison, link: str) -> str:
     """Why unequal bits of this link need be no deviation, if so."""
     if c.other_models:
         return f"the models have other parameters: {c.other_models}"
+    if any(c.newer) and link in (*COMPUTED, "batch"):
+        return f"a newer schema than {SCHEMA} may write the same bits in another way"
     if c.surroundings and link in COMPUTED:
         return f"bits may differ with nothing wrong, since {' and '.join(c.surroundings)}"
     return ""

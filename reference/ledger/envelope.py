@@ -16,6 +16,7 @@ from reference.ledger import LINKS
 from reference.ledger.diff import Verdict
 from reference.ledger.links import COMPARE, HARD, Unequal
 from reference.ledger.record import Ledger, Record
+from reference.ledger.schema import check
 from reference.ledger.streams import open_ledger
 
 EXACT = ("batch", "optimizer")
@@ -72,7 +73,7 @@ def _note(allowed: dict[str, float]) -> str:
 
 def _steps(source: Source) -> Iterator[Record]:
     _, groups = open_ledger(source)
-    return (group.step.record for group in groups if group.step is not None)
+    return (check(group.step) for group in groups if group.step is not None)
 
 
 def _names(source: Source) -> list[str]:

@@ -9,11 +9,13 @@ the whole ledger comes out equal, bit for bit. What no deviation explains is sai
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
 
 from reference.data.pipeline import Data
 from reference.ledger import LINKS, METRICS
 from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Conflict, source
+from reference.ledger.deviations.clue import seeds, usual_seeds
+from reference.ledger.first_batch import FirstBatches
 from reference.ledger.links import HARD
 from reference.ledger.record import Ledger, Record
 from reference.ledger.replay import Outcome, Replays
@@ -22,6 +24,7 @@ from reference.recipe import Recipe
 MOST_TOGETHER = 5  # deviations in one explanation
 MOST_STEPS = 60_000  # replayed in search, the proof's own left out
 PAIR_STEPS = 3_000  # of them, for two that only show together
+MOST_BATCHES = 3_000  # first batches that are looked at, of two deviations together
 GENERAL = 2  # the rank of deviations that fit much, as any slope of a schedule
 ORDER = {link: place for place, link in enumerate((*LINKS, METRICS))}
 
@@ -35,6 +38,7 @@ class Explanation:
     replays: int
     steps: int  # replayed, in all
     tried: int = 0  # deviations switched on in vain at the divergence that is left
+    foreign: int = 0  # orders and forms of the data, none of which gives the ledger's first batch
 
     @property
     def proven(self) -> bool:
@@ -48,10 +52,14 @@ class Search:
     replay: Replays
     replays: int = 0
     steps: int = 0
+    foreign: dict[frozenset[Chosen], int] = field(default_factory=dict)
     _seen: dict[frozenset[Chosen], Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.their_steps = self.replay.target.steps
+        self._firsts = FirstBatches(
+            self.replay.recipe, self.replay.data, self.their_steps[0] if self.their_steps else {}
+        )
 
     def run(self, chosen: Sequence[Chosen]) -> Outcome:
         """One replay; the same set is run once."""
@@ -85,6 +93,38 @@ class Search:
                     tries.append(deviation.tries(clue))
         return list(dict.fromkeys(one for few in sorted(tries, key=_guesses) for one in few))
 
+    def can_show(self, one: Chosen, beside: Sequence[Chosen]) -> bool:
+        """Whether it may do anything: by the recipe, or by what others make of the recipe."""
+        rows = len(self.replay.data.train)
+        recipe = self.replay.recipe
+        if one.deviation.can_show(recipe, rows):
+            return True
+        for other in beside:
+            recipe = other.applied(recipe)
+        return one.deviation.can_show(recipe, rows)
+
+    def is_foreign(self, here: Outcome, singles: Sequence[Chosen]) -> bool:
+        """Whether no known order or form of the data comes nearer to the ledger's first batch."""
+        found = here.divergence
+        if found is None or found.step != 1 or found.link != "batch":
+            return False
+        now, before = self._firsts.apart(here.chosen), self._firsts.tried
+        if not now:
+            return False
+        pairs = ((a, b) for a, b in combinations(singles, 2) if not (_seed(a) and _seed(b)))
+        for added in (*((one,) for one in singles), *islice(pairs, MOST_BATCHES)):
+            if _composes((*here.chosen, *added)):
+                apart = self._firsts.apart((*here.chosen, *added))
+                if apart is not None and apart < now:
+                    return False
+        self.foreign[frozenset(here.chosen)] = self._firsts.tried - before
+        return True
+
+
+def _seed(one: Chosen) -> bool:
+    """Another seed: there is no use in two."""
+    return one.deviation.values in (seeds, usual_seeds)
+
 
 def _guesses(tries: list[Chosen]) -> tuple[int, int]:
     """By rank; then three values or fewer, which were read off the ledger, before guesses."""
@@ -106,7 +146,8 @@ def explain(
         return Explanation(first, (), search.replays, search.steps)
     path, tried = _deepen(search, (first,))
     path = _without_idle(search, path)
-    return Explanation(path[-1], path[:-1], search.replays, search.steps, tried)
+    foreign = search.foreign.get(frozenset(path[-1].chosen), 0)
+    return Explanation(path[-1], path[:-1], search.replays, search.steps, tried, foreign)
 
 
 def _deepen(search: Search, path: tuple[Outcome, ...]) -> tuple[tuple[Outcome, ...], int]:
@@ -135,9 +176,11 @@ def _deepen(search: Search, path: tuple[Outcome, ...]) -> tuple[tuple[Outcome, .
 def _additions(search: Search, here: Outcome) -> Iterator[tuple[Chosen, ...]]:
     """Single deviations; then, if no particular one gets further, two that show only together."""
     singles = search.candidates(here)
+    if search.is_foreign(here, singles):
+        return
     got_further = False
     for one in singles:
-        if _composes((*here.chosen, one)):
+        if search.can_show(one, here.chosen) and _composes((*here.chosen, one)):
             yield (one,)
             further = progress(search.run((*here.chosen, one))) > progress(here)
             got_further |= further and one.deviation.rank < GENERAL
@@ -145,7 +188,10 @@ def _additions(search: Search, here: Outcome) -> Iterator[tuple[Chosen, ...]]:
         return
     budget = PAIR_STEPS
     for pair in combinations(singles, 2):
-        if budget > 0 and _composes((*here.chosen, *pair)):
+        shows = all(
+            search.can_show(one, (*here.chosen, other)) for one, other in (pair, pair[::-1])
+        )
+        if budget > 0 and shows and _composes((*here.chosen, *pair)):
             yield pair
             budget -= search.run((*here.chosen, *pair)).steps
 

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference.ledger.record import Record
+from reference.ledger.record import Record, plain
+from reference.ledger.schema import GENERATORS
 
-GENERATORS = ("python", "numpy", "torch")  # every process has them
 HARD, SOFT, NOTE = "hard", "soft", "note"
+LONGEST = 90  # characters of a value in a line
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,36 @@ class Unequal:
 
     def __str__(self) -> str:
         apart = distance(self.left, self.right)
-        return f"{self.field}: {short(self.left)} and {short(self.right)}{apart}"
+        return f"{plain(self.field)}: {both(self.left, self.right)}{apart}"
 
 
 def short(value: Any) -> str:
     """A value as it stands in a line of text."""
-    text = "absent" if value is None else f"{value:.9g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 90 else text[:87] + "..."
+    text = f"{value:.9g}" if isinstance(value, float) else _whole(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def _whole(value: Any) -> str:
+    """All of it; a float with as many digits as tell it from every other."""
+    return "absent" if value is None else plain(str(value))
+
+
+def both(left: Any, right: Any) -> str:
+    """Two unequal values in a line of text; never so short that they read alike."""
+    pair = short(left), short(right)
+    if pair[0] == pair[1]:
+        pair = _whole(left), _whole(right)
+        at = next((i for i, (x, y) in enumerate(zip(*pair, strict=False)) if x != y), 0)
+        start = max(0, at - LONGEST // 2)
+        pair = tuple(_from(text, start) for text in pair)  # type: ignore[assignment]
+        if pair[0] == pair[1]:  # 1 and True, 1 and 1.0, 'x' and a list that reads so
+            pair = f"{pair[0]} ({type(left).__name__})", f"{pair[1]} ({type(right).__name__})"
+    return f"{pair[0]} and {pair[1]}"
+
+
+def _from(text: str, start: int) -> str:
+    end = start + LONGEST
+    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
 
 
 def distance(left: Any, right: Any) -> str:
@@ -241,9 +265,10 @@ def _tensors(link: str, x: Record, y: Record, names: Sequence[str]) -> Iterator[
     first, name = unequal[0]
     field = f"{len(unequal)} of {len(names)} tensors, first {name}"
     norms = [v.get("norms", "").split() for v in (x, y)]
-    if all(len(n) > first for n in norms):
-        yield Unequal(link, field + ", norm", float(norms[0][first]), float(norms[1][first]))
-    else:
+    pair = [float(n[first]) for n in norms if len(n) > first]
+    if len(pair) == 2 and pair[0] != pair[1]:
+        yield Unequal(link, field + ", norm", pair[0], pair[1])
+    else:  # none there, or other bits that are as long
         yield Unequal(link, field, left[first], right[first])
 
 

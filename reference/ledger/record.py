@@ -48,13 +48,25 @@ LEDGER_FILE = "ledger.jsonl"
 Record = dict[str, Any]
 
 KINDS = ("step", "evaluation", "model", "header", "end")
-# Without these a record can't be read at all; a link that is missing from a step is another thing.
-REQUIRED = {
-    "step": ("step",),
-    "evaluation": ("step", "metrics"),
-    "model": ("parameters",),
-    "end": ("complete", "steps"),
-}
+
+
+class Twice(InputError):
+    """A field that a record has twice."""
+
+
+def plain(text: str) -> str:
+    """A ledger's text as it can be shown: what would steer a terminal is written as its code.
+
+    So are line ends, marks that turn the direction of writing, and halves of a character.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _no_number(word: str) -> None:
+    """JSON has no NaN; a ledger writes it as a word."""
+    raise ValueError(word)
 
 
 class Sink(Protocol):
@@ -94,12 +106,17 @@ def encode(record: Record) -> bytes:
 class Item:
     """One line of a ledger, parsed when somebody asks for it."""
 
-    __slots__ = ("_record", "line", "where")
+    __slots__ = ("_record", "checked", "line", "where")
 
     def __init__(self, line: bytes, where: str) -> None:
         self.line = line
         self.where = where  # file and row, for messages
+        self.checked = False  # seen to be as its schema has it
         self._record: Record | None = None
+
+    def same_as(self, other: "Item") -> None:
+        """The other one is the same bytes: parse and check them once."""
+        self._record, self.checked = other.record, other.checked
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Item) and self.line == other.line
@@ -124,14 +141,25 @@ class Item:
 
     def _parse(self) -> Record:
         try:
-            record = json.loads(self.line)
+            record = json.loads(self.line, object_pairs_hook=self._once, parse_constant=_no_number)
+        except Twice:
+            raise
         except (ValueError, RecursionError):
             raise InputError(f"{self.where}: not JSON; record the run again") from None
-        if not isinstance(record, dict) or "kind" not in record:
+        if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
             raise InputError(f"{self.where}: field kind: missing; not a ledger")
-        for name in REQUIRED.get(str(record["kind"]), ()):
-            if name not in record:
-                raise InputError(f"{self.where}: field {name}: missing; record the run again")
+        return record
+
+    def _once(self, pairs: list[tuple[str, Any]]) -> Record:
+        """A mapping; what stands in it twice is nobody's record."""
+        record = dict(pairs)
+        if len(record) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Twice(
+                f"{self.where}: field {plain(twice)}: given twice; edited or damaged, record the "
+                "run again"
+            )
         return record
 
 
@@ -144,6 +172,11 @@ def read_items(path: Path) -> Iterator[Item]:
         with open(path, "rb") as file:
             for row, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
+                    if row == 1:
+                        raise InputError(
+                            f"{path}: row 1: the header is cut; a run was stopped, or the disk "
+                            "full, before its first step: record the run again"
+                        )
                     return  # killed while writing it
                 item = Item(line, f"{path}: row {row}")
                 if row == 1:
@@ -164,6 +197,12 @@ def _check_header(item: Item) -> None:
             f"{item.where}: field schema: {schema!r} where {SCHEMA} is read; "
             "record the run again with this version"
         )
+
+
+def is_newer(header: Record) -> bool:
+    """Whether a ledger is of a schema that came after this one."""
+    schema = header.get("schema")
+    return isinstance(schema, int) and schema > SCHEMA
 
 
 @dataclass

@@ -20,7 +20,7 @@ from reference.ledger.deviations import Chosen, expected_warnings, source, train
 from reference.ledger.deviations.halves import Halves, generators, halves, set_generators
 from reference.ledger.diff import Verdict, judge
 from reference.ledger.observe import NotFinite, Observer
-from reference.ledger.record import Item, Ledger, Record, encode
+from reference.ledger.record import Item, Ledger, Record, encode, is_newer
 from reference.ledger.streams import Group, Grouper, groups
 from reference.recipe import Recipe
 
@@ -138,7 +138,7 @@ class Replays:
     _trained: Trained | None = None
 
     def __post_init__(self) -> None:
-        self._groups = list(groups(self.target.items))
+        self._groups = list(groups(self.target.items, newer=is_newer(self.target.header)))
         self.known_steps = sum(group.step is not None for group in self._groups)
 
     def run(self, chosen: Sequence[Chosen]) -> Outcome:

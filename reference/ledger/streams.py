@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reference.errors import InputError
-from reference.ledger.record import Item, Ledger, Record, read_items
+from reference.ledger.record import KINDS, Item, Ledger, Record, is_newer, read_items
+from reference.ledger.schema import check, damaged
 
 
 @dataclass
@@ -22,23 +23,50 @@ class Group:
 
 
 class Grouper:
-    """Makes groups out of a ledger's lines as they come."""
+    """Makes groups out of a ledger's lines as they come; a step's own fields are left unread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, newer: bool = False) -> None:
         self._open = Group()
+        self._newer = newer  # of a schema with kinds that this one doesn't know
+        self._steps = 0
+        self._ended = False
 
     def push(self, item: Item) -> Group | None:
-        """The group that this line completes, if it does."""
-        if item.kind == "model":
-            self._open.models.append(item.record)
-        elif item.kind == "evaluation":
-            self._open.evaluations.append(item.record)
-        elif item.kind == "end":
-            self._open.end = item.record
-        elif item.kind == "step":
+        """The group that this line completes, if it does.
+
+        Raises InputError, naming file, row and field, for a line out of its place.
+        """
+        kind = item.kind
+        if self._newer and kind not in KINDS:
+            return None
+        if self._ended:
+            raise damaged(item, "kind", f"{short_kind(kind)} after the end")
+        if kind == "step":
+            self._steps += 1
+            self._check_number(item)
             self._open.step = item
             return self.take()
+        record = check(item)
+        if kind == "model":
+            self._open.models.append(record)
+        elif kind == "evaluation":
+            self._open.evaluations.append(record)
+            if record["step"] > self._steps:
+                raise damaged(item, "step", f"{record['step']} after {self._steps} steps")
+        elif kind == "end":
+            self._ended = True
+            self._open.end = record
+            if record["steps"] != self._steps and "recorded" not in record:
+                raise damaged(item, "steps", f"{record['steps']} after {self._steps} steps")
+        else:
+            raise damaged(item, "kind", f"{short_kind(kind)} after the first row")
         return None
+
+    def _check_number(self, item: Item) -> None:
+        if not item.line.startswith(b'{"kind":"step","step":%d,' % self._steps):
+            number = item.record.get("step")
+            if type(number) is not int or number != self._steps:
+                raise damaged(item, "step", f"{number!r:.40} where {self._steps} is next")
 
     def take(self) -> Group:
         """The group as far as it has come: the last one, when the ledger ends."""
@@ -46,9 +74,13 @@ class Grouper:
         return group
 
 
-def groups(items: Iterable[Item]) -> Iterator[Group]:
+def short_kind(kind: str) -> str:
+    return f"{kind!r:.40}"
+
+
+def groups(items: Iterable[Item], *, newer: bool = False) -> Iterator[Group]:
     """Groups of a ledger's lines after its header; the last one has no step."""
-    grouper = Grouper()
+    grouper = Grouper(newer=newer)
     for item in items:
         group = grouper.push(item)
         if group is not None:
@@ -59,9 +91,9 @@ def groups(items: Iterable[Item]) -> Iterator[Group]:
 def open_ledger(source: Ledger | Path) -> tuple[Record, Iterator[Group]]:
     """(header, groups) of a ledger in memory or in a file. InputError if it isn't one."""
     if isinstance(source, Ledger):
-        return source.header, groups(source.items)
+        return source.header, groups(source.items, newer=is_newer(source.header))
     items = read_items(source)
     first = next(items, None)
     if first is None:
         raise InputError(f"{source}: empty; record the run again")
-    return first.record, groups(items)
+    return check(first), groups(items, newer=is_newer(first.record))

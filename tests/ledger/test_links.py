@@ -1,6 +1,7 @@
 """One changed value in a ledger names exactly the link that holds it."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from reference.errors import InputError
 from reference.ledger import LINKS
 from reference.ledger.diff import diff
+from reference.ledger.links import both
 from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
 from reference.recipe import Recipe
 from reference.run import run
 from reference.verdicts import lines
+from tests.refusal import refusal, says
 
 Change = Callable[[Record], None]
 OTHER = "0" * 16
@@ -203,10 +206,29 @@ def test_whatever_stands_anywhere_is_a_verdict_or_one_line(kept: Ledger, kind: s
 
 
 def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
-    newer = Ledger({**kept.header, "schema": 3}, kept.items)
-    verdict = diff(kept, newer)
-    assert verdict.verdict == "identical"
+    header = {**kept.header, "schema": 3}
+    verdict = diff(kept, Ledger(header, kept.items))
+    assert (verdict.verdict, verdict.steps) == ("incomparable", 6)
+    assert verdict.detail == "equal for 6 steps in every link that schema 2 knows"
     assert verdict.notes == ("not the same: schema (2 and 3)",)
+    assert not verdict.every_link
+
+    def other(record: Record) -> None:
+        record["buffers"], record["clip"] = {"hash": OTHER}, "as it will be"
+
+    newer = Ledger(header, [*edited(kept, other).items, Item(b'{"kind":"grace"}\n', "last")])
+    verdict = diff(kept, newer)
+    assert verdict.verdict == "incomparable"
+    assert "not compared: clip, which the second ledger lacks" in verdict.notes
+    assert any("buffers, clip" in note and "schema 2 does" in note for note in verdict.notes)
+    # What is told apart by bits may only be written in another way.
+    unequal = diff(kept, Ledger(header, edited(kept, first_tensor("update")).items))
+    assert (unequal.verdict, unequal.step, unequal.link) == ("incomparable", STEP, "update")
+    assert "newer schema than 2" in unequal.detail
+    said = lines("a and b", unequal)
+    assert said[1] == "equal before it: 3 steps, in every link that was compared"
+    told = diff(kept, Ledger(header, edited(kept, change("optimizer.hyper.0.eps", 1e-6)).items))
+    assert told.verdict == "diverged"
 
 
 def test_another_model_is_incomparable_and_says_what_is_equal(kept: Ledger) -> None:
@@ -217,6 +239,12 @@ def test_another_model_is_incomparable_and_says_what_is_equal(kept: Ledger) -> N
     assert verdict.verdict == "incomparable"
     assert "bert.embeddings.word_embeddings.weight" in verdict.detail
     assert "batches and generators are equal for 6 steps" in verdict.detail
+    assert verdict.notes[0].startswith("not compared: weights, forward, gradient, clip, optimizer")
+    diverged = diff(
+        kept, edited(edited(kept, smaller, kind="model", at=1), change("batch.0.labels.0", OTHER))
+    )
+    said = lines("a and b", diverged)
+    assert said[1] == "equal before it: 3 steps, in every link that was compared"
 
 
 def test_how_the_two_go_on(kept: Ledger) -> None:
@@ -225,3 +253,96 @@ def test_how_the_two_go_on(kept: Ledger) -> None:
     assert [p.step for p in points] == [2, 3, 4, 6]
     assert points[0].losses[1] == 0.5
     assert points[1].losses[0] == points[1].losses[1]
+
+
+DAMAGED: dict[str, tuple[str, int, Change, str]] = {
+    "a link that is null": ("step", 2, change("clip", None), "field clip: missing"),
+    "a step's number": ("step", 3, change("step", 5), "field step: 5 where 3 is next"),
+    "a step's type": ("step", 1, change("step", "1"), "field step: '1' where 1 is next"),
+    "an evaluation's step": ("evaluation", 1, change("step", [1]), "field step: missing, or not"),
+    "an evaluation to come": ("evaluation", 1, change("step", 9), "field step: 9 after 6 steps"),
+    "steps of the run": ("end", 1, change("steps", 5), "field steps: 5 after 6 steps"),
+    "a kind": ("end", 1, change("kind", "ending"), "field kind: 'ending' is none of step,"),
+    "a name": ("model", 1, change("parameters.0.0", 7), "field parameters.0: missing, or not"),
+    "a loss": ("step", 2, change("forward.0.loss", {}), "field forward.0.loss: missing, or not"),
+    "a number": ("step", 2, change("gradient.norm", 10**400), "field gradient.norm: missing"),
+    "a group": ("step", 2, change("optimizer.of", "0 7"), "field optimizer.of: missing, or not"),
+    "a score": ("evaluation", 1, change("metrics.scores.f1", "x"), "field metrics.scores.f1:"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_is_one_line_that_names_file_row_and_field(
+    kept: Ledger, name: str, tmp_path: Path
+) -> None:
+    """Also where both files are damaged in the same way, and so are the same bytes."""
+    kind, at, one, said = DAMAGED[name]
+    damaged = edited(kept, one, kind=kind, at=at)
+    row = next(i for i, item in enumerate(damaged.items) if item.where == "edited") + 2
+    whole, broken = write(tmp_path / "whole", kept), write(tmp_path / "broken", damaged)
+    for pair in ((whole, broken), (broken, whole), (broken, broken)):
+        line = refusal(lambda pair=pair: diff(*pair))
+        says(line, f"{broken}: row {row}: {said}", "record the run again")
+        assert str(whole) not in line
+
+
+def write(path: Path, ledger: Ledger) -> Path:
+    path.write_bytes(encode(ledger.header) + b"".join(item.line for item in ledger.items))
+    return path
+
+
+def test_a_row_too_much_or_too_few_is_damage(kept: Ledger, tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole", kept)
+    steps = [i for i, item in enumerate(kept.items) if item.kind == "step"]
+    twice = [*kept.items, kept.items[-1]]
+    fewer = [item for i, item in enumerate(kept.items) if i != steps[2]]
+    swapped = list(kept.items)
+    swapped[steps[2]], swapped[steps[3]] = swapped[steps[3]], swapped[steps[2]]
+    header = [*kept.items[:3], Item(encode(kept.header), "again"), *kept.items[3:]]
+    kinds = [*kept.items[:-1], Item(b'{"kind":"end",' + kept.items[-1].line[1:], "twice")]
+    for items, said in (
+        (twice, "field kind: 'end' after the end"),
+        (fewer, "field step: 4 where 3 is next"),
+        (swapped, "field step: 4 where 3 is next"),
+        (header, "field kind: 'header' after the first row"),
+        (kinds, "field kind: given twice"),
+    ):
+        broken = write(tmp_path / "broken", Ledger(kept.header, items))
+        for pair in ((whole, broken), (broken, broken)):
+            says(refusal(lambda pair=pair: diff(*pair)), f"{broken}: row ", said)
+
+
+def test_values_that_read_alike_are_told_apart(kept: Ledger) -> None:
+    rate = kept.steps[4]["schedule"]["learning_rate"][0]
+    other = math.nextafter(rate, 1)
+    verdict = diff(kept, edited(kept, change("schedule.learning_rate", [other]), at=5))
+    assert f"{rate!r} and {other!r}" in verdict.detail
+    long = both("x" * 200 + "1" + "y" * 200, "x" * 200 + "2" + "y" * 200)
+    assert "x1y" in long
+    assert "x2y" in long
+    assert len(long) < 220
+    assert both(1, True) == "1 and True"
+    assert both(1, "1") == "1 (int) and 1 (str)"
+
+
+def test_a_ledger_s_words_steer_no_terminal(kept: Ledger) -> None:
+    hostile = "\x1b[2J\nidentical: all\u202e\ud800"
+    changes = [
+        edited(kept, change("parameters.0.0", hostile), kind="model", at=1),
+        edited(kept, change("mode.autocast", hostile), change("forward.0.loss", 0.5)),
+        edited(kept, lambda record: record["batch"][0].update({hostile: [OTHER, [1], "x", None]})),
+        Ledger({**kept.header, "device": hostile, "versions": {hostile: hostile}}, kept.items),
+    ]
+    for other in changes:
+        verdict = diff(kept, edited(other, first_tensor("update")))
+        text = "".join(line for line in lines("a and b", verdict) if not line.startswith("step "))
+        assert "\\x1b[2J\\nidentical: all\\u202e\\ud800" in text
+        assert text.isprintable()
+
+
+def test_a_record_that_contradicts_itself_is_said_to_be_edited(kept: Ledger) -> None:
+    """At the divergence, where its values are read: a hash that isn't that of its tensors."""
+    said = "second ledger's step 4, update: not its tensors' hash: edited"
+    assert any(said in note for note in diff(kept, edited(kept, first_tensor("update"))).notes)
+    known = change("optimizer.hyper.0.eps", 1e-6)
+    assert diff(kept, edited(kept, known)).notes == ()

@@ -127,6 +127,11 @@ def test_a_killed_ledger_is_read_up_to_any_byte(tmp_path: Path) -> None:
         assert len(ledger.steps) <= 4
         assert ledger.end is None
     cut.write_bytes(content[: header - 1])
+    with pytest.raises(InputError, match="row 1: the header is cut"):
+        read_ledger(cut)
+    with pytest.raises(InputError, match="row 1: the header is cut"):
+        diff(cut, cut)
+    cut.write_bytes(b"")
     with pytest.raises(InputError, match="empty"):
         read_ledger(cut)
 

@@ -43,6 +43,7 @@ __all__ = (
     "Deviation",
     "Edit",
     "expected_warnings",
+    "loop_with",
     "manual_source",
     "shown",
     "source",
@@ -105,12 +106,19 @@ def expected_warnings() -> Iterator[None]:
         yield
 
 
-def train_with(chosen: Sequence[Chosen]) -> "Loop":
-    """`train(recipe, data)` of the lesson's loop with these deviations. Raises Conflict."""
+def loop_with(chosen: Sequence[Chosen], **others: Any) -> "Loop":
+    """As `train_with`; `others` take the place of the loop's own imports of that name."""
     name = "manual.py" + "".join(f", {c}" for c in chosen)
     namespace: dict[str, Any] = {"__name__": "reference.loops.manual"}
     exec(compile(source(chosen), f"<{name}>", "exec"), namespace)
+    namespace.update(others)
     train: Loop = namespace["train"]
+    return train
+
+
+def train_with(chosen: Sequence[Chosen]) -> "Loop":
+    """`train(recipe, data)` of the lesson's loop with these deviations. Raises Conflict."""
+    train = loop_with(chosen)
 
     def quietly(recipe: "Recipe", data: "Data") -> dict[str, float]:
         with expected_warnings():

@@ -4,14 +4,16 @@ Try one: `python -m reference explain LEDGER`
 """
 
 from reference.ledger.deviations.clue import (
+    MOST_TOKENS,
     Clue,
+    length,
     same_rows,
     seen_before,
     shapes,
     size,
     usual_seeds,
 )
-from reference.ledger.deviations.deviation import Deviation
+from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import Edit, after, imports, replace
 from reference.recipe import Recipe
 
@@ -47,7 +49,9 @@ def _even_batches(clue: Clue) -> bool:
 def _batch_size(clue: Clue) -> list[int]:
     ours = size(clue.ours) or clue.recipe.train_batch_size
     theirs = size(clue.their_steps[0]) if clue.their_steps else None
-    return [theirs] if theirs and theirs != ours else []
+    longest = max(length(clue.ours) or 0, length(clue.theirs) or 0)
+    fits = theirs and theirs != ours and theirs * longest <= MOST_TOKENS
+    return [theirs] if theirs and fits else []
 
 
 DEVIATIONS = (
@@ -79,6 +83,7 @@ DEVIATIONS = (
         "transformers#14647",
         "the recipe has another order",
         train_loader("shuffle=True"),
+        sets={"data_order": "global"},
         also=("rng",),
         hidden_with={"data_order": "global"},
         can_show=lambda recipe, _: recipe.data_order != "global",
@@ -92,6 +97,7 @@ DEVIATIONS = (
         "transformers#14647",
         "the recipe has another order",
         train_loader("sampler=pieces.seeded(recipe, data)"),
+        sets={"data_order": "seeded"},
         also=("rng",),
         shows_with={"data_order": "global"},
         hidden_with={},
@@ -106,6 +112,7 @@ DEVIATIONS = (
         "accelerate#2208",
         "the recipe shuffles",
         train_loader("shuffle=False"),
+        sets={"data_order": "sequential"},
         also=("rng",),
         hidden_with={"data_order": "sequential"},
         can_show=shuffled,
@@ -148,6 +155,7 @@ DEVIATIONS = (
         "none",
         "always",
         train_loader("batch_size=VALUE"),
+        sets={"train_batch_size": VALUE},
         value=16,
         values=_batch_size,
         length=True,

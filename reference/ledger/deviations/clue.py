@@ -7,6 +7,7 @@ a number, is None, and rules nothing out.
 import itertools
 import math
 import random
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,6 +37,10 @@ USUAL_SEEDS: tuple[int, ...] = (
     1337,
     3407,
 )
+# What a ledger says is believed up to here: a replay takes memory and time by it.
+MOST_TOKENS = 1 << 16  # in a forward pass, padding counted in: 512 rows of 128, say
+MOST_STEPS = 10**7  # of a run: some years' worth
+MOST_PROCESSES = 64
 MOST_SEEDS = 10_000  # the seeds that are looked through in full, in about a second
 
 
@@ -58,7 +63,7 @@ class Clue:
 def number(value: Any) -> float | None:
     """A finite number, or None; a ledger holds 'nan' and 'inf' as words."""
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if plain and math.isfinite(value) else None
+    return value if plain and abs(value) <= sys.float_info.max else None
 
 
 def close(a: float | None, b: float | None, tolerance: float = 1e-6) -> bool:
@@ -217,13 +222,19 @@ def linear(steps: Sequence[Record], base: float | None) -> tuple[int | None, int
     first = int(number(steps[0].get("step")) or 1) - 1 if steps else 0
     for k, (one, two) in enumerate(itertools.pairwise(found), first):
         if two > one and warmup is None:
-            warmup = round(base / (two - one))
+            warmup = _steps(base / (two - one))
         if two < one:
-            total = round(k + one / (one - two))
-            if warmup is None:
-                warmup = total - round(base / (one - two))
+            total = _steps(k + one / (one - two))
+            falling = _steps(base / (one - two))
+            if warmup is None and total is not None and falling is not None:
+                warmup = total - falling
             break
     return warmup, total
+
+
+def _steps(value: float) -> int | None:
+    """A number of steps that a run can have."""
+    return round(value) if abs(value) <= MOST_STEPS else None
 
 
 # seeds

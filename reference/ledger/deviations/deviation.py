@@ -4,16 +4,24 @@ See them all: `python -c "from reference.ledger.deviations import *; print(*CATA
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reference.errors import InputError
 from reference.ledger.deviations.clue import Clue
 from reference.ledger.deviations.edit import Edit
 from reference.recipe import Recipe
 
+VALUE = "VALUE"  # stands among a recipe's fields for the deviation's own value
+
 
 def always(_recipe: Recipe, _rows: int) -> bool:
     """A deviation that no recipe hides."""
+    return True
+
+
+def any_value(_recipe: Recipe, _value: Any) -> bool:
+    """A value that costs nothing, whatever it is, or is one of a few."""
     return True
 
 
@@ -38,6 +46,10 @@ class Deviation:
     shows_with: Mapping[str, Any] = field(default_factory=dict)
     hidden_with: Mapping[str, Any] | None = None
     can_show: Callable[[Recipe, int], bool] = always  # of a recipe and its training rows
+    # What of a recipe it stands for. A value that no recipe can hold is none to be tried; and
+    # beside it another deviation may show that the recipe itself hides.
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    holds: Callable[[Recipe, Any], bool] = any_value  # a ledger's value may be of any size
     twin: str = ""  # another one that always is the very same run, and is named in its place
     length: bool = False  # it may change the number of steps in the run
     rank: int = 0  # where two explain a ledger alike, the lower one is named
@@ -54,7 +66,8 @@ class Deviation:
         ):
             return []
         values = self.values(clue) if self.values else [None]
-        return [Chosen(self, value) for value in dict.fromkeys(values)]
+        found = [Chosen(self, value) for value in dict.fromkeys(values)]
+        return [one for one in found if one.fits_in(clue.recipe)]
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,19 @@ class Chosen:
     def __post_init__(self) -> None:
         if self.value is None:
             object.__setattr__(self, "value", self.deviation.value)
+
+    def applied(self, recipe: Recipe) -> Recipe:
+        """The recipe with the fields that this stands for. Raises InputError for a bad value."""
+        fields = {k: self.value if v == VALUE else v for k, v in self.deviation.sets.items()}
+        return replace(recipe, **fields)
+
+    def fits_in(self, recipe: Recipe) -> bool:
+        """Whether a recipe could hold this value, and a run of it end."""
+        try:
+            self.applied(recipe)
+        except InputError:
+            return False
+        return self.deviation.holds(recipe, self.value)
 
     def __str__(self) -> str:
         if self.value is None:

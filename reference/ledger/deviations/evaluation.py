@@ -6,7 +6,7 @@ Try one: `python -m reference explain LEDGER`
 from typing import Any
 
 from reference.ledger.deviations.batches import LOADERS
-from reference.ledger.deviations.clue import Clue, number, part
+from reference.ledger.deviations.clue import MOST_PROCESSES, Clue, number, part
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, delete, imports, replace
 from reference.recipe import Recipe
@@ -48,7 +48,9 @@ def _processes(clue: Clue) -> list[int]:
     rows, theirs = counts
     batch = clue.recipe.eval_batch_size
     return [
-        n for n in range(1, 65) if theirs > rows and -(-rows // (n * batch)) * n * batch == theirs
+        n
+        for n in range(1, MOST_PROCESSES + 1)
+        if theirs > rows and -(-rows // (n * batch)) * n * batch == theirs
     ]
 
 

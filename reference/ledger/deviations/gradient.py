@@ -4,7 +4,7 @@ Try one: `python -m reference explain LEDGER`
 """
 
 from reference.ledger.deviations.clue import Clue, close, norm, times, unclipped
-from reference.ledger.deviations.deviation import Deviation
+from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import after, before, delete, replace
 from reference.recipe import Recipe
 
@@ -79,6 +79,7 @@ DEVIATIONS = (
             replace("recipe.max_grad_norm > 0", "VALUE > 0"),
             replace("model.parameters(), recipe.max_grad_norm", "model.parameters(), VALUE"),
         ),
+        sets={"max_grad_norm": VALUE},
         value=0.5,
         values=_bound,
     ),

@@ -5,6 +5,7 @@ Try one: `python -m reference explain LEDGER`
 
 from reference.ledger.deviations.batches import LOADERS, PIECES, train_loader
 from reference.ledger.deviations.clue import (
+    MOST_TOKENS,
     Clue,
     given,
     length,
@@ -15,7 +16,8 @@ from reference.ledger.deviations.clue import (
 )
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, before
-from reference.recipe import Recipe
+from reference.ledger.deviations.parameters import positions
+from reference.recipe import FIELDS, Recipe
 from reference.tasks import get_task
 
 FORWARD = "with torch.autocast("
@@ -49,6 +51,12 @@ def _cut(clue: Clue) -> list[int]:
 def _multiple(clue: Clue) -> list[int]:
     found = lengths(clue.their_steps) if same_labels(clue) else {1}
     return [n for n in (8, 16, 32, 64, 4, 128) if all(one % n == 0 for one in found)]
+
+
+def _has_places(recipe: Recipe, tokens: int) -> bool:
+    """The model has a position for each of so many tokens, and a batch of them can be had."""
+    most = min(positions(recipe), MOST_TOKENS // recipe.train_batch_size)
+    return int(FIELDS["max_length"].metadata["low"]) <= tokens <= most
 
 
 def _pairs(recipe: Recipe, _rows: int) -> bool:
@@ -120,6 +128,7 @@ DEVIATIONS = (
         hidden_with={},
         value=128,
         values=_cut,
+        holds=_has_places,
     ),
     Deviation(
         "padded-to",
@@ -136,6 +145,7 @@ DEVIATIONS = (
         ),
         value=128,
         values=_padded,
+        holds=_has_places,
     ),
     Deviation(
         "padding-counted-in",

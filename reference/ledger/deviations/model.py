@@ -5,7 +5,7 @@ Try one: `python -m reference explain LEDGER`
 
 from reference.ledger.deviations.batches import LOADERS
 from reference.ledger.deviations.clue import Clue, part, same_rows, seeds, usual_seeds
-from reference.ledger.deviations.deviation import Deviation
+from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import after, before, delete, imports, replace
 from reference.recipe import Recipe
 
@@ -225,6 +225,7 @@ DEVIATIONS = (
         (replace('recipe.mixed_precision == "bf16"', "True"),),
         also=("forward",),
         hidden_with={"mixed_precision": "bf16"},
+        sets={"mixed_precision": "bf16"},
         can_show=lambda recipe, _: recipe.mixed_precision == "no",
         fits=lambda clue: _autocast(True, clue),
     ),
@@ -239,6 +240,7 @@ DEVIATIONS = (
         also=("forward",),
         shows_with={"mixed_precision": "bf16"},
         hidden_with={},
+        sets={"mixed_precision": "no"},
         can_show=lambda recipe, _: recipe.mixed_precision == "bf16",
         fits=lambda clue: part(clue.theirs, "mode", "autocast") in (None, "off"),
     ),
@@ -258,6 +260,7 @@ DEVIATIONS = (
             ),
         ),
         also=("rng", "mode"),
+        sets={"dropout": VALUE},
         value=0.2,
         values=_dropout,
     ),

@@ -6,7 +6,7 @@ Try one: `python -m reference explain LEDGER`
 from typing import Any
 
 from reference.ledger.deviations.clue import Clue, base_rate, hyper, number, part, rates
-from reference.ledger.deviations.deviation import Deviation
+from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import Edit, imports, replace
 from reference.ledger.record import Record
 from reference.recipe import Recipe
@@ -84,6 +84,7 @@ DEVIATIONS = (
         "transformers#7214",
         "always",
         (replace("recipe.weight_decay", "VALUE"),),
+        sets={"weight_decay": VALUE},
         value=0.01,
         values=_decay,
     ),
@@ -107,6 +108,7 @@ DEVIATIONS = (
         "the lesson",
         "always",
         (replace("recipe.adam_epsilon", "VALUE"),),
+        sets={"adam_epsilon": VALUE},
         value=1e-6,
         values=_eps,
     ),
@@ -136,6 +138,7 @@ DEVIATIONS = (
         "always",
         (replace("recipe.learning_rate", "VALUE"),),
         also=("schedule",),
+        sets={"learning_rate": VALUE},
         value=3e-5,
         values=_rate,
     ),
@@ -170,6 +173,7 @@ DEVIATIONS = (
         "none",
         "always",
         (replace("recipe.adam_beta1", "VALUE"),),
+        sets={"adam_beta1": VALUE},
         value=0.95,
         values=lambda clue: _beta(0, clue),
     ),
@@ -181,6 +185,7 @@ DEVIATIONS = (
         "none",
         "always",
         (replace("recipe.adam_beta2", "VALUE"),),
+        sets={"adam_beta2": VALUE},
         value=0.98,
         values=lambda clue: _beta(1, clue),
     ),
@@ -194,6 +199,7 @@ DEVIATIONS = (
         (replace(FUSED, "fused=False"),),
         also=("update",),
         hidden_with={"optimizer": "adamw_torch"},
+        sets={"optimizer": "adamw_torch"},
         can_show=lambda recipe, _: recipe.optimizer == "adamw_torch_fused",
         fits=lambda clue: _how(clue, "fused") is not True,
     ),
@@ -208,6 +214,7 @@ DEVIATIONS = (
         also=("update",),
         shows_with={"optimizer": "adamw_torch"},
         hidden_with={},
+        sets={"optimizer": "adamw_torch_fused"},
         can_show=lambda recipe, _: recipe.optimizer == "adamw_torch",
         fits=lambda clue: _how(clue, "fused") in (True, None),
     ),

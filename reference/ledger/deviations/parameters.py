@@ -50,6 +50,14 @@ def _modules(names: list[str], out: set[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4)
+def positions(recipe: Recipe) -> int:
+    """How many tokens the recipe's model has places for."""
+    from reference.model import check_checkpoint
+
+    return int(check_checkpoint(recipe).max_position_embeddings)
+
+
+@lru_cache(maxsize=4)
 def parameter_names(recipe: Recipe) -> list[str]:
     """The recipe's model's parameters, in order; nothing is loaded or drawn."""
     import torch

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 from transformers import DataCollatorWithPadding, set_seed
 
@@ -19,6 +20,9 @@ from reference.data.sources import load_raw
 from reference.evaluation import GlueMetric, load_metric
 from reference.recipe import Recipe
 from reference.tasks import get_task
+
+KEPT = 8  # tokenized forms of the data, of which a search asks for each many times
+_TOKENIZED: dict[Any, tuple[Dataset, Dataset]] = {}
 
 
 def rebuilt(dataloader: DataLoader[Any], **changes: Any) -> DataLoader[Any]:
@@ -112,12 +116,23 @@ def truncated_left(data: Data, recipe: Recipe) -> Data:
 
 
 def tokenized(data: Data, recipe: Recipe, max_length: int | None = None) -> Data:
-    """The raw text tokenized anew, with this data's task and tokenizer."""
+    """The raw text tokenized anew, with this data's task and tokenizer; the last few are kept."""
+    longest = min(max_length or recipe.max_length, recipe.max_length)
+    side, text = data.tokenizer.truncation_side, data.task.text
+    key = (data.digest, recipe.data, recipe.checkpoint, data.task.name, text, side, longest)
+    if key not in _TOKENIZED:
+        _TOKENIZED[key] = _tokenized(data, recipe, longest)
+        while len(_TOKENIZED) > KEPT:
+            del _TOKENIZED[next(iter(_TOKENIZED))]
+    train, validation = _TOKENIZED[key]
+    return replace(data, train=train, validation=validation)
+
+
+def _tokenized(data: Data, recipe: Recipe, longest: int) -> tuple[Dataset, Dataset]:
     raw = load_raw(get_task(data.task.name), recipe.data)
     raw.pop("test", None)
-    longest = min(max_length or recipe.max_length, recipe.max_length)
     splits = tokenize(raw, data.task, data.tokenizer, longest)
-    return replace(data, train=splits["train"], validation=splits["validation"])
+    return splits["train"], splits["validation"]
 
 
 def padding(data: Data, **options: Any) -> DataCollatorWithPadding:
@@ -163,6 +178,37 @@ def restart(lr_scheduler: Any) -> None:
     lr_scheduler.last_epoch = 0
     for group, rate in zip(lr_scheduler.optimizer.param_groups, lr_scheduler.base_lrs, strict=True):
         group["lr"] = rate * lr_scheduler.lr_lambdas[0](0)
+
+
+def rounded(lr_scheduler: Any, how: str) -> Any:
+    """The same straight line as transformers' linear schedule, computed in another order.
+
+    That is `lr * (float(total - step) / float(total - warmup))`. The other ways of writing it are
+    equal in real numbers, and differ in a rate's last bit at some of the steps.
+    """
+    factor = lr_scheduler.lr_lambdas[0]
+    warmup, total = (factor.keywords[f"num_{n}_steps"] for n in ("warmup", "training"))
+    falling = max(1, total - warmup)
+    if how == "LinearLR":
+        if warmup:
+            raise ValueError("torch's LinearLR falls from the first step on")
+        return torch.optim.lr_scheduler.LinearLR(lr_scheduler.optimizer, 1.0, 0.0, total)
+    if how == "1 - step / total":
+        lr_scheduler.lr_lambdas = [
+            lambda step: factor(step) if step < warmup else max(0.0, 1 - (step - warmup) / falling)
+        ] * len(lr_scheduler.lr_lambdas)
+        return lr_scheduler
+    if how != "lr * steps left / total":
+        raise ValueError(f"no way of writing a schedule: {how}")
+
+    def rates() -> list[float]:
+        step = lr_scheduler.last_epoch
+        if step < warmup:
+            return [rate * factor(step) for rate in lr_scheduler.base_lrs]
+        return [rate * max(0, total - step) / falling for rate in lr_scheduler.base_lrs]
+
+    lr_scheduler.get_lr = rates
+    return lr_scheduler
 
 
 def seed_as_a_new_process(recipe: Recipe, dataloader: DataLoader[Any], steps: int) -> None:

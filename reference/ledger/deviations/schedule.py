@@ -6,18 +6,22 @@ Try one: `python -m reference explain LEDGER`
 import itertools
 
 from reference.ledger.deviations.clue import (
+    MOST_PROCESSES,
     Clue,
     all_rates,
     base_rate,
     close,
     linear,
 )
-from reference.ledger.deviations.deviation import Deviation
-from reference.ledger.deviations.edit import after, before, delete, replace
+from reference.ledger.deviations.deviation import VALUE, Deviation
+from reference.ledger.deviations.edit import after, before, delete, imports, replace
 from reference.recipe import Recipe
 
 STEP = "lr_scheduler.step()"
 TOTAL = "num_training_steps=num_training_steps"
+PROGRESS = "progress_bar = tqdm("
+PIECES = imports("from reference.ledger.deviations import pieces")
+MOST_LOOKED_AT = 10_000  # steps of a schedule
 BY_EPOCHS = "the run's length is given in epochs"
 
 
@@ -76,8 +80,10 @@ def _steps_a_step(clue: Clue) -> list[int]:
     ours, theirs = moved
     if ours is None or theirs is None:
         return [2, 4, 8]
-    times = round(theirs / ours) if ours else 0
-    return [times] if times > 1 else [2, 4, 8] if not ours else []
+    if not ours:
+        return [2, 4, 8]
+    times = min(theirs / ours, MOST_PROCESSES + 1)
+    return [round(times)] if 1.5 <= times <= MOST_PROCESSES else []
 
 
 def _kinds(clue: Clue) -> list[str]:
@@ -99,6 +105,28 @@ def _epochs(clue: Clue) -> list[int]:
     else:  # beside another deviation, which makes an epoch longer or shorter
         found = [int(epochs), int(epochs) + 1]
     return [n for n in found if n not in (0, clue.recipe.num_train_epochs)]
+
+
+def _rounds(recipe: Recipe, rows: int) -> bool:
+    """Whether some step's rate, written in one of the other ways, has another last bit."""
+    _, total = recipe.duration(-(-rows // recipe.train_batch_size))
+    falling = max(1, total - recipe.num_warmup_steps)
+    lr = chained = recipe.learning_rate
+    for step in range(1, min(falling, MOST_LOOKED_AT)):
+        left = falling - step
+        chained *= 1.0 - 1.0 / (falling - step + 1)  # as torch's LinearLR does
+        if len({lr * (left / falling), lr * (1 - step / falling), lr * left / falling}) > 1:
+            return True
+        if not recipe.num_warmup_steps and chained != lr * (left / falling):
+            return True
+    return False
+
+
+def _nearly_ours(clue: Clue) -> bool:
+    """Their rates are ours but for a rounding."""
+    ours, theirs = (all_rates([record]) for record in (clue.ours, clue.theirs))
+    near = [close(a, b, 1e-9) for a, b in zip(ours, theirs, strict=False)]
+    return bool(near) and all(near) and ours != theirs
 
 
 DEVIATIONS = (
@@ -218,6 +246,7 @@ DEVIATIONS = (
         also=("batch",),
         value=2,
         values=_epochs,
+        sets={"num_train_epochs": VALUE},
         can_show=_by_epochs,
         length=True,
     ),
@@ -243,6 +272,7 @@ DEVIATIONS = (
         (replace("recipe.num_warmup_steps", "VALUE"),),
         value=2,
         values=_warmup,
+        sets={"num_warmup_steps": VALUE},
     ),
     Deviation(
         "schedule-kind",
@@ -254,6 +284,21 @@ DEVIATIONS = (
         (replace('"linear"', "VALUE"),),
         value="cosine",
         values=_kinds,
+    ),
+    Deviation(
+        "schedule-rounded",
+        14,
+        "schedule",
+        "The linear schedule is written by hand, or is torch's: the same line, and at some steps "
+        "a rate that differs in its last bit.",
+        "none",
+        "a length at which the roundings differ",
+        (PIECES, before(PROGRESS, "lr_scheduler = pieces.rounded(lr_scheduler, VALUE)")),
+        hidden_with={"max_steps": 16},
+        can_show=_rounds,
+        value="1 - step / total",
+        values=lambda _: ("1 - step / total", "lr * steps left / total", "LinearLR"),
+        fits=_nearly_ours,
     ),
 )
 

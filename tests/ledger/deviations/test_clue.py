@@ -1,5 +1,6 @@
 """What is read off another run's records; and that strange records rule nothing out by an error."""
 
+import itertools
 import random
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from transformers import set_seed
 
 from reference.ledger.deviations import CATALOGUE, Clue
-from reference.ledger.deviations.clue import linear, seed_of, seeds
+from reference.ledger.deviations.clue import MOST_STEPS, MOST_TOKENS, linear, seed_of, seeds
 from reference.ledger.deviations.parameters import _modules
 from reference.ledger.hashing import generator_states
 from reference.recipe import EMBEDDED
@@ -90,4 +91,47 @@ def test_no_deviation_is_tried_in_another_link() -> None:
     tried = [name for name, d in CATALOGUE.items() if d.tries(clue)]
     assert set(tried) == {n for n, d in CATALOGUE.items() if "weights" in (d.link, *d.also)} - {
         "frozen"  # nothing says what is
+    }
+
+
+def test_a_value_that_no_recipe_can_hold_is_none_to_try() -> None:
+    """Whatever a ledger says: no replay takes memory or time by it."""
+    sizes = [0, 1, 5, 63, 65, 513, 10**4, 10**6, 10**18]
+    rates = [0.0, 5e-4, 1e-320, 1.0, 1e9, 1e300]
+    recipe = replace(EMBEDDED, device="cpu")
+    most = {
+        "batch-size": MOST_TOKENS,
+        "cut-at": 512,
+        "padded-to": 512,
+        "schedule-once-a-process": 64,
+        "counts-padded-duplicates": 64,
+        "epochs": MOST_STEPS,
+        "total-steps": MOST_STEPS + 1,
+        "warm-up": MOST_STEPS,
+    }
+    seen: dict[str, set[Any]] = {}
+    drawn = [(size, 5e-4, 4e-4) for size in sizes]
+    drawn += [(65, *pair) for pair in itertools.product(rates, rates)]
+    for size, rate, after in drawn:
+        for rows, tokens in ((size, 60), (8, size)):
+            ours, theirs = of_size(8, 60, 5e-4, 4e-4), of_size(rows, tokens, rate, after)
+            for link in ("batch", "schedule", "optimizer", "metrics", "clip", "gradient"):
+                clue = Clue(link, 1, ours, theirs, [theirs], recipe)
+                for one in (c for d in CATALOGUE.values() for c in d.tries(clue)):
+                    seen.setdefault(one.deviation.name, set()).add(one.value)
+    for name, bound in most.items():
+        assert all(0 <= value <= bound for value in seen.get(name, ())), (name, seen[name])
+    assert {"batch-size", "padded-to", "schedule-once-a-process", "warm-up"} <= seen.keys()
+    assert max(seen["batch-size"]) * 60 <= MOST_TOKENS
+
+
+def of_size(rows: int, tokens: int, rate: float, after: float) -> Record:
+    return {
+        "step": 1,
+        "batch": [{"input_ids": ["x", [rows, tokens], "int64", None]}],
+        "gradient": {"norm": float(rows)},
+        "clip": {"norm": float(tokens)},
+        "optimizer": {"base_learning_rate": [max(rate, after)], "hyper": [{"eps": rate}]},
+        "schedule": {"learning_rate": [rate], "next_learning_rate": [after]},
+        "metrics": {"count": rows, "predictions": "x"},
     }

@@ -1,0 +1,229 @@
+"""Which parameter of one run is which of the other's, where the two don't call them alike.
+
+Used by `python -m reference diff A B`. A model that is wrapped has a prefix before every name; of
+one that was first looked through in part, the parts are in a ledger as models of their own. The
+tensors are the same, and in another order perhaps. Names that differ in more than a prefix, or that
+fit in two ways, are matched with nothing: then there is nothing to be compared by.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+import xxhash
+
+from reference.ledger.record import Record, plain
+
+MOST_WAYS = 256  # in which several models may fit, before it is said that none does
+
+
+@dataclass(frozen=True)
+class Model:
+    """One record of a model: its parameters, and where in the ledger's lists they begin."""
+
+    number: int
+    kind: str
+    names: tuple[str, ...]  # without the model's number before them
+    shapes: tuple[tuple[int, ...], ...]
+    first: int
+
+    def __str__(self) -> str:
+        count = len(self.names)
+        return f"{plain(self.kind)} ({count} parameter{'s' * (count != 1)})"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one model fits into another: its parameters' places there, and the prefix in between."""
+
+    places: tuple[int, ...]
+    prefix: str = ""
+
+
+def model_of(record: Record, first: int) -> Model:
+    number = record.get("model", 0)
+    own = f"model{number}." if number else ""
+    parameters = [(str(p[0]).removeprefix(own), tuple(p[1])) for p in record["parameters"]]
+    names, shapes = tuple(n for n, _ in parameters), tuple(s for _, s in parameters)
+    return Model(number, str(record.get("class", "model")), names, shapes, first)
+
+
+class Matching:
+    """The parameters of two runs, as their records of models come."""
+
+    def __init__(self) -> None:
+        self._models: tuple[list[Model], list[Model]] = ([], [])
+        self._raw: tuple[list[str], list[str]] = ([], [])
+        self.pairs: list[tuple[int, int]] = []
+        self.in_place = True  # each has its place in the one list where it has it in the other
+        self.same_parts = True  # and they are of as many models: those of the last step, too
+        self.notes: list[str] = []
+        self.left_over: list[tuple[int, Model]] = []  # (side, a model that fits nowhere)
+        self._parts: tuple[dict[int, int], dict[int, int]] = ({}, {})
+
+    @property
+    def names(self) -> list[str]:
+        """Of the parameters that both have, as the first run calls them."""
+        return [self._raw[0][i] for i, _ in self.pairs]
+
+    def add(self, left: Sequence[Record], right: Sequence[Record]) -> None:
+        """More models of either run."""
+        for models, raw, records in zip(self._models, self._raw, (left, right), strict=True):
+            for record in records:
+                models.append(model_of(record, len(raw)))
+                raw += [str(p[0]) for p in record["parameters"]]
+        if left or right:
+            self._match()
+
+    def _match(self) -> None:
+        one, other = self._models
+        self.notes, self.left_over, self._parts = [], [], ({}, {})
+        if one == other:
+            self.pairs = [(i, i) for i in range(len(self._raw[0]))]
+            self.in_place = self.same_parts = True
+            return
+        swap = len(other) < len(one)  # the parts go into the whole
+        parts, wholes = (one, other) if swap else (other, one)
+        ways = _best(parts, wholes)
+        pairs: list[tuple[int, int]] = []
+        for model, way in zip(parts, ways, strict=True):
+            if way is None:
+                self.left_over.append((0 if swap else 1, model))
+                continue
+            places = [(place, model.first + i) for i, place in enumerate(way.places)]
+            pairs += [(j, i) for i, j in places] if swap else places
+            self._join(model, way, wholes, swap=swap)
+        self.pairs = sorted(pairs)
+        taken = {pair[1 if swap else 0] for pair in pairs}
+        for whole in wholes:
+            if not taken & set(range(whole.first, whole.first + len(whole.names))):
+                self.left_over.append((1 if swap else 0, whole))
+        lengths = {len(raw) for raw in self._raw}
+        self.in_place = lengths == {len(pairs)} and all(i == j for i, j in pairs)
+        self.same_parts = self.in_place and len(one) == len(other)
+
+    def _join(self, part: Model, way: Way, wholes: Sequence[Model], *, swap: bool) -> None:
+        """A part's forward passes are the whole's; and a word on names that aren't the same."""
+        whole = next(w for w in wholes if w.first <= way.places[0] < w.first + len(w.names))
+        ours = self._parts[0 if swap else 1]
+        ours[part.number] = self._parts[1 if swap else 0].setdefault(whole.number, whole.number)
+        there = whole.names[way.places[0] - whole.first]
+        if part.names[0] != there:
+            names = (part.names[0], there) if swap else (there, part.names[0])
+            self.notes.append(
+                "parameters matched by position and shape, since their names differ: "
+                f"{plain(names[0])} in the first is {plain(names[1])} in the second ledger"
+            )
+
+    def model(self, side: int, number: int) -> int:
+        """A model's number, the same for both runs where it is the same model."""
+        return self._parts[side].get(number, number)
+
+    def strangers(self, side: int) -> Iterator[tuple[Model, range]]:
+        """A side's models that fit nowhere, and where their parameters are."""
+        for where, model in self.left_over:
+            if where == side:
+                yield model, range(model.first, model.first + len(model.names))
+
+    def places(self, side: int) -> list[int]:
+        """Where in its lists this side has the parameters that both have."""
+        return [pair[side] for pair in self.pairs]
+
+
+def _best(parts: Sequence[Model], wholes: Sequence[Model]) -> list[Way | None]:
+    """The one way of most matched parameters, no place being taken twice; else nothing fits."""
+    options = [list(_ways(part, wholes)) for part in parts]
+    count = 1
+    for ways in options:
+        count *= len(ways) + 1
+    if count > MOST_WAYS:
+        return [None] * len(parts)
+    best: list[tuple[Way | None, ...]] = []
+    most = (0, 0)
+    for chosen in product(*([*ways, None] for ways in options)):
+        places = [place for way in chosen if way is not None for place in way.places]
+        # A copy of a model fits where the model does: the one in its own place is meant.
+        own = sum(
+            way is not None and not way.prefix and way.places[0] == part.first
+            for part, way in zip(parts, chosen, strict=True)
+        )
+        if len(places) == len(set(places)) and (len(places), own) >= most:
+            best = [*best, chosen] if (len(places), own) == most else [chosen]
+            most = (len(places), own)
+    return list(best[0]) if len(best) == 1 else [None] * len(parts)
+
+
+def _ways(part: Model, wholes: Sequence[Model]) -> Iterator[Way]:
+    """Each way in which all of a part's parameters are some of a whole's, but for a prefix."""
+    for whole in wholes:
+        there = {name: i for i, name in enumerate(whole.names)}
+        for ours, prefix in _renamed(part.names, whole.names):
+            places = [there.get(name, -1) for name in ours]
+            fits = all(
+                place >= 0 and whole.shapes[place] == shape
+                for place, shape in zip(places, part.shapes, strict=True)
+            )
+            if fits and places:
+                yield Way(tuple(whole.first + place for place in places), prefix)
+
+
+def _renamed(names: Sequence[str], there: Sequence[str]) -> Iterator[tuple[list[str], str]]:
+    """The names as they are; with each prefix before them that fits the first; or one less."""
+    yield list(names), ""
+    first = names[0] if names else ""
+    more = {other.removesuffix(first): True for other in there if other.endswith(f".{first}")}
+    less = {first.removesuffix(o): False for o in there if first.endswith(f".{o}")}
+    # A stranger's file may have any number of them; what fits in many ways is matched in none.
+    for prefix, added in islice({**more, **less}.items() if first else (), MOST_WAYS):
+        if added:
+            yield [prefix + name for name in names], prefix
+        elif all(name.startswith(prefix) for name in names):
+            yield [name.removeprefix(prefix) for name in names], prefix
+
+
+def picked(record: Record, places: Sequence[int]) -> Record:
+    """A step with only the parameters at these places, in this order, and its hashes over them."""
+    kept = dict(record)
+    for link in ("weights", "gradient", "clip", "update"):
+        value = record.get(link)
+        if isinstance(value, dict):
+            kept[link] = _picked_tensors(value, places)
+    optimizer, schedule = record.get("optimizer"), record.get("schedule")
+    if isinstance(optimizer, dict):
+        of = str(optimizer["of"]).split()
+        kept["optimizer"] = {**optimizer, "of": " ".join(_at(of, places))}
+        if "base_learning_rate" in optimizer:
+            rates = _rates(optimizer["base_learning_rate"], places)
+            kept["optimizer"]["base_learning_rate"] = rates
+    if isinstance(schedule, dict):
+        kept["schedule"] = {name: _rates(rates, places) for name, rates in schedule.items()}
+    return kept
+
+
+def combined(hashes: Sequence[str]) -> str:
+    """As `hashing.combine`, with no torch to be imported for it."""
+    return xxhash.xxh3_128_hexdigest(",".join(hashes).encode())
+
+
+def _picked_tensors(value: Record, places: Sequence[int]) -> Record:
+    kept = dict(value)
+    for field in ("tensors", "norms"):
+        if field in value:
+            kept[field] = " ".join(_at(str(value[field]).split(), places))
+    if "tensors" in kept:
+        kept["hash"] = combined(kept["tensors"].split())
+    return kept
+
+
+def _at(values: Sequence[str], places: Sequence[int]) -> list[str]:
+    """Those at these places; a list from before a model was seen is shorter."""
+    return [values[place] if place < len(values) else "-" for place in places]
+
+
+def _rates(rates: Sequence[float | str], places: Sequence[int]) -> list[float | str]:
+    """As the ledger writes them: one where all parameters have the same."""
+    if len(rates) < 2:
+        return list(rates)
+    kept = [rates[place] if place < len(rates) else "-" for place in places]
+    distinct = {rate for rate in kept if not isinstance(rate, str) or rate not in ("-", "x")}
+    return list(distinct) if len(distinct) < 2 else kept
