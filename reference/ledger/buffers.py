@@ -36,11 +36,14 @@ def describe_buffers(
 ) -> Record | None:
     """One hash of all, and each one's by its name; None where there are none."""
     found: dict[str, torch.Tensor] = {}
+    seen: set[int] = set()
     for prefix, reference in modules:
         one = reference()
-        if one is not None:
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
             found.update({prefix + name: tensor for name, tensor in _buffers(one)})
     if not found:
         return None
     hashes = hash_tensors(found.values())
-    return {"hash": combine(hashes), "tensors": dict(zip(found, hashes, strict=True))}
+    # In no order: a model of which a part was seen first has its modules in another one.
+    return {"hash": combine(sorted(hashes)), "tensors": dict(zip(found, hashes, strict=True))}

@@ -65,6 +65,7 @@ class Comparison:
         self.steps = 0  # equal so far
         self.divergence: Divergence | None = None
         self.missing: dict[str, set[str]] = {}  # a link -> the sides that lack it somewhere
+        self.unseen: dict[str, tuple[int, str]] = {}  # a side -> the first step, and why
         self.other_models = ""  # why their tensors can't be compared
         self.matching = Matching()
         self.extra: dict[
@@ -160,6 +161,8 @@ class Comparison:
         for side, record in zip(SIDES, (a, b), strict=True):
             if record.get(link) is None:
                 self.missing.setdefault(link, set()).add(side)
+                if "unseen" in record:
+                    self.unseen.setdefault(side, (record["step"], str(record["unseen"])))
         return a.get(link) is not None and b.get(link) is not None
 
     def _compare(self, a: Record, b: Record, links: list[str]) -> Divergence | None:

@@ -97,7 +97,9 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
         detail, suspects = f"one run ends: {unequal}", ("batch", "schedule", "update")
         return Verdict("diverged", c.steps, c.steps + 1, "batch", detail, suspects, (unequal,))
     if not all(end and end["complete"] for end in ends):
-        detail = f"equal for {c.steps} steps; a run was cut short"
+        lost = next((str(end["lost"]) for end in ends if end and end.get("lost")), "")
+        why = f"recording ended in one ({lost})" if lost else "a run was cut short"
+        detail = f"equal for {c.steps} steps; {why}"
         return Verdict("incomparable", c.steps, detail=detail)
     if c.missing:
         detail = f"equal for {c.steps} steps in every link that both have"
@@ -132,6 +134,8 @@ def _notes(c: Comparison) -> tuple[str, ...]:
         lacking.setdefault(" and ".join(sorted(sides)), []).append(link)
     for whose, links in lacking.items():
         notes.append(f"not compared: {', '.join(links)}, which {whose} ledger lacks")
+    for whose, (step, why) in c.unseen.items():
+        notes.append(f"step {step} of {whose} ledger has a pass that couldn't be recorded: {why}")
     for whose, fields in c.unknown.items():
         shown = ", ".join(sorted(map(short, fields)))
         notes.append(

@@ -13,6 +13,7 @@ gradients are zeroed or not.
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -90,14 +91,13 @@ class Observer:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.remove_hooks()
         complete = kind is None or (kind is SystemExit)
-        self._finish()
-        if self.careful.lost:
-            told = {"complete": False, "recorded": self.steps, "lost": self.careful.lost}
-            self._writer.write({"kind": "end", **told, "steps": self.steps, "weights": ""})
-        else:
+        with closing(self._writer):
+            self._finish()
             end = {"complete": complete, "steps": self.steps, "weights": self.final_weights}
+            if self.careful.lost:
+                told = {"recorded": self.steps, "lost": self.careful.lost}
+                end = {**end, "complete": False, "weights": "", **told}
             self._writer.write({"kind": "end", **end})
-        self._writer.close()
 
     def remove_hooks(self) -> None:
         """Stop watching; what was kept so far stays."""

@@ -124,6 +124,7 @@ def _mode(value: Any) -> str | None:
 _rates = list_of(either(number, text))
 _tensors = {"hash": text}
 _norms = {"norm": number, "tensors": text, "norms": text, "norms_after": list_of(number)}
+_buffers = mapping({"hash": text}, {"tensors": mapping({}, rest=text)})
 _optimizer = mapping(
     {
         "index": whole,
@@ -150,7 +151,7 @@ OF_LINK: dict[str, Check] = {
     "batch": list_of(mapping({}, {"model": whole}, rest=_described)),
     "rng": _generators,
     "mode": _mode,
-    "weights": mapping(_tensors, {"tensors": text}),
+    "weights": mapping(_tensors, {"tensors": text, "buffers": _buffers}),
     "forward": list_of(mapping({}, {"model": whole}, rest=_described)),
     "gradient": mapping({}, {**_tensors, **_norms, "backward_passes": whole}),
     "clip": mapping(
@@ -158,7 +159,7 @@ OF_LINK: dict[str, Check] = {
         {**_norms, "factor": either(number, _is(type(None))), "closure_calls": whole},
     ),
     "optimizer": _groups,
-    "update": mapping(_tensors, {"tensors": text}),
+    "update": mapping(_tensors, {"tensors": text, "buffers": _buffers}),
     "schedule": mapping({"learning_rate": _rates, "next_learning_rate": _rates}),
 }
 _metrics = mapping(
@@ -171,12 +172,14 @@ OF_KIND: dict[str, Check] = {
         {"parameters": list_of(_parameter)},
         {"model": whole, "class": text, "gone": list_of(text)},
     ),
-    "step": mapping({"step": whole}, {**OF_LINK, "zeroed": flag}),
+    "step": mapping({"step": whole}, {**OF_LINK, "zeroed": flag, "unseen": text}),
     "evaluation": mapping({"step": whole, "metrics": _metrics}),
-    "end": mapping({"complete": flag, "steps": whole}, {"weights": text, "recorded": whole}),
+    "end": mapping(
+        {"complete": flag, "steps": whole}, {"weights": text, "recorded": whole, "lost": text}
+    ),
 }
 # What a step is made of in this schema.
-FIELDS = ("kind", "step", *LINKS, "zeroed")
+FIELDS = ("kind", "step", *LINKS, "zeroed", "unseen")
 
 
 def check(item: Item) -> Record:

@@ -317,3 +317,43 @@ def test_a_look_through_a_part_changes_nothing() -> None:
         step(SGD(model.parameters(), 0.1), model(torch.randn(4, 3)).sum())
 
     assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
+def test_wrapped_or_seen_in_parts_a_models_buffers_are_the_same() -> None:
+    def train(how: str, momentum: float = 0.1) -> None:
+        encoder = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=momentum))
+        model: nn.Module = nn.Sequential(encoder, nn.Linear(4, 4), nn.BatchNorm1d(4))
+        if how == "wrapped":
+            model = nn.Sequential(model)
+        if how == "in parts":
+            encoder.eval()(torch.ones(2, 3))
+            encoder.train()
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            step(optimizer, model(torch.randn(8, 3)).pow(3).mean())
+
+    for how in ("wrapped", "in parts"):
+        assert diff(watch(train, "plain"), watch(train, how)).verdict == "identical"
+        verdict = diff(watch(train, "plain"), watch(train, how, 0.2))
+        assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, "update")
+        assert "buffers" in verdict.detail
+
+
+def test_diff_says_why_a_step_or_the_rest_lacks_something() -> None:
+    def train(how: str) -> None:
+        model = nn.Linear(3, 1)
+        optimizer = SGD(model.parameters(), 0.1)
+        batches = torch.randn(3, 2, 3)
+        for number, batch in enumerate(batches):
+            if number == 1 and how == "transformed":
+                torch.vmap(model)(batch)
+            if number == 2 and how == "within":
+                model.weight.register_post_accumulate_grad_hook(lambda _: optimizer.step())
+            step(optimizer, model(batch).sum())
+
+    verdict = diff(watch(train, "plainly"), watch(train, "transformed"))
+    assert verdict.verdict == "incomparable"
+    assert any("step 2 of the second ledger" in note for note in verdict.notes)
+    verdict = diff(watch(train, "plainly"), watch(train, "within"))
+    assert verdict.verdict == "incomparable"
+    assert "within the backward pass" in verdict.detail
