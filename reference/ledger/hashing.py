@@ -72,11 +72,11 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
 
 
 def hash_and_norm(tensor: torch.Tensor) -> tuple[str, float]:
-    """The hash that `hash_tensors` gives, and the 2-norm, in one pass over the memory."""
+    """The hash that `hash_tensors` gives, and the 2-norm, in one pass, by this thread alone."""
     if _is_plain(tensor) and tensor.numel() <= CACHED:  # most gradients of a small model
         hash_, square = _hash_and_square(tensor.detach().reshape(-1))
         return hash_, math.sqrt(square)
-    return hashes_and_norms([tensor])[0]
+    return _joined(_of_share(_pieces(0, tensor)))
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
@@ -88,24 +88,31 @@ def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, 
     """Of each tensor; ('-', 0.0) for one that is absent."""
     pieces: list[tuple[int, torch.Tensor]] = []
     for place, tensor in enumerate(tensors):
-        if tensor is None:
-            continue
-        if tensor.layout != torch.strided or tensor.dtype != torch.float32:
-            pieces.append((place, tensor))
-        else:
-            plain = tensor if tensor.device.type == "cpu" else tensor.cpu()
-            flat = plain.detach().reshape(-1)
-            whole = len(flat) <= PIECE // 4
-            pieces += [(place, flat)] if whole else [(place, p) for p in _split(flat, PIECE // 4)]
+        if tensor is not None:
+            pieces += _pieces(place, tensor)
     found: list[list[tuple[str, float]]] = [[] for _ in tensors]
     shares = in_shares(pieces, [piece.numel() * piece.element_size() for _, piece in pieces])
     for share, results in zip(shares, in_parallel(_of_share, shares), strict=True):
         for (place, _), result in zip(share, results, strict=True):
             found[place].append(result)
-    return [
-        (of_pieces([hash_ for hash_, _ in parts]), math.sqrt(sum(square for _, square in parts)))
-        for parts in found
-    ]
+    return [_joined(parts) for parts in found]
+
+
+def _pieces(place: int, tensor: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+    """As much at once as is hashed by itself; each with the place that it belongs to."""
+    if tensor.layout != torch.strided or tensor.dtype != torch.float32:
+        return [(place, tensor)]
+    plain = tensor if tensor.device.type == "cpu" else tensor.cpu()
+    flat = plain.detach().reshape(-1)
+    if len(flat) <= PIECE // 4:
+        return [(place, flat)]
+    return [(place, piece) for piece in _split(flat, PIECE // 4)]
+
+
+def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """A tensor's hash and norm from its pieces' hashes and squared norms; ('-', 0.0) for none."""
+    hash_ = of_pieces([hash_ for hash_, _ in parts])
+    return hash_, math.sqrt(sum(square for _, square in parts))
 
 
 def _of_share(share: Sequence[tuple[int, torch.Tensor]]) -> list[tuple[str, float]]:

@@ -11,6 +11,7 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.utils.checkpoint import checkpoint
 
 from reference.ledger.diff import diff
+from reference.ledger.hashing import hash_tensors
 from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory, Record
 
@@ -317,6 +318,24 @@ def test_a_look_through_a_part_changes_nothing() -> None:
         step(SGD(model.parameters(), 0.1), model(torch.randn(4, 3)).sum())
 
     assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
+def test_large_gradients_are_those_that_are_there() -> None:
+    """They are read by the other core while autograd goes on; the hashes are of the same bits."""
+    found: list[list[str]] = []
+
+    def train() -> None:
+        model = nn.Sequential(nn.Embedding(20_000, 256), nn.Linear(256, 1024), nn.Linear(1024, 1))
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randint(20_000, (4, 8))).pow(2).sum().backward()
+            found.append(hash_tensors(p.grad for p in model.parameters()))
+            optimizer.step()
+
+    ledger = watch(train)
+    assert [record["gradient"]["tensors"].split() for record in ledger.steps] == found
+    assert [record["clip"]["factor"] for record in ledger.steps] == [1.0] * 3
 
 
 def test_wrapped_or_seen_in_parts_a_models_buffers_are_the_same() -> None:
