@@ -4,19 +4,21 @@ A backward pass is one run of autograd that accumulates into a parameter; reentr
 runs others inside it. Measured by `python -m pytest benchmarks -k observing`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from reference.ledger.guard import Careful, guarded
-from reference.ledger.hashing import CACHED, hash_and_norm, hashes_and_norms
+from reference.ledger.hashing import hash_and_norm, hashes_and_norms
 from reference.ledger.parallel import Handed
 from reference.ledger.parameters import Parameters
 from reference.ledger.window import Forward, Window
 
 Found = tuple[str, float]
+LARGE = 1 << 15  # elements of a gradient that is worth being read by the other core
+HANDED = 1 << 20  # elements that are worth being handed over
 
 
 class Backward:
@@ -27,7 +29,8 @@ class Backward:
         self.parameters = Parameters(self.on_gradient)
         self._window = window
         self._running = False
-        self._found: dict[int, Found | Handed[Found]] = {}  # by place, in this run of autograd
+        self._waiting: list[tuple[int, Tensor]] = []  # gradients of this run of autograd
+        self._handed: list[Handed[dict[int, Found]]] = []  # to the other core
         self._run: int | None = None  # of autograd: the last that reached a model's output
         self._reached: list[Forward] = []  # in that run
         self._counted: tuple[Window, int] | None = None  # the run that was counted last
@@ -53,34 +56,39 @@ class Backward:
         """A gradient was accumulated."""
         if not self._running:
             self._running = True
-            self._found = {}
+            self._waiting, self._handed = [], []
             # Once, when this run of autograd has accumulated into every parameter.
             torch.autograd.Variable._execution_engine.queue_callback(self._after)
         gradient = parameter.grad
-        if gradient is None or gradient.device.type != "cpu":
-            return
-        if gradient.numel() > CACHED and _is_ours_alone(parameter):
-            self._found[place] = Handed(hash_and_norm, gradient)  # while autograd goes on
-        else:
-            self._found[place] = hash_and_norm(gradient)  # while it is in the cache
+        if gradient is None or gradient.numel() < LARGE or gradient.device.type != "cpu":
+            return  # read when all are there
+        if _is_ours_alone(parameter):
+            self._waiting.append((place, gradient))
+            if sum(g.numel() for _, g in self._waiting) >= HANDED:
+                self._handed.append(Handed(_hash_each, self._waiting))  # while autograd goes on
+                self._waiting = []
 
     @guarded
     def _after(self) -> None:
         self._running = False
         window, tensors = self._window(), self.parameters.tensors()
-        found: list[Found | None] = [None] * len(tensors)
-        for place, result in self._found.items():
-            found[place] = result.result() if isinstance(result, Handed) else result
-        self._found = {}
-        # What this run didn't reach, or was not begun, may hold a gradient all the same.
-        left = [None if f or t is None else t.grad for f, t in zip(found, tensors, strict=True)]
-        whole = [f or other for f, other in zip(found, hashes_and_norms(left), strict=True)]
+        found: dict[int, Found] = {}
+        for handed in self._handed:
+            found.update(handed.result() or {})
+        self._waiting, self._handed = [], []
+        # What this run didn't reach may hold a gradient of an earlier one.
+        left = [None if i in found or t is None else t.grad for i, t in enumerate(tensors)]
+        whole = [found.get(i, other) for i, other in enumerate(hashes_and_norms(left))]
         for forward in self._reached:
             window.use(forward)
         run = torch._C._current_graph_task_id() if self._run is None else self._run
         again = self._counted == (window, run)
         self._counted = (window, run)
         window.set_gradient([h for h, _ in whole], [n for _, n in whole], again=again)
+
+
+def _hash_each(gradients: Sequence[tuple[int, Tensor]]) -> dict[int, Found]:
+    return {place: hash_and_norm(gradient) for place, gradient in gradients}
 
 
 def _is_ours_alone(parameter: Tensor) -> bool:

@@ -7,7 +7,9 @@ import sys
 import weakref
 from types import FrameType
 
-from torch.optim import Optimizer
+from torch.optim import Optimizer, optimizer
+
+TORCHS = optimizer.__file__
 
 
 class Stepping:
@@ -25,7 +27,7 @@ class Stepping:
         frame = _caller()
         before, running = self._frame, frame
         while running is not None and running is not before:
-            running = running.f_back  # type: ignore[assignment]
+            running = running.f_back
         if before is not None and running is before:
             return None
         self._frame = frame
@@ -46,6 +48,9 @@ class Stepping:
         return len(self._optimizers) - 1 if known is None else known
 
 
-def _caller() -> FrameType:
-    """Torch's frame: above this function, `begin` or `end`, the hook, and the hook's guard."""
-    return sys._getframe(4)
+def _caller() -> FrameType | None:
+    """Torch's frame, in which the optimizer's hooks are called."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename != TORCHS:
+        frame = frame.f_back
+    return frame
