@@ -1,0 +1,1 @@
+"""What each loop costs, measured in pairs: `python -m benchmarks.gate`."""

@@ -1,0 +1,86 @@
+"""The bare step, the pipeline alone, and a loop as it stands: what takes turns.
+
+The bare step is forward, backward, clip, step, zero on batches that were collated and moved
+beforehand, with nothing around it. The pipeline only fetches those batches.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch.optim import AdamW
+from transformers import get_scheduler, set_seed
+
+from benchmarks.turns import Participant
+from reference.data.pipeline import Data, get_dataloaders
+from reference.model import load_model, parameter_groups
+from reference.recipe import Recipe
+
+
+def fetched(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
+    """The first `max_steps` batches of the run, epoch after epoch, as the loops get them."""
+    dataloader, _ = get_dataloaders(recipe, data)
+    num_epochs, _ = recipe.duration(len(dataloader))
+    every = (dict(batch) for _ in range(num_epochs) for batch in dataloader)
+    return islice(every, recipe.max_steps)
+
+
+def bare(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """The bare step as a participant; its learning rate is set outside of the time."""
+
+    def train(participant: Participant) -> None:
+        device = torch.device(recipe.device)
+        model = load_model(recipe)
+        model.to(device)
+        set_seed(recipe.seed)
+        # Here, since an iterator draws from the generator: as where the loops make theirs.
+        batches = [{k: v.to(device) for k, v in b.items()} for b in fetched(recipe, data)]
+        optimizer = AdamW(
+            parameter_groups(model, recipe.weight_decay),
+            lr=recipe.learning_rate,
+            betas=(recipe.adam_beta1, recipe.adam_beta2),
+            eps=recipe.adam_epsilon,
+            fused=True,
+        )
+        lr_scheduler = get_scheduler("linear", optimizer, recipe.num_warmup_steps, recipe.max_steps)
+        model.train()
+        step = _step(model, optimizer, recipe.max_grad_norm)
+        for batch in batches:
+            participant.clock.restart()
+            step(batch)
+            lr_scheduler.step()
+
+    return train
+
+
+def _step(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, max_grad_norm: float
+) -> Callable[[dict[str, torch.Tensor]], None]:
+    def step(batch: dict[str, torch.Tensor]) -> None:
+        optimizer.zero_grad()  # of the step before: the time ends where the optimizer has stepped
+        model(**batch).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+        optimizer.step()
+
+    return step
+
+
+def pipeline(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """The data alone, as a participant: one batch a step, fetched and collated."""
+
+    def fetch(participant: Participant) -> None:
+        set_seed(recipe.seed)
+        for _ in fetched(recipe, data):
+            participant.end_step()
+
+    return fetch
+
+
+def loop(train: Callable[[Recipe, Data], Any], recipe: Recipe, data: Data) -> Callable[..., None]:
+    """A loop, unchanged, as a participant."""
+
+    def run(participant: Participant) -> None:
+        train(recipe, data)
+
+    return run

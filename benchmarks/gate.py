@@ -1,0 +1,113 @@
+"""The gate: fails when a loop became slower, and says which, where, and how noisy the machine was.
+
+    python -m benchmarks.gate                     the embedded checkpoint, measured now
+    python -m benchmarks.gate --run RUN.json      what `pytest benchmarks --benchmark-json` stored
+
+Exit codes: 0 every bound holds; 1 one doesn't; 2 wrong input, or too little was measured to tell.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import measured
+from benchmarks.bounds import FILE, Bounds, read_bounds
+from benchmarks.count import count
+from benchmarks.judged import Outcome, judge
+from benchmarks.pairs import Ratio
+from benchmarks.stored import read_run, stored_counts, stored_ratios, write_atomically
+from reference.data.pipeline import load_data
+from reference.errors import InputError, RunError
+from reference.recipe import nearest
+
+STEPS = 42  # a round: seven times each of the six orders
+ROUNDS = 24  # with 16 the A/A was 1.05 % wide (2026-11-24, the other core loaded)
+MOST_ROUNDS = 48  # twice the time, 2.5 minutes; quiet enough by then, or said not to be
+CORES = 2  # one for the steps, one for whatever else runs
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the gate; returns the exit code, after its lines or one line of what is wrong."""
+    args = _parser().parse_args(arguments)
+    started = time.monotonic()
+    try:
+        bounds = _chosen(args.names, read_bounds(args.bounds))
+        outcome = judge_now(bounds) if args.run is None else judge_stored(args.run, bounds)
+        if args.json is not None:
+            write_atomically(args.json, json.dumps(dataclasses.asdict(outcome), indent=1) + "\n")
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    for line in outcome.lines:
+        print(line)
+    print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")
+    return 1 if outcome.past else 0
+
+
+def judge_now(bounds: Bounds) -> Outcome:
+    """Count and measure the embedded checkpoint, and hold it against its bounds."""
+    check_cores()
+    recipe = measured.make_recipe("embedded", STEPS)
+    data = measured.short_evaluation(load_data(recipe))
+    counts = count(bounds.exact, recipe, data)
+    ratios: dict[str, Ratio] = {}
+    noise = None
+    here = tuple(b for b in bounds.ratios if b.checkpoint == "embedded")
+    if here:
+        run = measured.measure(
+            recipe, rounds=ROUNDS, most_rounds=MOST_ROUNDS, data=data, progress=_progress
+        )
+        noise = run.noise()
+        ratios = {b.name: run.ratio(b.loop, b.link) for b in here}
+    return judge(Bounds(here, bounds.exact), ratios, counts, noise)
+
+
+def judge_stored(path: Path, bounds: Bounds) -> Outcome:
+    """Hold a stored run against the bounds; InputError where it lacks what a bound is about."""
+    run = read_run(path)
+    ratios, noise = stored_ratios(path, run, bounds.ratios)
+    return judge(bounds, ratios, stored_counts(path, run, bounds.exact), noise)
+
+
+def check_cores() -> None:
+    """InputError with fewer cores than the gate's figures were measured with."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if (cores or 1) < CORES:
+        raise InputError(f"{cores} core: the gate needs {CORES}; run it on a machine that has them")
+
+
+def _chosen(names: Sequence[str], bounds: Bounds) -> Bounds:
+    known = [b.name for b in (*bounds.ratios, *bounds.exact)]
+    for name in names:
+        if name not in known:
+            raise nearest("benchmark", name, known)
+    if not names:
+        return bounds
+    return Bounds(
+        tuple(b for b in bounds.ratios if b.name in names),
+        tuple(b for b in bounds.exact if b.name in names),
+    )
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.__stderr__, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gate", description="Did a loop become slower?"
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="just these bounds")
+    parser.add_argument("--run", type=Path, metavar="RUN.json", help="judge a stored run")
+    parser.add_argument("--bounds", type=Path, default=FILE, metavar="FILE", help="other bounds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcome too")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Ratios and counts against their bounds: what passed one, in lines to read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.bounds import Bounds
+from benchmarks.measured import NOISE
+from benchmarks.pairs import Ratio
+from reference.errors import InputError
+
+
+@dataclass
+class Outcome:
+    """What the gate found. `past` names the bounds that don't hold."""
+
+    lines: list[str] = field(default_factory=list)
+    past: list[str] = field(default_factory=list)
+    held: int = 0
+    noise: dict[str, Any] | None = None
+    ratios: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        if self.past:
+            return f"failed: {', '.join(self.past)} of {self.held + len(self.past)} bounds"
+        return f"passed: {self.held} bounds"
+
+
+def noise_line(noise: Ratio) -> str:
+    """How noisy the machine was: the bare step by itself."""
+    quiet = noise.width <= NOISE
+    how = f"within {NOISE:.0%}" if quiet else f"wider than {NOISE:.0%}: a noisy machine"
+    return f"A/A: bare step / bare step {noise}, {how} ({noise.rounds} rounds, {noise.pairs} pairs)"
+
+
+def judge(
+    bounds: Bounds,
+    ratios: Mapping[str, Ratio],
+    counts: Mapping[str, int],
+    noise: Ratio | None,
+    device: str = "cpu",
+) -> Outcome:
+    """Hold all of `bounds`. A ratio is past its bound when its whole interval is.
+
+    Raises InputError where nothing was measured, or something that a bound is about wasn't.
+    """
+    outcome = Outcome(counts=dict(counts))
+    if noise is not None:
+        outcome.lines.append(noise_line(noise))
+        outcome.noise = _json(noise)
+    # A bound of another device is neither held nor missing here.
+    exacts = [b for b in bounds.exact if b.device == device]
+    missing = [b.name for b in bounds.ratios if b.name not in ratios]
+    missing += [b.name for b in exacts if b.name not in counts]
+    if missing or not (ratios or counts):
+        raise InputError(
+            f"{len(ratios) + len(counts)} of {len(bounds.ratios) + len(exacts)} benchmarks "
+            f"were measured; {', '.join(missing) or 'all'} is missing: run all of them"
+        )
+    for bound in bounds.ratios:
+        found = ratios[bound.name]
+        past = found.low > bound.at_most
+        outcome.ratios[bound.name] = _json(found)
+        said = f"{bound.checkpoint}: loop {bound.loop}, link {bound.link}: {found}"
+        _note(outcome, bound.name, past, f"{said}, bound {bound.at_most:g}")
+    for exact in exacts:
+        number = counts[exact.name]
+        said = f"embedded: loop {exact.loop}, {exact.figure}: {number:,}"
+        _note(outcome, exact.name, number > exact.at_most, f"{said}, bound {exact.at_most:,}")
+    return outcome
+
+
+def _note(outcome: Outcome, name: str, past: bool, line: str) -> None:
+    outcome.lines.append(f"{'PAST' if past else 'ok  '} {line}")
+    if past:
+        outcome.past.append(name)
+    else:
+        outcome.held += 1
+
+
+def _json(ratio: Ratio) -> dict[str, Any]:
+    return {
+        "median": ratio.median,
+        "low": ratio.low,
+        "high": ratio.high,
+        "rounds": ratio.rounds,
+        "pairs": ratio.pairs,
+    }

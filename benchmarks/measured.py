@@ -1,0 +1,162 @@
+"""All loops, the bare step and the pipeline, measured in turn; and first whether they are right.
+
+What a loop costs is told in two links, so that a bound on the loop itself needn't know how fast a
+machine collates: `data` is the pipeline by the bare step, `loop` the loop by bare step and
+pipeline together, and `step` the loop by the bare step alone.
+"""
+
+import contextlib
+import gc
+import io
+import math
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from benchmarks import bare
+from benchmarks.pairs import Ratio, ratio
+from benchmarks.turns import Participant, balanced, take_turns
+from reference.data.pipeline import Data, load_data
+from reference.environment import put_aside
+from reference.errors import InputError
+from reference.loops import LOOPS, get_loop
+from reference.recipe import Recipe, load_recipe
+from reference.run import prepare
+from reference.versions import machine, versions
+
+BARE, AGAIN, PIPELINE = "bare", "bare again", "pipeline"
+NOISE = 0.01  # an A/A interval wider than this asks for more rounds
+LINKS = ("data", "loop", "step")
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Measured:
+    """Rounds of steps taken in turn. `times[name][round][step]` is in seconds, by `clock`."""
+
+    recipe: Recipe
+    times: dict[str, list[list[float]]] = field(default_factory=dict)
+    walls: dict[str, list[list[float]]] = field(default_factory=dict)
+
+    @property
+    def rounds(self) -> int:
+        return len(self.times.get(BARE, []))
+
+    def noise(self) -> Ratio:
+        """A/A: the bare step by itself, made twice."""
+        return ratio(self.times[AGAIN], self.times[BARE])
+
+    def ratio(self, loop: str, link: str) -> Ratio:
+        """What a loop adds in a link; `data` is the same for all loops."""
+        if link == "data":
+            return ratio(self.times[PIPELINE], self.times[BARE])
+        if link == "step":
+            return ratio(self.times[loop], self.times[BARE])
+        both = [
+            [x + y for x, y in zip(*rows, strict=True)]
+            for rows in zip(self.times[BARE], self.times[PIPELINE], strict=True)
+        ]
+        return ratio(self.times[loop], both)
+
+
+def make_recipe(checkpoint: str, steps: int, device: str = "cpu", **fields: Any) -> Recipe:
+    """The embedded recipe with another checkpoint, for `steps` timed steps and one before."""
+    given = {"checkpoint": checkpoint, "device": device, "max_steps": steps + 1, **fields}
+    return prepare(load_recipe("embedded", given))
+
+
+def short_evaluation(data: Data) -> Data:
+    """The same training data; eight rows to evaluate on, where evaluating isn't timed."""
+    return replace(data, validation=data.validation.select(range(8)))
+
+
+def measure(
+    recipe: Recipe,
+    *,
+    rounds: int,
+    most_rounds: int,
+    loops: Sequence[str] = LOOPS,
+    data: Data | None = None,
+    progress: Progress = lambda line: None,
+) -> Measured:
+    """Rounds of all in turn, and more while the A/A is too wide, up to `most_rounds`.
+
+    Raises AssertionError where two end with unequal weights, or with weights that aren't finite.
+    """
+    steps = recipe.max_steps - 1
+    places = len(balanced(len(loops) + 3))
+    if steps % places:
+        raise InputError(f"steps: {steps} isn't a multiple of {places}, one for each order")
+    data = short_evaluation(load_data(recipe) if data is None else data)
+    measured = Measured(recipe)
+    while True:
+        add_round(measured, recipe, data, loops)
+        if measured.rounds < rounds:
+            continue
+        noise = measured.noise()
+        if noise.width <= NOISE or measured.rounds >= most_rounds:
+            return measured
+        progress(f"A/A {noise} is wider than {NOISE:.0%}: round {measured.rounds + 1}")
+
+
+def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[str]) -> None:
+    """One round: all are made anew, train, and must end with the same weights."""
+    participants = [
+        Participant(BARE, bare.bare(recipe, data), recipe.num_threads),
+        Participant(AGAIN, bare.bare(recipe, data), recipe.num_threads),
+        Participant(PIPELINE, bare.pipeline(recipe, data), recipe.num_threads),
+        *(
+            Participant(name, bare.loop(get_loop(name), recipe, data), recipe.num_threads)
+            for name in loops
+        ),
+    ]
+    gc.collect()
+    gc.freeze()  # what stays isn't looked through in a step that has nothing to do with it
+    with unheard():
+        take_turns(participants, recipe.max_steps)
+    gc.unfreeze()
+    check_right(participants)
+    for participant in participants:
+        timed = participant.steps[1:]  # the first holds what comes before training
+        measured.times.setdefault(participant.name, []).append([s.busy for s in timed])
+        measured.walls.setdefault(participant.name, []).append([s.wall for s in timed])
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """As in a run: no variables; progress bars and the Trainer's results are written to nowhere."""
+    nowhere = io.StringIO()
+    with (
+        put_aside(),
+        contextlib.redirect_stderr(nowhere),
+        contextlib.redirect_stdout(nowhere),
+    ):
+        yield
+
+
+def check_right(participants: Sequence[Participant]) -> None:
+    """Equal first, then timed: one set of weights, all finite."""
+    trained = [p for p in participants if p.weights]
+    for participant in trained:
+        if participant.weights != trained[0].weights:
+            raise AssertionError(
+                f"{participant.name} and {trained[0].name} end with unequal weights: what was "
+                "timed isn't the same run"
+            )
+        if not math.isfinite(participant.norm):
+            raise AssertionError(f"{participant.name} ends with weights that aren't finite")
+
+
+def surroundings(recipe: Recipe) -> dict[str, Any]:
+    """Versions, threads, device and memory, as a run's JSON holds them."""
+    cuda = recipe.device == "cuda"
+    return {
+        "versions": versions(),
+        "threads": recipe.num_threads,
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "platform": machine(),
+        "peak_process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }

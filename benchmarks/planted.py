@@ -1,0 +1,232 @@
+"""Does the gate see a slowdown of 5 % in one loop, and nothing where there is none?
+
+    python -m benchmarks.planted --runs 20 --out planted.json       each plant and loop in turn
+    python -m benchmarks.planted --runs 50 --plant none --out none.json
+
+Each run is a gate in a fresh process, with a loop that never rests on the other core. A plant is
+work in every step of one loop, as long as 5 % of that loop's own step, which is measured first.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks import bare, gate, measured
+from benchmarks.stored import write_atomically
+from benchmarks.turns import Clock, Participant, take_turns
+from reference.data.pipeline import Data, load_data
+from reference.errors import RunError, TrainingFailed
+from reference.loops import LOOPS, get_loop
+from reference.recipe import Recipe, nearest
+
+SHARE = 0.05
+Work = Callable[[], None]
+
+
+def collator_work(parameters: Sequence[torch.Tensor]) -> None:
+    """Busy work as a collator does it: Python, and a small tensor."""
+    torch.tensor([sum(range(200)) for _ in range(4)])
+
+
+def item_work(parameters: Sequence[torch.Tensor]) -> None:
+    """An extra `.item()`. On a CPU it costs nothing by itself: one of a norm of weights."""
+    torch.linalg.vector_norm(parameters[0]).item()
+
+
+def copy_work(parameters: Sequence[torch.Tensor]) -> None:
+    """An extra copy."""
+    parameters[0].clone()
+
+
+PLANTS = {"collator": collator_work, "item": item_work, "copy": copy_work}
+
+
+def seconds_of(work: Work) -> float:
+    """One call's time: the median of many, after a warm-up."""
+    clock, times = Clock(), []
+    for _ in range(500):
+        clock.restart()
+        work()
+        times.append(clock.read().busy)
+    clock.close()
+    return median(times[100:])
+
+
+def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:
+    """The loop's own step: the median of a round, beside the bare step."""
+    participants = [
+        Participant("bare", bare.bare(recipe, data), recipe.num_threads),
+        Participant(loop, bare.loop(get_loop(loop), recipe, data), recipe.num_threads),
+    ]
+    with measured.unheard():
+        take_turns(participants, recipe.max_steps)
+    return median(s.busy for s in participants[1].steps[1:])
+
+
+@contextmanager
+def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, Any]]:
+    """`loop` with the plant in each step while the context lasts; yields the plant's size."""
+    recipe = measured.make_recipe("embedded", gate.STEPS)
+    data = measured.short_evaluation(load_data(recipe))
+    weights = [torch.randn(64, 64)] if plant == "item" else [torch.randn(512, 64)]
+    step = step_seconds(loop, recipe, data)
+    call = seconds_of(lambda: PLANTS[plant](weights))
+    calls = max(1, round(share * step / call))
+    module = importlib.import_module(f"reference.loops.{loop}")
+    train, load_model = module.train, module.load_model
+
+    def work(*_: Any) -> None:
+        for _call in range(calls):
+            PLANTS[plant](weights)
+
+    def with_collator(recipe: Recipe, data: Data) -> Any:
+        collate = data.collator
+
+        def slower(rows: Any) -> Any:
+            work()
+            return collate(rows)
+
+        return train(recipe, dataclasses.replace(data, collator=slower))
+
+    def with_hook(recipe: Recipe) -> torch.nn.Module:
+        model = load_model(recipe)
+        model.register_forward_pre_hook(work)
+        return model
+
+    if plant == "collator":
+        module.train = with_collator
+    else:
+        module.load_model = with_hook
+    size = {"loop": loop, "plant": plant, "calls": calls, "step_ms": 1000 * step}
+    try:
+        yield {**size, "share": calls * call / step}
+    finally:
+        module.train, module.load_model = train, load_model
+
+
+def one(loop: str, plant: str, out: Path, share: float) -> int:
+    """One gate in this process, planted or not; its exit code."""
+    if plant == "none":
+        return gate.main(["--json", str(out)])
+    with planted(loop, plant, share) as size:
+        print(json.dumps(size), flush=True)
+        return gate.main(["--json", str(out)])
+
+
+def many(runs: int, plant: str, loop: str | None, out: Path, share: float) -> dict[str, Any]:
+    """So many gates in fresh processes, the other core loaded; written after each."""
+    plants = list(PLANTS) if plant == "each" else [plant]
+    loops = LOOPS if loop is None else (loop,)
+    # Three plants and three loops: the loop shifts by one at each turn, so that all pairs come.
+    pairs = [
+        (plants[i], loops[(i + s) % len(loops)])
+        for s in range(len(loops))
+        for i in range(len(plants))
+    ]
+    results: list[dict[str, Any]] = []
+    summary: dict[str, Any] = {}
+    for number, (this, where) in enumerate(itertools.islice(itertools.cycle(pairs), runs), 1):
+        results.append(_fresh(this, where, share))
+        wanted = 0 if plant == "none" else 1
+        summary = {
+            "plant": plant,
+            "share": share,
+            "runs": number,
+            "exit_codes": [r["rc"] for r in results],
+            "as_wanted": sum(r["rc"] == wanted for r in results),
+            "as_wanted_by_ratio": sum(_by_ratio(r, where_wanted=wanted) for r in results),
+            "results": results,
+        }
+        write_atomically(out, json.dumps(summary, indent=1) + "\n")
+        last = results[-1]
+        print(
+            f"{number}/{runs} {this} {'' if this == 'none' else where}: exit code {last['rc']}, "
+            f"{last.get('verdict')}",
+            flush=True,
+        )
+    return summary
+
+
+def _by_ratio(result: dict[str, Any], where_wanted: int) -> bool:
+    """Whether the ratios alone say so, and of the planted loop; the counts are left out."""
+    past = [name for name in result.get("past", []) if name.startswith("embedded-")]
+    if where_wanted == 0:
+        return result["rc"] in (0, 1) and not past
+    return any(name == f"embedded-{result['loop']}-loop" for name in past)
+
+
+def _fresh(plant: str, loop: str, share: float) -> dict[str, Any]:
+    started = time.monotonic()
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "outcome.json"
+        command = [sys.executable, "-m", "benchmarks.planted", "--one", "--plant", plant]
+        command += ["--loop", loop, "--out", str(file), "--share", str(share)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+        finally:
+            busy.kill()
+            busy.wait()
+        if not file.exists():  # a gate that broke has seen nothing: it must count as neither
+            last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
+            raise TrainingFailed(f"the gate broke with exit code {done.returncode}: {last}")
+        outcome = json.loads(file.read_text())
+    lines = done.stdout.splitlines()
+    size = json.loads(lines[0]) if plant != "none" else {}
+    verdict = lines[-1]
+    return {
+        "rc": done.returncode,
+        "loop": loop,
+        "plant": plant,
+        "verdict": verdict,
+        "size": size,
+        "past": outcome["past"],
+        "seconds": round(time.monotonic() - started, 1),
+        "noise": outcome["noise"],
+        "ratios": outcome["ratios"],
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.planted")
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument(
+        "--plant", default="each", help="each, none, or one of " + ", ".join(PLANTS)
+    )
+    parser.add_argument("--loop", default=None, help="just this loop")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the loop's own step")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--one", action="store_true", help="one gate, in this process")
+    args = parser.parse_args(arguments)
+    try:
+        if args.plant not in ("each", "none", *PLANTS):
+            raise nearest("plant", args.plant, ["each", "none", *PLANTS])
+        if args.loop not in (None, *LOOPS):
+            raise nearest("loop", args.loop, LOOPS)
+        if args.one:
+            return one(args.loop or "manual", args.plant, args.out, args.share)
+        summary = many(args.runs, args.plant, args.loop, args.out, args.share)
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    wanted = "passed" if args.plant == "none" else "failed"
+    print(f"{summary['as_wanted']} of {summary['runs']} gates {wanted}, as they should")
+    return 0 if summary["as_wanted"] == summary["runs"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""A stored run: pytest-benchmark's JSON, read with care and written whole or not at all."""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info as machine_info
+
+from benchmarks.bounds import Bound, Exact
+from benchmarks.pairs import Ratio
+from reference.errors import InputError
+
+Run = dict[str, Any]
+
+
+def read_run(path: Path) -> Run:
+    """What `pytest benchmarks --benchmark-json PATH` wrote; InputError for anything else."""
+    try:
+        run = json.loads(path.read_text(encoding="utf8"))
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}); give a run's JSON") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: damaged ({error}); run the benchmarks again") from error
+    benchmarks = run.get("benchmarks") if isinstance(run, dict) else None
+    if not isinstance(benchmarks, list) or not isinstance(run.get("machine_info"), dict):
+        raise InputError(f"{path}: not a run of pytest-benchmark; give what --benchmark-json wrote")
+    if not benchmarks:
+        raise InputError(f"{path}: zero benchmarks were run; run `pytest benchmarks`")
+    for number, benchmark in enumerate(benchmarks, 1):
+        if not isinstance(benchmark, dict) or not isinstance(benchmark.get("extra_info"), dict):
+            raise InputError(f"{path}: benchmark {number}: no extra_info; the file is damaged")
+    return run
+
+
+def check_machine(path: Path, run: Run) -> None:
+    """InputError for a run of another processor: its times say nothing of this one's."""
+    theirs, ours = (info.get("cpu") or {} for info in (run["machine_info"], machine_info()))
+    for field in ("brand_raw", "arch"):
+        if theirs.get(field) != ours.get(field):
+            raise InputError(
+                f"{path}: machine_info.cpu.{field}: {theirs.get(field)!r}, and {ours.get(field)!r} "
+                "here; another machine's run: run `pytest benchmarks --benchmark-autosave` here"
+            )
+
+
+def stored_ratios(
+    path: Path, run: Run, bounds: Sequence[Bound]
+) -> tuple[dict[str, Ratio], Ratio | None]:
+    """The ratios that the bounds are about, as far as the run has them, and the widest A/A."""
+    found: dict[str, Ratio] = {}
+    noises: list[Ratio] = []
+    for benchmark in run["benchmarks"]:
+        extra = benchmark["extra_info"]
+        for name, row in extra.get("ratios", {}).items():
+            found[name] = _ratio(path, name, row)
+        if "noise" in extra:
+            noises.append(_ratio(path, "noise", extra["noise"]))
+    if not found:
+        raise InputError(f"{path}: none of its benchmarks is one of these; run `pytest benchmarks`")
+    names = {b.name for b in bounds}
+    noise = max(noises, key=lambda r: r.width, default=None)
+    return {name: ratio for name, ratio in found.items() if name in names}, noise
+
+
+def stored_counts(path: Path, run: Run, bounds: Sequence[Exact]) -> dict[str, int]:
+    names = {b.name for b in bounds}
+    found: dict[str, int] = {}
+    for benchmark in run["benchmarks"]:
+        for name, number in benchmark["extra_info"].get("counts", {}).items():
+            if type(number) is not int:
+                raise InputError(f"{path}: count {name}: {number!r} isn't a whole number")
+            if name in names:
+                found[name] = number
+    return found
+
+
+def _ratio(path: Path, name: str, row: Any) -> Ratio:
+    try:
+        ratio = Ratio(**row)
+        if not 0 < ratio.low <= ratio.median <= ratio.high < float("inf"):
+            raise ValueError("no interval around its median")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: ratio {name}: damaged ({error})") from error
+    return ratio
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """The whole file, or the one that was there before: a killed run leaves no half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,189 @@
+"""Several training loops in one process that take their steps in turn.
+
+Each participant is a function that trains as it always does, in a thread of its own, of which just
+one runs at a time: where its optimizer has stepped (a global hook of PyTorch's), it stops and waits
+for its next turn. So step k of one stands beside step k of another, and what the machine does
+meanwhile falls on both. Generators are each participant's own: they are put back at its turn.
+"""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from reference.ledger.hashing import hash_tensors
+
+SCHEDSTAT = "/proc/thread-self/schedstat"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step's time in seconds, by three clocks.
+
+    `busy` is the wall's time without what the thread waited for a core (Linux counts it): it holds
+    where another program takes the core, and sees work, sleeping and waiting alike.
+    """
+
+    wall: float
+    cpu: float
+    busy: float
+
+
+class Clock:
+    """This thread's time. Where the system doesn't count waits for a core, `busy` is `cpu`."""
+
+    counts_waits = os.path.exists(SCHEDSTAT)
+
+    def __init__(self) -> None:
+        self._file = os.open(SCHEDSTAT, os.O_RDONLY) if self.counts_waits else -1
+        self.restart()
+
+    def _now(self) -> tuple[int, int, int]:
+        waited = int(os.pread(self._file, 64, 0).split()[1]) if self._file >= 0 else 0
+        return time.perf_counter_ns(), time.thread_time_ns(), waited
+
+    def restart(self) -> None:
+        self._started = self._now()
+
+    def read(self) -> Step:
+        wall, cpu, waited = (y - x for x, y in zip(self._started, self._now(), strict=True))
+        busy = wall - waited if self.counts_waits else cpu
+        return Step(wall / 1e9, cpu / 1e9, busy / 1e9)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+
+class Abandoned(BaseException):
+    """Ends a participant's thread after another one failed; no loop catches it."""
+
+
+class Participant:
+    """One function that trains, its thread, and its steps' times."""
+
+    def __init__(self, name: str, train: Callable[["Participant"], Any], num_threads: int) -> None:
+        self.name = name
+        self.steps: list[Step] = []
+        self.done = False
+        self.error: BaseException | None = None
+        self.weights: list[str] = []  # a hash of each parameter, after the last step
+        self.norm = 0.0
+        self._parameters: list[torch.nn.Parameter] = []
+        self._resume, self._paused = threading.Semaphore(0), threading.Semaphore(0)
+        self._generators = _generators()
+        self._abandoned = False
+        self._thread = threading.Thread(
+            target=self._run, args=(train, num_threads), name=name, daemon=True
+        )
+
+    def take_turn(self) -> None:
+        """Let it run to the end of its next step, or to its own end. Raises what it raised."""
+        if not self._thread.is_alive():
+            self._thread.start()
+        self._resume.release()
+        self._paused.acquire()
+        if self.error is not None:
+            raise self.error
+
+    def end_step(self, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """The participant's own call: its step is over; wait for the next turn."""
+        self.steps.append(self.clock.read())
+        if optimizer is not None:
+            self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self._generators = _generators()
+        self._paused.release()
+        self._wait()
+
+    def abandon(self) -> None:
+        if self._thread.is_alive():
+            self._abandoned = True
+            self._resume.release()
+            self._thread.join()
+
+    def _wait(self) -> None:
+        self._resume.acquire()
+        if self._abandoned:
+            raise Abandoned
+        _put_back(self._generators)
+        self.clock.restart()
+
+    def _run(self, train: Callable[["Participant"], Any], num_threads: int) -> None:
+        torch.set_num_threads(num_threads)  # each thread of the system has its own number
+        self.clock = Clock()
+        try:
+            self._wait()
+            train(self)
+            self.weights = hash_tensors(self._parameters)
+            self.norm = float(torch.nn.utils.get_total_norm(self._parameters))
+        except Abandoned:
+            pass
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done = True
+            self.clock.close()
+            self._paused.release()
+
+
+def balanced(count: int) -> list[list[int]]:
+    """The orders of so many participants, for one step each: for two, AB and BA.
+
+    In all orders together each takes each place equally often, and follows each other one equally
+    often: who comes after itself finds its weights in the cache. (Williams, "Experimental designs
+    balanced for the estimation of residual effects of treatments", 1949.)
+    """
+    zigzag = [(i + 1) // 2 if i % 2 else -(i // 2) % count for i in range(count)]
+    orders = [[(place + shift) % count for place in zigzag] for shift in range(count)]
+    return orders if count % 2 == 0 else orders + [order[::-1] for order in orders]
+
+
+def take_turns(participants: Sequence[Participant], num_steps: int) -> None:
+    """Run all to their ends, step by step, in the orders of `balanced`.
+
+    Each must take `num_steps` steps. Their times are in `Participant.steps`; the first holds what
+    comes before the training. Raises what a participant raises, and ends the others.
+    """
+    by_thread = {p._thread: p for p in participants}
+    orders = balanced(len(participants))
+    before = _generators()
+
+    def ended(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        by_thread[threading.current_thread()].end_step(optimizer)
+
+    handle = register_optimizer_step_post_hook(ended)
+    try:
+        for step in range(num_steps + 1):  # and one turn more, for what comes after the last step
+            for place in orders[step % len(orders)]:
+                participants[place].take_turn()
+        for participant in participants:
+            if not participant.done or len(participant.steps) != num_steps:
+                raise AssertionError(
+                    f"{participant.name} took {len(participant.steps)} steps, not {num_steps}"
+                )
+    finally:
+        handle.remove()
+        for participant in participants:
+            participant.abandon()
+        _put_back(before)
+
+
+def _generators() -> tuple[Any, ...]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return torch.get_rng_state(), np.random.get_state(), random.getstate(), cuda
+
+
+def _put_back(generators: tuple[Any, ...]) -> None:
+    cpu, numpy, python, cuda = generators
+    torch.set_rng_state(cpu)
+    np.random.set_state(numpy)
+    random.setstate(python)
+    if cuda:
+        torch.cuda.set_rng_state_all(cuda)

@@ -1,0 +1,49 @@
+"""`pytest benchmarks --benchmark-compare`: the first call, the second, and bad stored runs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+
+def compare(storage: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pytest", "-q", "benchmarks", "-k", "collating"]
+    command += [f"--benchmark-storage=file://{storage}", *words]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
+    first = compare(tmp_path, "--benchmark-compare")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "no stored run on this machine yet: this one will be stored" in first.stdout
+    (stored,) = tmp_path.glob("*/0001_*.json")
+    before = stored.read_bytes()
+    second = compare(tmp_path, "--benchmark-compare", "--benchmark-compare-fail=mean:10000%")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "(NOW)" in second.stdout
+    assert [stored] == list(tmp_path.glob("*/*.json"))
+
+    # Slower than a stored run that took next to no time: `--benchmark-compare-fail` says so.
+    run = json.loads(before)
+    run["benchmarks"][0]["stats"].update({"min": 1e-6, "mean": 1e-6})
+    stored.write_text(json.dumps(run))
+    slower = compare(tmp_path, "--benchmark-compare", "--benchmark-compare-fail=mean:5%")
+    assert slower.returncode != 0
+    assert "Performance has regressed" in slower.stdout + slower.stderr
+
+    for text, says in (
+        (json.dumps({**run, "machine_info": {"cpu": {"brand_raw": "x"}}}), "another machine's run"),
+        ("{", "damaged"),
+    ):
+        stored.write_text(text)
+        refused = compare(tmp_path, "--benchmark-compare")
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert says in refused.stdout + refused.stderr
+        assert stored.read_text() == text
+    missing = compare(tmp_path, "--benchmark-compare=0007")
+    assert missing.returncode == 2
+    assert "no such stored run" in missing.stdout + missing.stderr

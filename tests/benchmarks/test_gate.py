@@ -1,0 +1,234 @@
+"""The statistics, the bounds and the gate's answers, by planted numbers."""
+
+import json
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import gate
+from benchmarks.bounds import Bound, Bounds, Exact, read_bounds
+from benchmarks.judged import judge
+from benchmarks.pairs import Ratio, ratio
+from benchmarks.stored import check_machine, machine_info, read_run, write_atomically
+from benchmarks.turns import Participant, balanced, take_turns
+from reference.errors import InputError
+
+
+def times(scale: float, seed: int) -> list[list[float]]:
+    """Rounds of steps with noise of 3 %."""
+    rng = np.random.default_rng(seed)
+    return (scale * rng.normal(0.010, 0.0003, size=(24, 42))).tolist()
+
+
+def test_an_interval_holds_the_ratio_and_narrows_with_more_rounds() -> None:
+    found = ratio(times(1.05, 1), times(1.0, 2))
+    assert found.low < 1.05 < found.high
+    assert found.width < 0.01
+    few = ratio(times(1.05, 1)[:2], times(1.0, 2)[:2])
+    assert few.width > found.width
+    assert found == ratio(times(1.05, 1), times(1.0, 2))  # the same times, the same interval
+
+
+def test_a_drift_that_falls_on_both_moves_nothing() -> None:
+    drift = np.linspace(1, 1.25, 24)[:, None]
+    a, b = np.asarray(times(1.05, 1)) * drift, np.asarray(times(1.0, 2)) * drift
+    assert abs(ratio(a.tolist(), b.tolist()).median - 1.05) < 0.005
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([[1.0]], [[1.0]]),  # one round
+        ([[1.0], [1.0]], [[1.0], [0.0]]),
+        ([[1.0], [float("nan")]], [[1.0], [1.0]]),
+        ([[1.0], [1.0]], [[1.0, 1.0], [1.0, 1.0]]),
+    ],
+)
+def test_what_is_no_pair_is_refused(a: Any, b: Any) -> None:
+    with pytest.raises(ValueError, match=r"shape|above zero"):
+        ratio(a, b)
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_each_takes_each_place_and_follows_each_equally_often(count: int) -> None:
+    orders = balanced(count)
+    for place in range(count):
+        taken = [order[place] for order in orders]
+        assert {taken.count(one) for one in range(count)} == {len(orders) // count}
+    follows = [pair for order in orders for pair in pairwise(order)]
+    assert len({follows.count(pair) for pair in follows}) == 1
+    assert len(set(follows)) == count * (count - 1)
+
+
+def test_turns_end_when_a_participant_fails() -> None:
+    def fails(participant: Participant) -> None:
+        participant.end_step()
+        raise ValueError("planted")
+
+    def goes_on(participant: Participant) -> None:
+        for _ in range(3):
+            participant.end_step()
+
+    both = [Participant("fails", fails, 1), Participant("goes on", goes_on, 1)]
+    with pytest.raises(ValueError, match="planted"):
+        take_turns(both, 3)
+    assert not any(p._thread.is_alive() for p in both)
+
+
+BOUND = Bound("embedded", "manual", "loop", 1.025, "a reason")
+COUNT = Exact("manual", "reads", 42, "a reason")
+NAME = "embedded-manual-loop"
+
+
+def around(middle: float, half: float = 0.005) -> Ratio:
+    return Ratio(middle, middle - half, middle + half, 24, 1008)
+
+
+def test_past_is_where_the_whole_interval_is() -> None:
+    bounds = Bounds((BOUND,), (COUNT,))
+    assert judge(bounds, {NAME: around(1.028)}, {COUNT.name: 42}, around(1.0)).past == []
+    outcome = judge(bounds, {NAME: around(1.031)}, {COUNT.name: 42}, around(1.0))
+    assert outcome.past == [NAME]
+    said = "\n".join(outcome.lines)
+    assert "loop manual" in said
+    assert "link loop" in said
+    assert "bound 1.025" in said
+    assert "A/A" in said
+    assert judge(bounds, {NAME: around(1.0)}, {COUNT.name: 43}, around(1.0)).past == [COUNT.name]
+
+
+def test_a_noisy_machine_is_said_to_be() -> None:
+    said = judge(Bounds((BOUND,), ()), {NAME: around(1.0)}, {}, around(1.0, 0.02)).lines
+    assert any("a noisy machine" in line for line in said)
+
+
+def test_what_was_not_measured_is_no_pass() -> None:
+    with pytest.raises(InputError, match="1 of 2 benchmarks"):
+        judge(Bounds((BOUND,), (COUNT,)), {NAME: around(1.0)}, {}, around(1.0))
+    with pytest.raises(InputError):
+        judge(Bounds((), ()), {}, {}, None)
+
+
+def test_the_bounds_have_reasons() -> None:
+    bounds = read_bounds()
+    assert {b.loop for b in bounds.ratios} == {"all", "manual", "accelerated", "trainer"}
+    assert all(len(b.reason) > 10 for b in (*bounds.ratios, *bounds.exact))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "version"),
+        ("version = 2", "version"),
+        ("version = 1", "no bound"),
+        ("version = 1\n[[ratios]]\n", "unknown table 'ratios'"),
+        ("version = 1\n[[ratio]]\nloop = 'manual'\n", "ratio 1: field checkpoint is missing"),
+        ("version = [", "can't be read as TOML"),
+        (
+            "version = 1\n[[exact]]\nloop = 'manual'\nfigure = 'reads'\nat_most = 1.5\n"
+            "reason = 'x'\n",
+            "field at_most",
+        ),
+    ],
+)
+def test_wrong_bounds_are_one_line(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bounds.toml"
+    file.write_text(text)
+    assert gate.main(["--bounds", str(file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert says in line
+
+
+def stored(folder: Path, **changes: Any) -> Path:
+    bounds = read_bounds()
+    extra = {
+        "ratios": {b.name: asdict(around(b.at_most - 0.01, 0.001)) for b in bounds.ratios},
+        "noise": asdict(around(1.0, 0.002)),
+        "counts": {b.name: b.at_most for b in bounds.exact if b.device == "cpu"},
+    }
+    extra.update(changes)
+    file = folder / "run.json"
+    run = {"machine_info": machine_info(), "benchmarks": [{"extra_info": extra}]}
+    file.write_text(json.dumps(run))
+    return file
+
+
+def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gate.main(["--run", str(stored(tmp_path))]) == 0
+    slow = {NAME: asdict(around(1.05))}
+    rows = {b.name: asdict(around(b.at_most - 0.01, 0.001)) for b in read_bounds().ratios}
+    assert gate.main(["--run", str(stored(tmp_path, ratios={**rows, **slow}))]) == 1
+    assert f"failed: {NAME}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "damaged"),
+        ("[]", "not a run of pytest-benchmark"),
+        ('{"machine_info": {}, "benchmarks": []}', "zero benchmarks"),
+        ('{"machine_info": {}, "benchmarks": [{}]}', "no extra_info"),
+        ('{"machine_info": {}, "benchmarks": [{"extra_info": {}}]}', "none of its benchmarks"),
+    ],
+)
+def test_a_foreign_or_damaged_run_is_one_line(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(text)
+    assert gate.main(["--run", str(file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert str(file) in line
+
+
+def test_fewer_benchmarks_than_bounds_is_no_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate.main(["--run", str(stored(tmp_path, counts={}))]) == 2
+    assert "benchmarks were measured" in capsys.readouterr().err
+
+
+def test_a_name_that_doesnt_exist_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gate.main(["embedded-manual-lop"]) == 2
+    assert "embedded-manual-loop" in capsys.readouterr().err
+
+
+def test_too_few_cores_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gate, "CORES", 1000)
+    assert gate.main([]) == 2
+    assert "the gate needs 1000" in capsys.readouterr().err
+
+
+def test_another_machines_run_is_told(tmp_path: Path) -> None:
+    file = stored(tmp_path)
+    run = read_run(file)
+    check_machine(file, run)
+    run["machine_info"]["cpu"]["brand_raw"] = "another"
+    with pytest.raises(InputError, match="another machine's run"):
+        check_machine(file, run)
+
+
+def test_a_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "out.json"
+    write_atomically(file, "first")
+
+    def full(_handle: int) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("benchmarks.stored.os.fsync", full)
+    with pytest.raises(OSError, match="no room"):
+        write_atomically(file, "second")
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
