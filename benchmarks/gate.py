@@ -26,8 +26,8 @@ from reference.errors import InputError, RunError
 from reference.recipe import nearest
 
 STEPS = 42  # a round: seven times each of the six orders
-ROUNDS = 24  # with 16 the A/A was 1.05 % wide (2026-11-24, the other core loaded)
-MOST_ROUNDS = 48  # twice the time, 2.5 minutes; quiet enough by then, or said not to be
+ROUNDS = 20  # with 12 the A/A was 0.9 % wide, with 20 0.7 % (2026-11-24, the other core loaded)
+MOST_ROUNDS = 40  # twice the time; quiet enough by then, or said not to be
 CORES = 2  # one for the steps, one for whatever else runs
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks import bare
@@ -47,19 +48,26 @@ class Measured:
 
     def noise(self) -> Ratio:
         """A/A: the bare step by itself, made twice."""
-        return ratio(self.times[AGAIN], self.times[BARE])
+        return ratio(self._cycles(AGAIN), self._cycles(BARE))
 
     def ratio(self, loop: str, link: str) -> Ratio:
         """What a loop adds in a link; `data` is the same for all loops."""
+        below = self._cycles(BARE)
         if link == "data":
-            return ratio(self.times[PIPELINE], self.times[BARE])
-        if link == "step":
-            return ratio(self.times[loop], self.times[BARE])
-        both = [
-            [x + y for x, y in zip(*rows, strict=True)]
-            for rows in zip(self.times[BARE], self.times[PIPELINE], strict=True)
-        ]
-        return ratio(self.times[loop], both)
+            return ratio(self._cycles(PIPELINE), below)
+        if link == "loop":
+            below = below + self._cycles(PIPELINE)
+        return ratio(self._cycles(loop), below)
+
+    def _cycles(self, name: str) -> np.ndarray:
+        """(rounds, cycles): the time of one cycle of orders, in which all take each place once.
+
+        Where one stands in the order moves its step by several percent. Over 20 rounds the A/A of
+        whole cycles was 0.7 % wide, and of single steps 1.0 % (2026-11-24).
+        """
+        times = np.asarray(self.times[name])
+        places = len(balanced(len(self.times)))
+        return times.reshape(len(times), -1, places).sum(axis=2)
 
 
 def make_recipe(checkpoint: str, steps: int, device: str = "cpu", **fields: Any) -> Recipe:

@@ -4,10 +4,10 @@ A ratio of two neighbours in time holds where a time doesn't: on shared machines
 times drift by a quarter.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 SEED = 0  # the same interval of the same times, always
 RESAMPLES = 2000
@@ -32,10 +32,10 @@ class Ratio:
         return f"{self.median:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def ratio(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> Ratio:
-    """a / b, pair by pair: `a[r][s]` and `b[r][s]` are step s of round r, measured in turn.
+def ratio(a: ArrayLike, b: ArrayLike) -> Ratio:
+    """a / b, pair by pair: `a[r][s]` and `b[r][s]` are pair s of round r, measured in turn.
 
-    The bootstrap draws rounds, and within them steps: models that are made anew lie elsewhere in
+    The bootstrap draws rounds, and within them pairs: models that are made anew lie elsewhere in
     memory, and that alone moves a whole round by up to 1 % (2026-11-24). Raises ValueError for
     rounds of unequal lengths, for fewer than two, and for times that aren't above zero.
     """

@@ -172,6 +172,7 @@ def _by_ratio(result: dict[str, Any], where_wanted: int) -> bool:
 def _fresh(plant: str, loop: str, share: float) -> dict[str, Any]:
     started = time.monotonic()
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    os.sched_setaffinity(busy.pid, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "outcome.json"
         command = [sys.executable, "-m", "benchmarks.planted", "--one", "--plant", plant]
