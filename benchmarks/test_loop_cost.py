@@ -8,7 +8,7 @@ machine was go into `extra_info`, where `python -m benchmarks.gate --run RUN.jso
 
 import importlib.metadata
 from dataclasses import asdict
-from statistics import median
+from statistics import mean, median
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -17,6 +17,8 @@ from benchmarks import measured
 from benchmarks.bounds import Bounds, read_bounds
 from benchmarks.count import count
 from benchmarks.judged import judge
+from benchmarks.measured import PIPELINE
+from benchmarks.peak import matrix_product_peak, operations_a_step
 from reference.data.pipeline import load_data
 from reference.loops import LOOPS
 from reference.model import MINILM_PACKAGE
@@ -44,6 +46,14 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str) -> None:
     )
     links = [("all", "data"), *((loop, link) for loop in LOOPS for link in ("loop", "step"))]
     ratios = {f"{checkpoint}-{loop}-{link}": run.ratio(loop, link) for loop, link in links}
+    step_ms = {
+        name: 1000 * median(step for one in rounds for step in one)
+        for name, rounds in run.times.items()
+    }
+    seconds = {
+        name: mean(step for one in rounds for step in one) for name, rounds in run.times.items()
+    }
+    peak, operations = matrix_product_peak(recipe), operations_a_step(recipe, data)
     outcome = judge(Bounds(here, exact), ratios, counts, run.noise())
     benchmark.extra_info.update(
         {
@@ -52,9 +62,11 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str) -> None:
             "ratios": {name: asdict(ratio) for name, ratio in ratios.items()},
             "noise": asdict(run.noise()),
             "counts": counts,
-            "step_ms": {
-                name: 1000 * median(step for one in rounds for step in one)
-                for name, rounds in run.times.items()
+            "step_ms": step_ms,
+            "matrix_product_peak": peak,
+            "operations_a_step": operations,
+            "share_of_peak": {
+                name: operations / one / peak for name, one in seconds.items() if name != PIPELINE
             },
             **measured.surroundings(recipe),
         }

@@ -1,0 +1,53 @@
+"""What the machine can do at best, and what a step asks of it: matrix products in float32.
+
+    python -m pytest benchmarks -k in_turn -s
+
+Counted are matrix products, which are nearly all of a step's operations; attention's own are left
+out where PyTorch's counter has no formula for its kernel (on a CPU, 2.13).
+"""
+
+import time
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import bare
+from reference.data.pipeline import Data
+from reference.model import load_model
+from reference.recipe import Recipe
+
+SIZE = 2048  # of the square matrices: 16 MB each, far more than a cache
+TRIES = 7
+
+
+def matrix_product_peak(recipe: Recipe) -> float:
+    """Operations a second of the best of some products of two square matrices."""
+    torch.set_num_threads(recipe.num_threads)
+    device = torch.device(recipe.device)
+    a, b = torch.randn(SIZE, SIZE, device=device), torch.randn(SIZE, SIZE, device=device)
+    best = float("inf")
+    for _ in range(TRIES):
+        _wait(device)
+        started = time.perf_counter()
+        torch.mm(a, b)
+        _wait(device)
+        best = min(best, time.perf_counter() - started)
+    return 2 * SIZE**3 / best
+
+
+def operations_a_step(recipe: Recipe, data: Data) -> float:
+    """Of forward and backward pass, the mean over the run's batches after the first."""
+    device = torch.device(recipe.device)
+    model = load_model(recipe).to(device)
+    model.train()
+    total = steps = 0
+    for batch in list(bare.fetched(recipe, data))[1:]:
+        with FlopCounterMode(display=False) as counter:
+            model(**{k: v.to(device) for k, v in batch.items()}).loss.backward()
+        total, steps = total + counter.get_total_flops(), steps + 1
+    return total / steps
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

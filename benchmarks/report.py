@@ -1,0 +1,156 @@
+"""Writes a run's results into `benchmarks/README.md`, with a plot.
+
+    python -m pytest benchmarks --benchmark-json run.json
+    python -m benchmarks.report run.json
+
+One section for each machine, date and versions; a run of the same three replaces its section.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pairs import Ratio
+from benchmarks.stored import Run, read_run, write_atomically
+from reference.errors import InputError
+from reference.loops import LOOPS
+
+PAGE = Path(__file__).with_name("README.md")
+BEGIN = "<!-- results: written by `python -m benchmarks.report`, newest first -->\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report")
+    parser.add_argument("run", type=Path, metavar="RUN.json")
+    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
+    args = parser.parse_args(arguments)
+    try:
+        run = read_run(args.run)
+        measured = _measured(args.run, run)
+        plot = args.page.with_name(f"{_title(run)[:10]}-{_slug(run)}.png")
+        draw(measured, plot)
+        write_page(args.page, run, measured, plot.name)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{args.page}: {len(measured)} checkpoints of {args.run}")
+    return 0
+
+
+def _measured(path: Path, run: Run) -> list[dict[str, Any]]:
+    """What was measured in turn, by checkpoint."""
+    found = [b["extra_info"] for b in run["benchmarks"] if "share_of_peak" in b["extra_info"]]
+    if not found:
+        raise InputError(f"{path}: no loop was measured in turn; run `pytest benchmarks` whole")
+    return found
+
+
+def _cpu(run: Run) -> dict[str, Any]:
+    cpu: dict[str, Any] = run["machine_info"].get("cpu") or {}
+    return cpu
+
+
+def _slug(run: Run) -> str:
+    name = str(_cpu(run).get("brand_raw", "cpu"))
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split()).lower()
+
+
+def _title(run: Run) -> str:
+    day = str(run.get("datetime", ""))[:10]
+    return f"{day}, {_cpu(run).get('brand_raw', 'cpu')}, {_cpu(run).get('count', '?')} cores"
+
+
+def section(run: Run, measured: Sequence[dict[str, Any]], plot: str) -> str:
+    """The results of one run as Markdown."""
+    first = measured[0]
+    versions = ", ".join(f"{name} {v}" for name, v in first["versions"].items())
+    lines = [f"### {_title(run)}", "", f"{versions}; threads: {first['threads']}.", ""]
+    for extra in measured:
+        noise = Ratio(**extra["noise"])
+        peak = extra["matrix_product_peak"] / 1e9
+        lines += [
+            f"**{extra['checkpoint']}**: {extra['steps']} steps of each, in turn. Bare step "
+            f"against itself: {noise}. Matrix products at best: {peak:.0f} GFLOP/s.",
+            "",
+            "| | ms a step | by the bare step | and without the data | of the peak |",
+            "| --- | --- | --- | --- | --- |",
+            f"| bare step | {extra['step_ms']['bare']:.1f} | 1 | | "
+            f"{extra['share_of_peak']['bare']:.0%} |",
+        ]
+        for loop in LOOPS:
+            step, own = (
+                Ratio(**extra["ratios"][f"{extra['checkpoint']}-{loop}-{link}"])
+                for link in ("step", "loop")
+            )
+            lines.append(
+                f"| {loop} | {extra['step_ms'][loop]:.1f} | {step} | {own} | "
+                f"{extra['share_of_peak'][loop]:.0%} |"
+            )
+        lines.append("")
+    lines += [*_others(run), f"![what each loop adds]({plot})", ""]
+    return "\n".join(lines)
+
+
+def _others(run: Run) -> list[str]:
+    """What was timed by itself: a rough size, since times drift where ratios don't."""
+    rows = [
+        (str(b["name"]), float(b["stats"]["min"]))
+        for b in run["benchmarks"]
+        if "share_of_peak" not in b["extra_info"] and "stats" in b
+    ]
+    if not rows:
+        return []
+    lines = ["| timed by itself (a rough size) | seconds |", "| --- | --- |"]
+    return [*lines, *(f"| `{name}` | {seconds:.2f} |" for name, seconds in rows), ""]
+
+
+def write_page(page: Path, run: Run, measured: Sequence[dict[str, Any]], plot: str) -> None:
+    """Put the section where the results begin; InputError for a page that has no such place."""
+    try:
+        text = page.read_text(encoding="utf8")
+    except OSError as error:
+        raise InputError(f"{page}: can't be read ({error.strerror}); put it back") from error
+    before, mark, after = text.partition(BEGIN)
+    if not mark:
+        raise InputError(f"{page}: the line {BEGIN.strip()} is missing; put it back")
+    head = f"### {_title(run)}\n"
+    sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]
+    kept = [part.rstrip() for part in sections if not part.startswith(head)]
+    new = section(run, measured, plot).rstrip()
+    write_atomically(page, before + mark + "\n" + "\n\n".join([new, *kept]) + "\n")
+
+
+def draw(measured: Sequence[dict[str, Any]], file: Path) -> None:
+    """What each loop adds to the bare step, in percent, and the share of the peak it reaches."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    width = 0.8 / len(measured)
+    for number, extra in enumerate(measured):
+        places = [place + number * width for place in range(len(LOOPS))]
+        steps = [Ratio(**extra["ratios"][f"{extra['checkpoint']}-{n}-step"]) for n in LOOPS]
+        added = [100 * (r.median - 1) for r in steps]
+        errors = [
+            [100 * (r.median - r.low) for r in steps],
+            [100 * (r.high - r.median) for r in steps],
+        ]
+        left.bar(places, added, width, yerr=errors, label=extra["checkpoint"])
+        names = ["bare", *LOOPS]
+        at = [place + number * width for place in range(len(names))]
+        right.bar(at, [100 * extra["share_of_peak"][n] for n in names], width)
+    left.set_xticks([p + width / 2 for p in range(len(LOOPS))], LOOPS)
+    left.set_ylabel("added to the bare step, %")
+    left.legend(frameon=False)
+    right.set_xticks([p + width / 2 for p in range(len(LOOPS) + 1)], ["bare", *LOOPS])
+    right.set_ylabel("of the matrix product peak, %")
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

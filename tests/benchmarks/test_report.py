@@ -1,0 +1,90 @@
+"""The results page, from a run that was made up: its numbers stand where they belong."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import report
+from benchmarks.pairs import Ratio
+from benchmarks.stored import machine_info
+from reference.loops import LOOPS
+
+
+def made_up(folder: Path, day: str = "2026-11-24", manual: float = 1.234) -> Path:
+    def around(middle: float) -> dict[str, Any]:
+        return asdict(Ratio(middle, middle - 0.004, middle + 0.004, 8, 56))
+
+    medians = {"manual": manual, "accelerated": 1.3, "trainer": 1.4}
+    ratios = {
+        f"embedded-{n}-{link}": around(medians[n]) for n in LOOPS for link in ("loop", "step")
+    }
+    names = ("bare", *LOOPS)
+    extra = {
+        "checkpoint": "embedded",
+        "steps": 336,
+        "ratios": ratios,
+        "noise": around(1.0),
+        "step_ms": dict.fromkeys(names, 12.5),
+        "share_of_peak": dict.fromkeys(names, 0.27),
+        "matrix_product_peak": 64e9,
+        "versions": {"torch": "2.13.0"},
+        "threads": 1,
+    }
+    other = {"name": "test_tokenizing", "extra_info": {}, "stats": {"min": 0.85}}
+    run = {
+        "machine_info": machine_info(),
+        "datetime": f"{day}T10:00:00",
+        "benchmarks": [{"name": "in turn", "extra_info": extra, "stats": {"min": 70.0}}, other],
+    }
+    file = folder / f"{day}-{manual}.json"
+    file.write_text(json.dumps(run))
+    return file
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    page = tmp_path / "README.md"
+    page.write_text("# Title\n\n" + report.BEGIN)
+    return page
+
+
+def test_a_run_stands_on_the_page_with_its_plot(tmp_path: Path, page: Path) -> None:
+    assert report.main([str(made_up(tmp_path)), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert "| manual | 12.5 | 1.2340 [1.2300, 1.2380] |" in text
+    assert "64 GFLOP/s" in text
+    assert "| `test_tokenizing` | 0.85 |" in text
+    (plot,) = tmp_path.glob("*.png")
+    assert plot.name in text
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_days_run_is_replaced_and_others_are_kept(tmp_path: Path, page: Path) -> None:
+    for day, manual in (("2026-11-23", 1.111), ("2026-11-24", 1.222), ("2026-11-24", 1.333)):
+        assert report.main([str(made_up(tmp_path, day, manual)), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("# Title")
+    assert text.count("### ") == 2
+    assert "1.2220" not in text
+    assert text.index("1.3330") < text.index("1.1110")
+
+
+def test_a_run_without_loops_or_a_page_without_a_place_is_one_line(
+    tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = tmp_path / "bare.json"
+    bare.write_text(json.dumps({"machine_info": {}, "benchmarks": [{"extra_info": {}}]}))
+    assert report.main([str(bare), "--page", str(page)]) == 2
+    assert "no loop was measured in turn" in capsys.readouterr().err
+    before = page.read_text()
+    page.write_text("# Title\n")
+    assert report.main([str(made_up(tmp_path)), "--page", str(page)]) == 2
+    assert "is missing; put it back" in capsys.readouterr().err
+    assert page.read_text() == before.replace(report.BEGIN, "").rstrip() + "\n"
+
+
+def test_the_page_has_its_place() -> None:
+    assert report.BEGIN in report.PAGE.read_text()
