@@ -21,7 +21,7 @@ def modules_with_state(
     return [
         (prefix + plain_name(f"{name}." if name else ""), weakref.ref(one))
         for name, one in module.named_modules()
-        if next(_buffers(one), None) is not None
+        if set(one._buffers) - one._non_persistent_buffers_set
     ]
 
 

@@ -5,22 +5,23 @@ Used by the observer that `python -m reference train manual` runs under.
 
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from reference.ledger.parameters import modules_of
+from reference.ledger.parameters import first_parameter, modules_of
 
 # Torch's own frames between a global hook and the call that it is for: `_call_impl` and its
 # `inner`, and ours.
-NEAR = 6
+NEAR = 8
 
 
 def computes_nothing(module: torch.nn.Module) -> bool:
     """Whether this call is traced, or made of tensors without values: no pass of any training."""
-    first = next(module.parameters(), None)
+    first = first_parameter(module)
     return (
         torch._C._is_tracing()
         or (first is not None and first.is_meta)
@@ -44,21 +45,33 @@ def is_lazy(module: torch.nn.Module) -> bool:
     return any(isinstance(m, LazyModuleMixin) for m in modules_of(module))
 
 
+def frame_of_call() -> FrameType | None:
+    """Torch's own frame of the call that a global pre-hook is called for."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(NEAR):
+        if frame is None or frame.f_code.co_name in ("inner", "_call_impl"):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def is_running(frame: FrameType | None) -> bool:
+    """Whether a frame is one of those that called this function."""
+    running: FrameType | None = sys._getframe(1)
+    while running is not None and running is not frame:
+        running = running.f_back
+    return frame is not None and running is frame
+
+
 def keywords() -> Mapping[str, Any] | None:
     """The keywords of the call that a global pre-hook is called for; None if they can't be had.
 
     Torch hands it the positional arguments only (2.13), so they are read off torch's own frame.
     They are wanted before the call, since a module may write into its inputs.
     """
-    frame = sys._getframe(1)
-    for _ in range(NEAR):
-        if frame.f_code.co_name in ("inner", "_call_impl"):
-            found = frame.f_locals.get("kwargs")
-            return found if isinstance(found, dict) else None
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-    return None
+    frame = frame_of_call()
+    found = None if frame is None else frame.f_locals.get("kwargs")
+    return found if isinstance(found, dict) else None
 
 
 def memory_of(value: Any) -> set[int]:

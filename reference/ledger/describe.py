@@ -5,6 +5,7 @@ See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `tr
 
 import inspect
 import math
+from collections import UserDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,8 @@ def tensors_in(name: str, value: Any, depth: int = 0) -> dict[str, Tensor]:
         return {name: value}
     inner: dict[str, Any] = {}
     if isinstance(value, Mapping):
+        if not isinstance(value, dict | UserDict):
+            raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
         inner = {f"{name}.{key}" if name else str(key): v for key, v in value.items()}
     elif isinstance(value, list | tuple):
         inner = {f"{name}[{i}]": v for i, v in enumerate(value)}

@@ -149,7 +149,7 @@ class Observer:
         self._passes.claim()
         self._window.begin_step()
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
-        if callable(closure):
+        if callable(closure) and not isinstance(closure, torch.nn.Module):
             # The optimizer takes its gradients after calling it, and so does the ledger.
             watched = self._watch_closure(optimizer, closure)
             if "closure" in kwargs:
@@ -159,8 +159,8 @@ class Observer:
         return None
 
     def _watch_closure(self, optimizer: Optimizer, closure: Callable[[], Any]) -> Any:
-        def watched() -> Any:
-            result = closure()
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            result = closure(*args, **kwargs)
             self._window.closure_calls += 1
             self._take(optimizer)
             return result
@@ -178,6 +178,8 @@ class Observer:
             index = self._stepping.index(optimizer)
             window.stepped = Stepped(index, optimizer, self._parameters)
             window.optimizer = window.stepped.describe()
+            if window.stepped.has_strangers:
+                window.unseen = "the optimizer steps parameters of no model that was seen"
             window.learning_rate = window.stepped.learning_rates()
         window.drawn = generator_states()
 

@@ -31,11 +31,13 @@ class Stepped:
         self._index = index
         groups: dict[int, dict[str, Any]] = {}
         self._strangers = 0
+        self.has_strangers = False  # which it moves: their gradients are there
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 place = parameters.place(parameter)
                 if place is None:
                     self._strangers += 1
+                    self.has_strangers |= parameter.grad is not None
                 else:
                     groups[place] = group
         # By parameter: its group, '-' where it has no gradient, 'x' where no group has it.

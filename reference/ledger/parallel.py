@@ -9,7 +9,7 @@ is the same on however many threads.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import xxhash
 
@@ -42,21 +42,6 @@ def _pool() -> ThreadPoolExecutor:
         _pools.clear()
         pool = _pools[os.getpid()] = ThreadPoolExecutor(THREADS - 1, "ledger")
     return pool
-
-
-class Handed(Generic[Result]):
-    """One piece of work for the other core; done at once where there is none."""
-
-    def __init__(self, work: Callable[[Item], Result], item: Item) -> None:
-        several = _cores() >= THREADS
-        self._future = _pool().submit(work, item) if several else None
-        self._result = None if several else work(item)
-
-    def result(self) -> Result | None:
-        """None for work that hasn't begun: it is taken back, for both cores to share."""
-        if self._future is None:
-            return self._result
-        return None if self._future.cancel() else self._future.result()
 
 
 def _cores() -> int:

@@ -26,6 +26,12 @@ def modules_of(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
         waiting += [inner for inner in one._modules.values() if inner is not None]
 
 
+def first_parameter(module: torch.nn.Module) -> torch.Tensor | None:
+    """Some parameter of it, if it has any; the model's own `parameters()` may be anything."""
+    found = (p for one in modules_of(module) for p in one._parameters.values() if p is not None)
+    return next(found, None)
+
+
 def _identity(module: torch.nn.Module) -> list[int]:
     """Of every module in it and of every parameter; and which of these are frozen."""
     found = []

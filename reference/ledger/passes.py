@@ -8,6 +8,7 @@ follows it.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from reference.ledger import calls, describe
 from reference.ledger.backward import Backward
 from reference.ledger.guard import Careful, reason, say
 from reference.ledger.hashing import generator_states
+from reference.ledger.parameters import first_parameter
 from reference.ledger.window import (
     Forward,
     Prediction,
@@ -43,6 +45,7 @@ class _Call(threading.local):
 
     outermost: torch.nn.Module | None = None
     forward: Forward | None = None
+    frame: FrameType | None = None  # torch's own: after Ctrl-C no hook tells that it is over
 
 
 class Passes:
@@ -64,17 +67,20 @@ class Passes:
         """A global forward pre-hook."""
         if torch.compiler.is_compiling() or self.careful.lost:
             return
-        call = self._call
-        if call.outermost is not None:
-            self._note_autocast(call)
-            return
-        if calls.in_backward() or next(module.parameters(), None) is None:
-            return  # run again for its gradients (checkpointing); a loss or activation by itself
-        call.outermost, call.forward = module, None
         try:
-            call.forward = self._begin(module, args)
+            self._before(self._call, module, args)
         except Exception as error:
             self._miss(error)
+
+    def _before(self, call: _Call, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        interrupted = module is call.outermost and not calls.is_running(call.frame)
+        if call.outermost is not None and not interrupted:
+            self._note_autocast(call)
+            return
+        if calls.in_backward() or first_parameter(module) is None:
+            return  # run again for its gradients (checkpointing); a loss or activation by itself
+        call.outermost, call.forward, call.frame = module, None, calls.frame_of_call()
+        call.forward = self._begin(module, args)
 
     def after(self, module: torch.nn.Module, args: Any, *rest: Any) -> None:
         """A global forward hook, called also after a pass that raised."""
@@ -88,7 +94,7 @@ class Passes:
             if module is not call.outermost:
                 self._after_part(args, output)
                 return
-            call.outermost, call.forward = None, None
+            call.outermost, call.forward, call.frame = None, None, None
             if output is not None and forward is not None:  # else it raised, or isn't to be seen
                 self._end(forward, module, args, kwargs, output)
         except Exception as error:
@@ -177,8 +183,6 @@ class Passes:
             return
         memory = calls.memory_of(args)
         of = next((f for f in reversed(forwards) if f.memory & memory), None)
-        if of is None and len(forwards) == 1:
-            of = forwards[0]  # of something that was made of its output
         if of is not None:
             of.outputs.setdefault("loss", describe.number(output.detach()))
 

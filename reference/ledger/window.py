@@ -15,7 +15,7 @@ from torch import Tensor
 from reference.ledger import describe
 from reference.ledger.hashing import buffer_of, combine, generator_states
 from reference.ledger.optimizers import Stepped
-from reference.ledger.parameters import Parameters
+from reference.ledger.parameters import Parameters, first_parameter
 from reference.ledger.record import Record
 
 
@@ -290,5 +290,5 @@ class Evaluation:
 
 def current_device(module: torch.nn.Module) -> str:
     """The kind of device that a module's first parameter is on."""
-    first = next(module.parameters(), None)
+    first = first_parameter(module)
     return first.device.type if first is not None else "cpu"

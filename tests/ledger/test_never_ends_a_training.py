@@ -3,7 +3,7 @@
 import io
 import random
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -237,3 +237,80 @@ def test_what_the_writer_raises_reaches_the_training() -> None:
             learn(nn.Linear(3, 1), *torch.randn(2, 2, 3))
     finally:
         observer.remove_hooks()
+
+
+def test_models_optimizers_and_batches_that_arent_as_torchs() -> None:
+    class Listed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 1)
+
+        def parameters(self, recurse: bool = True) -> Any:
+            return list(super().parameters(recurse))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.linear(x)
+
+    class Argues(torch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            if closure is not None:
+                closure(True)
+            return super().step()
+
+    class TakesModel(torch.optim.SGD):
+        def step(self, model: Any = None) -> Any:
+            assert list(model.parameters())
+            return super().step()
+
+    def train() -> None:
+        model = Listed()
+        learn(model, torch.randn(2, 3))
+        argues, takes = Argues(model.parameters(), 0.1), TakesModel(model.parameters(), 0.1)
+
+        def closure(_again: bool) -> torch.Tensor:
+            loss = model(torch.ones(2, 3)).sum()
+            loss.backward()
+            return loss
+
+        argues.step(closure)
+        model(torch.ones(2, 3)).sum().backward()
+        takes.step(model)
+
+    assert len(watch(train).steps) == 3
+
+
+def test_a_batch_that_is_made_as_it_is_read_is_left_alone() -> None:
+    class Fresh(Mapping[str, torch.Tensor]):
+        def __getitem__(self, key: str) -> torch.Tensor:
+            return torch.randn(2, 3)
+
+        def __iter__(self) -> Any:
+            return iter(["x"])
+
+        def __len__(self) -> int:
+            return 1
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 1)
+
+        def forward(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+            return self.linear(batch["x"])
+
+    ends: list[torch.Tensor] = []
+
+    def train() -> None:
+        model = Model()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            optimizer.zero_grad()
+            model(Fresh()).sum().backward()
+            optimizer.step()
+        ends.append(model.linear.weight.detach())
+
+    ledger = watch(train)
+    torch.manual_seed(0)
+    train()
+    assert torch.equal(*ends)
+    assert all("unseen" in step for step in ledger.steps)

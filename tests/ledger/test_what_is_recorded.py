@@ -376,3 +376,110 @@ def test_diff_says_why_a_step_or_the_rest_lacks_something() -> None:
     verdict = diff(watch(train, "plainly"), watch(train, "within"))
     assert verdict.verdict == "incomparable"
     assert "within the backward pass" in verdict.detail
+
+
+def test_an_interrupted_pass_is_no_part_of_the_next_one() -> None:
+    class Interrupts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 1)
+            self.calls = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            if self.calls == 1:
+                raise KeyboardInterrupt
+            return self.linear(x)
+
+    def train() -> None:
+        model = Interrupts()
+        with pytest.raises(KeyboardInterrupt):
+            model(torch.ones(1, 2))
+        step(SGD(model.parameters(), 0.1), model(torch.full((1, 2), 2.0)).sum())
+
+    (record,) = watch(train).steps
+    assert record["batch"][0]["x"][3] == 2.0
+
+
+def test_a_backward_pass_that_raised_hides_none_after_it() -> None:
+    seen: list[list[str]] = []
+
+    def train() -> None:
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+        optimizer = SGD(model.parameters(), 0.1)
+        loss = model(torch.ones(1, 2)).sum()
+        handle = model[0].weight.register_hook(lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            loss.backward(retain_graph=True)
+        handle.remove()
+        optimizer.zero_grad()
+        loss.backward()
+        seen.append(hash_tensors(p.grad for p in model.parameters()))
+        optimizer.step()
+
+    (record,) = watch(train).steps
+    assert record["gradient"]["tensors"].split() == seen[0]
+    assert record["clip"]["factor"] == 1.0
+
+
+def test_a_backward_pass_of_weights_alone_counts() -> None:
+    def train() -> None:
+        model = nn.Linear(2, 1)
+        optimizer = SGD(model.parameters(), 0.1)
+        model(torch.ones(1, 2)).sum().backward()
+        (model.weight**2).sum().backward()
+        optimizer.step()
+
+    (record,) = watch(train).steps
+    assert record["gradient"]["backward_passes"] == 2
+    assert record["clip"]["factor"] == 1.0
+
+
+def test_what_a_hook_does_to_other_gradients_is_in_the_record() -> None:
+    seen: list[list[str]] = []
+
+    def train() -> None:
+        model = nn.Sequential(nn.Linear(300, 300), nn.Linear(300, 1))
+        optimizer = SGD(model.parameters(), 0.1)
+
+        def scale(_: torch.Tensor) -> None:
+            for parameter in model[1].parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(0.5)
+
+        model[0].weight.register_post_accumulate_grad_hook(scale)
+        model(torch.ones(4, 300)).sum().backward()
+        seen.append(hash_tensors(p.grad for p in model.parameters()))
+        optimizer.step()
+
+    (record,) = watch(train).steps
+    assert record["gradient"]["tensors"].split() == seen[0]
+
+
+def test_parameters_of_no_model_leave_the_run_incomparable() -> None:
+    def train(rate: float) -> None:
+        model, alone = nn.Linear(2, 1), nn.Parameter(torch.ones(()))
+        optimizer = SGD([{"params": model.parameters()}, {"params": [alone], "lr": rate}], lr=0.1)
+        for _ in range(2):
+            step(optimizer, model(torch.ones(1, 2)).sum().detach() * 0 + alone)
+
+    verdict = diff(watch(train, 0.1), watch(train, 0.4))
+    assert verdict.verdict == "incomparable"
+
+
+def test_a_regularizer_is_not_the_loss() -> None:
+    class Squares(nn.Module):
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            return weight.pow(2).sum()
+
+    def train() -> None:
+        model, criterion = nn.Linear(2, 1), nn.MSELoss()
+        output = model(torch.ones(1, 2))
+        penalty = Squares()(model.weight)
+        loss = criterion(output, torch.ones(1, 1))
+        expected.append(loss.item())
+        step(SGD(model.parameters(), 0.1), loss + penalty)
+
+    expected: list[float] = []
+    (record,) = watch(train).steps
+    assert record["forward"][0]["loss"] == expected[0]
