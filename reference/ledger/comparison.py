@@ -152,9 +152,14 @@ class Comparison:
 
     def _look_for_others(self, a: Record, b: Record) -> None:
         """A model that fits nowhere does no harm until it takes part in a step."""
-        if self.other_models or not self.matching.left_over:
+        if self.other_models:
             return
-        if not self.matching.pairs or _takes_part(self.matching, (a, b)):
+        more = _trained_by_one(self.matching, (a, b))
+        if more:
+            self.other_models = f"{short(more)}, which is trained, stands in one of them only"
+        elif self.matching.left_over and (
+            not self.matching.pairs or _takes_part(self.matching, (a, b))
+        ):
             self.other_models = _first_other(self.matching)
 
     def _both_have(self, link: str, a: Record, b: Record) -> bool:
@@ -214,6 +219,16 @@ class Comparison:
                     passes[i] = {**one, "model": self.matching.model(side, number)}
                     record[link] = passes
         return record
+
+
+def _trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str:
+    """A parameter with a gradient that the other run's same model lacks; empty for none."""
+    for side, record in enumerate(records):
+        of = str((record.get("optimizer") or {}).get("of", "")).split()
+        for place in matching.untaken[side]:
+            if place < len(of) and of[place] != "-":
+                return matching.name(side, place)
+    return ""
 
 
 def _takes_part(matching: Matching, records: tuple[Record, Record]) -> bool:

@@ -59,6 +59,8 @@ class Matching:
         self.same_parts = True  # and they are of as many models: those of the last step, too
         self.notes: list[str] = []
         self.left_over: list[tuple[int, Model]] = []  # (side, a model that fits nowhere)
+        # Places, by side, of parameters that the other run's same model doesn't have.
+        self.untaken: tuple[list[int], list[int]] = ([], [])
         self._parts: tuple[dict[int, int], dict[int, int]] = ({}, {})
 
     @property
@@ -78,6 +80,7 @@ class Matching:
     def _match(self) -> None:
         one, other = self._models
         self.notes, self.left_over, self._parts = [], [], ({}, {})
+        self.untaken = ([], [])
         if one == other:
             self.pairs = [(i, i) for i in range(len(self._raw[0]))]
             self.in_place = self.same_parts = True
@@ -96,8 +99,11 @@ class Matching:
         self.pairs = sorted(pairs)
         taken = {pair[1 if swap else 0] for pair in pairs}
         for whole in wholes:
-            if not taken & set(range(whole.first, whole.first + len(whole.names))):
+            own = range(whole.first, whole.first + len(whole.names))
+            if not taken & set(own):
                 self.left_over.append((1 if swap else 0, whole))
+            else:
+                self.untaken[1 if swap else 0].extend(i for i in own if i not in taken)
         lengths = {len(raw) for raw in self._raw}
         self.in_place = lengths == {len(pairs)} and all(i == j for i, j in pairs)
         self.same_parts = self.in_place and len(one) == len(other)
@@ -124,6 +130,10 @@ class Matching:
         for where, model in self.left_over:
             if where == side:
                 yield model, range(model.first, model.first + len(model.names))
+
+    def name(self, side: int, place: int) -> str:
+        """What a side calls a parameter."""
+        return self._raw[side][place]
 
     def places(self, side: int) -> list[int]:
         """Where in its lists this side has the parameters that both have."""

@@ -235,3 +235,37 @@ def test_two_ledgers_are_compared_without_torch() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+class Probed(nn.Module):
+    """A layer; and perhaps a probe of it that is trained on what it can't change."""
+
+    def __init__(self, probe: bool) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+        self.probe = nn.Linear(2, 2) if probe else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = self.layer(x)
+        if self.probe is None:
+            return found.sum()
+        return found.sum() + self.probe(found.detach()).sum()
+
+
+def test_a_part_that_only_one_trains_leaves_the_runs_incomparable() -> None:
+    def train(probe: bool) -> Ledger:
+        torch.manual_seed(0)
+        memory = Memory({})
+        with Observer(memory):
+            model = Probed(probe)
+            optimizer = torch.optim.SGD(model.parameters(), 0.1)
+            for x in torch.ones(2, 3, 4):
+                optimizer.zero_grad()
+                model(x).backward()
+                optimizer.step()
+        return memory.ledger
+
+    for pair in ((train(True), train(False)), (train(False), train(True))):
+        verdict = diff(*pair)
+        assert verdict.verdict == "incomparable"
+        assert "probe.weight" in verdict.detail
