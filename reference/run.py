@@ -25,6 +25,7 @@ from reference.loops import get_loop
 from reference.model import check_checkpoint, weights_file
 from reference.recipe import Recipe
 from reference.run_dir import make_run_dir, write_json
+from reference.stopping import check_not_stopped
 from reference.versions import machine, versions
 
 METRICS_VERSION = 1
@@ -74,6 +75,7 @@ def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
             scores = train(recipe, data)
             observer.add_scores(scores)
     except InputError:
+        check_not_stopped()
         shutil.rmtree(run_dir, ignore_errors=True)  # it is ours, and nothing was trained
         raise
     except NotFinite as error:

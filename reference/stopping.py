@@ -25,21 +25,33 @@ class Stopped(BaseException):
         self.exit_code = 128 + number  # as shells count
 
 
+_last: list[Stopped] = []  # what came since `signals_raise` began
+
+
+def check_not_stopped() -> None:
+    """Raise Stopped if a signal came: a library that it hit may have made an error of its own."""
+    if _last:
+        raise _last[-1]
+
+
 @contextmanager
 def signals_raise() -> Iterator[None]:
     """Within it, SIGTERM and SIGHUP raise Stopped."""
+    _last.clear()
     # One that is ignored stays so: that is what `nohup` asks for.
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, _on_signal) for number in heard}
     try:
         yield
     finally:
+        _last.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped(number)
+    _last.append(Stopped(number))
+    raise _last[-1]
 
 
 def stop_at_end_of_input() -> None:

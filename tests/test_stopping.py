@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from reference import run
+from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.loops import LOOPS
+from reference.recipe import Recipe
 from reference.stopping import Stopped, signals_raise
 from tests.conftest import ROOT
 
@@ -104,3 +107,28 @@ def running_commands() -> str:
         except OSError:
             continue  # it has ended
     return "\n".join(commands)
+
+
+def test_a_stop_that_a_library_takes_for_damage_is_a_stop(
+    small: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ledger stays: the checkpoint isn't wrong, and the run was no wrong input."""
+
+    def train(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Stopped:
+            raise InputError("model.safetensors: damaged") from None
+
+    monkeypatch.setattr(run, "get_loop", lambda _: train)
+    with pytest.raises(Stopped), signals_raise():
+        run.run(small, "manual", tmp_path / "run")
+    assert (tmp_path / "run" / LEDGER_FILE).exists()
+    monkeypatch.setattr(run, "get_loop", lambda _: damaged)
+    with pytest.raises(InputError), signals_raise():
+        run.run(small, "manual", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def damaged(*_: object) -> None:
+    raise InputError("model.safetensors: damaged")

@@ -19,7 +19,7 @@ import xxhash
 from reference.ledger.parallel import PIECE, hash_buffers, in_parallel, in_shares, of_pieces
 
 EMPTY = memoryview(b"")
-CACHED = 1 << 18  # float32 values that are still in the cache after they were hashed
+CACHED = 1 << 17  # float32 values that are still in the cache after they were hashed
 
 
 def memory_of(tensor: torch.Tensor) -> memoryview:
