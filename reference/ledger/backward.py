@@ -26,7 +26,7 @@ class Backward:
         self._run: int | None = None  # the last run that reached a model's output
         self._run_is_over = False
         self._reached: list[Forward] = []  # in that run
-        self._counted: tuple[Window, int] | None = None  # the run that was counted last
+        self._counted: tuple[Window, int | None] | None = None  # the run that was counted last
 
     def begin(self) -> None:
         """A forward pass begins: whatever ran before is over, also if it raised."""
@@ -69,9 +69,7 @@ class Backward:
         found = hashes_and_norms([None if t is None else t.grad for t in tensors])
         for forward in self._reached:
             window.use(forward)
-        run = torch._C._current_graph_task_id() if self._run is None else self._run
-        if run == -1:
-            run = self._task if self._task is not None else run
+        run = self._task if self._run is None else self._run
         again = self._counted == (window, run)
         self._counted = (window, run)
         window.set_gradient([h for h, _ in found], [n for _, n in found], again=again)

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import torch
 
-from reference.ledger.hashing import combine, hash_tensors
+from reference.ledger.hashing import hash_tensors
 from reference.ledger.names import plain_name
+from reference.ledger.parallel import combine
 from reference.ledger.record import Record
 
 

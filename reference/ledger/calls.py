@@ -74,7 +74,7 @@ def keywords() -> Mapping[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def memory_of(value: Any) -> set[int]:
+def addresses(value: Any) -> set[int]:
     """Where the tensors among some arguments lie: a view of an output is known by it."""
     found = value if isinstance(value, list | tuple) else [value]
     tensors = [t for t in found if isinstance(t, Tensor) and t.layout == torch.strided]

@@ -15,7 +15,7 @@ from reference.ledger import LINKS, METRICS
 from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
 from reference.ledger.curve import Curve, Point
 from reference.ledger.links import Unequal, short
-from reference.ledger.matching import combined
+from reference.ledger.parallel import combine
 from reference.ledger.record import SCHEMA, Ledger, Record
 from reference.ledger.streams import Group, open_ledger
 
@@ -167,7 +167,7 @@ def _edited(c: Comparison) -> Iterator[str]:
         for link in ("weights", "gradient", "update"):
             value = record.get(link) or {}
             plain_hash = "tensors" in value and "hash" in value and "buffers" not in value
-            if plain_hash and combined(value["tensors"].split()) != value["hash"]:
+            if plain_hash and combine(value["tensors"].split()) != value["hash"]:
                 yield f"{side} ledger's step {record.get('step')}, {link}: not its tensors' hash"
 
 

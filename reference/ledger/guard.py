@@ -4,12 +4,12 @@ Used by `reference.ledger.observe`; see `python -m reference observe SCRIPT`.
 """
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 
+from reference.errors import say
 from reference.ledger.record import Record, Sink
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
@@ -52,10 +52,6 @@ def reason(error: BaseException) -> str:
     """An error in one line."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def say(line: str) -> None:
-    print(f"reference: {line}", file=sys.stderr)
 
 
 def guarded(hook: Hook) -> Hook:

@@ -16,7 +16,13 @@ import numpy as np
 import torch
 import xxhash
 
-from reference.ledger.parallel import PIECE, hash_buffers, in_parallel, in_shares, of_pieces
+from reference.ledger.parallel import (
+    PIECE,
+    hash_buffers,
+    in_parallel,
+    in_shares,
+    of_pieces,
+)
 
 EMPTY = memoryview(b"")
 CACHED = 1 << 17  # float32 values that are still in the cache after they were hashed
@@ -137,11 +143,6 @@ def _hash_and_square(piece: torch.Tensor) -> tuple[str, float]:
 
 def _split(flat: torch.Tensor, size: int) -> list[torch.Tensor]:
     return [flat[start : start + size] for start in range(0, len(flat), size)]
-
-
-def combine(hashes: Sequence[str]) -> str:
-    """One hash for a list of them, in order."""
-    return xxhash.xxh3_128_hexdigest(",".join(hashes).encode())
 
 
 def hash_python(state: tuple[Any, ...]) -> str:

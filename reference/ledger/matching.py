@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-import xxhash
-
+from reference.ledger.parallel import combine
 from reference.ledger.record import Record, plain
 
 MOST_WAYS = 256  # in which several models may fit, before it is said that none does
@@ -210,18 +209,13 @@ def picked(record: Record, places: Sequence[int]) -> Record:
     return kept
 
 
-def combined(hashes: Sequence[str]) -> str:
-    """As `hashing.combine`, with no torch to be imported for it."""
-    return xxhash.xxh3_128_hexdigest(",".join(hashes).encode())
-
-
 def _picked_tensors(value: Record, places: Sequence[int]) -> Record:
     kept = dict(value)
     for field in ("tensors", "norms"):
         if field in value:
             kept[field] = " ".join(_at(str(value[field]).split(), places))
     if "tensors" in kept:
-        kept["hash"] = combined(kept["tensors"].split())
+        kept["hash"] = combine(kept["tensors"].split())
     return kept
 
 

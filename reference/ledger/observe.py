@@ -29,8 +29,9 @@ from reference.errors import TrainingFailed
 from reference.ledger import calls, describe
 from reference.ledger.backward import Backward
 from reference.ledger.guard import Careful, guarded
-from reference.ledger.hashing import combine, generator_states, hash_tensors
+from reference.ledger.hashing import generator_states, hash_tensors
 from reference.ledger.optimizers import Stepped
+from reference.ledger.parallel import combine
 from reference.ledger.passes import Listener, Passes
 from reference.ledger.record import Record, Sink
 from reference.ledger.stepping import Stepping
@@ -158,7 +159,7 @@ class Observer:
         self._take(optimizer)
         return None
 
-    def _watch_closure(self, optimizer: Optimizer, closure: Callable[[], Any]) -> Any:
+    def _watch_closure(self, optimizer: Optimizer, closure: Callable[..., Any]) -> Any:
         def watched(*args: Any, **kwargs: Any) -> Any:
             result = closure(*args, **kwargs)
             self._window.closure_calls += 1

@@ -94,6 +94,11 @@ def _digests(share: Sequence[tuple[int, memoryview]]) -> list[str]:
     return [digest(piece) for _, piece in share]
 
 
+def combine(hashes: Sequence[str]) -> str:
+    """One hash for a list of them, in order."""
+    return xxhash.xxh3_128_hexdigest(",".join(hashes).encode())
+
+
 def of_pieces(digests: list[str]) -> str:
     """The hash of a buffer from those of its pieces; '-' where there is no buffer."""
     if not digests:

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from reference.ledger.buffers import describe_buffers, modules_with_state
-from reference.ledger.hashing import buffer_of, combine, hashes_and_norms
+from reference.ledger.hashing import buffer_of, hashes_and_norms
 from reference.ledger.names import plain_name
-from reference.ledger.parallel import hash_buffers
+from reference.ledger.parallel import combine, hash_buffers
 from reference.ledger.record import Record
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from reference.errors import say
 from reference.ledger import calls, describe
 from reference.ledger.backward import Backward
-from reference.ledger.guard import Careful, reason, say
+from reference.ledger.guard import Careful, reason
 from reference.ledger.hashing import generator_states
 from reference.ledger.parameters import first_parameter
 from reference.ledger.window import (
@@ -147,7 +148,7 @@ class Passes:
             self._describe_inputs(forward, module, args, kwargs)
         forward.outputs = describe.forward(outputs)
         forward.evaluated = predict(outputs)
-        forward.memory = calls.memory_of(list(outputs.values()))
+        forward.memory = calls.addresses(list(outputs.values()))
         with_graph = [t for t in outputs.values() if t.requires_grad and t.grad_fn is not None]
         forward.used = False if with_graph else None
         for tensor in with_graph:
@@ -181,7 +182,7 @@ class Passes:
             return
         if not (isinstance(output, Tensor) and output.dim() == 0 and output.requires_grad):
             return
-        memory = calls.memory_of(args)
+        memory = calls.addresses(args)
         of = next((f for f in reversed(forwards) if f.memory & memory), None)
         if of is not None:
             of.outputs.setdefault("loss", describe.number(output.detach()))

@@ -9,6 +9,8 @@ from types import FrameType
 
 from torch.optim import Optimizer, optimizer
 
+from reference.ledger.calls import is_running
+
 TORCHS = optimizer.__file__
 
 
@@ -25,13 +27,10 @@ class Stepping:
         To be called from the hook itself.
         """
         frame = _caller()
-        before, running = self._frame, frame
-        while running is not None and running is not before:
-            running = running.f_back
-        if before is not None and running is before:
+        if is_running(self._frame):
             return None
-        self._frame = frame
-        return before is None
+        raised, self._frame = self._frame is not None, frame
+        return not raised
 
     def end(self) -> bool:
         """Whether the step that began is over: this may be the end of one within it."""

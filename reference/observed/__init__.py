@@ -157,8 +157,3 @@ def header(program: Record, launch: Launch) -> Record:
         "rank": launch.rank,
         "world_size": launch.world_size,
     }
-
-
-def say(line: str) -> None:
-    """One line on stderr: stdout is the program's own."""
-    print(f"reference: {line}", file=sys.stderr)

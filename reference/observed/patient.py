@@ -5,11 +5,11 @@ python -m reference observe train.py
 
 import errno
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from reference.errors import say
 from reference.ledger.record import Record, Writer
 
 
@@ -78,8 +78,7 @@ class PatientWriter(Writer):
         if self._lost is not None:
             return  # said before
         self._lost = error.strerror or str(error)
-        print(
-            f"reference: {self._path}: {self._lost}; the training goes on, and the ledger ends "
-            f"after step {self._steps}",
-            file=sys.stderr,
+        say(
+            f"{self._path}: {self._lost}; the training goes on, and the ledger ends after step "
+            f"{self._steps}"
         )

@@ -20,8 +20,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from reference.errors import InputError
-from reference.observed import Observation, program_record, say
+from reference.errors import InputError, say
+from reference.observed import Observation, program_record
 from reference.observed.launch import PROGRAM_FILE, default_folder, launched, take_folder
 
 OURS = str(Path(__file__).parent.parent) + os.sep

@@ -138,12 +138,19 @@ def test_the_bounds_have_reasons() -> None:
 def test_wrong_bounds_are_one_line(
     text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "bounds.toml"
+    refused("--bounds", tmp_path / "bounds.toml", text, says, capsys)
+
+
+def refused(
+    option: str, file: Path, text: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The gate names the file and what is wrong, in one line, and ends with 2."""
     file.write_text(text)
-    assert gate.main(["--bounds", str(file)]) == 2
+    assert gate.main([option, str(file)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert says in line
+    assert str(file) in line
 
 
 def stored(folder: Path, **changes: Any) -> Path:
@@ -181,12 +188,7 @@ def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_foreign_or_damaged_run_is_one_line(
     text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "run.json"
-    file.write_text(text)
-    assert gate.main(["--run", str(file)]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert says in line
-    assert str(file) in line
+    refused("--run", tmp_path / "run.json", text, says, capsys)
 
 
 def test_fewer_benchmarks_than_bounds_is_no_pass(

@@ -9,8 +9,6 @@ import torch
 from torch import nn
 
 from reference.ledger.diff import diff
-from reference.ledger.hashing import combine
-from reference.ledger.matching import combined
 from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
 from reference.verdicts import lines
@@ -218,11 +216,6 @@ def test_an_evaluation_more_is_no_other_run() -> None:
     verdict = diff(evaluated(4), evaluated(5))
     assert (verdict.verdict, verdict.link) == ("diverged", "metrics")
     assert "1 row more in the second ledger: an evaluation that" in verdict.notes[0]
-
-
-def test_hashes_are_combined_as_the_observer_does() -> None:
-    for hashes in ([], ["-"], ["0f", "-", "a1"]):
-        assert combined(hashes) == combine(hashes)
 
 
 def test_two_ledgers_are_compared_without_torch() -> None:
