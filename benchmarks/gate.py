@@ -26,8 +26,8 @@ from reference.errors import InputError, RunError
 from reference.recipe import nearest
 
 STEPS = 42  # a round: seven times each of the six orders
-ROUNDS = 20  # with 12 the A/A was 0.9 % wide, with 20 0.7 % (2026-11-24, the other core loaded)
-MOST_ROUNDS = 40  # twice the time; quiet enough by then, or said not to be
+ROUNDS = 26  # on quiet machines the A/A was 0.7 to 1.2 % wide with 20, 0.99 % with 26 (2026-11-24)
+MOST_ROUNDS = 40  # half as much time again; quiet enough by then, or said not to be
 CORES = 2  # one for the steps, one for whatever else runs
 
 

@@ -34,6 +34,7 @@ from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe, nearest
 
 SHARE = 0.05
+CALLS = 20
 Work = Callable[[], None]
 
 
@@ -56,14 +57,18 @@ PLANTS = {"collator": collator_work, "item": item_work, "copy": copy_work}
 
 
 def seconds_of(work: Work) -> float:
-    """One call's time: the median of many, after a warm-up."""
+    """One call's time: the median of many, after a warm-up.
+
+    Many calls to each reading of the clock, which itself takes as long as a short one.
+    """
     clock, times = Clock(), []
-    for _ in range(500):
+    for _ in range(60):
         clock.restart()
-        work()
-        times.append(clock.read().busy)
+        for _call in range(CALLS):
+            work()
+        times.append(clock.read().busy / CALLS)
     clock.close()
-    return median(times[100:])
+    return median(times[10:])
 
 
 def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:

@@ -57,6 +57,11 @@ class Backward:
         self._task = task
         if self._run_is_over:
             self._run, self._reached, self._run_is_over = None, [], False
+        torch.autograd.Variable._execution_engine.queue_callback(self._last)
+
+    @guarded
+    def _last(self) -> None:
+        """After the callbacks that others queued: with these, DDP waits for the other processes."""
         torch.autograd.Variable._execution_engine.queue_callback(self._after)
 
     @guarded

@@ -5,7 +5,8 @@ would hold: what a module makes anew each time (positions, masks) is no state of
 """
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count
 
 import torch
 
@@ -32,17 +33,23 @@ def _buffers(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
             yield name, tensor
 
 
+def _free(name: str, taken: Collection[str]) -> str:
+    """The name, or else with a number: a wrapper's own buffer may be called as one within."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
+
+
 def describe_buffers(
-    modules: list[tuple[str, "weakref.ref[torch.nn.Module]"]],
+    modules: Iterable[tuple[str, torch.nn.Module]],
 ) -> Record | None:
     """One hash of all, and each one's by its name; None where there are none."""
     found: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
-    for prefix, reference in modules:
-        one = reference()
-        if one is not None and id(one) not in seen:
+    for prefix, one in modules:
+        if id(one) not in seen:
             seen.add(id(one))
-            found.update({prefix + name: tensor for name, tensor in _buffers(one)})
+            for name, tensor in _buffers(one):
+                found[_free(prefix + name, found)] = tensor
     if not found:
         return None
     hashes = hash_tensors(found.values())

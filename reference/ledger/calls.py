@@ -55,12 +55,16 @@ def frame_of_call() -> FrameType | None:
     return None
 
 
-def is_running(frame: FrameType | None) -> bool:
-    """Whether a frame is one of those that called this function."""
-    running: FrameType | None = sys._getframe(1)
-    while running is not None and running is not frame:
-        running = running.f_back
-    return frame is not None and running is frame
+def is_within(frame: FrameType | None, outer: int) -> bool:
+    """Whether a call is made within another one, whose frame has this id (0: none).
+
+    A frame isn't held to know it again: that would keep all in it alive after it raised. Its id
+    may be another's later, but not while that other one runs within it.
+    """
+    above = None if frame is None else frame.f_back
+    while above is not None and id(above) != outer:
+        above = above.f_back
+    return above is not None
 
 
 def keywords() -> Mapping[str, Any] | None:

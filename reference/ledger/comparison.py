@@ -65,7 +65,7 @@ class Comparison:
         self.steps = 0  # equal so far
         self.divergence: Divergence | None = None
         self.missing: dict[str, set[str]] = {}  # a link -> the sides that lack it somewhere
-        self.unseen: dict[str, tuple[int, str]] = {}  # a side -> the first step, and why
+        self.unseen: dict[str, tuple[str, str]] = {}  # a side -> where first, and why
         self.other_models = ""  # why their tensors can't be compared
         self.matching = Matching()
         self.extra: dict[
@@ -126,6 +126,8 @@ class Comparison:
         for step in sorted({e["step"] for e in (*left, *right)}):
             ours, theirs = ([e for e in side if e["step"] == step] for side in (left, right))
             for a, b in aligned(ours, theirs):
+                if self._has_unseen(a, b):
+                    continue
                 unequal = list(metrics(a, b))
                 if any(u.weight == HARD for u in unequal):
                     return Divergence(step, METRICS, unequal, a, b)
@@ -134,6 +136,15 @@ class Comparison:
                 count, first = self.extra.get(SIDES[more > 0], (0, step))
                 self.extra[SIDES[more > 0]] = (count + abs(more), first)
         return None
+
+    def _has_unseen(self, *pair: Record) -> bool:
+        """Whether a pass of either evaluation couldn't be recorded: nothing of it is compared."""
+        for side, record in zip(SIDES, pair, strict=True):
+            if "unseen" in record:
+                self.missing.setdefault(METRICS, set()).add(side)
+                place = f"the evaluation after step {record['step']}"
+                self.unseen.setdefault(side, (place, str(record["unseen"])))
+        return any("unseen" in record for record in pair)
 
     def _step(self, a: Record, b: Record, *, alike: bool) -> Divergence | None:
         """`alike`: they are the same bytes."""
@@ -167,7 +178,8 @@ class Comparison:
             if record.get(link) is None:
                 self.missing.setdefault(link, set()).add(side)
                 if "unseen" in record:
-                    self.unseen.setdefault(side, (record["step"], str(record["unseen"])))
+                    place = f"step {record['step']}"
+                    self.unseen.setdefault(side, (place, str(record["unseen"])))
         return a.get(link) is not None and b.get(link) is not None
 
     def _compare(self, a: Record, b: Record, links: list[str]) -> Divergence | None:

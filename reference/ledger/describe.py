@@ -6,7 +6,7 @@ See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `tr
 import inspect
 import math
 from collections import UserDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import torch
@@ -17,6 +17,8 @@ from reference.ledger.parameters import modules_of
 from reference.ledger.record import Record
 
 Number = float | str
+MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
+DEEP = 4  # nested so far
 SHOWN = 64  # logits of a batch that are written as numbers too
 
 
@@ -44,22 +46,52 @@ def named_inputs(
     return found
 
 
-def tensors_in(name: str, value: Any, depth: int = 0) -> dict[str, Tensor]:
-    """The tensors in nested mappings, sequences and plain objects, by path."""
-    if isinstance(value, Tensor):
-        return {name: value}
-    inner: dict[str, Any] = {}
+def tensors_in(name: str, value: Any) -> dict[str, Tensor]:
+    """The tensors in nested mappings, sequences and plain objects, by path.
+
+    Raises TypeError for a mapping that may make its values anew, and for what is too large to be
+    looked through at every step.
+    """
+    found: dict[str, Tensor] = {}
+    waiting, looked_at = [(name, value, 0)], 0
+    while waiting:
+        path, one, depth = waiting.pop()
+        if isinstance(one, Tensor):
+            found[path] = one
+        elif depth <= DEEP:
+            inner = _fields(path, one)
+            looked_at += len(inner)
+            _check_size(range(looked_at))
+            waiting += [(n, v, depth + 1) for n, v in reversed(inner.items())]
+    return found
+
+
+def _check_size(fields: Sized) -> None:
+    if len(fields) > MOST_FIELDS:
+        raise TypeError(f"more than {MOST_FIELDS} fields to look for tensors in")
+
+
+def _fields(name: str, value: Any) -> dict[str, Any]:
+    """What stands in it, by path; nothing for a plain value."""
     if isinstance(value, Mapping):
         if not isinstance(value, dict | UserDict):
             raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
-        inner = {f"{name}.{key}" if name else str(key): v for key, v in value.items()}
-    elif isinstance(value, list | tuple):
-        inner = {f"{name}[{i}]": v for i, v in enumerate(value)}
-    elif hasattr(value, "__dict__") and not isinstance(value, type | torch.nn.Module):
-        inner = {f"{name}.{key}" if name else key: v for key, v in vars(value).items()}
-    if depth > 4:
+        _check_size(value)
+        return {f"{name}.{key}" if name else str(key): v for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        _check_size(value)
+        return {f"{name}[{i}]": v for i, v in enumerate(value)}
+    if isinstance(value, type | torch.nn.Module):
         return {}
-    return {k: t for n, v in inner.items() for k, t in tensors_in(n, v, depth + 1).items()}
+    own = getattr(value, "__dict__", {})
+    _check_size(own)
+    own = dict(own)
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            if slot not in ("__dict__", "__weakref__") and hasattr(value, slot):
+                own.setdefault(slot, getattr(value, slot))
+    return {f"{name}.{key}" if name else key: v for key, v in own.items()}
 
 
 def batch(inputs: Mapping[str, Tensor]) -> Record:

@@ -14,7 +14,7 @@ from pathlib import Path
 from reference.ledger import LINKS, METRICS
 from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
 from reference.ledger.curve import Curve, Point
-from reference.ledger.links import Unequal, short
+from reference.ledger.links import Unequal, buffers, short
 from reference.ledger.parallel import combine
 from reference.ledger.record import SCHEMA, Ledger, Record
 from reference.ledger.streams import Group, open_ledger
@@ -112,6 +112,11 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
     if c.matching.same_parts and last[0] != last[1]:
         detail = "the weights changed after the last step"
         return Verdict("diverged", c.steps, c.steps, "update", detail, ("update",))
+    kept = [{"buffers": end["buffers"]} if "buffers" in end else {} for end in ends if end]
+    others = tuple(buffers("update", *kept)) if c.matching.same_parts else ()
+    if others:
+        detail = f"buffers changed after the last step: {others[0]}"
+        return Verdict("diverged", c.steps, c.steps, "update", detail, ("update",), others)
     return Verdict("identical", c.steps)
 
 
@@ -134,8 +139,8 @@ def _notes(c: Comparison) -> tuple[str, ...]:
         lacking.setdefault(" and ".join(sorted(sides)), []).append(link)
     for whose, links in lacking.items():
         notes.append(f"not compared: {', '.join(links)}, which {whose} ledger lacks")
-    for whose, (step, why) in c.unseen.items():
-        notes.append(f"step {step} of {whose} ledger has a pass that couldn't be recorded: {why}")
+    for whose, (place, why) in c.unseen.items():
+        notes.append(f"{place} of {whose} ledger has a pass that couldn't be recorded: {why}")
     for whose, fields in c.unknown.items():
         shown = ", ".join(sorted(map(short, fields)))
         notes.append(

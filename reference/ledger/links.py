@@ -140,7 +140,7 @@ def mode(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
 
 def weights(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
     yield from _tensors("weights", a["weights"], b["weights"], names)
-    yield from _buffers("weights", a["weights"], b["weights"])
+    yield from buffers("weights", a["weights"], b["weights"])
 
 
 def forward(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
@@ -192,9 +192,7 @@ def optimizer(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
     x, y = a["optimizer"], b["optimizer"]
     for field in ("index", "class"):
         if x[field] != y[field]:
-            yield Unequal(
-                "optimizer", field, x[field], y[field], HARD if field == "index" else SOFT
-            )
+            yield Unequal("optimizer", field, x[field], y[field], SOFT)
     for key in sorted({*x["how"], *y["how"]}):
         if x["how"].get(key) != y["how"].get(key):
             yield Unequal("optimizer", key, x["how"].get(key), y["how"].get(key), SOFT)
@@ -235,10 +233,10 @@ def _of_parameter(x: Record, y: Record, i: str, j: str) -> Iterator[tuple[str, A
 
 def update(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
     yield from _tensors("update", a["update"], b["update"], names)
-    yield from _buffers("update", a["update"], b["update"])
+    yield from buffers("update", a["update"], b["update"])
 
 
-def _buffers(link: str, x: Record, y: Record) -> Iterator[Unequal]:
+def buffers(link: str, x: Record, y: Record) -> Iterator[Unequal]:
     """What models keep beside their weights; a ledger of before these were recorded has none."""
     left, right = x.get("buffers"), y.get("buffers")
     if left is None or right is None or left["hash"] == right["hash"]:

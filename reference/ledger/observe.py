@@ -29,9 +29,8 @@ from reference.errors import TrainingFailed
 from reference.ledger import calls, describe
 from reference.ledger.backward import Backward
 from reference.ledger.guard import Careful, guarded
-from reference.ledger.hashing import generator_states, hash_tensors
+from reference.ledger.hashing import generator_states
 from reference.ledger.optimizers import Stepped
-from reference.ledger.parallel import combine
 from reference.ledger.passes import Listener, Passes
 from reference.ledger.record import Record, Sink
 from reference.ledger.stepping import Stepping
@@ -61,6 +60,7 @@ class Observer:
         self.steps = 0
         self.final_loss: describe.Number | None = None
         self.final_weights = ""
+        self._final_buffers: Record | None = None
         self.seconds = 0.0  # from the first forward pass to the last update
         self.careful = Careful(writer)
         self._writer = writer
@@ -94,7 +94,9 @@ class Observer:
         complete = kind is None or (kind is SystemExit)
         with closing(self._writer):
             self._finish()
-            end = {"complete": complete, "steps": self.steps, "weights": self.final_weights}
+            end: Record = {"complete": complete, "steps": self.steps, "weights": self.final_weights}
+            if self._final_buffers is not None:
+                end["buffers"] = self._final_buffers
             if self.careful.lost:
                 told = {"recorded": self.steps, "lost": self.careful.lost}
                 end = {**end, "complete": False, "weights": "", **told}
@@ -132,7 +134,7 @@ class Observer:
         self._write_steps()
         self._unused_as_evaluation()
         self._close_evaluation()
-        self.final_weights = combine(hash_tensors(self._parameters.kept))
+        self.final_weights, self._final_buffers = self._parameters.last()
 
     # the optimizer's step
 
@@ -148,6 +150,7 @@ class Observer:
         if not begun:
             self._window.forget_step()
         self._passes.claim()
+        self._steps_again(optimizer)
         self._window.begin_step()
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
         if callable(closure) and not isinstance(closure, torch.nn.Module):
@@ -158,6 +161,11 @@ class Observer:
             return (args[0], watched, *args[2:]), kwargs
         self._take(optimizer)
         return None
+
+    def _steps_again(self, optimizer: Optimizer) -> None:
+        """Without a forward pass in between (raw tensors): what it did before is over."""
+        if any(window.stepped.optimizer is optimizer for window in self._stepped if window.stepped):
+            self._write_steps()
 
     def _watch_closure(self, optimizer: Optimizer, closure: Callable[..., Any]) -> Any:
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -239,7 +247,9 @@ class Observer:
         self._evaluation.add(prediction)
 
     def _missed(self, why: str) -> None:
-        """One pass of an evaluation can't be recorded: no record then, rather than a wrong one."""
+        """One pass of an evaluation can't be recorded: its record says so, and isn't compared."""
+        if self._evaluation is not None and self._evaluation.scored:
+            self._close_evaluation()
         self._evaluation = self._evaluation or Evaluation(self.steps, training=False)
         self._evaluation.unseen = why
 
@@ -251,6 +261,5 @@ class Observer:
 
     def _close_evaluation(self) -> None:
         if self._evaluation is not None:
-            if not self._evaluation.unseen:
-                self.careful.write(self._evaluation.record())
+            self.careful.write(self._evaluation.record())
             self._evaluation = None

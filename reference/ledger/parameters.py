@@ -5,13 +5,14 @@ Each list of hashes in a ledger is in this order; `python -m reference train man
 
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
 from reference.ledger.buffers import describe_buffers, modules_with_state
-from reference.ledger.hashing import buffer_of, hashes_and_norms
+from reference.ledger.hashing import buffer_of, hash_tensors, hashes_and_norms
 from reference.ledger.names import plain_name
 from reference.ledger.parallel import combine, hash_buffers
 from reference.ledger.record import Record
@@ -49,6 +50,16 @@ def _is_parameter(tensor: torch.Tensor) -> bool:
     return tensor.is_leaf and not torch.nn.parameter.is_lazy(tensor)
 
 
+@dataclass(frozen=True)
+class _Wrapper:
+    """A module of which every parameter is a known model's, as it was last seen."""
+
+    module: "weakref.ref[torch.nn.Module]"
+    ids: list[int]
+    owner: int
+    state: list[tuple[str, "weakref.ref[torch.nn.Module]"]]
+
+
 class Parameters:
     """All models seen so far. Holds none of them alive but those that the last step used."""
 
@@ -63,8 +74,10 @@ class Parameters:
         self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
         self._model_of: list[int] = []  # by place
         self._with_state: dict[int, list[tuple[str, weakref.ref[torch.nn.Module]]]] = {}
+        self._wrappers: list[_Wrapper] = []
         self._used: set[int] = set()  # models with a forward pass since the last step
         self.kept: list[torch.Tensor] = []  # those of the last step's models
+        self._kept_modules: list[tuple[str, torch.nn.Module]] = []  # with their buffers
 
     def watch(self, module: torch.nn.Module) -> tuple[int, Record | None]:
         """(its number, a record if anything of it is new): called before each forward pass."""
@@ -87,8 +100,7 @@ class Parameters:
         if number is None and not fresh:
             if all(self.place(p) is None for _, p in named):
                 raise TypeError("the model's weights are no parameters")
-            self._hook(named)
-            return self._owner(named), None
+            return self._wrapped(module, ids, named), None
         if number is None:
             number = len(self._models)
             self._models.append(weakref.ref(module))
@@ -110,6 +122,21 @@ class Parameters:
             "parameters": [[prefix + plain_name(n), list(p.shape)] for n, p in fresh],
             "gone": [n for n, r in zip(self.names, self._references, strict=True) if r() is None],
         }
+
+    def _wrapped(
+        self, module: torch.nn.Module, ids: list[int], named: list[tuple[str, torch.nn.Parameter]]
+    ) -> int:
+        """The number of the model that a part or wrapper belongs to; its own buffers join it."""
+        self._wrappers = [w for w in self._wrappers if w.module() is not None]
+        known = next((w for w in self._wrappers if w.module() is module), None)
+        if known is not None and known.ids == ids and self._alive(known.owner):
+            return known.owner
+        if known is not None:
+            self._wrappers.remove(known)
+        self._hook(named)
+        owner, state = self._owner(named), modules_with_state(module, "")
+        self._wrappers.append(_Wrapper(weakref.ref(module), ids, owner, state))
+        return owner
 
     def _alive(self, number: int) -> bool:
         """Whether a model's tensors are all still there: else another may have got one's id."""
@@ -143,6 +170,10 @@ class Parameters:
         """Hold the tensors of the models that the last step used, until the next step."""
         tensors = zip(self.tensors(), self._model_of, strict=True)
         self.kept = [t for t, model in tensors if t is not None and model in self._used]
+        states = [s for n in self._used for s in self._with_state.get(n, [])]
+        states += [s for w in self._wrappers if w.owner in self._used for s in w.state]
+        found = [(prefix, reference()) for prefix, reference in states]
+        self._kept_modules = [(prefix, m) for prefix, m in found if m is not None]
         self._used = set()
 
     def tensors(self) -> list[torch.Tensor | None]:
@@ -153,8 +184,14 @@ class Parameters:
         """The hash of all the weights, and of each."""
         hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
         record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
-        kept = describe_buffers([one for of in self._with_state.values() for one in of])
+        of = [*self._with_state.values(), *(w.state for w in self._wrappers)]
+        found = [(prefix, reference()) for states in of for prefix, reference in states]
+        kept = describe_buffers([(prefix, m) for prefix, m in found if m is not None])
         return record if kept is None else {**record, "buffers": kept}
+
+    def last(self) -> tuple[str, Record | None]:
+        """The last step's models as they are now: the hash of their weights, and their buffers."""
+        return combine(hash_tensors(self.kept)), describe_buffers(self._kept_modules)
 
     def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""

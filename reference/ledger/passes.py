@@ -6,6 +6,7 @@ follows it.
 """
 
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 
 from reference.errors import say
 from reference.ledger import calls, describe
@@ -46,7 +48,19 @@ class _Call(threading.local):
 
     outermost: torch.nn.Module | None = None
     forward: Forward | None = None
-    frame: FrameType | None = None  # torch's own: after Ctrl-C no hook tells that it is over
+    frame = 0  # the id of torch's own: after Ctrl-C no hook tells that it is over
+    late: RemovableHandle | None = None  # to be told after the module's own hooks
+
+    def begin(self, module: torch.nn.Module, frame: FrameType | None) -> None:
+        self.end()
+        self.outermost, self.frame = module, id(frame)
+
+    def end(self) -> None:
+        self.outermost = self.forward = None
+        self.frame = 0
+        if self.late is not None:
+            self.late.remove()
+            self.late = None
 
 
 class Passes:
@@ -63,6 +77,7 @@ class Passes:
         self._thread: threading.Thread | None = None  # that trains
         self._has_stepped = False
         self._said = False
+        self._without_gradients: weakref.ref[torch.nn.Module] | None = None  # the last such pass's
 
     def before(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         """A global forward pre-hook."""
@@ -74,13 +89,18 @@ class Passes:
             self._miss(error)
 
     def _before(self, call: _Call, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
-        interrupted = module is call.outermost and not calls.is_running(call.frame)
+        frame = calls.frame_of_call() if module is call.outermost else None
+        interrupted = frame is not None and not calls.is_within(frame, call.frame)
         if call.outermost is not None and not interrupted:
             self._note_autocast(call)
             return
         if calls.in_backward() or first_parameter(module) is None:
-            return  # run again for its gradients (checkpointing); a loss or activation by itself
-        call.outermost, call.forward, call.frame = module, None, calls.frame_of_call()
+            self._note_again(module)
+            return
+        call.begin(module, calls.frame_of_call())
+        if module._forward_hooks and module._compiled_call_impl is None:
+            # They may give another output, and torch calls them after the global ones.
+            call.late = module.register_forward_hook(self._after_all, with_kwargs=True)
         call.forward = self._begin(module, args)
 
     def after(self, module: torch.nn.Module, args: Any, *rest: Any) -> None:
@@ -90,12 +110,23 @@ class Passes:
         # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
         kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
         call = self._call
+        if call.late is not None and module is call.outermost and output is not None:
+            return
+        self._over(call, module, args, kwargs, output)
+
+    def _after_all(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        """The last of the module's own forward hooks."""
+        self._over(self._call, module, args, kwargs, output)
+
+    def _over(
+        self, call: _Call, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
+    ) -> None:
         forward = call.forward
         try:
             if module is not call.outermost:
                 self._after_part(args, output)
                 return
-            call.outermost, call.forward, call.frame = None, None, None
+            call.end()
             if output is not None and forward is not None:  # else it raised, or isn't to be seen
                 self._end(forward, module, args, kwargs, output)
         except Exception as error:
@@ -119,6 +150,7 @@ class Passes:
             return None
         forward = Forward(0, None, training=module.training)
         if not torch.is_grad_enabled():
+            self._without_gradients = weakref.ref(module)
             return forward  # nothing is learnt from it: a model that only does this has no record
         late = calls.is_lazy(module)  # its weights are only there when it is over
         if not late:
@@ -154,6 +186,18 @@ class Passes:
         for tensor in with_graph:
             Reach.watch(self._backward.reach, forward, tensor)
         self._listener.window().forwards.append(forward)
+
+    def _note_again(self, module: torch.nn.Module) -> None:
+        """Run again in a backward pass, for its gradients: checkpointing, of a part or of all.
+
+        Where it is all of a model, its first run had gradients off, and looked like an evaluation.
+        """
+        last = None if self._without_gradients is None else self._without_gradients()
+        if last is module and torch.is_grad_enabled():
+            why = "all of a model is run again in the backward pass (reentrant checkpointing)"
+            self._listener.window().unseen = why
+            self._listener.misses(why)
+            self._say(why)
 
     def _watch(self, module: torch.nn.Module) -> int:
         number, record = self._backward.parameters.watch(module)
@@ -208,6 +252,10 @@ class Passes:
             self._listener.window().unseen = why
         else:
             self._listener.misses(why)
+        self._say(why)
+
+    def _say(self, why: str) -> None:
+        """Once."""
         if not self._said:
             self._said = True
             say(f"a forward pass can't be recorded ({why}); its step goes without it")

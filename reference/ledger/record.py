@@ -24,9 +24,11 @@ Schema 2. Each line is an object with a field `kind`:
   - `schedule`: the learning rate of this step, and as it stands when the next one begins;
   - `zeroed`: whether all gradients are zero or none by then (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
-- `evaluation`: `step` (the steps before it), and the link `metrics`;
-- `end`: `steps`, and the hash of the last weights; `complete` is false where the run failed, or
-  where recording ended before it (`lost`: why, `recorded`: the steps until then).
+- `evaluation`: `step` (the steps before it), and the link `metrics`; `unseen`: why a pass of it
+  couldn't be recorded;
+- `end`: `steps`, the hash of the last weights, and the last `buffers`; `complete` is false where
+  the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps until
+  then).
 
 A run that is killed leaves whole lines and at most one cut one, which reading leaves out.
 Reading parses JSON and runs nothing.

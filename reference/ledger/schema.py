@@ -173,9 +173,10 @@ OF_KIND: dict[str, Check] = {
         {"model": whole, "class": text, "gone": list_of(text)},
     ),
     "step": mapping({"step": whole}, {**OF_LINK, "zeroed": flag, "unseen": text}),
-    "evaluation": mapping({"step": whole, "metrics": _metrics}),
+    "evaluation": mapping({"step": whole, "metrics": _metrics}, {"unseen": text}),
     "end": mapping(
-        {"complete": flag, "steps": whole}, {"weights": text, "recorded": whole, "lost": text}
+        {"complete": flag, "steps": whole},
+        {"weights": text, "buffers": _buffers, "recorded": whole, "lost": text},
     ),
 }
 # What a step is made of in this schema.

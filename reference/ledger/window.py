@@ -286,7 +286,8 @@ class Evaluation:
         }
         if self._rng is not None:
             metrics["rng"] = self._rng
-        return {"kind": "evaluation", "step": self.step, "metrics": metrics}
+        record = {"kind": "evaluation", "step": self.step, "metrics": metrics}
+        return {**record, "unseen": self.unseen} if self.unseen else record
 
 
 def current_device(module: torch.nn.Module) -> str:
