@@ -46,8 +46,14 @@ class Clock:
         self.restart()
 
     def _now(self) -> tuple[int, int, int]:
-        waited = int(os.pread(self._file, 64, 0).split()[1]) if self._file >= 0 else 0
-        return time.perf_counter_ns(), time.thread_time_ns(), waited
+        """All three at one moment: read again if the thread had to wait between them."""
+        before = -1
+        while before != (waited := self._waited()):
+            before, wall, cpu = waited, time.perf_counter_ns(), time.thread_time_ns()
+        return wall, cpu, waited
+
+    def _waited(self) -> int:
+        return int(os.pread(self._file, 64, 0).split()[1]) if self._file >= 0 else 0
 
     def restart(self) -> None:
         self._started = self._now()
