@@ -5,7 +5,7 @@ would hold: what a module makes anew each time (positions, masks) is no state of
 """
 
 import weakref
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count
 
 import torch
@@ -15,10 +15,11 @@ from reference.ledger.names import plain_name
 from reference.ledger.parallel import combine
 from reference.ledger.record import Record
 
+# What stands before a module's buffers' names, and the module.
+State = tuple[str, "weakref.ref[torch.nn.Module]"]
 
-def modules_with_state(
-    module: torch.nn.Module, prefix: str
-) -> list[tuple[str, "weakref.ref[torch.nn.Module]"]]:
+
+def modules_with_state(module: torch.nn.Module, prefix: str) -> list[State]:
     """The modules in it that keep persistent buffers, and what stands before these names."""
     return [
         (prefix + plain_name(f"{name}." if name else ""), weakref.ref(one))
@@ -39,17 +40,21 @@ def _free(name: str, taken: Collection[str]) -> str:
     return name if name not in taken else next(n for n in numbered if n not in taken)
 
 
-def describe_buffers(
-    modules: Iterable[tuple[str, torch.nn.Module]],
-) -> Record | None:
-    """One hash of all, and each one's by its name; None where there are none."""
+def find_buffers(states: Iterable[State]) -> dict[str, torch.Tensor]:
+    """The buffers of the modules that are still there, each once, by name."""
     found: dict[str, torch.Tensor] = {}
     seen: set[int] = set()
-    for prefix, one in modules:
-        if id(one) not in seen:
-            seen.add(id(one))
-            for name, tensor in _buffers(one):
+    for prefix, reference in states:
+        module = reference()
+        if module is not None and id(module) not in seen:
+            seen.add(id(module))
+            for name, tensor in _buffers(module):
                 found[_free(prefix + name, found)] = tensor
+    return found
+
+
+def describe_buffers(found: Mapping[str, torch.Tensor]) -> Record | None:
+    """One hash of all, and each one's by its name; None where there are none."""
     if not found:
         return None
     hashes = hash_tensors(found.values())

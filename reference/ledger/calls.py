@@ -6,7 +6,7 @@ Used by the observer that `python -m reference train manual` runs under.
 import sys
 from collections.abc import Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from reference.ledger.parameters import first_parameter, modules_of
 # Torch's own frames between a global hook and the call that it is for: `_call_impl` and its
 # `inner`, and ours.
 NEAR = 8
+NAMES_OF_CALL = ("inner", "_call_impl")
 
 
 def computes_nothing(module: torch.nn.Module) -> bool:
@@ -49,22 +50,31 @@ def frame_of_call() -> FrameType | None:
     """Torch's own frame of the call that a global pre-hook is called for."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(NEAR):
-        if frame is None or frame.f_code.co_name in ("inner", "_call_impl"):
+        if frame is None or frame.f_code.co_name in NAMES_OF_CALL:
             return frame
         frame = frame.f_back
     return None
 
 
-def is_within(frame: FrameType | None, outer: int) -> bool:
-    """Whether a call is made within another one, whose frame has this id (0: none).
+class Open(Protocol):
+    """A call of a module that began: the module, and the id of torch's own frame."""
 
-    A frame isn't held to know it again: that would keep all in it alive after it raised. Its id
-    may be another's later, but not while that other one runs within it.
+    outermost: torch.nn.Module | None
+    frame: int
+
+
+def is_within(frame: FrameType, call: Open) -> bool:
+    """Whether this frame lies within that call, or the call has ended without a word (Ctrl-C).
+
+    The call's frame isn't held to know it again: that would keep all in it alive. Its id may be
+    another frame's by now, so it must be one of torch's, of that module.
     """
-    above = None if frame is None else frame.f_back
-    while above is not None and id(above) != outer:
+    above = frame.f_back
+    while above is not None:
+        if id(above) == call.frame and above.f_code.co_name in NAMES_OF_CALL:
+            return above.f_locals.get("self") is call.outermost
         above = above.f_back
-    return above is not None
+    return False
 
 
 def keywords() -> Mapping[str, Any] | None:

@@ -203,7 +203,7 @@ class Comparison:
         return None
 
     def _remember(self, kept: Record, a: Record, b: Record) -> None:
-        self._rates.remember(kept, self.steps + 1)
+        self._rates.remember(kept, self.steps + 1, same=_next_rates(a) == _next_rates(b))
         self._tensors = [record.get("update") or {} for record in (a, b)]
 
     def _whole(self, side: int, record: Record) -> Record:
@@ -217,6 +217,7 @@ class Comparison:
             value = record.get(link)
             if isinstance(value, dict) and "tensors" not in value and "tensors" in other:
                 filled[link] = {**value, "tensors": other["tensors"]}
+        filled["weights"] = _with_buffers(filled.get("weights"), self._tensors[side])
         if self.matching.in_place or self.other_models:
             return self._numbered(side, filled)
         return self._numbered(side, picked(filled, self.matching.places(side)))
@@ -231,6 +232,18 @@ class Comparison:
                     passes[i] = {**one, "model": self.matching.model(side, number)}
                     record[link] = passes
         return record
+
+
+def _next_rates(record: Record) -> Any:
+    return (record.get("schedule") or {}).get("next_learning_rate")
+
+
+def _with_buffers(weights: Any, update: Record) -> Any:
+    """The weights, with the buffers' names where they are as the update before left them."""
+    if not isinstance(weights, dict) or "tensors" in weights.get("buffers", {"tensors": {}}):
+        return weights
+    earlier = update.get("buffers", {})
+    return {**weights, "buffers": earlier} if earlier.get("hash") else weights
 
 
 def _trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str:

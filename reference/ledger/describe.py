@@ -3,10 +3,12 @@
 See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
 """
 
+import contextlib
 import inspect
 import math
 from collections import UserDict
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
+from types import MemberDescriptorType
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from reference.ledger.parameters import modules_of
 from reference.ledger.record import Record
 
 Number = float | str
+PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
 DEEP = 4  # nested so far
 SHOWN = 64  # logits of a batch that are written as numbers too
@@ -58,40 +61,44 @@ def tensors_in(name: str, value: Any) -> dict[str, Tensor]:
         path, one, depth = waiting.pop()
         if isinstance(one, Tensor):
             found[path] = one
-        elif depth <= DEEP:
+        elif depth <= DEEP and type(one) not in PLAIN:
             inner = _fields(path, one)
             looked_at += len(inner)
-            _check_size(range(looked_at))
-            waiting += [(n, v, depth + 1) for n, v in reversed(inner.items())]
+            if looked_at > MOST_FIELDS:
+                raise TypeError(f"more than {MOST_FIELDS} fields to look for tensors in")
+            waiting += [(n, v, depth + 1) for n, v in reversed(inner)]
     return found
 
 
-def _check_size(fields: Sized) -> None:
-    if len(fields) > MOST_FIELDS:
-        raise TypeError(f"more than {MOST_FIELDS} fields to look for tensors in")
-
-
-def _fields(name: str, value: Any) -> dict[str, Any]:
-    """What stands in it, by path; nothing for a plain value."""
+def _fields(name: str, value: Any) -> list[tuple[str, Any]]:
+    """What stands in it that may hold tensors, by path. Runs none of a script's own code."""
     if isinstance(value, Mapping):
         if not isinstance(value, dict | UserDict):
             raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
-        _check_size(value)
-        return {f"{name}.{key}" if name else str(key): v for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        _check_size(value)
-        return {f"{name}[{i}]": v for i, v in enumerate(value)}
-    if isinstance(value, type | torch.nn.Module):
-        return {}
-    own = getattr(value, "__dict__", {})
-    _check_size(own)
-    own = dict(own)
+        found = [(f"{name}.{k}" if name else str(k), v) for k, v in _worth(value.items())]
+    elif isinstance(value, list | tuple):
+        found = [(f"{name}[{i}]", v) for i, v in _worth(enumerate(value))]
+    elif isinstance(value, (type, torch.nn.Module)):
+        return []
+    else:
+        found = [(f"{name}.{k}" if name else k, v) for k, v in _worth(_own(value).items())]
+    return found
+
+
+def _worth(fields: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Without the plain values, of which there may be many."""
+    return [(key, value) for key, value in fields if type(value) not in PLAIN]
+
+
+def _own(value: Any) -> dict[str, Any]:
+    """An object's own attributes, in its dictionary and in its slots."""
+    own = dict(value.__dict__) if type(value).__dictoffset__ else {}
     for kind in type(value).__mro__:
-        slots = vars(kind).get("__slots__", ())
-        for slot in (slots,) if isinstance(slots, str) else slots:
-            if slot not in ("__dict__", "__weakref__") and hasattr(value, slot):
-                own.setdefault(slot, getattr(value, slot))
-    return {f"{name}.{key}" if name else key: v for key, v in own.items()}
+        for slot, member in vars(kind).items():
+            if isinstance(member, MemberDescriptorType):
+                with contextlib.suppress(AttributeError):  # not set
+                    own.setdefault(slot, member.__get__(value, kind))
+    return own
 
 
 def batch(inputs: Mapping[str, Tensor]) -> Record:

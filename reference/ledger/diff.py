@@ -14,7 +14,7 @@ from pathlib import Path
 from reference.ledger import LINKS, METRICS
 from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
 from reference.ledger.curve import Curve, Point
-from reference.ledger.links import Unequal, buffers, short
+from reference.ledger.links import HARD, Unequal, buffers, short
 from reference.ledger.parallel import combine
 from reference.ledger.record import SCHEMA, Ledger, Record
 from reference.ledger.streams import Group, open_ledger
@@ -113,7 +113,8 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
         detail = "the weights changed after the last step"
         return Verdict("diverged", c.steps, c.steps, "update", detail, ("update",))
     kept = [{"buffers": end["buffers"]} if "buffers" in end else {} for end in ends if end]
-    others = tuple(buffers("update", *kept)) if c.matching.same_parts else ()
+    found = buffers("update", *kept) if c.matching.same_parts else ()
+    others = tuple(unequal for unequal in found if unequal.weight == HARD)
     if others:
         detail = f"buffers changed after the last step: {others[0]}"
         return Verdict("diverged", c.steps, c.steps, "update", detail, ("update",), others)

@@ -11,6 +11,7 @@ So each unequal field has a weight:
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -243,11 +244,20 @@ def buffers(link: str, x: Record, y: Record) -> Iterator[Unequal]:
         return
     p, q = left.get("tensors", {}), right.get("tensors", {})
     unequal = [name for name in p if name in q and p[name] != q[name]]
-    if not unequal:
-        yield Unequal(link, "buffers", left["hash"], right["hash"])
+    if unequal:
+        field = f"{len(unequal)} of {len(p)} buffers, first {unequal[0]}"
+        yield Unequal(link, field, p[unequal[0]], q[unequal[0]])
         return
-    field = f"{len(unequal)} of {len(p)} buffers, first {unequal[0]}"
-    yield Unequal(link, field, p[unequal[0]], q[unequal[0]])
+    # By other names, in no order: what one run has beside all of the other's does nothing here.
+    more, fewer = (
+        Counter(p.values()) - Counter(q.values()),
+        Counter(q.values()) - Counter(p.values()),
+    )
+    weight = HARD if (more and fewer) or not (p and q) else NOTE
+    if weight == NOTE:
+        yield Unequal(link, "number of buffers", len(p), len(q), NOTE)
+    else:
+        yield Unequal(link, "buffers", left["hash"], right["hash"])
 
 
 def _tensors(link: str, x: Record, y: Record, names: Sequence[str]) -> Iterator[Unequal]:

@@ -11,7 +11,9 @@ gradients are zeroed or not.
 """
 
 import math
+import re
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
@@ -35,6 +37,8 @@ from reference.ledger.passes import Listener, Passes
 from reference.ledger.record import Record, Sink
 from reference.ledger.stepping import Stepping
 from reference.ledger.window import Evaluation, Prediction, Window
+
+OF_OUR_HOOKS = "Using `torch.compile(module)` when there are global hooks on modules"
 
 
 class NotFinite(TrainingFailed):
@@ -74,13 +78,17 @@ class Observer:
         self._stepping = Stepping()
         self._backward = Backward(self.careful, lambda: self._window)
         self._parameters = self._backward.parameters
-        listener = Listener(lambda: self._window, self._begin_pass, self._evaluate, self._missed)
+        listener = Listener(
+            lambda: self._window, self._begin_pass, self._evaluate, self._missed, self._taint
+        )
         self._passes = Passes(
             self.careful, self._backward, listener, keep_inputs=stop_if_not_finite
         )
 
     def __enter__(self) -> "Observer":
         after = self._passes.after
+        # What torch says of a compiled model, once per call, because of our hooks.
+        warnings.filterwarnings("ignore", re.escape(OF_OUR_HOOKS), UserWarning)
         self._handles = [
             register_module_forward_pre_hook(self._passes.before),
             register_module_forward_hook(after, with_kwargs=True, always_call=True),
@@ -163,9 +171,12 @@ class Observer:
         return None
 
     def _steps_again(self, optimizer: Optimizer) -> None:
-        """Without a forward pass in between (raw tensors): what it did before is over."""
-        if any(window.stepped.optimizer is optimizer for window in self._stepped if window.stepped):
-            self._write_steps()
+        """Without a forward pass in between (bare tensors): what was done to them is over."""
+        again = _parameters_of(optimizer) if self._stepped else set()
+        for window in self._stepped:
+            if window.stepped and again & _parameters_of(window.stepped.optimizer):
+                self._write_steps()
+                return
 
     def _watch_closure(self, optimizer: Optimizer, closure: Callable[..., Any]) -> Any:
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -198,6 +209,7 @@ class Observer:
         if not self._stepping.end() or window.stepped is None:
             return
         window.update = self._parameters.values()
+        self._parameters.keep()
         self._stepped.append(window)
         self._window = Window()
         self.seconds = time.perf_counter() - self._started
@@ -213,8 +225,6 @@ class Observer:
             self.careful.write(record)
             if window.used():
                 self.final_loss = window.used()[-1].outputs.get("loss")
-        if self._stepped:
-            self._parameters.keep()
         self._stepped = []
 
     def _check_finite(self) -> None:
@@ -253,6 +263,11 @@ class Observer:
         self._evaluation = self._evaluation or Evaluation(self.steps, training=False)
         self._evaluation.unseen = why
 
+    def _taint(self, why: str) -> None:
+        """Something that isn't an evaluation's stands in the one that is open."""
+        if self._evaluation is not None:
+            self._evaluation.unseen = why
+
     def _unused_as_evaluation(self, window: Window | None = None) -> None:
         """Forward passes with gradients on that were never backpropagated evaluate, too."""
         for forward in (window or self._window).take_unused():
@@ -263,3 +278,8 @@ class Observer:
         if self._evaluation is not None:
             self.careful.write(self._evaluation.record())
             self._evaluation = None
+
+
+def _parameters_of(optimizer: Optimizer) -> set[int]:
+    """Their ids."""
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -4,14 +4,14 @@ Each list of hashes in a ledger is in this order; `python -m reference train man
 """
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-from reference.ledger.buffers import describe_buffers, modules_with_state
+from reference.ledger.buffers import State, describe_buffers, find_buffers, modules_with_state
 from reference.ledger.hashing import buffer_of, hash_tensors, hashes_and_norms
 from reference.ledger.names import plain_name
 from reference.ledger.parallel import combine, hash_buffers
@@ -57,7 +57,7 @@ class _Wrapper:
     module: "weakref.ref[torch.nn.Module]"
     ids: list[int]
     owner: int
-    state: list[tuple[str, "weakref.ref[torch.nn.Module]"]]
+    state: list[State]
 
 
 class Parameters:
@@ -73,11 +73,12 @@ class Parameters:
         self._hooked: dict[int, Any] = {}  # by place
         self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
         self._model_of: list[int] = []  # by place
-        self._with_state: dict[int, list[tuple[str, weakref.ref[torch.nn.Module]]]] = {}
+        self._with_state: dict[int, list[State]] = {}
         self._wrappers: list[_Wrapper] = []
         self._used: set[int] = set()  # models with a forward pass since the last step
         self.kept: list[torch.Tensor] = []  # those of the last step's models
-        self._kept_modules: list[tuple[str, torch.nn.Module]] = []  # with their buffers
+        self._kept_states: list[State] = []  # and what they keep beside them
+        self._kept_buffers: dict[str, torch.Tensor] = {}
 
     def watch(self, module: torch.nn.Module) -> tuple[int, Record | None]:
         """(its number, a record if anything of it is new): called before each forward pass."""
@@ -168,13 +169,19 @@ class Parameters:
 
     def keep(self) -> None:
         """Hold the tensors of the models that the last step used, until the next step."""
+        if not self._used:
+            return  # a step without a forward pass of its own
         tensors = zip(self.tensors(), self._model_of, strict=True)
         self.kept = [t for t, model in tensors if t is not None and model in self._used]
-        states = [s for n in self._used for s in self._with_state.get(n, [])]
-        states += [s for w in self._wrappers if w.owner in self._used for s in w.state]
-        found = [(prefix, reference()) for prefix, reference in states]
-        self._kept_modules = [(prefix, m) for prefix, m in found if m is not None]
+        self._kept_states = self._states(self._used)
+        self._kept_buffers = find_buffers(self._kept_states)
         self._used = set()
+
+    def _states(self, models: Collection[int]) -> list[State]:
+        """Of these models, and of what wraps them."""
+        states = [state for number in models for state in self._with_state.get(number, [])]
+        wrappers = [w for w in self._wrappers if w.owner in models]
+        return states + [state for wrapper in wrappers for state in wrapper.state]
 
     def tensors(self) -> list[torch.Tensor | None]:
         """In order; None for one that is gone."""
@@ -184,14 +191,16 @@ class Parameters:
         """The hash of all the weights, and of each."""
         hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
         record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
-        of = [*self._with_state.values(), *(w.state for w in self._wrappers)]
-        found = [(prefix, reference()) for states in of for prefix, reference in states]
-        kept = describe_buffers([(prefix, m) for prefix, m in found if m is not None])
+        kept = describe_buffers(find_buffers(self._states(self._with_state)))
         return record if kept is None else {**record, "buffers": kept}
 
     def last(self) -> tuple[str, Record | None]:
-        """The last step's models as they are now: the hash of their weights, and their buffers."""
-        return combine(hash_tensors(self.kept)), describe_buffers(self._kept_modules)
+        """The last step's models as they are now: the hash of their weights, and their buffers.
+
+        Of a model that is gone, or has no values any more: as it was at its end.
+        """
+        now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
+        return combine(hash_tensors(self.kept)), describe_buffers({**self._kept_buffers, **now})
 
     def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""

@@ -5,6 +5,7 @@ parameters is a model's pass; what it calls is a part of it, and a loss that is 
 follows it.
 """
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -14,14 +15,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.hooks import RemovableHandle
 
 from reference.errors import say
 from reference.ledger import calls, describe
 from reference.ledger.backward import Backward
 from reference.ledger.guard import Careful, reason
 from reference.ledger.hashing import generator_states
-from reference.ledger.parameters import first_parameter
+from reference.ledger.parameters import first_parameter, modules_of
 from reference.ledger.window import (
     Forward,
     Prediction,
@@ -41,6 +41,7 @@ class Listener:
     begins: Callable[[], None]
     evaluates: Callable[[bool, Prediction | None], None]
     misses: Callable[[str], None]  # an evaluation's pass that can't be recorded
+    taints: Callable[[str], None]  # what was taken for an evaluation's pass is none
 
 
 class _Call(threading.local):
@@ -49,7 +50,7 @@ class _Call(threading.local):
     outermost: torch.nn.Module | None = None
     forward: Forward | None = None
     frame = 0  # the id of torch's own: after Ctrl-C no hook tells that it is over
-    late: RemovableHandle | None = None  # to be told after the module's own hooks
+    depth = 0  # of the calls that it makes of itself (a tree of one cell)
 
     def begin(self, module: torch.nn.Module, frame: FrameType | None) -> None:
         self.end()
@@ -57,10 +58,7 @@ class _Call(threading.local):
 
     def end(self) -> None:
         self.outermost = self.forward = None
-        self.frame = 0
-        if self.late is not None:
-            self.late.remove()
-            self.late = None
+        self.frame = self.depth = 0
 
 
 class Passes:
@@ -77,7 +75,8 @@ class Passes:
         self._thread: threading.Thread | None = None  # that trains
         self._has_stepped = False
         self._said = False
-        self._without_gradients: weakref.ref[torch.nn.Module] | None = None  # the last such pass's
+        # Models that were called in training mode, but without gradients, since the last step.
+        self._without_gradients: list[weakref.ref[torch.nn.Module]] = []
 
     def before(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         """A global forward pre-hook."""
@@ -90,17 +89,15 @@ class Passes:
 
     def _before(self, call: _Call, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         frame = calls.frame_of_call() if module is call.outermost else None
-        interrupted = frame is not None and not calls.is_within(frame, call.frame)
+        interrupted = frame is not None and not calls.is_within(frame, call)
         if call.outermost is not None and not interrupted:
+            call.depth += module is call.outermost
             self._note_autocast(call)
             return
         if calls.in_backward() or first_parameter(module) is None:
             self._note_again(module)
             return
         call.begin(module, calls.frame_of_call())
-        if module._forward_hooks and module._compiled_call_impl is None:
-            # They may give another output, and torch calls them after the global ones.
-            call.late = module.register_forward_hook(self._after_all, with_kwargs=True)
         call.forward = self._begin(module, args)
 
     def after(self, module: torch.nn.Module, args: Any, *rest: Any) -> None:
@@ -110,21 +107,13 @@ class Passes:
         # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
         kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
         call = self._call
-        if call.late is not None and module is call.outermost and output is not None:
-            return
-        self._over(call, module, args, kwargs, output)
-
-    def _after_all(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        """The last of the module's own forward hooks."""
-        self._over(self._call, module, args, kwargs, output)
-
-    def _over(
-        self, call: _Call, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
-    ) -> None:
         forward = call.forward
         try:
             if module is not call.outermost:
                 self._after_part(args, output)
+                return
+            if call.depth:
+                call.depth -= 1
                 return
             call.end()
             if output is not None and forward is not None:  # else it raised, or isn't to be seen
@@ -139,6 +128,11 @@ class Passes:
         if other and self._has_stepped and self._thread is not None and self._thread.is_alive():
             raise RuntimeError("two threads train at once, and their steps can't be told apart")
         self._thread, self._has_stepped = me, True
+        self._without_gradients = []
+        call = self._call
+        if call.outermost is not None and not calls.is_within(sys._getframe(), call):
+            call.end()
+            self._leave_out("an interrupted forward pass hid those after it")
 
     def _begin(self, module: torch.nn.Module, args: tuple[Any, ...]) -> Forward | None:
         if calls.computes_nothing(module) or self._is_elsewhere():
@@ -148,9 +142,10 @@ class Passes:
         if calls.is_transformed():
             self._leave_out("torch.func calls the model, and its tensors can't be read")
             return None
-        forward = Forward(0, None, training=module.training)
+        forward = Forward(0, None, weakref.ref(module), training=module.training)
         if not torch.is_grad_enabled():
-            self._without_gradients = weakref.ref(module)
+            if module.training and all(r() is not module for r in self._without_gradients):
+                self._without_gradients.append(weakref.ref(module))
             return forward  # nothing is learnt from it: a model that only does this has no record
         late = calls.is_lazy(module)  # its weights are only there when it is over
         if not late:
@@ -190,14 +185,18 @@ class Passes:
     def _note_again(self, module: torch.nn.Module) -> None:
         """Run again in a backward pass, for its gradients: checkpointing, of a part or of all.
 
-        Where it is all of a model, its first run had gradients off, and looked like an evaluation.
+        Where it is all of a model, reentrantly, its first run had gradients off, and looked like an
+        evaluation.
         """
-        last = None if self._without_gradients is None else self._without_gradients()
-        if last is module and torch.is_grad_enabled():
-            why = "all of a model is run again in the backward pass (reentrant checkpointing)"
-            self._listener.window().unseen = why
-            self._listener.misses(why)
-            self._say(why)
+        if not torch.is_grad_enabled() or all(r() is not module for r in self._without_gradients):
+            return
+        passes = [forward.module() for forward in self._listener.window().forwards]
+        if any(part is module for one in passes if one is not None for part in modules_of(one)):
+            return  # a part of a pass that was seen
+        why = "all of a model is run again in the backward pass (reentrant checkpointing)"
+        self._listener.window().unseen = why
+        self._listener.taints(why)
+        self._say(why)
 
     def _watch(self, module: torch.nn.Module) -> int:
         number, record = self._backward.parameters.watch(module)

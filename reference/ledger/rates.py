@@ -19,6 +19,7 @@ class Rates:
     def __init__(self) -> None:
         self._last_step: dict[int, int] = {}  # an optimizer -> the last step that it made
         self._moved: dict[int, set[int]] = {}  # an optimizer -> the places of what it moved
+        self._same_next: dict[int, bool] = {}  # an optimizer -> whether its next rates were equal
         self._seen: dict[int, str] = {}  # an optimizer -> which parameters it moved last
 
     def unequal(
@@ -32,6 +33,9 @@ class Rates:
         index = a.get("optimizer", {}).get("index", 0)
         moved = self._moved.get(index, set())
         earlier = [place for place in differing if place in moved or (place < 0 and moved)]
+        if earlier and self._same_next.get(index):
+            # Set by hand since, or of an optimizer made anew: no schedule's work.
+            return step, _shown("optimizer", "learning_rate", each, differing, names)
         if earlier:
             unequal = _shown("schedule", "next_learning_rate", each, earlier, names)
             return self._last_step[index], unequal
@@ -40,10 +44,11 @@ class Rates:
         link = "schedule" if same else "optimizer"
         return step, _shown(link, "learning_rate", each, differing, names)
 
-    def remember(self, a: Record, step: int) -> None:
+    def remember(self, a: Record, step: int, *, same: bool) -> None:
+        """`same`: both runs' rates were equal when the next step began."""
         optimizer = a.get("optimizer") or {}
         index, of = optimizer.get("index", 0), optimizer.get("of", "")
-        self._last_step[index] = step
+        self._last_step[index], self._same_next[index] = step, same
         if self._seen.get(index) != of:
             self._seen[index] = of
             moved = self._moved.setdefault(index, {-1})

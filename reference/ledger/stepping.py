@@ -6,11 +6,8 @@ Used by the observer that `python -m reference train manual` runs under.
 import sys
 import weakref
 from types import FrameType
-from typing import Any
 
 from torch.optim import Optimizer, optimizer
-
-from reference.ledger.calls import is_within
 
 TORCHS = optimizer.__file__
 
@@ -19,7 +16,8 @@ class Stepping:
     """The running step, known by the frame of torch's wrapper, from which both hooks are called."""
 
     def __init__(self) -> None:
-        self._optimizers: list[tuple[weakref.ref[Optimizer], list[weakref.ref[Any]]]] = []
+        self._numbers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}  # by an optimizer's id
+        self._count = 0
         self._frame = 0  # its id
 
     def begin(self) -> bool | None:
@@ -28,7 +26,7 @@ class Stepping:
         To be called from the hook itself.
         """
         frame = _caller()
-        if is_within(frame, self._frame):
+        if frame is not None and _is_within_a_step(frame):
             return None
         raised, self._frame = self._frame != 0, id(frame)
         return not raised
@@ -41,22 +39,20 @@ class Stepping:
         return True
 
     def index(self, optimizer: Optimizer) -> int:
-        """The optimizer's number, in the order of their first steps.
+        """The optimizer's number, in the order of their first steps."""
+        known = self._numbers.get(id(optimizer))
+        if known is None or known[0]() is not optimizer:
+            known = self._numbers[id(optimizer)] = weakref.ref(optimizer), self._count
+            self._count += 1
+        return known[1]
 
-        One that is made anew, for the same parameters, has the number of the one before.
-        """
-        known = next((i for i, (r, _) in enumerate(self._optimizers) if r() is optimizer), None)
-        if known is not None:
-            return known
-        of = [weakref.ref(p) for group in optimizer.param_groups for p in group["params"]]
-        entry = (weakref.ref(optimizer), of)
-        for i, (_, earlier) in enumerate(self._optimizers):
-            same = len(earlier) == len(of) and all(x is y for x, y in zip(earlier, of, strict=True))
-            if same and of:
-                self._optimizers[i] = entry
-                return i
-        self._optimizers.append(entry)
-        return len(self._optimizers) - 1
+
+def _is_within_a_step(frame: FrameType) -> bool:
+    """Whether any step's wrapper is running further out."""
+    above = frame.f_back
+    while above is not None and above.f_code is not frame.f_code:
+        above = above.f_back
+    return above is not None
 
 
 def _caller() -> FrameType | None:

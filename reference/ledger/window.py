@@ -35,6 +35,7 @@ class Forward:
 
     model: int
     snapshot: Snapshot | None  # None: an earlier pass of the step has it
+    module: "weakref.ref[torch.nn.Module]"
     inputs: dict[str, Tensor] = field(default_factory=dict)
     batch: Record = field(default_factory=dict)
     outputs: Record = field(default_factory=dict)

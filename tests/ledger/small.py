@@ -1,0 +1,31 @@
+"""A small model, a plain training of it, and its ledger."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import SGD
+
+from reference.ledger.observe import Observer
+from reference.ledger.record import Ledger, Memory
+
+
+def watch(train: Callable[..., Any], *given: Any) -> Ledger:
+    torch.manual_seed(0)
+    memory = Memory({})
+    with Observer(memory):
+        train(*given)
+    return memory.ledger
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+
+
+def train(model: nn.Module, steps: int = 3) -> None:
+    optimizer = SGD(model.parameters(), 0.1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(torch.randn(5, 4)).pow(2).sum().backward()
+        optimizer.step()
