@@ -33,10 +33,8 @@ class Rates:
         index = a.get("optimizer", {}).get("index", 0)
         moved = self._moved.get(index, set())
         earlier = [place for place in differing if place in moved or (place < 0 and moved)]
-        if earlier and self._same_next.get(index):
-            # Set by hand since, or of an optimizer made anew: no schedule's work.
-            return step, _shown("optimizer", "learning_rate", each, differing, names)
-        if earlier:
+        # Where both stood alike when this step began, nothing before it is unequal.
+        if earlier and not self._same_next[index]:
             unequal = _shown("schedule", "next_learning_rate", each, earlier, names)
             return self._last_step[index], unequal
         base = _each(a, b, "optimizer", "base_learning_rate")

@@ -117,9 +117,13 @@ def test_an_idle_generator_is_no_cause(kept: Ledger) -> None:
 
 
 def test_a_rate_is_the_schedule_s_work_at_the_step_before(kept: Ledger) -> None:
-    verdict = diff(kept, edited(kept, change("schedule.learning_rate", [1e-9])))
+    rate = change("schedule.learning_rate", [1e-9])
+    before = edited(kept, change("schedule.next_learning_rate", [1e-9]), at=STEP - 1)
+    verdict = diff(kept, edited(before, rate))
     assert (verdict.step, verdict.link) == (STEP - 1, "schedule")
     assert "next_learning_rate" in verdict.detail
+    within = diff(kept, edited(kept, rate))  # it moved after the step began
+    assert (within.step, within.link) == (STEP, "schedule")
     first = diff(kept, edited(kept, change("schedule.learning_rate", [1e-9]), at=1))
     assert (first.step, first.link) == (1, "schedule")
     base = change("optimizer.base_learning_rate", [1e-9])
