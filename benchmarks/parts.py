@@ -24,7 +24,7 @@ from benchmarks import bare, measured
 from benchmarks.measured import BARE
 from benchmarks.stored import write_atomically
 from benchmarks.turns import Participant, balanced, take_turns
-from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_parts, wrapped
+from benchmarks.wrapped import PARTS, PartsClock, clock_cost, keep_parts, wrapped
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError, RunError
 from reference.loops import LOOPS, get_loop
@@ -42,20 +42,21 @@ class Apart:
     recipe: Recipe
     parts: dict[str, np.ndarray]
     clock: dict[str, np.ndarray]  # (steps,): what the clock cost, and was taken off
-    plain: dict[str, np.ndarray]  # (steps,): the same participant's without such a clock
+    whole: dict[str, np.ndarray]  # (steps,): the step by the turns' own clock, with that cost
+    plain: dict[str, np.ndarray]  # (steps,): the same participant's without a clock on its parts
     absent: list[str]  # calls that this version of a library doesn't have
-
-    @property
-    def bare_step(self) -> float:
-        return float(np.median(self.parts[BARE].sum(axis=1)))
 
     def spent(self, name: str) -> dict[str, float]:
         """Microseconds a step in each part, and in the whole."""
         return _by_part(self.parts[name])
 
-    def added(self, name: str) -> dict[str, float]:
-        """Microseconds that it takes longer than the bare step's on the same batch."""
-        return _by_part(self.parts[name] - self.parts[BARE])
+    def added(self, name: str, to: str = BARE) -> dict[str, float]:
+        """Microseconds that its part takes longer than another's on the same batch."""
+        return _by_part(self.parts[name] - self.parts[to])
+
+    def left_in(self, name: str) -> float:
+        """Microseconds a step that the clock costs beyond what was taken off."""
+        return float(np.median(self.parts[name].sum(axis=1) - self.plain[name]))
 
     def to_json(self) -> dict[str, Any]:
         names = [name for name in self.parts if name != BARE]
@@ -65,7 +66,7 @@ class Apart:
             "spent_us": {name: self.spent(name) for name in names},
             "added_us": {name: self.added(name) for name in names},
             "clock_us": {name: float(np.median(c)) for name, c in self.clock.items()},
-            "without_clock_us": {name: float(np.median(p)) for name, p in self.plain.items()},
+            "clock_left_us": {name: self.left_in(name) for name in self.parts},
             "absent": self.absent,
         }
 
@@ -105,7 +106,8 @@ def take_apart(recipe: Recipe, trains: Mapping[str, Train]) -> Apart:
     for name in trains:
         parts[name], clock[name] = _without_clock(clocks[name], cost)
     busy = {p.name: np.array([1e6 * step.busy for step in p.steps[1:]]) for p in participants}
-    return Apart(recipe, parts, clock, {n: busy[n + PLAIN] for n in trains}, absent)
+    plain = {name: busy.pop(name + PLAIN) for name in trains}
+    return Apart(recipe, parts, clock, busy, plain, absent)
 
 
 def _without_clock(clock: PartsClock, cost: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +141,7 @@ def table(result: Mapping[str, Any]) -> list[str]:
         f"| --- | --- |{' --- |' * len(names)}",
     ]
     for part in (*PARTS, "step"):
-        has = part in (*BARE_PARTS, "step")
+        has = bare_us[part] > 0
         cells = [f"{bare_us[part]:.0f}" if has else ""]
         for name in names:
             if not has and result["spent_us"][name][part] == 0:
@@ -155,10 +157,9 @@ def footing(result: Mapping[str, Any]) -> list[str]:
     """How far the table can be trusted: the clock, and what it found no name for."""
     lines = []
     for name in result["spent_us"]:
-        spent, without = result["spent_us"][name]["step"], result["without_clock_us"][name]
         lines.append(
-            f"{name}: a step's parts together {spent:.0f} us, without a clock on them "
-            f"{without:.0f}; the clock's own {result['clock_us'][name]:.0f} were taken off"
+            f"{name}: {result['clock_us'][name]:.0f} us a step of the clock's own were taken off, "
+            f"and {result['clock_left_us'][name]:.0f} are left by the step without such a clock"
         )
     for name in result["absent"]:
         lines.append(f"{name} isn't there in this version: its time is the rest's")

@@ -18,6 +18,8 @@ from statistics import median
 from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
+import torch
+
 from benchmarks.turns import Clock, Step
 
 BARE_PARTS = ("forward", "backward", "clip", "optimizer", "zero")
@@ -30,7 +32,11 @@ PARTS = (
     "synchronisation",  # values that the host reads: the Trainer's NaN filter, `.item()`
     "counters",  # the Trainer's: samples of a batch, floating-point operations
     "mode",  # train mode, and the autocast that is off
-    "wrappers",  # Accelerate's, around backward, clip, step, zero and schedule
+    # Accelerate's wrappers, less what they wrap; the Trainer goes through them too. That of the
+    # clip is no part: it goes through the model's parameters in PyTorch's stead.
+    "Accelerate's backward",
+    "Accelerate's step",
+    "Accelerate's zero",
     REST,
 )
 MODEL = "transformers:BertForSequenceClassification"
@@ -41,6 +47,8 @@ CALLS = (
     ("forward", MODEL, "__call__"),
     ("backward", "torch:Tensor", "backward"),
     ("clip", "torch.nn.utils", "clip_grad_norm_"),
+    ("clip", "accelerate:Accelerator", "clip_grad_norm_"),
+    ("clip", "transformers:Trainer", "_clip_grad_norm"),
     ("optimizer", "torch.optim:AdamW", "step"),
     ("zero", "torch.optim:Optimizer", "zero_grad"),
     ("zero", MODEL, "zero_grad"),
@@ -65,11 +73,10 @@ CALLS = (
     ("mode", "torch:autocast", "__init__"),
     ("mode", "torch:autocast", "__enter__"),
     ("mode", "torch:autocast", "__exit__"),
-    ("wrappers", "accelerate:Accelerator", "backward"),
-    ("wrappers", "accelerate:Accelerator", "clip_grad_norm_"),
-    ("wrappers", "accelerate.optimizer:AcceleratedOptimizer", "step"),
-    ("wrappers", "accelerate.optimizer:AcceleratedOptimizer", "zero_grad"),
-    ("wrappers", "accelerate.scheduler:AcceleratedScheduler", "step"),
+    ("Accelerate's backward", "accelerate:Accelerator", "backward"),
+    ("Accelerate's step", "accelerate.optimizer:AcceleratedOptimizer", "step"),
+    ("Accelerate's zero", "accelerate.optimizer:AcceleratedOptimizer", "zero_grad"),
+    ("scheduler", "accelerate.scheduler:AcceleratedScheduler", "step"),
 )
 # Generators, whose work is done when they are asked for the next one.
 GENERATORS = (("data", "accelerate.data_loader:DataLoaderShard", "__iter__"),)
@@ -101,15 +108,17 @@ class PartsClock(Clock):
         super().__init__()
 
     def restart(self) -> None:
-        super().restart()
         self._nanoseconds, self._entered, self._left_for = ([0] * len(PARTS) for _ in range(3))
-        self._last = self._busy()
+        super().restart()
+        wall, cpu, waited = self._started
+        self._last = self._began = wall - waited if self.counts_waits else cpu
 
     def read(self) -> Step:
-        self._account()
+        step = super().read()
+        self._account(self._began + round(1e9 * step.busy))  # the parts end where the step does
         counts = (tuple(c) for c in (self._nanoseconds, self._entered, self._left_for))
         self.steps.append(Spent(*counts))
-        return super().read()
+        return step
 
     def enters(self, place: int) -> bool:
         """Whether a call of this part is one here, and not inside of what it belongs to."""
@@ -120,15 +129,14 @@ class PartsClock(Clock):
         top = self._stack[-1]
         self._left_for[top] += 1
         self._entered[place] += 1
-        self._account()
+        self._account(self._busy())
         self._stack.append(place)
 
     def leave(self) -> None:
-        self._account()
+        self._account(self._busy())
         self._stack.pop()
 
-    def _account(self) -> None:
-        now = self._busy()
+    def _account(self, now: int) -> None:
         self._nanoseconds[self._stack[-1]] += now - self._last
         self._last = now
 
@@ -186,6 +194,8 @@ def wrapped() -> Iterator[list[str]]:
     """All of `CALLS` wrapped while the context lasts; yields the names that weren't there."""
     absent: list[str] = []
     undo: list[tuple[Any, str, Any]] = []
+    # PyTorch puts its hooks around a class's `step` when its first optimizer is made: before ours.
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
     try:
         for calls, make in ((CALLS, timed), (GENERATORS, _timed_generator)):
             for part, where, name in calls:
@@ -193,8 +203,9 @@ def wrapped() -> Iterator[list[str]]:
                 if name.startswith("_") and not hasattr(owner, name):
                     absent.append(f"{where}.{name}")
                     continue
+                wrapper = make(getattr(owner, name), part)
                 undo.append((owner, name, vars(owner).get(name)))  # None: inherited
-                setattr(owner, name, make(getattr(owner, name), part))
+                setattr(owner, name, wrapper)
         yield absent
     finally:
         for owner, name, before in reversed(undo):
