@@ -67,7 +67,8 @@ class Measured:
         """
         times = np.asarray(self.times[name])
         places = len(balanced(len(self.times)))
-        return times.reshape(len(times), -1, places).sum(axis=2)
+        cycles: np.ndarray = times.reshape(len(times), -1, places).sum(axis=2)
+        return cycles
 
 
 def make_recipe(checkpoint: str, steps: int, device: str = "cpu", **fields: Any) -> Recipe:

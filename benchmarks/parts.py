@@ -55,7 +55,11 @@ class Apart:
         return _by_part(self.parts[name] - self.parts[to])
 
     def left_in(self, name: str) -> float:
-        """Microseconds a step that the clock costs beyond what was taken off."""
+        """Microseconds a step beyond the same participant's without a clock on its parts.
+
+        What the clock costs and wasn't taken off, and what two makings of one loop differ by: as
+        models lay elsewhere in memory it moved by 200 (embedded, 2026-11-24).
+        """
         return float(np.median(self.parts[name].sum(axis=1) - self.plain[name]))
 
     def to_json(self) -> dict[str, Any]:
@@ -159,7 +163,7 @@ def footing(result: Mapping[str, Any]) -> list[str]:
     for name in result["spent_us"]:
         lines.append(
             f"{name}: {result['clock_us'][name]:.0f} us a step of the clock's own were taken off, "
-            f"and {result['clock_left_us'][name]:.0f} are left by the step without such a clock"
+            f"which leaves {result['clock_left_us'][name]:+.0f} to the step without such a clock"
         )
     for name in result["absent"]:
         lines.append(f"{name} isn't there in this version: its time is the rest's")

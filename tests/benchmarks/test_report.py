@@ -76,7 +76,7 @@ def test_a_run_stands_on_the_page_with_its_plot(tmp_path: Path, page: Path) -> N
     assert "| microseconds a step | bare step | trainer adds | manual adds |" in text
     assert "| counters | 7 | +250 (+2.50%) | +250 (+2.50%) |" in text
     assert "| logging |  | +7 (+0.07%) |" in text
-    assert "- trainer: 40 us a step of the clock's own were taken off, and 60 are left" in text
+    assert "- trainer: 40 us a step of the clock's own were taken off, which leaves +60" in text
     assert "- transformers:Trainer._gone isn't there in this version" in text
     assert "`test_parts[embedded]`" not in text
     assert "| `test_tokenizing` | 0.85 |" in text
