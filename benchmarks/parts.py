@@ -24,13 +24,14 @@ from benchmarks import bare, measured
 from benchmarks.measured import BARE
 from benchmarks.stored import write_atomically
 from benchmarks.turns import Participant, balanced, take_turns
-from benchmarks.wrapped import PARTS, PartsClock, clock_cost, keep_parts, wrapped
+from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_parts, wrapped
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError, RunError
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe
 
 STEPS = 80  # ten times each of the eight orders of four and four again
+AROUND = "around the bare step"  # all parts that the bare step doesn't have, and the rest
 PLAIN = " without"  # a participant's name without a clock on its parts
 Train = Callable[[Participant], None]
 
@@ -77,7 +78,12 @@ class Apart:
 
 def _by_part(times: np.ndarray) -> dict[str, float]:
     medians = dict(zip(PARTS, map(float, np.median(times, axis=0)), strict=True))
-    return {**medians, "step": float(np.median(times.sum(axis=1)))}
+    around = times[:, len(BARE_PARTS) :].sum(axis=1)
+    return {
+        **medians,
+        AROUND: float(np.median(around)),
+        "step": float(np.median(times.sum(axis=1))),
+    }
 
 
 def take_apart(recipe: Recipe, trains: Mapping[str, Train]) -> Apart:
@@ -144,7 +150,7 @@ def table(result: Mapping[str, Any]) -> list[str]:
         f"| microseconds a step | bare step | {' | '.join(f'{n} adds' for n in names)} |",
         f"| --- | --- |{' --- |' * len(names)}",
     ]
-    for part in (*PARTS, "step"):
+    for part in (*PARTS, AROUND, "step"):
         has = bare_us[part] > 0
         cells = [f"{bare_us[part]:.0f}" if has else ""]
         for name in names:

@@ -106,6 +106,8 @@ def test_parts_and_the_rest_sum_to_the_step() -> None:
         together = apart.parts[name].sum(axis=1) + apart.clock[name]
         assert np.abs(together - apart.whole[name]).max() < 0.1  # by two sums of floats
         spent = apart.spent(name)
+        named = sum(np.median(apart.parts[name][:, PARTS.index(part)]) for part in BARE_PARTS)
+        assert abs(named + spent[parts.AROUND] - spent["step"]) < 0.1 * spent["step"]
         assert all(spent[part] > 0 for part in ("forward", "backward", "clip", "optimizer", "zero"))
         # The clock is small beside the step, and what it costs is about what was taken off.
         assert abs(apart.left_in(name)) < 0.05 * spent["step"]
