@@ -63,9 +63,9 @@ def count_step(train: Callable[[], Any], device: str) -> Counts:
         handle.remove()
     if ended <= BEFORE:
         raise ValueError(f"{ended} steps were taken: counting needs {BEFORE + 1}")
-    return _counts(
-        [(e.name(), e.nbytes()) for e in profiler.profiler.kineto_results.events()], cuda
-    )
+    stopped: Any = profiler.profiler  # by its type it may be None, which it isn't once it ran
+    events = stopped.kineto_results.events()
+    return _counts([(e.name(), e.nbytes()) for e in events], cuda)
 
 
 @contextlib.contextmanager

@@ -67,7 +67,8 @@ class Measured:
         """
         times = np.asarray(self.times[name])
         places = len(balanced(len(self.times)))
-        return times.reshape(len(times), -1, places).sum(axis=2)
+        cycles: np.ndarray = times.reshape(len(times), -1, places).sum(axis=2)
+        return cycles
 
 
 def make_recipe(checkpoint: str, steps: int, device: str = "cpu", **fields: Any) -> Recipe:
@@ -110,16 +111,45 @@ def measure(
         progress(f"A/A {noise} is wider than {NOISE:.0%}: round {measured.rounds + 1}")
 
 
+def measure_pair(
+    recipe: Recipe,
+    loop: str,
+    *,
+    rounds: int,
+    most_rounds: int,
+    data: Data | None = None,
+    progress: Progress = lambda line: None,
+) -> tuple[Measured, Measured]:
+    """The bare step and one loop, nobody else, in ABBA; and the bare step against itself likewise.
+
+    With two models in turn a step finds more of itself in the caches than with six. Rounds of both
+    pairs alternate, more while the A/A is too wide, up to `most_rounds`. Raises as `measure`.
+    """
+    steps = recipe.max_steps - 1
+    if steps < 2 or steps % 2:
+        raise InputError(f"steps: {steps} isn't a multiple of 2, one for each order")
+    data = short_evaluation(load_data(recipe) if data is None else data)
+    with_loop, with_itself = Measured(recipe), Measured(recipe)
+    while True:
+        add_turns(with_loop, recipe, data, (BARE, loop))
+        add_turns(with_itself, recipe, data, (BARE, AGAIN))
+        if with_loop.rounds < rounds:
+            continue
+        noise = with_itself.noise()
+        if noise.width <= NOISE or with_loop.rounds >= most_rounds:
+            return with_loop, with_itself
+        progress(f"A/A {noise} is wider than {NOISE:.0%}: round {with_loop.rounds + 1}")
+
+
 def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[str]) -> None:
     """One round: all are made anew, train, and must end with the same weights."""
+    add_turns(measured, recipe, data, (BARE, AGAIN, PIPELINE, *loops))
+
+
+def add_turns(measured: Measured, recipe: Recipe, data: Data, names: Sequence[str]) -> None:
+    """One round of just these: loops by their names, `BARE`, `AGAIN` and `PIPELINE`."""
     participants = [
-        Participant(BARE, bare.bare(recipe, data), recipe.num_threads),
-        Participant(AGAIN, bare.bare(recipe, data), recipe.num_threads),
-        Participant(PIPELINE, bare.pipeline(recipe, data), recipe.num_threads),
-        *(
-            Participant(name, bare.loop(get_loop(name), recipe, data), recipe.num_threads)
-            for name in loops
-        ),
+        Participant(name, _train(name, recipe, data), recipe.num_threads) for name in names
     ]
     gc.collect()
     gc.freeze()  # what stays isn't looked through in a step that has nothing to do with it
@@ -131,6 +161,14 @@ def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[st
         timed = participant.steps[1:]  # the first holds what comes before training
         measured.times.setdefault(participant.name, []).append([s.busy for s in timed])
         measured.walls.setdefault(participant.name, []).append([s.wall for s in timed])
+
+
+def _train(name: str, recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    if name in (BARE, AGAIN):
+        return bare.bare(recipe, data)
+    if name == PIPELINE:
+        return bare.pipeline(recipe, data)
+    return bare.loop(get_loop(name), recipe, data)
 
 
 @contextlib.contextmanager

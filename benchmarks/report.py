@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pairs import Ratio
+from benchmarks.parts import footing, table
 from benchmarks.stored import Run, read_run, write_atomically
 from reference.errors import InputError
 from reference.loops import LOOPS
@@ -89,8 +90,25 @@ def section(run: Run, measured: Sequence[dict[str, Any]], plot: str) -> str:
                 f"{extra['share_of_peak'][loop]:.0%} |"
             )
         lines.append("")
-    lines += [*_others(run), f"![what each loop adds]({plot})", ""]
+    lines += [*_parts(run), *_others(run), f"![what each loop adds]({plot})", ""]
     return "\n".join(lines)
+
+
+def _parts(run: Run) -> list[str]:
+    """Where the Trainer's time goes, and the other loops', by checkpoint."""
+    lines: list[str] = []
+    for extra in (b["extra_info"] for b in run["benchmarks"] if "parts" in b["extra_info"]):
+        parts = extra["parts"]
+        lines += [
+            f"**{extra['checkpoint']}: where the Trainer's time goes**, and the other loops', by "
+            f"medians of {parts['steps']} steps of each, in turn. In brackets: of the bare step.",
+            "",
+            *table(parts),
+            "",
+            *(f"- {line}" for line in footing(parts)),
+            "",
+        ]
+    return lines
 
 
 def _others(run: Run) -> list[str]:
@@ -98,7 +116,7 @@ def _others(run: Run) -> list[str]:
     rows = [
         (str(b["name"]), float(b["stats"]["min"]))
         for b in run["benchmarks"]
-        if "share_of_peak" not in b["extra_info"] and "stats" in b
+        if not {"share_of_peak", "parts"} & set(b["extra_info"]) and "stats" in b
     ]
     if not rows:
         return []

@@ -129,8 +129,8 @@ def test_diff_of_two_long_ledgers(benchmark: BenchmarkFixture, tmp_path: Path) -
 def _prolong(two: Path, into: Path, steps: int, loss: float) -> None:
     ledger = read_ledger(two)
     writer = Writer(into, {})
-    for record in ledger.models:
-        writer.write(record)
+    for model in ledger.models:
+        writer.write(model)
     for number in range(1, steps + 1):
         record: Record = copy.deepcopy(ledger.steps[1])
         record["step"] = number

@@ -182,7 +182,7 @@ def take_turns(participants: Sequence[Participant], num_steps: int) -> None:
 
 
 def _generators() -> tuple[Any, ...]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     return torch.get_rng_state(), np.random.get_state(), random.getstate(), cuda
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from benchmarks import report
 from benchmarks.pairs import Ratio
+from benchmarks.parts import AROUND
 from benchmarks.stored import machine_info
+from benchmarks.wrapped import PARTS
 from reference.loops import LOOPS
 
 
@@ -33,11 +35,26 @@ def made_up(folder: Path, day: str = "2026-11-24", manual: float = 1.234) -> Pat
         "versions": {"torch": "2.13.0"},
         "threads": 1,
     }
+    spent = dict.fromkeys([*PARTS, AROUND, "step"], 7.0)
+    parts = {
+        "steps": 80,
+        "bare_us": spent | {"step": 10_000.0, "logging": 0.0},
+        "spent_us": dict.fromkeys(LOOPS, spent),
+        "added_us": dict.fromkeys(LOOPS, spent | {"counters": 250.0}),
+        "clock_us": dict.fromkeys(("bare", *LOOPS), 40.0),
+        "clock_left_us": dict.fromkeys(("bare", *LOOPS), 60.0),
+        "absent": ["transformers:Trainer._gone"],
+    }
+    apart = {"checkpoint": "embedded", "parts": parts}
     other = {"name": "test_tokenizing", "extra_info": {}, "stats": {"min": 0.85}}
     run = {
         "machine_info": machine_info(),
         "datetime": f"{day}T10:00:00",
-        "benchmarks": [{"name": "in turn", "extra_info": extra, "stats": {"min": 70.0}}, other],
+        "benchmarks": [
+            {"name": "in turn", "extra_info": extra, "stats": {"min": 70.0}},
+            {"name": "test_parts[embedded]", "extra_info": apart, "stats": {"min": 20.0}},
+            other,
+        ],
     }
     file = folder / f"{day}-{manual}.json"
     file.write_text(json.dumps(run))
@@ -56,6 +73,13 @@ def test_a_run_stands_on_the_page_with_its_plot(tmp_path: Path, page: Path) -> N
     text = page.read_text()
     assert "| manual | 12.5 | 1.2340 [1.2300, 1.2380] |" in text
     assert "64 GFLOP/s" in text
+    assert "**embedded: where the Trainer's time goes**" in text
+    assert "| microseconds a step | bare step | trainer adds | manual adds |" in text
+    assert "| counters | 7 | +250 (+2.50%) | +250 (+2.50%) |" in text
+    assert "| logging |  | +7 (+0.07%) |" in text
+    assert "- trainer: 40 us a step of the clock's own were taken off, which leaves +60" in text
+    assert "- transformers:Trainer._gone isn't there in this version" in text
+    assert "`test_parts[embedded]`" not in text
     assert "| `test_tokenizing` | 0.85 |" in text
     (plot,) = tmp_path.glob("*.png")
     assert plot.name in text

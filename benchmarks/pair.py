@@ -1,0 +1,87 @@
+"""One loop beside the bare step, and nobody else: a ratio of a few parts in a thousand, settled.
+
+    python -m benchmarks.pair manual --checkpoint minilm
+    python -m benchmarks.pair accelerated --checkpoint minilm --steps 48 --rounds 8 --json pair.json
+
+ABBA: the two take their steps in turn, each first and second equally often, and the bare step takes
+its own with itself in the rounds between, which says how noisy the machine was. Where
+`bounds.toml` has a bound on this loop's step, the ratio is held against it.
+
+Exit codes: 0 measured, and within its bound; 1 the whole interval lies above it; 2 wrong input.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import measured
+from benchmarks.bounds import FILE, read_bounds
+from benchmarks.judged import noise_line
+from benchmarks.stored import write_atomically
+from reference.errors import InputError, RunError
+from reference.loops import LOOPS
+from reference.recipe import nearest
+
+STEPS, ROUNDS, MOST = 24, 6, 12  # minilm: about 50 s a round
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = _parser().parse_args(arguments)
+    try:
+        if args.loop not in LOOPS:
+            raise nearest("loop", args.loop, LOOPS)
+        if not 2 <= args.rounds <= args.most_rounds:
+            raise InputError(
+                f"rounds: {args.rounds} isn't from 2 to --most-rounds, {args.most_rounds}"
+            )
+        name = f"{args.checkpoint}-{args.loop}-step"
+        bound = next((b for b in read_bounds(args.bounds).ratios if b.name == name), None)
+        recipe = measured.make_recipe(args.checkpoint, args.steps)
+        with_loop, with_itself = measured.measure_pair(
+            recipe,
+            args.loop,
+            rounds=args.rounds,
+            most_rounds=args.most_rounds,
+            progress=lambda line: print(line, file=sys.__stderr__, flush=True),
+        )
+        found, noise = with_loop.ratio(args.loop, "step"), with_itself.noise()
+        if args.json is not None:
+            figures = {
+                "ratios": {name: asdict(found)},
+                "noise": asdict(noise),
+                "step_ms": {n: 1000 * float(np.median(t)) for n, t in with_loop.times.items()},
+                "steps": args.steps,
+                **measured.surroundings(recipe),
+            }
+            write_atomically(args.json, json.dumps(figures, indent=1) + "\n")
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(noise_line(noise))
+    said = f"{args.checkpoint}: loop {args.loop}, link step: {found}"
+    said += f" ({found.rounds} rounds, {found.pairs} pairs)"
+    past = bound is not None and found.low > bound.at_most
+    mark = "PAST " if past else "ok   " if bound is not None else ""
+    print(f"{mark}{said}" + (f", bound {bound.at_most:g}" if bound is not None else ", no bound"))
+    return 1 if past else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pair")
+    parser.add_argument("loop", metavar="LOOP", help="one of " + ", ".join(LOOPS))
+    parser.add_argument("--checkpoint", default="minilm", help="embedded, minilm or a folder")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each in a round, even")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="at least")
+    parser.add_argument("--most-rounds", type=int, default=MOST, help="where the A/A is wide")
+    parser.add_argument("--bounds", type=Path, default=FILE, metavar="FILE", help="other bounds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures too")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

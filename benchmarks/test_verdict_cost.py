@@ -1,0 +1,72 @@
+"""Time to a verdict, as somebody waits for it: the commands in processes of their own.
+
+    python -m pytest benchmarks -k verdict
+    python -m pytest benchmarks -k verdict -m slow        over all of the run's 1377 steps
+
+`compare` trains the three loops of the embedded recipe; `explain` names the one deviation of a run
+that was made before, by replays.
+"""
+
+import math
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks import measured
+from reference import embedded
+from reference.recipe import EMBEDDED
+
+ROOT = Path(__file__).resolve().parent.parent
+STEPS = [40, pytest.param(None, marks=pytest.mark.slow, id="whole")]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m reference ...` on the CPU."""
+    line = [sys.executable, "-m", "reference", *arguments, "--device", "cpu"]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+
+
+def length(steps: int | None) -> tuple[int, list[str]]:
+    """How many steps the run has, and the options that make it so."""
+    if steps is not None:
+        return steps, ["--max-steps", str(steps)]
+    rows = len(embedded.make_split("mrpc", "train")["label"])
+    return EMBEDDED.duration(math.ceil(rows / EMBEDDED.train_batch_size))[1], []
+
+
+def note(benchmark: BenchmarkFixture, steps: int) -> None:
+    """Into `extra_info`; the memory is that of the largest process that was started so far."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    around = measured.surroundings(measured.make_recipe("embedded", steps - 1))
+    figures: dict[str, Any] = {**around, "steps": steps, "peak_process_bytes": peak}
+    benchmark.extra_info.update(figures)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_compare_verdict(benchmark: BenchmarkFixture, steps: int | None, tmp_path: Path) -> None:
+    count, options = length(steps)
+    where = ["--run-dir", str(tmp_path / "run")]
+    done = benchmark.pedantic(command, args=("compare", *options, *where), rounds=1)
+    assert done.returncode == 0, done.stderr
+    assert f"identical: 3 loops, {count} steps, every link of every step\n" in done.stdout
+    note(benchmark, count)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_explain_verdict(benchmark: BenchmarkFixture, steps: int | None, tmp_path: Path) -> None:
+    """Another eps in Adam's denominator, which shows at the first step's optimizer."""
+    count, options = length(steps)
+    run = str(tmp_path / "run")
+    trained = command("train", "manual", *options, "--adam-epsilon", "1e-6", "--run-dir", run)
+    assert trained.returncode == 0, trained.stderr
+    done = benchmark.pedantic(command, args=("explain", run, *options), rounds=1)
+    assert done.returncode == 0, done.stderr + done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == "proven: eps 1e-06"
+    assert lines[-1].endswith(f"the last one equal in every link of all {count} steps")
+    note(benchmark, count)
