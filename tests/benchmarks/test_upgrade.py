@@ -242,4 +242,5 @@ def test_a_loop_that_doesnt_train_says_whose_and_why(tmp_path: Path) -> None:
     new = Environment("new", Path(sys.executable), {"PYTHONPATH": str(tmp_path)})
     with pytest.raises(TrainingFailed) as failed:
         sides.train_all([new], tmp_path, 2, Counted(1), loops=("manual",))
-    assert str(failed.value) == "new environment, loop manual: ended with code 1: planted"
+    said = "new environment, loop manual: ended with code 1: SystemExit: planted"
+    assert str(failed.value) == said
