@@ -18,8 +18,9 @@ import pytest
 
 from benchmarks import sides, upgrade
 from benchmarks.environments import CONSTRAINTS, Environment, lifted, read_requirements
+from benchmarks.pairs import Ratio
 from benchmarks.side import BARE, YARDSTICK
-from benchmarks.sides import Counted
+from benchmarks.sides import Counted, Speed
 from reference.errors import InputError, TrainingFailed
 from reference.loops import LOOPS
 from tests.conftest import ROOT
@@ -136,6 +137,26 @@ def test_the_machines_drift_falls_out_and_a_slowdown_stays(
     found = upgrade.Findings()
     upgrade.judge_speeds(found, {}, sides.speeds(times))
     assert [said.split(" is slower")[0] for said in found.wrong] == wrong
+
+
+@pytest.mark.parametrize(
+    ("low", "noise", "slower", "said"),
+    [
+        (1.009, 1.001, False, ""),  # within the margin
+        (1.011, 1.001, True, ""),
+        (1.011, 1.012, False, "manual: not told from noise: 1.0310 [1.0110, 1.0510], margin 1%"),
+    ],
+)
+def test_a_slowdown_lies_past_the_margin_and_past_the_noise(
+    low: float, noise: float, slower: bool, said: str
+) -> None:
+    change, again = Ratio(low + 0.02, low, low + 0.04, 8, 64), Ratio(1.0, 0.99, noise, 4, 32)
+    found = upgrade.Findings()
+    upgrade.judge_speeds(found, {}, {"manual": Speed(1.1, 1.1, change, again)})
+    assert bool(found.wrong) == slower
+    assert any(line.startswith(said) for line in found.lines if "A/A: old" not in line) == bool(
+        said
+    )
 
 
 def test_only_what_is_upgraded_loses_its_constraint() -> None:
