@@ -3,16 +3,20 @@
     python -m pytest benchmarks --benchmark-compare
 
 The first time there is no stored run: this one is stored, and said to be. Then it compares.
+pytest-benchmark writes into a run's own file as it goes; here a run is stored whole or not at all.
 """
 
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pytest_benchmark.utils import get_machine_id
+from pytest_benchmark.session import BenchmarkSession
+from pytest_benchmark.storage.file import FileStorage
+from pytest_benchmark.utils import get_machine_id, safe_dumps
 
-from benchmarks.stored import check_machine, read_run
+from benchmarks.stored import check_machine, read_run, write_atomically
 from reference.errors import InputError
 from reference.run import quiet
 
@@ -28,6 +32,7 @@ def _quiet() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before pytest-benchmark's own, which gives a warning where there is nothing to compare."""
+    FileStorage.save, BenchmarkSession.save_json = _save, _save_json
     wanted = config.getoption("benchmark_compare", None)
     storage = config.getoption("benchmark_storage", "")
     if not wanted or not storage.startswith(SCHEME):
@@ -55,3 +60,25 @@ def _stored(folder: Path, wanted: str | bool) -> Path | None:
         names = ", ".join(file.name for file in here) or "none"
         raise InputError(f"--benchmark-compare={wanted}: no such stored run; there are: {names}")
     return found[-1]
+
+
+def _save(storage: FileStorage, output_json: dict[str, Any], save: str) -> None:
+    """In place of `FileStorage.save` (pytest-benchmark 5.3): the same file, whole or not there."""
+    file = storage.get(f"{storage._next_num}_{save}.json")
+    write_atomically(file, _text(output_json))
+    storage.logger.info(f"Saved benchmark data in: {file}")
+
+
+def _save_json(session: BenchmarkSession, output_json: dict[str, Any]) -> None:
+    """In place of `BenchmarkSession.save_json`: whole, or the file that was there before."""
+    if session.json.exists() and not session.json.is_file():
+        session.json.write_text(_text(output_json))  # /dev/stdout, a pipe: no file to replace
+    else:
+        write_atomically(session.json.resolve(), _text(output_json))
+    session.logger.info(f"Wrote benchmark data in: {session.json}", purple=True)
+
+
+def _text(output_json: dict[str, Any]) -> str:
+    """As pytest-benchmark writes it."""
+    text: str = safe_dumps(output_json, ensure_ascii=True, indent=4)
+    return text

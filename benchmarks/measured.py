@@ -101,6 +101,8 @@ def measure(
         raise InputError(f"steps: {steps} isn't a multiple of {places}, one for each order")
     data = short_evaluation(load_data(recipe) if data is None else data)
     measured = Measured(recipe)
+    if recipe.device == "cuda":  # kernels are loaded and memory is set aside at their first use
+        add_round(Measured(recipe), recipe, data, loops)
     while True:
         add_round(measured, recipe, data, loops)
         if measured.rounds < rounds:

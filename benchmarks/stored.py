@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -88,15 +87,18 @@ def _ratio(path: Path, name: str, row: Any) -> Ratio:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """The whole file, or the one that was there before: a killed run leaves no half."""
+    """The whole file, or the one that was there before: a killed run leaves no half.
+
+    Beside it a killed one leaves `.NAME.PID`, which nobody takes for a stored run.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "w", encoding="utf8") as file:
+        with open(part, "w", encoding="utf8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

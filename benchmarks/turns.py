@@ -28,7 +28,8 @@ class Step:
     """One step's time in seconds, by three clocks.
 
     `busy` is the wall's time without what the thread waited for a core (Linux counts it): it holds
-    where another program takes the core, and sees work, sleeping and waiting alike.
+    where another program takes the core, and sees work, sleeping and waiting alike. On a GPU it
+    is the time between two of its events.
     """
 
     wall: float
@@ -37,7 +38,12 @@ class Step:
 
 
 class Clock:
-    """This thread's time. Where the system doesn't count waits for a core, `busy` is `cpu`."""
+    """This thread's time. Where the system doesn't count waits for a core, `busy` is `cpu`.
+
+    A GPU works on after its host has gone on. In a process that uses one, a time begins when the
+    device is idle and ends when it is idle again, and `busy` is the device's own, between two CUDA
+    events. (Only the CPU's side of this has been run; the other by a stand-in for `torch.cuda`.)
+    """
 
     counts_waits = os.path.exists(SCHEDSTAT)
 
@@ -56,12 +62,24 @@ class Clock:
         return int(os.pread(self._file, 64, 0).split()[1]) if self._file >= 0 else 0
 
     def restart(self) -> None:
+        self._begun = None
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+            self._begun = torch.cuda.Event(enable_timing=True)
+            self._begun.record()
         self._started = self._now()
 
     def read(self) -> Step:
+        device = None
+        if torch.cuda.is_initialized():
+            ended = torch.cuda.Event(enable_timing=True)
+            ended.record()
+            torch.cuda.synchronize()
+            # A first step, in which the device came into use, has no event at its start.
+            device = self._begun.elapsed_time(ended) / 1e3 if self._begun is not None else None
         wall, cpu, waited = (y - x for x, y in zip(self._started, self._now(), strict=True))
         busy = wall - waited if self.counts_waits else cpu
-        return Step(wall / 1e9, cpu / 1e9, busy / 1e9)
+        return Step(wall / 1e9, cpu / 1e9, busy / 1e9 if device is None else device)
 
     def close(self) -> None:
         if self._file >= 0:

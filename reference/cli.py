@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from reference.environment import see_one_gpu
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.ledger.record import plain
 from reference.loops import LOOPS
@@ -103,9 +104,7 @@ def _train(options: argparse.Namespace) -> int:
     recipe = get_recipe(options)
     run_dir = get_run_dir(options, options.loop)
     if recipe.device != "cpu":
-        # The Trainer would spread over every GPU that it sees, which is another run.
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[0]
+        see_one_gpu()
     from reference.compare import summary
     from reference.run import run
 

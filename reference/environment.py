@@ -66,6 +66,13 @@ def _refusal(name: str, value: str, why: str) -> InputError:
     return InputError(f"ACCELERATE_{name}={value} in the environment: {why}, or unset it")
 
 
+def see_one_gpu() -> None:
+    """Call it before CUDA is used. The Trainer would spread over every GPU that it sees, which is
+    another run."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[0]
+
+
 @contextmanager
 def put_aside() -> Iterator[None]:
     """Without these variables while a run lasts; afterwards they stand as they stood."""

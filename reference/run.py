@@ -40,9 +40,10 @@ def resolve_device(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, device=device)
 
 
-def prepare(recipe: Recipe) -> Recipe:
+def prepare(recipe: Recipe, *, deterministic: bool = True) -> Recipe:
     """Make this process one that runs by the recipe: threads, determinism; the device made plain.
 
+    Not `deterministic` is for measuring how far apart a GPU's runs are then; a CPU's are no other.
     Raises InputError for a device that isn't there, or variables that ask for another run.
     """
     recipe = resolve_device(recipe)
@@ -50,19 +51,20 @@ def prepare(recipe: Recipe) -> Recipe:
     quiet()
     torch.set_num_threads(recipe.num_threads)
     if recipe.device == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(deterministic)
     return recipe
 
 
-def run(recipe: Recipe, loop: str, run_dir: Path) -> dict[str, Any]:
+def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True) -> dict[str, Any]:
     """Train `loop` by `recipe` into the new folder `run_dir`; returns what `metrics.json` holds.
 
     Raises InputError before anything is written, or with nothing left behind; TrainingFailed for
     a loss or gradient that isn't finite, with the ledger up to that step kept.
     """
     train = get_loop(loop)
-    recipe = prepare(recipe.for_loop(loop))
+    recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     check_checkpoint(recipe)
     data = load_data(recipe)
     fetched = Fetched(data.train, recipe)

@@ -17,6 +17,7 @@ import torch
 from accelerate.state import AcceleratorState
 
 from reference import embedded
+from reference.environment import see_one_gpu
 from reference.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,8 +29,10 @@ class NetworkTried(AssertionError):
     """A test asked for an address beyond this machine."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Whoever starts the tests in the background has them ignore Ctrl-C, and all they start."""
+    if config.getoption("-m") == "gpu":
+        see_one_gpu()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -83,9 +83,13 @@ def test_the_trainer_accumulates_wrongly_for_bert(small: Recipe, tmp_path: Path)
 
 
 @pytest.mark.gpu
-def test_three_loops_are_one_run_on_a_gpu(small: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_three_loops_are_one_run_on_a_gpu(small: Recipe, tmp_path: Path, precision: str) -> None:
+    """Never run on a device so far."""
     assert torch.cuda.is_available()
-    recipe = replace(small, device="cuda")
+    recipe = replace(small, device="cuda", mixed_precision=precision)
     ledgers = {loop: keep(recipe, loop, tmp_path / loop) for loop in LOOPS}
+    assert torch.are_deterministic_algorithms_enabled()
     for loop in LOOPS[1:]:
-        assert diff(ledgers["trainer"], ledgers[loop]).verdict == "identical"
+        verdict = diff(ledgers["trainer"], ledgers[loop])
+        assert (verdict.verdict, verdict.steps) == ("identical", 18), verdict

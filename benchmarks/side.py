@@ -1,0 +1,95 @@
+"""What one process of one environment measures for `benchmarks.upgrade`; it writes `OUT.json`.
+
+    python -m benchmarks.side OUT.json
+
+The loops, the bare step and a yardstick take their steps in turn. The yardstick is a training step
+of PyTorch's alone: the bare step is by itself partly the library that may have become slower.
+"""
+
+import argparse
+import gc
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from benchmarks import bare
+from benchmarks.measured import check_right, make_recipe, short_evaluation, unheard
+from benchmarks.turns import Participant, balanced, take_turns
+from reference.data.pipeline import Data, load_data
+from reference.errors import RunError
+from reference.loops import LOOPS, get_loop
+from reference.recipe import Recipe
+from reference.run_dir import write_json
+
+BARE, YARDSTICK = "bare step", "yardstick"
+Times = dict[str, list[list[float]]]  # by name: rounds of steps, in seconds
+
+
+def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS) -> Times:
+    """So many rounds, each with all made anew; AssertionError where their weights part."""
+    recipe = make_recipe("embedded", steps)
+    data = short_evaluation(load_data(recipe))
+    times: Times = {}
+    for _ in range(rounds):
+        participants = [
+            Participant(YARDSTICK, yardstick(recipe, data), recipe.num_threads),
+            Participant(BARE, bare.bare(recipe, data), recipe.num_threads),
+            *(
+                Participant(name, bare.loop(get_loop(name), recipe, data), recipe.num_threads)
+                for name in loops
+            ),
+        ]
+        gc.collect()
+        gc.freeze()
+        with unheard():
+            take_turns(participants, recipe.max_steps)
+        gc.unfreeze()
+        check_right(participants[1:])  # the yardstick is another model
+        for one in participants:
+            times.setdefault(one.name, []).append([s.busy for s in one.steps[1:]])
+    return times
+
+
+def yardstick(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """A model of about the embedded one's size on its batches, with nothing but PyTorch."""
+
+    def train(participant: Participant) -> None:
+        torch.manual_seed(recipe.seed)
+        batches = [batch["input_ids"] for batch in bare.fetched(recipe, data)]
+        layers = [torch.nn.TransformerEncoderLayer(64, 1, 128, batch_first=True) for _ in range(2)]
+        words = torch.nn.Embedding(1 + max(int(ids.max()) for ids in batches), 64)
+        model = torch.nn.Sequential(words, *layers)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+        for ids in batches:
+            participant.clock.restart()
+            optimizer.zero_grad()
+            model(ids).square().mean().backward()
+            optimizer.step()
+
+    return train
+
+
+def orders(loops: Sequence[str] = LOOPS) -> int:
+    """How many steps make a cycle, in which each takes each place equally often."""
+    return len(balanced(len(loops) + 2))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.side")
+    parser.add_argument("out", type=Path, metavar="OUT.json")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=40)
+    args = parser.parse_args(arguments)
+    try:
+        times = measure(args.rounds, args.steps)
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    write_json(args.out, times)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

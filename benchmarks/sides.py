@@ -1,0 +1,126 @@
+"""Two environments beside each other: are their runs the same, and is a loop slower in one?
+
+Used by `python -m benchmarks.upgrade`. Each run and each timing is a process of its own.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.environments import Environment, call_failed
+from benchmarks.pairs import Ratio, ratio
+from benchmarks.side import BARE, YARDSTICK, Times, orders
+from reference.ledger.diff import Verdict, diff
+from reference.ledger.record import LEDGER_FILE
+from reference.loops import LOOPS
+
+ABBA = ("old", "new", "new", "old")  # one round: two pairs of neighbours
+Runs = dict[str, dict[str, Path]]  # by environment and loop: the ledger
+
+
+class Counted:
+    """Progress on stderr: which process of how many, and about how long the others take."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._started = total, 0, time.monotonic()
+
+    def next(self, what: str) -> None:
+        left = ""
+        if self._done:
+            mean = (time.monotonic() - self._started) / self._done
+            left = f", about {mean * (self._total - self._done):.0f} s left"
+        self._done += 1
+        print(f"{self._done}/{self._total} {what}{left}", file=sys.stderr, flush=True)
+
+
+def train_all(
+    environments: Sequence[Environment],
+    folder: Path,
+    max_steps: int,
+    progress: Counted,
+    loops: Sequence[str] = LOOPS,
+) -> Runs:
+    """Each loop in each environment, for `max_steps` steps; raises what one of them says."""
+    runs: Runs = {}
+    for environment in environments:
+        for loop in loops:
+            progress.next(f"{environment.name} environment: training {loop}")
+            run = folder / f"{environment.name}-{loop}"
+            options = ["--device", "cpu", "--max-steps", str(max_steps), "--run-dir", str(run)]
+            done = environment.run("-m", "reference", "train", loop, *options)
+            if done.returncode:
+                raise call_failed(f"{environment.name} environment, loop {loop}", done)
+            runs.setdefault(environment.name, {})[loop] = run / LEDGER_FILE
+    return runs
+
+
+def across(runs: Runs) -> dict[str, Verdict]:
+    """By loop: the old environment's run and the new one's."""
+    return {loop: diff(ledger, runs["new"][loop]) for loop, ledger in runs["old"].items()}
+
+
+def within(ledgers: Mapping[str, Path]) -> dict[str, Verdict]:
+    """By loop: the first loop's run and this one's, in one environment."""
+    first, *others = ledgers
+    return {loop: diff(ledgers[first], ledgers[loop]) for loop in others}
+
+
+def time_all(
+    environments: Sequence[Environment],
+    folder: Path,
+    rounds: int,
+    steps: int,
+    progress: Counted,
+) -> dict[str, list[Times]]:
+    """Processes in the order ABBA, `rounds` times; by environment, in the order they came."""
+    by_name = {environment.name: environment for environment in environments}
+    times: dict[str, list[Times]] = {name: [] for name in by_name}
+    for number in range(rounds):
+        for name in ABBA:
+            progress.next(f"{name} environment: timing, round {number + 1} of {rounds}")
+            out = folder / "times.json"
+            words = ["-m", "benchmarks.side", str(out), "--steps", str(steps)]
+            done = by_name[name].run(*words)
+            if done.returncode:
+                raise call_failed(f"{name} environment, timing", done)
+            times[name].append(json.loads(out.read_text(encoding="utf8")))
+    return times
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A loop by the bare step, or the bare step by the yardstick, in both environments."""
+
+    old: float
+    new: float
+    change: Ratio  # new / old
+    noise: Ratio  # old / old: how far the machine moved what is the same
+
+
+def speeds(times: Mapping[str, Sequence[Times]]) -> dict[str, Speed]:
+    """The ratio of ratios: each is by a neighbour in its own process, so that drift falls out.
+
+    A round of the bootstrap is a pair of processes, and a pair in it a cycle of orders.
+    """
+    names = [name for name in times["old"][0] if name not in (YARDSTICK, BARE)]
+    places = orders(names)
+    found = {}
+    for name in (BARE, *names):
+        below = YARDSTICK if name == BARE else BARE
+        old, new = (
+            np.array([_cycles(t[name], places) / _cycles(t[below], places) for t in times[side]])
+            for side in ("old", "new")
+        )
+        again = ratio(old[1::2], old[0::2])
+        found[name] = Speed(float(np.median(old)), float(np.median(new)), ratio(new, old), again)
+    return found
+
+
+def _cycles(rounds: Sequence[Sequence[float]], places: int) -> np.ndarray:
+    """The time of each cycle, in which all take each place once; see `measured.Measured`."""
+    return np.asarray(rounds).reshape(-1, places).sum(axis=1)

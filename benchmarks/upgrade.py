@@ -1,0 +1,186 @@
+"""An upgrade: the same benchmark in two environments in turn, speed and verdict side by side.
+
+    python -m benchmarks.upgrade transformers==5.24.0     (tox -e upgrade -- transformers==5.24.0)
+
+Is a loop slower, and is it still the same run? A second environment is made for it in the folder
+for temporary files (about 1.5 GB), and removed. On the CPU, with the embedded recipe.
+
+Exit codes: 0 the same run and not slower; 1 otherwise; 2 wrong input; 3 a loop doesn't train.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.environments import (
+    Environment,
+    no_upgrade,
+    read_requirements,
+    second_environment,
+)
+from benchmarks.measured import NOISE
+from benchmarks.side import orders
+from benchmarks.sides import (
+    ABBA,
+    Counted,
+    Runs,
+    Speed,
+    across,
+    speeds,
+    time_all,
+    train_all,
+    within,
+)
+from reference.errors import InputError, RunError
+from reference.ledger.diff import Verdict
+from reference.loops import LOOPS
+from reference.report import table
+from reference.stopping import Stopped, signals_raise
+from reference.verdicts import sentence, sentences
+
+# Models that are made anew lie elsewhere in memory, and that alone moves a round by up to 1 %
+# (pairs.py, 2026-11-24); here each round is another process.
+MARGIN = 0.01
+MAX_STEPS = 60
+ROUNDS = 4
+STEPS = 40  # in a process, twice
+
+
+@dataclass
+class Findings:
+    """What is to be said of two environments. `wrong` is what makes the upgrade fail."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        return f"failed: {'; '.join(self.wrong)}" if self.wrong else "same run, not slower"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare with an upgrade; returns the exit code, after its lines or one of what is wrong."""
+    args = _parser().parse_args(arguments)
+    try:
+        with signals_raise():
+            findings = upgrade(args.requirements, args.max_steps, args.rounds, args.steps)
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, Stopped) as stopped:
+        print(f"error: {str(stopped) or 'stopped by Ctrl-C'}", file=sys.stderr)
+        return getattr(stopped, "exit_code", 130)
+    print(table([["loop", "old", "new", "new / old", "run"], *findings.rows]))
+    for line in [*findings.lines, findings.verdict]:
+        print(line)
+    return 1 if findings.wrong else 0
+
+
+def upgrade(words: Sequence[str], max_steps: int, rounds: int, steps: int) -> Findings:
+    """Make the second environment, train, compare, and time; InputError for what is no upgrade."""
+    if rounds < 2 or max_steps < 1:
+        raise InputError(f"--rounds {rounds} --max-steps {max_steps}: give at least 2 and 1")
+    if steps < 1 or steps % orders():
+        raise InputError(f"--steps: {steps} isn't a multiple of {orders()}, one for each order")
+    old = Environment("old", Path(sys.executable))
+    before = old.packages()
+    wanted = read_requirements(words, before)
+    with tempfile.TemporaryDirectory(prefix="upgrade-") as name:
+        folder = Path(name)
+        print("the second environment is installed: some minutes", file=sys.stderr, flush=True)
+        new = second_environment(wanted, folder / "new")
+        after = new.packages()
+        if all(before[package] == after[package] for package in wanted):
+            raise no_upgrade(wanted, before)
+        findings = compare(old, new, folder, max_steps, rounds, steps)
+    changed = [n for n in before if n in after and before[n] != after[n]]
+    said = ", ".join(f"{n} {before[n]} -> {after[n]}" for n in sorted(changed))
+    findings.lines.insert(0, f"upgraded: {said}")
+    if "torch" in changed:
+        findings.lines.append("bare step: by a yardstick that is torch's own, and upgraded with it")
+    return findings
+
+
+def compare(
+    old: Environment, new: Environment, folder: Path, max_steps: int, rounds: int, steps: int
+) -> Findings:
+    """Equal first, then timed: loops that aren't one run in an environment aren't timed."""
+    progress = Counted(2 * len(LOOPS) + rounds * len(ABBA))
+    runs = train_all([old, new], folder, max_steps, progress)
+    findings = Findings()
+    one_run = judge_runs(findings, runs)
+    timed = speeds(time_all([old, new], folder, rounds, steps, progress)) if one_run else {}
+    judge_speeds(findings, across(runs), timed)
+    return findings
+
+
+def judge_runs(findings: Findings, runs: Runs) -> bool:
+    """Note whether the loops are one run in each environment; returns whether they are."""
+    one_run = True
+    for name, ledgers in runs.items():
+        verdicts = within(ledgers)
+        first = next(iter(ledgers))
+        findings.lines += [f"{name} environment: {line}" for line in sentences(first, verdicts)]
+        parted = [loop for loop, verdict in verdicts.items() if verdict.verdict != "identical"]
+        if parted:
+            one_run = False
+            findings.wrong.append(f"{name} environment: {first} and {', '.join(parted)} part")
+    if not one_run:
+        findings.lines.append("speed: not measured, since the loops aren't one run")
+    return one_run
+
+
+def judge_speeds(
+    findings: Findings, verdicts: Mapping[str, Verdict], timed: Mapping[str, Speed]
+) -> None:
+    """A row for each loop: both ratios, how they changed, and whether it is the same run."""
+    for name in {**timed, **verdicts}:  # the bare step, which is timed only, comes first
+        cells = ["-", "-", "-"]
+        if name in timed:
+            speed = timed[name]
+            cells = [f"{speed.old:.4f}", f"{speed.new:.4f}", str(speed.change)]
+            said = f"{speed.change}, margin {MARGIN:.0%}, A/A {speed.noise}"
+            if speed.change.low > max(1 + MARGIN, speed.noise.high):
+                findings.wrong.append(f"{name} is slower: {said}")
+            elif speed.change.low > 1 + MARGIN:
+                findings.lines.append(f"{name}: not told from noise: {said}; take more --rounds")
+        findings.rows.append([name, *cells, ""])
+        if name in verdicts:
+            findings.rows[-1][-1] = _run(findings, name, verdicts[name])
+    notes = dict.fromkeys(note for verdict in verdicts.values() for note in verdict.notes)
+    findings.lines += notes
+    if timed:
+        widest = max(timed, key=lambda name: timed[name].noise.width)
+        noise = timed[widest].noise
+        how = "" if noise.width <= NOISE else f", wider than {NOISE:.0%}: a noisy machine"
+        findings.lines.append(f"A/A: old / old of the {widest} {noise}{how}")
+
+
+def _run(findings: Findings, loop: str, verdict: Verdict) -> str:
+    if verdict.verdict == "identical":
+        return f"identical, {verdict.steps} steps"
+    findings.lines.append(f"{loop}: {sentence('old and new', verdict)}")
+    where = f"parts at step {verdict.step}, link {verdict.link}"
+    said = verdict.verdict if verdict.step is None else where
+    findings.wrong.append(f"{loop} isn't the same run: {said}")
+    return said
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.upgrade",
+        description="Is a loop slower after an upgrade, and is it still the same run?",
+    )
+    parser.add_argument("requirements", nargs="*", metavar="NAME==VERSION", help="what to upgrade")
+    parser.add_argument("--max-steps", type=int, default=MAX_STEPS, help="of each run compared")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of four timing processes")
+    parser.add_argument("--steps", type=int, default=STEPS, help="timed in a process, twice")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

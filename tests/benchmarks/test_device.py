@@ -1,0 +1,181 @@
+"""What a GPU's timing and its envelope rest on, without one: by a stand-in for `torch.cuda`."""
+
+import importlib
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import apart, measured
+from benchmarks.turns import Clock
+from reference.data.pipeline import load_data
+from reference.environment import see_one_gpu
+from reference.errors import InputError
+from reference.recipe import Recipe
+from reference.run import prepare, run
+from tests.conftest import ROOT
+
+
+class Device:
+    """A stream in which events come to pass when somebody waits for it; its clock is in ms."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.now = 0.0
+        self.queued: list[Event] = []
+
+    def synchronize(self) -> None:
+        self.calls.append("synchronize")
+        for event in self.queued:
+            self.now += event.work
+            event.at = self.now
+        self.queued = []
+
+
+class Event:
+    device: Device
+    queue = 0.0  # the work, in ms, that was launched before the event
+
+    def __init__(self, *, enable_timing: bool = False) -> None:
+        assert enable_timing  # without it, PyTorch's events have no time
+        self.at: float | None = None
+        self.work = 0.0
+
+    def record(self) -> None:
+        self.device.calls.append("record")
+        self.work, Event.queue = Event.queue, 0.0
+        self.device.queued.append(self)
+
+    def elapsed_time(self, end: "Event") -> float:
+        assert self.at is not None, "the event hasn't come to pass: nobody waited for it"
+        assert end.at is not None, "the event hasn't come to pass: nobody waited for it"
+        return end.at - self.at
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Device:
+    device = Event.device = Device()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", device.synchronize)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    return device
+
+
+def test_a_step_is_timed_between_two_events_with_the_device_idle(device: Device) -> None:
+    Event.queue = 500.0  # another participant's, or of the time between two turns
+    clock = Clock()
+    for milliseconds in (12.5, 40.0):
+        clock.restart()
+        Event.queue = milliseconds  # launched, and not done: the host goes on
+        step = clock.read()
+        assert step.busy == pytest.approx(milliseconds / 1e3)
+        assert step.wall < 1.0  # the host's own clock goes on beside it
+    clock.close()
+    one = ["synchronize", "record"]
+    assert device.calls == [*one, *2 * [*one, "record", "synchronize"]]
+
+
+def test_a_step_in_which_the_device_came_into_use_is_waited_for(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    clock = Clock()
+    clock.restart()
+    assert device.calls == []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    step = clock.read()
+    clock.close()
+    assert device.calls == ["record", "synchronize"]
+    assert 0 <= step.busy < 1.0
+
+
+def test_a_devices_first_round_only_warms_up(
+    small: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[measured.Measured] = []
+
+    def add_round(run: measured.Measured, *_: Any) -> None:
+        rounds.append(run)
+        run.times.setdefault(measured.BARE, []).append([0.01] * 6)
+        run.times.setdefault(measured.AGAIN, []).append([0.01] * 6)
+
+    monkeypatch.setattr(measured, "add_round", add_round)
+    data = load_data(small)
+    for name, warm in (("cpu", 0), ("cuda", 1)):
+        rounds.clear()
+        recipe = replace(small, device=name, max_steps=7)
+        found = measured.measure(recipe, rounds=2, most_rounds=2, data=data)
+        assert len(rounds) == 2 + warm
+        assert found.rounds == 2
+
+
+def test_a_devices_runs_are_deterministic_unless_it_is_measured_how_far_apart_they_are(
+    small: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv(apart.WORKSPACE, raising=False)
+    prepare(replace(small, device="cuda"), deterministic=False)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert apart.WORKSPACE not in os.environ
+    prepare(replace(small, device="cuda"))
+    assert torch.are_deterministic_algorithms_enabled()
+    assert os.environ[apart.WORKSPACE] == ":4096:8"
+
+
+def test_how_far_apart_runs_are_is_measured(
+    small: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a device's sums in another order each time would move it, the manual loop's loss is."""
+    module = importlib.import_module("reference.loops.manual")
+    load_model, noise = module.load_model, random.Random(0)
+
+    def trembling(recipe: Recipe) -> torch.nn.Module:
+        model: torch.nn.Module = load_model(recipe)
+
+        def tremble(_model: Any, _inputs: Any, outputs: Any) -> None:
+            outputs.loss = outputs.loss * (1 + noise.choice((0.0, 1e-3)))
+
+        model.register_forward_hook(tremble)
+        return model
+
+    monkeypatch.setattr(module, "load_model", trembling)
+    rows = dict(apart.measure(replace(small, max_steps=3), tmp_path))
+    still = "clip norm 0, forward loss 0, gradient norm 0"
+    assert rows["trainer, twice"] == rows["trainer and accelerated"] == still
+    for name in ("manual, twice", "trainer and manual", "manual and accelerated"):
+        numbers = [float(part.split()[-1]) for part in rows[name].split(", ")]
+        assert 0 < numbers[1] < 0.01
+
+
+def test_runs_that_were_told_other_things_have_no_envelope(small: Recipe, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        run(replace(small, max_steps=2, seed=seed), "manual", tmp_path / str(seed))
+    with pytest.raises(InputError, match="no two runs of the same thing: batch"):
+        apart.apart(*(tmp_path / str(seed) / "ledger.jsonl" for seed in (1, 2)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_device_it_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert apart.main([]) == 2
+    assert capsys.readouterr().err == (
+        "error: device: cuda was asked for and there is none; use --device cpu\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/loops", "benchmarks"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no CUDA device here: the tests marked gpu need one" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("set_to", "seen"), [(None, "0"), ("3,1", "3"), ("2", "2")])
+def test_one_gpu_is_seen(set_to: str | None, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if set_to is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", set_to)
+    see_one_gpu()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == seen

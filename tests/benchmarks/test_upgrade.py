@@ -1,0 +1,267 @@
+"""Two environments side by side: the same run, a slower loop, another run; and what is no upgrade.
+
+Both environments are this one; a fault is planted in the "new" one by a `sitecustomize` that its
+processes import at their start.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import sides, upgrade
+from benchmarks.environments import CONSTRAINTS, Environment, lifted, read_requirements
+from benchmarks.pairs import Ratio
+from benchmarks.side import BARE, YARDSTICK
+from benchmarks.sides import Counted, Speed
+from reference.errors import InputError, TrainingFailed
+from reference.loops import LOOPS
+from tests.conftest import ROOT
+
+# Changes the module of a loop right after it was imported.
+PLANT = """
+import importlib.util, os, sys, time
+
+def change(module):
+    if os.environ["PLANTED"] == "slow":
+        load_model = module.load_model
+        def slower(recipe):
+            model = load_model(recipe)
+            model.register_forward_pre_hook(lambda *_: time.sleep(0.004))
+            return model
+        module.load_model = slower
+    else:
+        module.torch.nn.utils.clip_grad_norm_ = lambda *_: None
+
+class Plant:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "reference.loops.manual":
+            return None
+        sys.meta_path.remove(Plant)
+        spec = importlib.util.find_spec(name)
+        exec_module = spec.loader.exec_module
+        def then_change(module):
+            exec_module(module)
+            change(module)
+        spec.loader.exec_module = then_change
+        return spec
+
+sys.meta_path.insert(0, Plant)
+"""
+
+OLD = Environment("old", Path(sys.executable))
+
+
+def planted(folder: Path, fault: str) -> Environment:
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(PLANT)
+    variables = {"PYTHONPATH": str(folder / "site"), "PLANTED": fault}
+    return Environment("new", Path(sys.executable), variables)
+
+
+@pytest.mark.slow
+def test_nothing_changed_is_the_same_run_and_not_slower(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = Environment("new", Path(sys.executable))
+    found = upgrade.compare(OLD, new, tmp_path, max_steps=3, rounds=2, steps=40)
+    assert found.verdict == "same run, not slower"
+    assert [row[0] for row in found.rows] == [BARE, *LOOPS]
+    assert [row[-1] for row in found.rows] == ["", *3 * ["identical, 3 steps"]]
+    assert "new environment: identical: 3 loops, 3 steps, every link of every step" in found.lines
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("1/14 old environment: training trainer")
+    assert lines[-1].startswith("14/14 old environment: timing, round 2 of 2, about")
+
+
+@pytest.mark.slow
+def test_a_slower_loop_is_named(tmp_path: Path) -> None:
+    new = planted(tmp_path, "slow")
+    timed = sides.speeds(sides.time_all([OLD, new], tmp_path, 2, 40, Counted(8)))
+    found = upgrade.Findings()
+    upgrade.judge_speeds(found, {}, timed)
+    assert [said.split(":")[0] for said in found.wrong] == ["manual is slower"]
+    assert found.verdict.startswith("failed: manual is slower: 1.")
+
+
+def test_a_loop_that_does_something_else_is_named_with_step_and_link(tmp_path: Path) -> None:
+    new = planted(tmp_path, "changed")
+    runs = sides.train_all([OLD, new], tmp_path, 2, Counted(4), loops=("trainer", "manual"))
+    found = upgrade.Findings()
+    assert not upgrade.judge_runs(found, runs)  # so nothing is timed
+    upgrade.judge_speeds(found, sides.across(runs), {})
+    assert [row[-1] for row in found.rows] == ["identical, 2 steps", "parts at step 1, link clip"]
+    assert found.wrong == [
+        "new environment: trainer and manual part",
+        "manual isn't the same run: parts at step 1, link clip",
+    ]
+    assert "old environment: identical: 2 loops, 2 steps, every link of every step" in found.lines
+
+
+def made_up(seed: int, drift: float, slow: dict[str, float]) -> sides.Times:
+    """A process's times with noise of 3 %, all of them moved by `drift`."""
+    rng = np.random.default_rng(seed)
+    by_name = {YARDSTICK: 0.009, BARE: 0.010, "trainer": 0.013, "manual": 0.012}
+    return {
+        name: (drift * slow.get(name, 1.0) * one * rng.normal(1, 0.03, (2, 40))).tolist()
+        for name, one in by_name.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("slow", "wrong"),
+    [
+        ({}, []),
+        ({"manual": 1.005}, []),  # within the margin
+        ({"manual": 1.05}, ["manual"]),
+        ({"manual": 0.9}, []),
+        (dict.fromkeys((BARE, "trainer", "manual"), 1.05), [BARE]),  # the libraries' own part
+    ],
+)
+def test_the_machines_drift_falls_out_and_a_slowdown_stays(
+    slow: dict[str, float], wrong: list[str]
+) -> None:
+    drifts = np.linspace(1, 1.25, 16)
+    times: dict[str, list[sides.Times]] = {"old": [], "new": []}
+    for number, drift in enumerate(drifts):
+        name = sides.ABBA[number % 4]
+        times[name].append(made_up(number, drift, slow if name == "new" else {}))
+    found = upgrade.Findings()
+    upgrade.judge_speeds(found, {}, sides.speeds(times))
+    assert [said.split(" is slower")[0] for said in found.wrong] == wrong
+
+
+@pytest.mark.parametrize(
+    ("low", "noise", "slower", "said"),
+    [
+        (1.009, 1.001, False, ""),  # within the margin
+        (1.011, 1.001, True, ""),
+        (1.011, 1.012, False, "manual: not told from noise: 1.0310 [1.0110, 1.0510], margin 1%"),
+    ],
+)
+def test_a_slowdown_lies_past_the_margin_and_past_the_noise(
+    low: float, noise: float, slower: bool, said: str
+) -> None:
+    change, again = Ratio(low + 0.02, low, low + 0.04, 8, 64), Ratio(1.0, 0.99, noise, 4, 32)
+    found = upgrade.Findings()
+    upgrade.judge_speeds(found, {}, {"manual": Speed(1.1, 1.1, change, again)})
+    assert bool(found.wrong) == slower
+    assert any(line.startswith(said) for line in found.lines if "A/A: old" not in line) == bool(
+        said
+    )
+
+
+def test_only_what_is_upgraded_loses_its_constraint() -> None:
+    text = CONSTRAINTS.read_text()
+    left = lifted(text, ["transformers", "huggingface-hub"]).splitlines()
+    gone = [line.split("==")[0] for line in text.splitlines() if line not in left]
+    assert gone == ["transformers", "huggingface-hub"]
+    assert any(line.startswith("torch==") for line in left)
+
+
+INSTALLED = {"transformers": "5.23.0", "torch": "2.13.0+cpu", "numpy": "2.4.6"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "no requirement was given"),
+        (["transformers=5.24"], "transformers=5.24: isn't a requirement"),
+        (["./folder"], "isn't a requirement"),
+        (["transformer==5.24.0"], "transformer isn't installed here"),
+        (["numpy==2", "Numpy==3"], "numpy was given twice"),
+        (["torch"], "may fetch gigabytes"),
+        (["torch>=2.14"], "may fetch gigabytes"),
+        (["torch==2.*"], "may fetch gigabytes"),
+        (["transformers==5.23.0"], "needs no upgrade: transformers 5.23.0"),
+        (["torch==2.13.0", "transformers==5.23.0"], "needs no upgrade: torch 2.13.0+cpu, "),
+    ],
+)
+def test_what_is_no_upgrade_is_refused(words: list[str], says: str) -> None:
+    with pytest.raises(InputError) as refused:
+        read_requirements(words, INSTALLED)
+    assert says in str(refused.value)
+
+
+def test_what_may_be_an_upgrade_is_tried() -> None:
+    words = ["transformers>=5.20", "torch==2.13.0", "numpy"]
+    assert list(read_requirements(words, INSTALLED)) == ["transformers", "torch", "numpy"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--rounds", "1"], "--rounds 1"),
+        (["--steps", "41"], "isn't a multiple of 10"),
+        (["--max-steps", "0"], "--max-steps 0"),
+        ([], "no requirement was given"),
+    ],
+)
+def test_wrong_words_are_one_line(
+    options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert upgrade.main(options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert says in line
+
+
+def test_what_cant_be_installed_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real environment, and a real pip that is told to look nowhere."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", ""), ("CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    assert upgrade.main(["transformers==999.0"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: transformers==999.0: pip can't install it: ")
+    assert "No matching distribution found" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def silent_index() -> Iterator[str]:
+    """A package index that takes a connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+
+
+def test_an_interrupted_upgrade_leaves_no_half_environment(
+    tmp_path: Path, silent_index: str
+) -> None:
+    alone = {"TMPDIR": str(tmp_path), "PIP_INDEX_URL": silent_index, "PIP_CONFIG_FILE": os.devnull}
+    command = [sys.executable, "-m", "benchmarks.upgrade", "transformers==999.0"]
+    going = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **alone}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        until = time.monotonic() + 120
+        while not list(tmp_path.glob("upgrade-*/new/venv/lib/*/site-packages/pip-*/RECORD")):
+            assert going.poll() is None, going.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        going.send_signal(signal.SIGTERM)
+        _, err = going.communicate(timeout=60)
+    finally:
+        going.kill()
+    assert going.returncode == 128 + signal.SIGTERM
+    assert err.splitlines()[-1] == "error: stopped by SIGTERM"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loop_that_doesnt_train_says_whose_and_why(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit('planted')\n")
+    new = Environment("new", Path(sys.executable), {"PYTHONPATH": str(tmp_path)})
+    with pytest.raises(TrainingFailed) as failed:
+        sides.train_all([new], tmp_path, 2, Counted(1), loops=("manual",))
+    said = "new environment, loop manual: ended with code 1: SystemExit: planted"
+    assert str(failed.value) == said
