@@ -54,8 +54,9 @@ def _stored(folder: Path, wanted: str | bool) -> Path | None:
     here = sorted((folder / get_machine_id()).glob("[0-9]*_*.json"))
     if wanted is True:
         return here[-1] if here else None
-    named = [Path(wanted)] if Path(wanted).is_file() else []
-    found = named or [file for file in here if file.name.startswith(str(wanted))]
+    name = str(wanted)
+    named = [Path(name)] if Path(name).is_file() else []
+    found = named or [file for file in here if file.name.startswith(name)]
     if not found:
         names = ", ".join(file.name for file in here) or "none"
         raise InputError(f"--benchmark-compare={wanted}: no such stored run; there are: {names}")

@@ -82,7 +82,7 @@ def check_cores() -> None:
 
 
 def _chosen(names: Sequence[str], bounds: Bounds) -> Bounds:
-    known = [b.name for b in (*bounds.ratios, *bounds.exact)]
+    known = [*(b.name for b in bounds.ratios), *(b.name for b in bounds.exact)]
     for name in names:
         if name not in known:
             raise nearest("benchmark", name, known)

@@ -91,7 +91,7 @@ def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, A
     step = step_seconds(loop, recipe, data)
     call = seconds_of(lambda: PLANTS[plant](weights))
     calls = max(1, round(share * step / call))
-    module = importlib.import_module(f"reference.loops.{loop}")
+    module: Any = importlib.import_module(f"reference.loops.{loop}")
     train, load_model = module.train, module.load_model
 
     def work(*_: Any) -> None:
@@ -108,7 +108,7 @@ def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, A
         return train(recipe, dataclasses.replace(data, collator=slower))
 
     def with_hook(recipe: Recipe) -> torch.nn.Module:
-        model = load_model(recipe)
+        model: torch.nn.Module = load_model(recipe)
         model.register_forward_pre_hook(work)
         return model
 

@@ -123,4 +123,5 @@ def speeds(times: Mapping[str, Sequence[Times]]) -> dict[str, Speed]:
 
 def _cycles(rounds: Sequence[Sequence[float]], places: int) -> np.ndarray:
     """The time of each cycle, in which all take each place once; see `measured.Measured`."""
-    return np.asarray(rounds).reshape(-1, places).sum(axis=1)
+    cycles: np.ndarray = np.asarray(rounds).reshape(-1, places).sum(axis=1)
+    return cycles

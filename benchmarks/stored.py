@@ -18,7 +18,7 @@ Run = dict[str, Any]
 def read_run(path: Path) -> Run:
     """What `pytest benchmarks --benchmark-json PATH` wrote; InputError for anything else."""
     try:
-        run = json.loads(path.read_text(encoding="utf8"))
+        run: Any = json.loads(path.read_text(encoding="utf8"))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); give a run's JSON") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -31,7 +31,8 @@ def read_run(path: Path) -> Run:
     for number, benchmark in enumerate(benchmarks, 1):
         if not isinstance(benchmark, dict) or not isinstance(benchmark.get("extra_info"), dict):
             raise InputError(f"{path}: benchmark {number}: no extra_info; the file is damaged")
-    return run
+    known: Run = run
+    return known
 
 
 def check_machine(path: Path, run: Run) -> None:

@@ -63,17 +63,15 @@ class Clock:
 
     def restart(self) -> None:
         self._begun = None
-        if torch.cuda.is_initialized():
+        if on_device():
             torch.cuda.synchronize()
-            self._begun = torch.cuda.Event(enable_timing=True)
-            self._begun.record()
+            self._begun = _event()
         self._started = self._now()
 
     def read(self) -> Step:
         device = None
-        if torch.cuda.is_initialized():
-            ended = torch.cuda.Event(enable_timing=True)
-            ended.record()
+        if on_device():
+            ended = _event()
             torch.cuda.synchronize()
             # A first step, in which the device came into use, has no event at its start.
             device = self._begun.elapsed_time(ended) / 1e3 if self._begun is not None else None
@@ -84,6 +82,18 @@ class Clock:
     def close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
+
+
+def on_device() -> bool:
+    """Whether this process uses a CUDA device by now."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
+def _event() -> torch.cuda.Event:
+    """Recorded here, in what the device has to do."""
+    event: torch.cuda.Event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event
 
 
 class Abandoned(BaseException):
