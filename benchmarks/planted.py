@@ -18,7 +18,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -132,8 +133,13 @@ def one(loop: str, plant: str, out: Path, share: float) -> int:
         return gate.main(["--json", str(out)])
 
 
-def many(runs: int, plant: str, loop: str | None, out: Path, share: float) -> dict[str, Any]:
-    """So many gates in fresh processes, the other core loaded; written after each."""
+def many(
+    runs: int, plant: str, loop: str | None, out: Path, share: float, at_once: int = 1
+) -> dict[str, Any]:
+    """So many gates in fresh processes, the other core loaded; written after each.
+
+    `at_once` 2: each of two gates is the load on the other's core.
+    """
     plants = list(PLANTS) if plant == "each" else [plant]
     loops = LOOPS if loop is None else (loop,)
     # Three plants and three loops: the loop shifts by one at each turn, so that all pairs come.
@@ -144,12 +150,14 @@ def many(runs: int, plant: str, loop: str | None, out: Path, share: float) -> di
     ]
     results: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
-    for number, (this, where) in enumerate(itertools.islice(itertools.cycle(pairs), runs), 1):
-        results.append(_fresh(this, where, share))
+    planned = list(itertools.islice(itertools.cycle(pairs), runs))
+    for number, result in enumerate(_each(planned, share, at_once), 1):
+        results.append(result)
         wanted = 0 if plant == "none" else 1
         summary = {
             "plant": plant,
             "share": share,
+            "at_once": at_once,
             "runs": number,
             "exit_codes": [r["rc"] for r in results],
             "as_wanted": sum(r["rc"] == wanted for r in results),
@@ -157,13 +165,24 @@ def many(runs: int, plant: str, loop: str | None, out: Path, share: float) -> di
             "results": results,
         }
         write_atomically(out, json.dumps(summary, indent=1) + "\n")
-        last = results[-1]
+        where = "" if result["plant"] == "none" else result["loop"]
         print(
-            f"{number}/{runs} {this} {'' if this == 'none' else where}: exit code {last['rc']}, "
-            f"{last.get('verdict')}",
+            f"{number}/{runs} {result['plant']} {where}: exit code {result['rc']}, "
+            f"{result['verdict']}",
             flush=True,
         )
     return summary
+
+
+def _each(
+    planned: Sequence[tuple[str, str]], share: float, at_once: int
+) -> Iterator[dict[str, Any]]:
+    """The results, in order; where one breaks or all are stopped, those not begun never begin."""
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        yield from pool.map(lambda p: _fresh(p[0], p[1], share, alone=at_once == 1), planned)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _by_ratio(result: dict[str, Any], where_wanted: int) -> bool:
@@ -174,20 +193,31 @@ def _by_ratio(result: dict[str, Any], where_wanted: int) -> bool:
     return any(name == f"embedded-{result['loop']}-loop" for name in past)
 
 
-def _fresh(plant: str, loop: str, share: float) -> dict[str, Any]:
-    started = time.monotonic()
+@contextmanager
+def never_resting() -> Iterator[None]:
+    """A loop on the last core that never rests."""
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    os.sched_setaffinity(busy.pid, {max(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory() as folder:
+    try:
+        os.sched_setaffinity(busy.pid, {max(os.sched_getaffinity(0))})
+        yield
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+def _fresh(plant: str, loop: str, share: float, *, alone: bool) -> dict[str, Any]:
+    """One gate in a fresh process; `alone`: there is no other gate that would load the other core.
+
+    Raises TrainingFailed for a gate that broke: it has seen nothing, and counts as neither.
+    """
+    started = time.monotonic()
+    load = never_resting() if alone else nullcontext()
+    with load, tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "outcome.json"
         command = [sys.executable, "-m", "benchmarks.planted", "--one", "--plant", plant]
         command += ["--loop", loop, "--out", str(file), "--share", str(share)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
-        finally:
-            busy.kill()
-            busy.wait()
-        if not file.exists():  # a gate that broke has seen nothing: it must count as neither
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+        if not file.exists():
             last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
             raise TrainingFailed(f"the gate broke with exit code {done.returncode}: {last}")
         outcome = json.loads(file.read_text())
@@ -215,6 +245,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--loop", default=None, help="just this loop")
     parser.add_argument("--share", type=float, default=SHARE, help="of the loop's own step")
+    parser.add_argument(
+        "--at-once", type=int, choices=(1, 2), default=1, help="2: two gates load each other's core"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--one", action="store_true", help="one gate, in this process")
     args = parser.parse_args(arguments)
@@ -225,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise nearest("loop", args.loop, LOOPS)
         if args.one:
             return one(args.loop or "manual", args.plant, args.out, args.share)
-        summary = many(args.runs, args.plant, args.loop, args.out, args.share)
+        summary = many(args.runs, args.plant, args.loop, args.out, args.share, args.at_once)
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
