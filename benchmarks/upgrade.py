@@ -144,7 +144,8 @@ def judge_speeds(
             speed = timed[name]
             cells = [f"{speed.old:.4f}", f"{speed.new:.4f}", str(speed.change)]
             said = f"{speed.change}, margin {MARGIN:.0%}, A/A {speed.noise}"
-            if speed.change.low > max(1 + MARGIN, speed.noise.high):
+            noise_here = max(speed.noise.high, 1 / speed.noise.low)  # it has no direction
+            if speed.change.low > max(1 + MARGIN, noise_here):
                 findings.wrong.append(f"{name} is slower: {said}")
             elif speed.change.low > 1 + MARGIN:
                 findings.lines.append(f"{name}: not told from noise: {said}; take more --rounds")

@@ -8,14 +8,12 @@ without such a clock a wrapped call only calls on.
 """
 
 import functools
-import os
 import pkgutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
 import torch
@@ -142,9 +140,8 @@ class PartsClock(Clock):
 
     def _busy(self) -> int:
         """As `Step.busy`: the wall's time without what the thread waited for a core."""
-        if not self.counts_waits:
-            return thread_time_ns()
-        return perf_counter_ns() - int(os.pread(self._file, 64, 0).split()[1])
+        wall, cpu, waited = self._now()
+        return wall - waited if self.counts_waits else cpu
 
 
 class _Thread(threading.local):

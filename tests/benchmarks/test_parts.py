@@ -2,8 +2,9 @@
 
 import pkgutil
 import threading
+import time
 from collections.abc import Callable
-from time import perf_counter, perf_counter_ns
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,17 @@ from reference.loops import get_loop, manual
 from reference.recipe import Recipe
 
 STEPS = 48  # of each; four participants have four orders
-PLANT = 1000e-6  # seconds
-# Microseconds by which medians of 48 pairs move of themselves, on a machine that others use: a
-# part as long as the forward pass (5 ms), and one as short as the schedule.
-LONG, SHORT = 400, 150
+PLANT = 3000e-6  # seconds
+# Microseconds by which medians of 48 pairs may move of themselves: other models lie elsewhere in
+# memory, which alone moved a step by 200.
+APART = 1000
 PLANTED = "planted"
 
 
 def busy(seconds: float) -> None:
-    ends = perf_counter() + seconds
-    while perf_counter() < ends:
+    """Of this thread's own time: a wait for a core is in no part."""
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends:
         pass
 
 
@@ -91,9 +93,9 @@ def test_a_plant_shows_in_its_own_part(
     train = bare.loop(get_loop(loop), recipe, data)
     apart = parts.take_apart(recipe, {loop: train, PLANTED: train})
     added = apart.added(PLANTED, loop)
-    assert abs(added.pop(part) - 1e6 * PLANT) < SHORT, added
+    assert abs(added.pop(part) - 1e6 * PLANT) < APART, added
     for other in set(PARTS) - {part}:
-        assert abs(added[other]) < (LONG if other in BARE_PARTS else SHORT), added
+        assert abs(added[other]) < APART, added
 
 
 def test_parts_and_the_rest_sum_to_the_step() -> None:
