@@ -26,7 +26,7 @@ from reference.errors import InputError, RunError
 from reference.recipe import nearest
 
 STEPS = 42  # a round: seven times each of the six orders
-ROUNDS = 26  # on quiet machines the A/A was 0.7 to 1.2 % wide with 20, 0.99 % with 26 (2026-11-24)
+ROUNDS = 26  # with both cores loaded 45 of 50 gates had an A/A within 1 % (2026-11-24)
 MOST_ROUNDS = 40  # half as much time again; quiet enough by then, or said not to be
 CORES = 2  # one for the steps, one for whatever else runs
 

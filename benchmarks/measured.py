@@ -153,16 +153,26 @@ def add_turns(measured: Measured, recipe: Recipe, data: Data, names: Sequence[st
     participants = [
         Participant(name, _train(name, recipe, data), recipe.num_threads) for name in names
     ]
-    gc.collect()
-    gc.freeze()  # what stays isn't looked through in a step that has nothing to do with it
-    with unheard():
-        take_turns(participants, recipe.max_steps)
-    gc.unfreeze()
+    take_turns_unheard(participants, recipe.max_steps)
     check_right(participants)
     for participant in participants:
         timed = participant.steps[1:]  # the first holds what comes before training
         measured.times.setdefault(participant.name, []).append([s.busy for s in timed])
         measured.walls.setdefault(participant.name, []).append([s.wall for s in timed])
+
+
+def take_turns_unheard(participants: Sequence[Participant], num_steps: int) -> None:
+    """As `take_turns`; nothing is printed, and what stays in memory isn't looked through.
+
+    Collecting garbage would do that in a step that has nothing to do with it.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        with unheard():
+            take_turns(participants, num_steps)
+    finally:
+        gc.unfreeze()
 
 
 def _train(name: str, recipe: Recipe, data: Data) -> Callable[[Participant], None]:

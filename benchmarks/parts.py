@@ -10,7 +10,6 @@ same batch.
 """
 
 import argparse
-import gc
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +22,7 @@ import numpy as np
 from benchmarks import bare, measured
 from benchmarks.measured import BARE
 from benchmarks.stored import write_atomically
-from benchmarks.turns import Participant, balanced, take_turns
+from benchmarks.turns import Participant, balanced
 from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_parts, wrapped
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError, RunError
@@ -106,11 +105,8 @@ def take_apart(recipe: Recipe, trains: Mapping[str, Train]) -> Apart:
     participants = [Participant(n, with_clock(n, t), threads) for n, t in trains.items()]
     participants += [Participant(n + PLAIN, t, threads) for n, t in trains.items()]
     cost = clock_cost()
-    gc.collect()
-    gc.freeze()
-    with wrapped() as absent, measured.unheard():
-        take_turns(participants, recipe.max_steps)
-    gc.unfreeze()
+    with wrapped() as absent:
+        measured.take_turns_unheard(participants, recipe.max_steps)
     measured.check_right(participants)
     parts, clock = {}, {}
     for name in trains:

@@ -7,7 +7,6 @@ of PyTorch's alone: the bare step is by itself partly the library that may have 
 """
 
 import argparse
-import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from pathlib import Path
 import torch
 
 from benchmarks import bare
-from benchmarks.measured import check_right, make_recipe, short_evaluation, unheard
-from benchmarks.turns import Participant, balanced, take_turns
+from benchmarks.measured import check_right, make_recipe, short_evaluation, take_turns_unheard
+from benchmarks.turns import Participant, balanced
 from reference.data.pipeline import Data, load_data
 from reference.errors import RunError
 from reference.loops import LOOPS, get_loop
@@ -41,11 +40,7 @@ def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS) -> Times:
                 for name in loops
             ),
         ]
-        gc.collect()
-        gc.freeze()
-        with unheard():
-            take_turns(participants, recipe.max_steps)
-        gc.unfreeze()
+        take_turns_unheard(participants, recipe.max_steps)
         check_right(participants[1:])  # the yardstick is another model
         for one in participants:
             times.setdefault(one.name, []).append([s.busy for s in one.steps[1:]])

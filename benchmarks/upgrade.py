@@ -3,7 +3,7 @@
     python -m benchmarks.upgrade transformers==5.24.0     (tox -e upgrade -- transformers==5.24.0)
 
 Is a loop slower, and is it still the same run? A second environment is made for it in the folder
-for temporary files (about 1.5 GB), and removed. On the CPU, with the embedded recipe.
+for temporary files, and removed. On the CPU, with the embedded recipe.
 
 Exit codes: 0 the same run and not slower; 1 otherwise; 2 wrong input; 3 a loop doesn't train.
 """

@@ -4,9 +4,9 @@ Used by the observer that `python -m reference train manual` runs under.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,25 +56,26 @@ def frame_of_call() -> FrameType | None:
     return None
 
 
-class Open(Protocol):
-    """A call of a module that began: the module, and the id of torch's own frame."""
-
-    outermost: torch.nn.Module | None
-    frame: int
-
-
-def is_within(frame: FrameType, call: Open) -> bool:
-    """Whether this frame lies within that call, or the call has ended without a word (Ctrl-C).
-
-    The call's frame isn't held to know it again: that would keep all in it alive. Its id may be
-    another frame's by now, so it must be one of torch's, of that module.
-    """
+def outer(frame: FrameType) -> Iterator[FrameType]:
+    """The frames that a frame runs within, the nearest first."""
     above = frame.f_back
     while above is not None:
-        if id(above) == call.frame and above.f_code.co_name in NAMES_OF_CALL:
-            return above.f_locals.get("self") is call.outermost
+        yield above
         above = above.f_back
-    return False
+
+
+def is_within(frame: FrameType, module: torch.nn.Module, of: int) -> bool:
+    """Whether this frame lies within that call of the module, whose own frame has the id `of`.
+
+    That frame isn't held to know it again: it would keep all in it alive. Its id may be another's
+    by now, so it must be one of torch's, of that module.
+    """
+    return any(
+        id(above) == of
+        and above.f_code.co_name in NAMES_OF_CALL
+        and above.f_locals.get("self") is module
+        for above in outer(frame)
+    )
 
 
 def keywords() -> Mapping[str, Any] | None:

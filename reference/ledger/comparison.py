@@ -217,7 +217,9 @@ class Comparison:
             value = record.get(link)
             if isinstance(value, dict) and "tensors" not in value and "tensors" in other:
                 filled[link] = {**value, "tensors": other["tensors"]}
-        filled["weights"] = _with_buffers(filled.get("weights"), self._tensors[side])
+        kept, earlier = ((r or {}).get("buffers") for r in (filled.get("weights"), others[0][1]))
+        if kept and earlier and "tensors" not in kept:
+            filled["weights"] = {**filled["weights"], "buffers": {**earlier, **kept}}
         if self.matching.in_place or self.other_models:
             return self._numbered(side, filled)
         return self._numbered(side, picked(filled, self.matching.places(side)))
@@ -236,14 +238,6 @@ class Comparison:
 
 def _next_rates(record: Record) -> Any:
     return (record.get("schedule") or {}).get("next_learning_rate")
-
-
-def _with_buffers(weights: Any, update: Record) -> Any:
-    """The weights, with the buffers' names where they are as the update before left them."""
-    if not isinstance(weights, dict) or "tensors" in weights.get("buffers", {"tensors": {}}):
-        return weights
-    earlier = update.get("buffers", {})
-    return {**weights, "buffers": earlier} if earlier.get("hash") else weights
 
 
 def _trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str:

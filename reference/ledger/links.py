@@ -249,12 +249,8 @@ def buffers(link: str, x: Record, y: Record) -> Iterator[Unequal]:
         yield Unequal(link, field, p[unequal[0]], q[unequal[0]])
         return
     # By other names, in no order: what one run has beside all of the other's does nothing here.
-    more, fewer = (
-        Counter(p.values()) - Counter(q.values()),
-        Counter(q.values()) - Counter(p.values()),
-    )
-    weight = HARD if (more and fewer) or not (p and q) else NOTE
-    if weight == NOTE:
+    ours, theirs = Counter(p.values()), Counter(q.values())
+    if p and q and (ours < theirs or theirs < ours):
         yield Unequal(link, "number of buffers", len(p), len(q), NOTE)
     else:
         yield Unequal(link, "buffers", left["hash"], right["hash"])

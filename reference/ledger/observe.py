@@ -172,11 +172,9 @@ class Observer:
 
     def _steps_again(self, optimizer: Optimizer) -> None:
         """Without a forward pass in between (bare tensors): what was done to them is over."""
-        again = _parameters_of(optimizer) if self._stepped else set()
-        for window in self._stepped:
-            if window.stepped and again & _parameters_of(window.stepped.optimizer):
-                self._write_steps()
-                return
+        before = [window.stepped.optimizer for window in self._stepped if window.stepped]
+        if any(_parameters_of(optimizer) & _parameters_of(one) for one in before):
+            self._write_steps()
 
     def _watch_closure(self, optimizer: Optimizer, closure: Callable[..., Any]) -> Any:
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -249,8 +247,7 @@ class Observer:
                 self._evaluate(forward.training, forward.evaluated)
 
     def _evaluate(self, training: bool, prediction: Prediction | None) -> None:
-        if self._evaluation is not None and self._evaluation.scored:
-            self._close_evaluation()
+        self._close_scored()
         if prediction is None:
             return
         self._evaluation = self._evaluation or Evaluation(self.steps, training)
@@ -258,8 +255,7 @@ class Observer:
 
     def _missed(self, why: str) -> None:
         """One pass of an evaluation can't be recorded: its record says so, and isn't compared."""
-        if self._evaluation is not None and self._evaluation.scored:
-            self._close_evaluation()
+        self._close_scored()
         self._evaluation = self._evaluation or Evaluation(self.steps, training=False)
         self._evaluation.unseen = why
 
@@ -274,6 +270,11 @@ class Observer:
             if not forward.training:
                 self._evaluate(forward.training, forward.evaluated)
 
+    def _close_scored(self) -> None:
+        """Its scores ended it: what comes now is another."""
+        if self._evaluation is not None and self._evaluation.scored:
+            self._close_evaluation()
+
     def _close_evaluation(self) -> None:
         if self._evaluation is not None:
             self.careful.write(self._evaluation.record())
@@ -281,5 +282,5 @@ class Observer:
 
 
 def _parameters_of(optimizer: Optimizer) -> set[int]:
-    """Their ids."""
+    """Their ids, whatever groups they are in."""
     return {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -96,6 +96,9 @@ class Parameters:
         ids = _identity(module)
         if number is not None and self._known[number] == ids and self._alive(number):
             return number, None
+        wrapper = next((w for w in self._wrappers if w.module() is module), None)
+        if wrapper is not None and wrapper.ids == ids and self._alive(wrapper.owner):
+            return wrapper.owner, None
         named = list(module.named_parameters())
         fresh = [(n, p) for n, p in named if self.place(p) is None and _is_parameter(p)]
         if number is None and not fresh:
@@ -128,12 +131,8 @@ class Parameters:
         self, module: torch.nn.Module, ids: list[int], named: list[tuple[str, torch.nn.Parameter]]
     ) -> int:
         """The number of the model that a part or wrapper belongs to; its own buffers join it."""
-        self._wrappers = [w for w in self._wrappers if w.module() is not None]
-        known = next((w for w in self._wrappers if w.module() is module), None)
-        if known is not None and known.ids == ids and self._alive(known.owner):
-            return known.owner
-        if known is not None:
-            self._wrappers.remove(known)
+        others = [(w, w.module()) for w in self._wrappers]
+        self._wrappers = [w for w, one in others if one is not None and one is not module]
         self._hook(named)
         owner, state = self._owner(named), modules_with_state(module, "")
         self._wrappers.append(_Wrapper(weakref.ref(module), ids, owner, state))

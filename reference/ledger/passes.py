@@ -89,14 +89,16 @@ class Passes:
 
     def _before(self, call: _Call, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         frame = calls.frame_of_call() if module is call.outermost else None
-        interrupted = frame is not None and not calls.is_within(frame, call)
+        interrupted = frame is not None and not calls.is_within(frame, module, call.frame)
         if call.outermost is not None and not interrupted:
             call.depth += module is call.outermost
             self._note_autocast(call)
             return
-        if calls.in_backward() or first_parameter(module) is None:
+        if calls.in_backward():
             self._note_again(module)
             return
+        if first_parameter(module) is None:
+            return  # a loss or activation by itself
         call.begin(module, calls.frame_of_call())
         call.forward = self._begin(module, args)
 
@@ -130,7 +132,8 @@ class Passes:
         self._thread, self._has_stepped = me, True
         self._without_gradients = []
         call = self._call
-        if call.outermost is not None and not calls.is_within(sys._getframe(), call):
+        model = call.outermost
+        if model is not None and not calls.is_within(sys._getframe(), model, call.frame):
             call.end()
             self._leave_out("an interrupted forward pass hid those after it")
 

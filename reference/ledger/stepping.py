@@ -9,6 +9,8 @@ from types import FrameType
 
 from torch.optim import Optimizer, optimizer
 
+from reference.ledger.calls import outer
+
 TORCHS = optimizer.__file__
 
 
@@ -26,7 +28,7 @@ class Stepping:
         To be called from the hook itself.
         """
         frame = _caller()
-        if frame is not None and _is_within_a_step(frame):
+        if frame is not None and any(above.f_code is frame.f_code for above in outer(frame)):
             return None
         raised, self._frame = self._frame != 0, id(frame)
         return not raised
@@ -45,14 +47,6 @@ class Stepping:
             known = self._numbers[id(optimizer)] = weakref.ref(optimizer), self._count
             self._count += 1
         return known[1]
-
-
-def _is_within_a_step(frame: FrameType) -> bool:
-    """Whether any step's wrapper is running further out."""
-    above = frame.f_back
-    while above is not None and above.f_code is not frame.f_code:
-        above = above.f_back
-    return above is not None
 
 
 def _caller() -> FrameType | None:

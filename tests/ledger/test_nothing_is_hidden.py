@@ -1,5 +1,6 @@
 """Runs that differ where it is easy to look away."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torch.optim import SGD
 
 from reference.ledger.diff import diff
 from reference.ledger.hashing import hash_tensors
+from reference.ledger.record import Item, encode
 from tests.ledger.small import net, train, watch
 
 
@@ -173,3 +175,18 @@ def test_steps_in_a_row_leave_an_end_that_can_be_compared() -> None:
 
     assert diff(watch(twice, False), watch(twice, False)).verdict == "identical"
     assert diff(watch(twice, False), watch(twice, True)).verdict == "diverged"
+
+
+STEP_2 = b'{"kind":"step","step":2,'
+
+
+def test_buffers_that_were_edited_are_not_filled_in() -> None:
+    ledger = watch(lambda: train(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))))
+    edited = copy.deepcopy(ledger)
+    (place,) = (
+        i for i, one in enumerate(edited.items) if (one.kind, one.record.get("step")) == ("step", 2)
+    )
+    edited.items[place].record["weights"]["buffers"]["hash"] = "0" * 32
+    edited.items[place] = Item(encode(edited.items[place].record), "edited")
+    verdict = diff(ledger, edited)
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 2, "weights")

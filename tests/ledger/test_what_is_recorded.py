@@ -1,7 +1,6 @@
 """Trainings in which it isn't plain which pass belongs to which step."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,15 +12,8 @@ from torch.utils.checkpoint import checkpoint
 from reference.ledger.diff import diff
 from reference.ledger.hashing import hash_tensors
 from reference.ledger.observe import Observer
-from reference.ledger.record import Ledger, Memory, Record
-
-
-def watch(train: Callable[..., Any], *given: Any) -> Ledger:
-    torch.manual_seed(0)
-    memory = Memory({})
-    with Observer(memory):
-        train(*given)
-    return memory.ledger
+from reference.ledger.record import Memory, Record
+from tests.ledger.small import watch
 
 
 def step(optimizer: Optimizer, loss: torch.Tensor) -> None:
