@@ -5,6 +5,7 @@ times drift by a quarter.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,9 @@ from numpy.typing import ArrayLike
 SEED = 0  # the same interval of the same times, always
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+# Student's t at 97.5 % for 1 to 9 degrees of freedom (any table); beyond them `_student` expands.
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,11 @@ def ratio(a: ArrayLike, b: ArrayLike) -> Ratio:
     """a / b, pair by pair: `a[r][s]` and `b[r][s]` are pair s of round r, measured in turn.
 
     The bootstrap draws rounds, and within them pairs: models that are made anew lie elsewhere in
-    memory, and that alone moves a whole round by up to 1 % (2026-11-24). Raises ValueError for
-    rounds of unequal lengths, for fewer than two, and for times that aren't above zero.
+    memory, and that alone moves a whole round by up to 1 % (2026-11-24). Of a few rounds the
+    bootstrap knows too little: of 2 that differ by 0.4 % its 95 % held the truth 7 times in 10.
+    So its interval is widened, on the scale of logarithms, as Student's t is wider than the normal
+    distribution: 6.5 times for 2 rounds, 1.2 for 8, 1.05 for 26. Raises ValueError for rounds of
+    unequal lengths, for fewer than two, and for times that aren't above zero.
     """
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if x.shape != y.shape or x.ndim != 2 or x.shape[0] < 2 or x.shape[1] < 1:
@@ -51,5 +58,18 @@ def ratio(a: ArrayLike, b: ArrayLike) -> Ratio:
     drawn_steps = rng.integers(steps, size=(RESAMPLES, rounds, steps))
     medians = np.median(ratios[drawn_rounds, drawn_steps].reshape(RESAMPLES, -1), axis=1)
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(medians, [tail, 1 - tail])
-    return Ratio(float(np.median(ratios)), float(low), float(high), rounds, ratios.size)
+    median = float(np.median(ratios))
+    wider = _student(rounds - 1) / NORMAL
+    low, high = (
+        median * (float(edge) / median) ** wider for edge in np.quantile(medians, [tail, 1 - tail])
+    )
+    return Ratio(median, low, high, rounds, ratios.size)
+
+
+def _student(freedom: int) -> float:
+    """Student's t at 97.5 %; the expansion of Cornish and Fisher is good to 0.003 from 10 on."""
+    if freedom <= len(STUDENT):
+        return STUDENT[freedom - 1]
+    z = NORMAL
+    first = (z**3 + z) / (4 * freedom)
+    return z + first + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -1,4 +1,4 @@
-"""The statistics, the bounds and the gate's answers, by planted numbers."""
+"""The turns, the bounds and the gate's answers, by planted numbers."""
 
 import json
 from dataclasses import asdict
@@ -6,51 +6,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmarks import gate
 from benchmarks.bounds import Bound, Bounds, Exact, read_bounds
 from benchmarks.judged import judge
-from benchmarks.pairs import Ratio, ratio
+from benchmarks.pairs import Ratio
 from benchmarks.stored import check_machine, machine_info, read_run, write_atomically
 from benchmarks.turns import Participant, balanced, take_turns
 from reference.errors import InputError
-
-
-def times(scale: float, seed: int) -> list[list[float]]:
-    """Rounds of steps with noise of 3 %."""
-    rng = np.random.default_rng(seed)
-    return (scale * rng.normal(0.010, 0.0003, size=(24, 42))).tolist()
-
-
-def test_an_interval_holds_the_ratio_and_narrows_with_more_rounds() -> None:
-    found = ratio(times(1.05, 1), times(1.0, 2))
-    assert found.low < 1.05 < found.high
-    assert found.width < 0.01
-    few = ratio(times(1.05, 1)[:2], times(1.0, 2)[:2])
-    assert few.width > found.width
-    assert found == ratio(times(1.05, 1), times(1.0, 2))  # the same times, the same interval
-
-
-def test_a_drift_that_falls_on_both_moves_nothing() -> None:
-    drift = np.linspace(1, 1.25, 24)[:, None]
-    a, b = np.asarray(times(1.05, 1)) * drift, np.asarray(times(1.0, 2)) * drift
-    assert abs(ratio(a.tolist(), b.tolist()).median - 1.05) < 0.005
-
-
-@pytest.mark.parametrize(
-    ("a", "b"),
-    [
-        ([[1.0]], [[1.0]]),  # one round
-        ([[1.0], [1.0]], [[1.0], [0.0]]),
-        ([[1.0], [float("nan")]], [[1.0], [1.0]]),
-        ([[1.0], [1.0]], [[1.0, 1.0], [1.0, 1.0]]),
-    ],
-)
-def test_what_is_no_pair_is_refused(a: Any, b: Any) -> None:
-    with pytest.raises(ValueError, match=r"shape|above zero"):
-        ratio(a, b)
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])
