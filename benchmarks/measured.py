@@ -151,7 +151,8 @@ def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[st
 def add_turns(measured: Measured, recipe: Recipe, data: Data, names: Sequence[str]) -> None:
     """One round of just these: loops by their names, `BARE`, `AGAIN` and `PIPELINE`."""
     participants = [
-        Participant(name, _train(name, recipe, data), recipe.num_threads) for name in names
+        Participant(name, _train(name, recipe, data), recipe.num_threads, recipe.device)
+        for name in names
     ]
     take_turns_unheard(participants, recipe.max_steps)
     check_right(participants)

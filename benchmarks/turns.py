@@ -40,14 +40,15 @@ class Step:
 class Clock:
     """This thread's time. Where the system doesn't count waits for a core, `busy` is `cpu`.
 
-    A GPU works on after its host has gone on. In a process that uses one, a time begins when the
-    device is idle and ends when it is idle again, and `busy` is the device's own, between two CUDA
-    events. (Only the CPU's side of this has been run; the other by a stand-in for `torch.cuda`.)
+    A GPU works on after its host has gone on. On a CUDA device a time begins when that is idle and
+    ends when it is idle again, and `busy` is the device's own, between two CUDA events. (Only the
+    CPU's side of this has been run; the other by a stand-in for `torch.cuda`.)
     """
 
     counts_waits = os.path.exists(SCHEDSTAT)
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        self._cuda = device == "cuda"
         self._file = os.open(SCHEDSTAT, os.O_RDONLY) if self.counts_waits else -1
         self.restart()
 
@@ -63,14 +64,14 @@ class Clock:
 
     def restart(self) -> None:
         self._begun = None
-        if on_device():
+        if self._on_device():
             torch.cuda.synchronize()
             self._begun = _event()
         self._started = self._now()
 
     def read(self) -> Step:
         device = None
-        if on_device():
+        if self._on_device():
             ended = _event()
             torch.cuda.synchronize()
             # A first step, in which the device came into use, has no event at its start.
@@ -79,14 +80,13 @@ class Clock:
         busy = wall - waited if self.counts_waits else cpu
         return Step(wall / 1e9, cpu / 1e9, busy / 1e9 if device is None else device)
 
+    def _on_device(self) -> bool:
+        """Whether this clock is a device's, and that is in use by now."""
+        return self._cuda and bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
     def close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
-
-
-def on_device() -> bool:
-    """Whether this process uses a CUDA device by now."""
-    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 def _event() -> torch.cuda.Event:
@@ -101,10 +101,17 @@ class Abandoned(BaseException):
 
 
 class Participant:
-    """One function that trains, its thread, and its steps' times."""
+    """One function that trains on a device, its thread, and its steps' times."""
 
-    def __init__(self, name: str, train: Callable[["Participant"], Any], num_threads: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        train: Callable[["Participant"], Any],
+        num_threads: int,
+        device: str = "cpu",
+    ) -> None:
         self.name = name
+        self._device = device
         self.steps: list[Step] = []
         self.done = False
         self.error: BaseException | None = None
@@ -151,7 +158,7 @@ class Participant:
 
     def _run(self, train: Callable[["Participant"], Any], num_threads: int) -> None:
         torch.set_num_threads(num_threads)  # each thread of the system has its own number
-        self.clock = Clock()
+        self.clock = Clock(self._device)
         try:
             self._wait()
             train(self)

@@ -17,7 +17,6 @@ import torch
 from accelerate.state import AcceleratorState
 
 from reference import embedded
-from reference.environment import see_one_gpu
 from reference.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,18 +28,14 @@ class NetworkTried(AssertionError):
     """A test asked for an address beyond this machine."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Whoever starts the tests in the background has them ignore Ctrl-C, and all they start."""
-    if config.getoption("-m") == "gpu":
-        see_one_gpu()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("-m") == "gpu" and not torch.cuda.is_available():
-        pytest.exit("no CUDA device here: the tests marked gpu need one", returncode=2)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not (GLUE / "MRPC").is_dir():
         absent = pytest.mark.skip(reason=f"no GLUE files in {GLUE}; set REFERENCE_GLUE")
         for item in items:

@@ -70,7 +70,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Device:
 
 def test_a_step_is_timed_between_two_events_with_the_device_idle(device: Device) -> None:
     Event.queue = 500.0  # another participant's, or of the time between two turns
-    clock = Clock()
+    clock = Clock("cuda")
     for milliseconds in (12.5, 40.0):
         clock.restart()
         Event.queue = milliseconds  # launched, and not done: the host goes on
@@ -86,7 +86,7 @@ def test_a_step_in_which_the_device_came_into_use_is_waited_for(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
-    clock = Clock()
+    clock = Clock("cuda")
     clock.restart()
     assert device.calls == []
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
@@ -94,6 +94,15 @@ def test_a_step_in_which_the_device_came_into_use_is_waited_for(
     clock.close()
     assert device.calls == ["record", "synchronize"]
     assert 0 <= step.busy < 1.0
+
+
+def test_a_cpus_step_isnt_timed_by_a_device_that_something_else_uses(device: Device) -> None:
+    clock = Clock()
+    clock.restart()
+    Event.queue = 500.0
+    assert clock.read().busy < 0.5
+    clock.close()
+    assert device.calls == []
 
 
 def test_a_devices_first_round_only_warms_up(
@@ -171,10 +180,11 @@ def test_without_a_device_it_is_one_line(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == (
         "error: device: cuda was asked for and there is none; use --device cpu\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/loops", "benchmarks"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "no CUDA device here: the tests marked gpu need one" in done.stdout + done.stderr
+    for folders in (["tests/loops", "benchmarks"], ["benchmarks"]):
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", *folders]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "no CUDA device here: the tests marked gpu need one" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("set_to", "seen"), [(None, "0"), ("3,1", "3"), ("2", "2")])

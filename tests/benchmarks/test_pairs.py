@@ -57,7 +57,7 @@ def test_an_interval_holds_the_truth_as_often_as_it_says(
         a = truth * np.exp(rng.normal(0, between, (rounds, 1)) + rng.normal(0, 0.003, (rounds, 6)))
         found = ratio(a, np.ones_like(a))
         held += found.low <= truth <= found.high
-    # 0.92 is two standard deviations of so many tries below. Without the widening: 0.69 for 2 rounds.
+    # 0.92: two standard deviations of so many tries. Without the widening, 2 rounds: 0.69.
     assert held / tries >= 0.92
 
 
