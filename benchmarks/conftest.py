@@ -16,12 +16,14 @@ from pytest_benchmark.session import BenchmarkSession
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import get_machine_id, safe_dumps
 
-from benchmarks.stored import check_machine, read_run, write_atomically
+from benchmarks.stored import check_machine, check_times, read_run
+from benchmarks.written import check_output, write_atomically, write_new
 from reference.errors import InputError
 from reference.run import quiet
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 SCHEME = "file://"
+THEIRS = FileStorage.save, BenchmarkSession.save_json
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -35,18 +37,29 @@ def pytest_configure(config: pytest.Config) -> None:
     FileStorage.save, BenchmarkSession.save_json = _save, _save_json
     wanted = config.getoption("benchmark_compare", None)
     storage = config.getoption("benchmark_storage", "")
-    if not wanted or not storage.startswith(SCHEME):
-        return
     try:
+        file = config.getoption("benchmark_json", None)
+        if file is not None and not (file.exists() and not file.is_file()):  # not a pipe
+            check_output(file)
+        if not wanted or ("://" in storage and not storage.startswith(SCHEME)):
+            return
         stored = _stored(Path(storage.removeprefix(SCHEME)), wanted)
         if stored is not None:
-            check_machine(stored, read_run(stored))
+            run = read_run(stored)
+            check_machine(stored, run)
+            check_times(stored, run)
     except InputError as error:
         pytest.exit(f"error: {error}", returncode=InputError.exit_code)
     if stored is None:
         config.option.benchmark_compare = None
+        config.option.benchmark_compare_fail = []  # there is nothing to be slower than
         config.option.benchmark_autosave = f"{datetime.now():%Y%m%d_%H%M%S}"
         print("--benchmark-compare: no stored run on this machine yet: this one will be stored")
+
+
+def pytest_unconfigure() -> None:
+    """Another session in this process is pytest-benchmark's own again."""
+    FileStorage.save, BenchmarkSession.save_json = THEIRS
 
 
 def _stored(folder: Path, wanted: str | bool) -> Path | None:
@@ -64,9 +77,17 @@ def _stored(folder: Path, wanted: str | bool) -> Path | None:
 
 
 def _save(storage: FileStorage, output_json: dict[str, Any], save: str) -> None:
-    """In place of `FileStorage.save` (pytest-benchmark 5.3): the same file, whole or not there."""
-    file = storage.get(f"{storage._next_num}_{save}.json")
-    write_atomically(file, _text(output_json))
+    """In place of `FileStorage.save` (pytest-benchmark 5.3): the same file, whole or not there.
+
+    Where another run has taken its name meanwhile, the next number's.
+    """
+    while True:
+        file = storage.get(f"{storage._next_num}_{save}.json")
+        try:
+            write_new(file, _text(output_json))
+            break
+        except FileExistsError:
+            continue
     storage.logger.info(f"Saved benchmark data in: {file}")
 
 

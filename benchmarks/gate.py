@@ -20,7 +20,8 @@ from benchmarks.bounds import FILE, Bounds, read_bounds
 from benchmarks.count import count
 from benchmarks.judged import Outcome, judge
 from benchmarks.pairs import Ratio
-from benchmarks.stored import read_run, stored_counts, stored_ratios, write_atomically
+from benchmarks.stored import read_run, stored_counts, stored_ratios
+from benchmarks.written import check_output, write_output
 from reference.data.pipeline import load_data
 from reference.errors import InputError, RunError
 from reference.recipe import nearest
@@ -36,16 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     started = time.monotonic()
     try:
+        check_output(args.json)
         bounds = _chosen(args.names, read_bounds(args.bounds))
         outcome = judge_now(bounds) if args.run is None else judge_stored(args.run, bounds)
+        for line in outcome.lines:
+            print(line)
+        print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")
         if args.json is not None:
-            write_atomically(args.json, json.dumps(dataclasses.asdict(outcome), indent=1) + "\n")
+            write_output(args.json, json.dumps(dataclasses.asdict(outcome), indent=1) + "\n")
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    for line in outcome.lines:
-        print(line)
-    print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")
     return 1 if outcome.past else 0
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import measured
 from benchmarks.bounds import FILE, read_bounds
 from benchmarks.judged import noise_line
-from benchmarks.stored import write_atomically
+from benchmarks.written import check_output, write_output
 from reference.errors import InputError, RunError
 from reference.loops import LOOPS
 from reference.recipe import nearest
@@ -33,41 +33,45 @@ STEPS, ROUNDS, MOST = 24, 6, 12  # minilm: about 50 s a round
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
-        if args.loop not in LOOPS:
-            raise nearest("loop", args.loop, LOOPS)
-        if not 2 <= args.rounds <= args.most_rounds:
-            raise InputError(
-                f"rounds: {args.rounds} isn't from 2 to --most-rounds, {args.most_rounds}"
-            )
-        name = f"{args.checkpoint}-{args.loop}-step"
-        bound = next((b for b in read_bounds(args.bounds).ratios if b.name == name), None)
-        recipe = measured.make_recipe(args.checkpoint, args.steps)
-        with_loop, with_itself = measured.measure_pair(
-            recipe,
-            args.loop,
-            rounds=args.rounds,
-            most_rounds=args.most_rounds,
-            progress=lambda line: print(line, file=sys.__stderr__, flush=True),
-        )
-        found, noise = with_loop.ratio(args.loop, "step"), with_itself.noise()
-        if args.json is not None:
-            figures = {
-                "ratios": {name: asdict(found)},
-                "noise": asdict(noise),
-                "step_ms": {n: 1000 * float(np.median(t)) for n, t in with_loop.times.items()},
-                "steps": args.steps,
-                **measured.surroundings(recipe),
-            }
-            write_atomically(args.json, json.dumps(figures, indent=1) + "\n")
+        return held(args)
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+
+
+def held(args: argparse.Namespace) -> int:
+    """Measure the pair, say what was found, and hold it; returns the exit code."""
+    if args.loop not in LOOPS:
+        raise nearest("loop", args.loop, LOOPS)
+    if not 2 <= args.rounds <= args.most_rounds:
+        raise InputError(f"rounds: {args.rounds} isn't from 2 to --most-rounds, {args.most_rounds}")
+    check_output(args.json)
+    name = f"{args.checkpoint}-{args.loop}-step"
+    bound = next((b for b in read_bounds(args.bounds).ratios if b.name == name), None)
+    recipe = measured.make_recipe(args.checkpoint, args.steps)
+    with_loop, with_itself = measured.measure_pair(
+        recipe,
+        args.loop,
+        rounds=args.rounds,
+        most_rounds=args.most_rounds,
+        progress=lambda line: print(line, file=sys.__stderr__, flush=True),
+    )
+    found, noise = with_loop.ratio(args.loop, "step"), with_itself.noise()
     print(noise_line(noise))
     said = f"{args.checkpoint}: loop {args.loop}, link step: {found}"
     said += f" ({found.rounds} rounds, {found.pairs} pairs)"
     past = bound is not None and found.low > bound.at_most
     mark = "PAST " if past else "ok   " if bound is not None else ""
     print(f"{mark}{said}" + (f", bound {bound.at_most:g}" if bound is not None else ", no bound"))
+    if args.json is not None:
+        figures = {
+            "ratios": {name: asdict(found)},
+            "noise": asdict(noise),
+            "step_ms": {n: 1000 * float(np.median(t)) for n, t in with_loop.times.items()},
+            "steps": args.steps,
+            **measured.surroundings(recipe),
+        }
+        write_output(args.json, json.dumps(figures, indent=1) + "\n")
     return 1 if past else 0
 
 

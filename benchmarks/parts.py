@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks import bare, measured
 from benchmarks.measured import BARE
-from benchmarks.stored import write_atomically
 from benchmarks.turns import Participant, balanced
 from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_parts, wrapped
+from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError, RunError
 from reference.loops import LOOPS, get_loop
@@ -179,14 +179,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures too")
     args = parser.parse_args(arguments)
     try:
+        check_output(args.json)
         result = measure(args.checkpoint, args.steps).to_json()
+        print(f"{args.checkpoint}: {result['steps']} steps of each, in turn")
+        print("\n".join([*table(result), *footing(result)]))
         if args.json is not None:
-            write_atomically(args.json, json.dumps(result, indent=1) + "\n")
+            write_output(args.json, json.dumps(result, indent=1) + "\n")
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{args.checkpoint}: {result['steps']} steps of each, in turn")
-    print("\n".join([*table(result), *footing(result)]))
     return 0
 
 

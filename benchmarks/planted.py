@@ -28,8 +28,8 @@ from typing import Any
 import torch
 
 from benchmarks import bare, gate, measured
-from benchmarks.stored import write_atomically
 from benchmarks.turns import Clock, Participant, take_turns
+from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.loops import LOOPS, get_loop
@@ -166,7 +166,7 @@ def many(
             "as_wanted_by_ratio": sum(_by_ratio(r, where_wanted=wanted) for r in results),
             "results": results,
         }
-        write_atomically(out, json.dumps(summary, indent=1) + "\n")
+        write_output(out, json.dumps(summary, indent=1) + "\n")
         where = "" if result["plant"] == "none" else result["loop"]
         print(
             f"{number}/{runs} {result['plant']} {where}: exit code {result['rc']}, "
@@ -260,6 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise nearest("loop", args.loop, LOOPS)
         if args.runs < 1 or not 0 < args.share < 1:
             raise InputError(f"--runs {args.runs} --share {args.share}: give 1 or more, and a part")
+        check_output(args.out)
         gate.check_cores()
         if args.one:
             return one(args.loop or "manual", args.plant, args.out, args.share)

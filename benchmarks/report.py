@@ -7,6 +7,8 @@ One section for each machine, date and versions; a run of the same three replace
 """
 
 import argparse
+import hashlib
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any
 
 from benchmarks.pairs import Ratio
 from benchmarks.parts import footing, table
-from benchmarks.stored import Run, read_run, write_atomically
+from benchmarks.stored import Run, read_run
+from benchmarks.written import check_output, write_output
 from reference.errors import InputError
 from reference.loops import LOOPS
 
@@ -30,9 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run = read_run(args.run)
         measured = _measured(args.run, run)
-        plot = args.page.with_name(f"{_title(run)[:10]}-{_slug(run)}.png")
-        draw(measured, plot)
-        write_page(args.page, run, measured, plot.name)
+        try:
+            plot = args.page.with_name(_plot_name(run, measured))
+            text = new_page(args.page, run, measured, plot.name)
+            picture = draw(measured)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise InputError(f"{args.run}: damaged ({what}); run the benchmarks again") from error
+        check_output(plot)
+        write_output(plot, picture)
+        write_output(args.page, text)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -58,6 +68,19 @@ def _slug(run: Run) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in name).split()).lower()
 
 
+def _plot_name(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    """By machine, date and versions, as the section is."""
+    versions = hashlib.sha256(_versions(measured).encode()).hexdigest()[:6]
+    return f"{_title(run)[:10]}-{_slug(run)}-{versions}.png"
+
+
+def _versions(measured: Sequence[dict[str, Any]]) -> str:
+    """The line below a section's title."""
+    first = measured[0]
+    versions = ", ".join(f"{name} {v}" for name, v in first["versions"].items())
+    return f"{versions}; threads: {first['threads']}."
+
+
 def _title(run: Run) -> str:
     day = str(run.get("datetime", ""))[:10]
     return f"{day}, {_cpu(run).get('brand_raw', 'cpu')}, {_cpu(run).get('count', '?')} cores"
@@ -65,9 +88,7 @@ def _title(run: Run) -> str:
 
 def section(run: Run, measured: Sequence[dict[str, Any]], plot: str) -> str:
     """The results of one run as Markdown."""
-    first = measured[0]
-    versions = ", ".join(f"{name} {v}" for name, v in first["versions"].items())
-    lines = [f"### {_title(run)}", "", f"{versions}; threads: {first['threads']}.", ""]
+    lines = [f"### {_title(run)}", "", _versions(measured), ""]
     for extra in measured:
         noise = Ratio(**extra["noise"])
         peak = extra["matrix_product_peak"] / 1e9
@@ -124,8 +145,8 @@ def _others(run: Run) -> list[str]:
     return [*lines, *(f"| `{name}` | {seconds:.2f} |" for name, seconds in rows), ""]
 
 
-def write_page(page: Path, run: Run, measured: Sequence[dict[str, Any]], plot: str) -> None:
-    """Put the section where the results begin; InputError for a page that has no such place."""
+def new_page(page: Path, run: Run, measured: Sequence[dict[str, Any]], plot: str) -> str:
+    """With the section where the results begin; InputError for a page that has no such place."""
     try:
         text = page.read_text(encoding="utf8")
     except OSError as error:
@@ -133,15 +154,15 @@ def write_page(page: Path, run: Run, measured: Sequence[dict[str, Any]], plot: s
     before, mark, after = text.partition(BEGIN)
     if not mark:
         raise InputError(f"{page}: the line {BEGIN.strip()} is missing; put it back")
-    head = f"### {_title(run)}\n"
+    head = f"### {_title(run)}\n\n{_versions(measured)}\n"
     sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]
     kept = [part.rstrip() for part in sections if not part.startswith(head)]
     new = section(run, measured, plot).rstrip()
-    write_atomically(page, before + mark + "\n" + "\n\n".join([new, *kept]) + "\n")
+    return before + mark + "\n" + "\n\n".join([new, *kept]) + "\n"
 
 
-def draw(measured: Sequence[dict[str, Any]], file: Path) -> None:
-    """What each loop adds to the bare step, in percent, and the share of the peak it reaches."""
+def draw(measured: Sequence[dict[str, Any]]) -> bytes:
+    """A PNG: what each loop adds to the bare step in percent, and the share of the peak reached."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -166,8 +187,10 @@ def draw(measured: Sequence[dict[str, Any]], file: Path) -> None:
     left.legend(frameon=False)
     right.set_xticks([p + width / 2 for p in range(len(LOOPS) + 1)], ["bare", *LOOPS])
     right.set_ylabel("of the matrix product peak, %")
-    figure.savefig(file, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
     pyplot.close(figure)
+    return picture.getvalue()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""A stored run: pytest-benchmark's JSON, read with care and written whole or not at all."""
+"""A stored run: pytest-benchmark's JSON, read with care."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from benchmarks.pairs import Ratio
 from reference.errors import InputError
 
 Run = dict[str, Any]
+TIMES = ("min", "max", "mean", "median", "stddev", "iqr", "rounds")
 
 
 def read_run(path: Path) -> Run:
@@ -24,15 +24,31 @@ def read_run(path: Path) -> Run:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: damaged ({error}); run the benchmarks again") from error
     benchmarks = run.get("benchmarks") if isinstance(run, dict) else None
-    if not isinstance(benchmarks, list) or not isinstance(run.get("machine_info"), dict):
+    info = run.get("machine_info") if isinstance(run, dict) else None
+    if not isinstance(benchmarks, list) or not isinstance(info, dict):
         raise InputError(f"{path}: not a run of pytest-benchmark; give what --benchmark-json wrote")
     if not benchmarks:
         raise InputError(f"{path}: zero benchmarks were run; run `pytest benchmarks`")
+    if not isinstance(info.get("cpu", {}), dict):
+        raise InputError(f"{path}: machine_info.cpu: {info['cpu']!r}; the file is damaged")
     for number, benchmark in enumerate(benchmarks, 1):
         if not isinstance(benchmark, dict) or not isinstance(benchmark.get("extra_info"), dict):
             raise InputError(f"{path}: benchmark {number}: no extra_info; the file is damaged")
     known: Run = run
     return known
+
+
+def check_times(path: Path, run: Run) -> None:
+    """InputError for a run that pytest-benchmark can't compare with: a time that is no number."""
+    for number, benchmark in enumerate(run["benchmarks"], 1):
+        where, stats = f"{path}: benchmark {number}", benchmark.get("stats")
+        if not isinstance(benchmark.get("fullname"), str) or not isinstance(stats, dict):
+            raise InputError(f"{where}: no fullname or no stats; the file is damaged")
+        for name in TIMES:
+            if not isinstance(stats.get(name), int | float):
+                raise InputError(
+                    f"{where}: stats.{name}: {stats.get(name)!r} is no number; it is damaged"
+                )
 
 
 def check_machine(path: Path, run: Run) -> None:
@@ -54,7 +70,7 @@ def stored_ratios(
     noises: list[Ratio] = []
     for benchmark in run["benchmarks"]:
         extra = benchmark["extra_info"]
-        for name, row in extra.get("ratios", {}).items():
+        for name, row in _table(path, extra, "ratios").items():
             found[name] = _ratio(path, name, row)
         if "noise" in extra:
             noises.append(_ratio(path, "noise", extra["noise"]))
@@ -69,11 +85,18 @@ def stored_counts(path: Path, run: Run, bounds: Sequence[Exact]) -> dict[str, in
     names = {b.name for b in bounds}
     found: dict[str, int] = {}
     for benchmark in run["benchmarks"]:
-        for name, number in benchmark["extra_info"].get("counts", {}).items():
+        for name, number in _table(path, benchmark["extra_info"], "counts").items():
             if type(number) is not int:
                 raise InputError(f"{path}: count {name}: {number!r} isn't a whole number")
             if name in names:
                 found[name] = number
+    return found
+
+
+def _table(path: Path, extra: dict[str, Any], name: str) -> dict[str, Any]:
+    found = extra.get(name, {})
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: extra_info.{name}: not by name; the file is damaged")
     return found
 
 
@@ -85,21 +108,3 @@ def _ratio(path: Path, name: str, row: Any) -> Ratio:
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: ratio {name}: damaged ({error})") from error
     return ratio
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The whole file, or the one that was there before: a killed run leaves no half.
-
-    Beside it a killed one leaves `.NAME.PID`, which nobody takes for a stored run.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(part, "w", encoding="utf8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -10,14 +10,14 @@ from tests.conftest import ROOT
 
 def compare(storage: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pytest", "-q", "benchmarks", "-k", "collating"]
-    command += [f"--benchmark-storage=file://{storage}", *words]
+    command += [f"--benchmark-storage={storage}", *words]
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
 
 
 def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
-    first = compare(tmp_path, "--benchmark-compare")
+    first = compare(tmp_path, "--benchmark-compare", "--benchmark-compare-fail=mean:5%")
     assert first.returncode == 0, first.stdout + first.stderr
     assert "no stored run on this machine yet: this one will be stored" in first.stdout
     (stored,) = tmp_path.glob("*/0001_*.json")
@@ -38,6 +38,7 @@ def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
     for text, says in (
         (json.dumps({**run, "machine_info": {"cpu": {"brand_raw": "x"}}}), "another machine's run"),
         ("{", "damaged"),
+        (json.dumps(run).replace('"mean": 1e-06', '"mean": null'), "stats.mean: None is no number"),
     ):
         stored.write_text(text)
         refused = compare(tmp_path, "--benchmark-compare")

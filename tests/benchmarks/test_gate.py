@@ -12,7 +12,7 @@ from benchmarks import gate
 from benchmarks.bounds import Bound, Bounds, Exact, read_bounds
 from benchmarks.judged import judge
 from benchmarks.pairs import Ratio
-from benchmarks.stored import check_machine, machine_info, read_run, write_atomically
+from benchmarks.stored import check_machine, machine_info, read_run
 from benchmarks.turns import Participant, balanced, take_turns
 from reference.errors import InputError
 
@@ -147,6 +147,11 @@ def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[st
         ('{"machine_info": {}, "benchmarks": []}', "zero benchmarks"),
         ('{"machine_info": {}, "benchmarks": [{}]}', "no extra_info"),
         ('{"machine_info": {}, "benchmarks": [{"extra_info": {}}]}', "none of its benchmarks"),
+        ('{"machine_info": {"cpu": 1}, "benchmarks": [{"extra_info": {}}]}', "machine_info.cpu: 1"),
+        (
+            '{"machine_info": {}, "benchmarks": [{"extra_info": {"ratios": []}}]}',
+            "extra_info.ratios",
+        ),
     ],
 )
 def test_a_foreign_or_damaged_run_is_one_line(
@@ -182,19 +187,3 @@ def test_another_machines_run_is_told(tmp_path: Path) -> None:
     run["machine_info"]["cpu"]["brand_raw"] = "another"
     with pytest.raises(InputError, match="another machine's run"):
         check_machine(file, run)
-
-
-def test_a_file_is_written_whole_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "out.json"
-    write_atomically(file, "first")
-
-    def full(_handle: int) -> None:
-        raise OSError("no room")
-
-    monkeypatch.setattr("benchmarks.stored.os.fsync", full)
-    with pytest.raises(OSError, match="no room"):
-        write_atomically(file, "second")
-    assert file.read_text() == "first"
-    assert list(tmp_path.iterdir()) == [file]

@@ -15,7 +15,9 @@ from benchmarks.wrapped import PARTS
 from reference.loops import LOOPS
 
 
-def made_up(folder: Path, day: str = "2026-11-24", manual: float = 1.234) -> Path:
+def made_up(
+    folder: Path, day: str = "2026-11-24", manual: float = 1.234, torch: str = "2.13.0"
+) -> Path:
     def around(middle: float) -> dict[str, Any]:
         return asdict(Ratio(middle, middle - 0.004, middle + 0.004, 8, 56))
 
@@ -32,7 +34,7 @@ def made_up(folder: Path, day: str = "2026-11-24", manual: float = 1.234) -> Pat
         "step_ms": dict.fromkeys(names, 12.5),
         "share_of_peak": dict.fromkeys(names, 0.27),
         "matrix_product_peak": 64e9,
-        "versions": {"torch": "2.13.0"},
+        "versions": {"torch": torch},
         "threads": 1,
     }
     spent = dict.fromkeys([*PARTS, AROUND, "step"], 7.0)
@@ -94,6 +96,35 @@ def test_the_same_days_run_is_replaced_and_others_are_kept(tmp_path: Path, page:
     assert text.count("### ") == 2
     assert "1.2220" not in text
     assert text.index("1.3330") < text.index("1.1110")
+
+
+def test_the_same_days_run_of_other_versions_is_kept(tmp_path: Path, page: Path) -> None:
+    for torch, manual in (("2.13.0", 1.111), ("2.14.0", 1.222)):
+        file = made_up(tmp_path, manual=manual, torch=torch)
+        assert report.main([str(file), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert text.count("### ") == 2
+    assert text.index("1.2220") < text.index("1.1110")
+    assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("step_ms", {}), ("noise", {"median": 1}), ("versions", "x"), ("ratios", [])],
+)
+def test_a_damaged_field_is_one_line_and_changes_nothing(
+    field: str, value: Any, tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = made_up(tmp_path)
+    run = json.loads(file.read_text())
+    run["benchmarks"][0]["extra_info"][field] = value
+    file.write_text(json.dumps(run))
+    before = page.read_text()
+    assert report.main([str(file), "--page", str(page)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {file}: damaged (")
+    assert page.read_text() == before
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_a_run_without_loops_or_a_page_without_a_place_is_one_line(

@@ -1,0 +1,59 @@
+"""What a measurement leaves: a file that is whole or not there, and whether it is to be had.
+
+python -m benchmarks.gate --json gate.json
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from reference.errors import InputError
+
+
+def check_output(path: Path | None) -> None:
+    """InputError where no file can be written: told before minutes of measuring, not after."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give a file")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: {folder} isn't a folder; give another file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: can't be written in {folder}; give another file")
+
+
+def write_output(path: Path, content: str | bytes) -> None:
+    """`write_atomically`, with InputError for a disk that is full by now, and the like."""
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise InputError(f"{path}: can't be written ({error.strerror}); give another") from error
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """The whole file, or the one that was there before: a killed run leaves no half.
+
+    Beside it a killed one leaves `.NAME.PID`, which nobody takes for a stored run.
+    """
+    _write(path, content, os.replace)
+
+
+def write_new(path: Path, content: str | bytes) -> None:
+    """The whole file, where none was: FileExistsError where another run has taken the name."""
+    _write(path, content, os.link)
+
+
+def _write(path: Path, content: str | bytes, finish: Callable[[Path, Path], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(part, "wb") as file:
+            file.write(content.encode("utf8") if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        finish(part, path)
+    finally:
+        part.unlink(missing_ok=True)

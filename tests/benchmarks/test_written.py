@@ -1,0 +1,86 @@
+"""What a measurement leaves: whole or not there, and a file that can't be had is told before."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.storage.file import FileStorage
+
+from benchmarks import conftest, gate, pair, parts, planted
+from benchmarks.written import check_output, write_atomically, write_new, write_output
+from reference.errors import InputError
+
+
+def test_a_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "out.json"
+    write_atomically(file, "first")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "no room")
+
+    monkeypatch.setattr("benchmarks.written.os.fsync", full)
+    with pytest.raises(OSError, match="no room"):
+        write_atomically(file, "second")
+    with pytest.raises(InputError, match=r"out\.json: can't be written .no room"):
+        write_output(file, "second")
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "out.json"
+    write_new(file, "first")
+    with pytest.raises(FileExistsError):
+        write_new(file, "second")
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+class Quiet:
+    def info(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+def test_two_runs_that_are_saved_at_once_are_both_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have asked for the next number before either has its file."""
+    storage = FileStorage(str(tmp_path), Quiet())
+    numbers = iter(["0001", "0001", "0002"])
+    monkeypatch.setattr(FileStorage, "_next_num", property(lambda _self: next(numbers)))
+    conftest._save(storage, {"run": 1}, "same")
+    conftest._save(storage, {"run": 2}, "same")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["0001_same.json", "0002_same.json"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda file: gate.main(["--json", file]),
+        lambda file: parts.main(["--json", file]),
+        lambda file: pair.main(["manual", "--json", file]),
+        lambda file: planted.main(["--out", file]),
+    ],
+    ids=["gate", "parts", "pair", "planted"],
+)
+def test_a_file_that_cant_be_had_is_told_before_anything_is_measured(
+    command: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("")
+    for file, says in (
+        (tmp_path, "is a folder; give a file"),
+        (tmp_path / "taken" / "out.json", "taken isn't a folder"),
+    ):
+        assert command(str(file)) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {file}: ")
+        assert says in line
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "taken"]
+
+
+def test_a_folder_that_isnt_there_yet_can_be_had(tmp_path: Path) -> None:
+    check_output(tmp_path / "new" / "out.json")
+    check_output(None)
+    assert list(tmp_path.iterdir()) == []
