@@ -2,9 +2,10 @@
 
     python -m benchmarks.apart                       part of: tox -e gpu
 
-Each loop trains twice on the same recipe. A loop's two runs are its envelope: how far apart the
-device alone moves the loss and the gradients' norms. Beside it, as far apart as two loops are. What
-a machine is told (batches, hyper-parameters, learning rates) must be equal all the same.
+Each loop trains three times on the same recipe. A loop's runs are its envelope: how far apart the
+device alone moves the loss and the gradients' norms, the most of all pairs. Beside it, as far apart
+as the runs of two loops are. What a machine is told (batches, hyper-parameters, learning rates)
+must be equal all the same.
 
 Never run on a device so far: on a CPU (`--device cpu`) all are 0 apart.
 
@@ -16,19 +17,23 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations, product
 from pathlib import Path
 
+from benchmarks.sides import Counted
 from reference.environment import see_one_gpu
 from reference.errors import InputError, RunError
-from reference.ledger.envelope import diff_within
+from reference.ledger.envelope import apart, shown
 from reference.ledger.record import LEDGER_FILE
 from reference.loops import LOOPS
 from reference.recipe import Recipe, load_recipe
 from reference.report import table
-from reference.run import resolve_device, run
+from reference.run import quiet, resolve_device, run
+from reference.stopping import Stopped, signals_raise
 
 MAX_STEPS = 100
+RUNS = 3
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # set, it is half of what makes a GPU deterministic
 
 
@@ -36,47 +41,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.apart")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--max-steps", type=int, default=MAX_STEPS)
+    parser.add_argument("--runs", type=int, default=RUNS, help="of each loop, 2 or more")
     args = parser.parse_args(arguments)
     see_one_gpu()
+    quiet()
     try:
+        if args.runs < 2:
+            raise InputError(f"--runs: {args.runs} isn't 2 or more, which it takes to be apart")
         given = {"device": args.device, "max_steps": args.max_steps}
         recipe = resolve_device(load_recipe("embedded", given))
         if args.device == "cuda" and WORKSPACE in os.environ:
             raise InputError(
                 f"{WORKSPACE} is set in the environment: unset it for this measurement"
             )
-        with tempfile.TemporaryDirectory() as folder:
-            rows = measure(recipe, Path(folder))
+        with signals_raise(), tempfile.TemporaryDirectory(prefix="apart-") as folder:
+            rows = measure(recipe, Path(folder), args.runs)
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(table([["two runs", "so far apart at most"], *rows]))
+    except (KeyboardInterrupt, Stopped) as stopped:
+        print(f"error: {str(stopped) or 'stopped by Ctrl-C'}", file=sys.stderr)
+        return getattr(stopped, "exit_code", 130)
+    print(table([["runs", "so far apart at most"], *rows]))
     return 0
 
 
-def measure(recipe: Recipe, folder: Path) -> list[list[str]]:
+def measure(recipe: Recipe, folder: Path, runs: int = RUNS) -> list[list[str]]:
     """A row for each loop by itself, and for each two loops."""
     ledgers: dict[str, list[Path]] = {}
-    for loop in LOOPS:
-        for number in (1, 2):
-            name = f"{loop}-{number}"
-            print(f"training {name}", file=sys.stderr, flush=True)
-            run(recipe, loop, folder / name, deterministic=False)
-            ledgers.setdefault(loop, []).append(folder / name / LEDGER_FILE)
-    rows = [[f"{loop}, twice", apart(*ledgers[loop])] for loop in LOOPS]
-    for place, loop in enumerate(LOOPS):
-        for other in LOOPS[place + 1 :]:
-            rows.append([f"{loop} and {other}", apart(ledgers[loop][0], ledgers[other][0])])
+    progress = Counted(runs * len(LOOPS))
+    for loop, again in product(LOOPS, range(1, runs + 1)):
+        name = f"{loop}-{again}"
+        progress.next(f"training {name}")
+        run(recipe, loop, folder / name, deterministic=False)
+        ledgers.setdefault(loop, []).append(folder / name / LEDGER_FILE)
+    rows = [[f"{loop}, {runs} times", farthest(combinations(ledgers[loop], 2))] for loop in LOOPS]
+    for loop, other in combinations(LOOPS, 2):
+        rows.append([f"{loop} and {other}", farthest(product(ledgers[loop], ledgers[other]))])
     return rows
 
 
-def apart(a: Path, b: Path) -> str:
-    """How far apart two runs are at most: within their own envelope they lie by definition.
-
-    Raises InputError where they were told other things.
-    """
-    (note,) = diff_within(a, b, a, b).notes
-    return note.partition("at most: ")[2]
+def farthest(pairs: Iterable[tuple[Path, Path]]) -> str:
+    """How far apart the two of a pair are at most. InputError where they were told other things."""
+    most: dict[str, float] = {}
+    for a, b in pairs:
+        for name, distance in apart(a, b).items():
+            most[name] = max(most.get(name, 0.0), distance)
+    return shown(most)
 
 
 if __name__ == "__main__":

@@ -196,11 +196,14 @@ def wrapped() -> Iterator[list[str]]:
     try:
         for calls, make in ((CALLS, timed), (GENERATORS, _timed_generator)):
             for part, where, name in calls:
-                owner = pkgutil.resolve_name(where)
-                if name.startswith("_") and not hasattr(owner, name):
+                try:
+                    owner = pkgutil.resolve_name(where)
+                    wrapper = make(getattr(owner, name), part)
+                except AttributeError:
+                    if not name.startswith("_") and ":_" not in where:
+                        raise
                     absent.append(f"{where}.{name}")
                     continue
-                wrapper = make(getattr(owner, name), part)
                 undo.append((owner, name, vars(owner).get(name)))  # None: inherited
                 setattr(owner, name, wrapper)
         yield absent

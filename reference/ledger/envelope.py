@@ -56,6 +56,24 @@ def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
     return Verdict("identical", steps, detail="within the envelope", notes=(_note(allowed),))
 
 
+def apart(a: Source, b: Source) -> dict[str, float]:
+    """How far apart two runs of the same thing are at most, over all steps: by 'link field'.
+
+    Raises InputError for two that were told other things, or that aren't equally long.
+    """
+    names, found = _names(a), dict[str, float]()
+    for step, (x, y) in enumerate(zip_longest(_steps(a), _steps(b)), 1):
+        if x is None or y is None:
+            raise InputError(f"no two runs of the same thing: one ends before step {step}")
+        for told in _told(x, y, names):
+            raise InputError(f"no two runs of the same thing: step {step}, {told.link}, {told}")
+        for name, (one, other) in _pairs(x, y).items():
+            found[name] = max(found.get(name, 0.0), abs(one - other))
+    if not found:
+        raise InputError("no step of these runs has a number in both; train at least one step")
+    return found
+
+
 def _lengths(left: Record | None, steps: int) -> tuple[int | str, int | str]:
     return (steps, "more") if left is None else ("more", steps)
 
@@ -67,8 +85,12 @@ def _diverged(steps: int, unequal: Unequal, allowed: dict[str, float], detail: s
 
 
 def _note(allowed: dict[str, float]) -> str:
-    shown = ", ".join(f"{name} {value:.2g}" for name, value in sorted(allowed.items()))
-    return f"within the envelope, so far apart at most: {shown}"
+    return f"within the envelope, so far apart at most: {shown(allowed)}"
+
+
+def shown(distances: dict[str, float]) -> str:
+    """In one line: each number's name, and how far apart."""
+    return ", ".join(f"{name} {value:.2g}" for name, value in sorted(distances.items()))
 
 
 def _steps(source: Source) -> Iterator[Record]:

@@ -4,8 +4,10 @@ import functools
 import importlib
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -159,10 +161,10 @@ def test_how_far_apart_runs_are_is_measured(
         return model
 
     monkeypatch.setattr(module, "load_model", trembling)
-    rows = dict(apart.measure(replace(small, max_steps=3), tmp_path))
+    rows = dict(apart.measure(replace(small, max_steps=3), tmp_path, 2))
     still = "clip norm 0, forward loss 0, gradient norm 0"
-    assert rows["trainer, twice"] == rows["trainer and accelerated"] == still
-    for name in ("manual, twice", "trainer and manual", "manual and accelerated"):
+    assert rows["trainer, 2 times"] == rows["trainer and accelerated"] == still
+    for name in ("manual, 2 times", "trainer and manual", "manual and accelerated"):
         numbers = [float(part.split()[-1]) for part in rows[name].split(", ")]
         assert 0 < numbers[1] < 0.01
 
@@ -170,8 +172,38 @@ def test_how_far_apart_runs_are_is_measured(
 def test_runs_that_were_told_other_things_have_no_envelope(small: Recipe, tmp_path: Path) -> None:
     for seed in (1, 2):
         run(replace(small, max_steps=2, seed=seed), "manual", tmp_path / str(seed))
-    with pytest.raises(InputError, match="no two runs of the same thing: batch"):
-        apart.apart(*(tmp_path / str(seed) / "ledger.jsonl" for seed in (1, 2)))
+    with pytest.raises(InputError, match="no two runs of the same thing: step 1, batch"):
+        apart.farthest([(tmp_path / "1" / "ledger.jsonl", tmp_path / "2" / "ledger.jsonl")])
+
+
+def test_runs_without_a_step_have_no_envelope(small: Recipe, tmp_path: Path) -> None:
+    run(replace(small, max_steps=2), "manual", tmp_path / "run")
+    ledger = tmp_path / "run" / "ledger.jsonl"
+    short = tmp_path / "short.jsonl"  # its header and its model
+    short.write_text("".join(ledger.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(InputError, match="no step of these runs has a number in both"):
+        apart.farthest([(short, short)])
+    with pytest.raises(InputError, match="one ends before step 1"):
+        apart.farthest([(ledger, short)])
+
+
+def test_a_measurement_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.apart", "--device", "cpu"]
+    variables = {**os.environ, "TMPDIR": str(tmp_path)}
+    going = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, text=True)
+    try:
+        until = time.monotonic() + 120
+        while not list(tmp_path.glob("apart-*/trainer-1/ledger.jsonl")):
+            assert going.poll() is None, going.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        going.send_signal(signal.SIGTERM)
+        _, err = going.communicate(timeout=60)
+    finally:
+        going.kill()
+    assert going.returncode == 128 + signal.SIGTERM
+    assert err.splitlines()[-1] == "error: stopped by SIGTERM"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -178,12 +178,17 @@ def test_everything_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _now() == before
     assert all(during[name] is not before[name] for name in before)
     # A name of the library's own may be gone, and is told; another is an error, and all is undone.
+    from torch.utils.data import dataloader
     from transformers import Trainer
 
     monkeypatch.delattr(Trainer, "_get_learning_rate")
+    monkeypatch.delattr(dataloader, "_BaseDataLoaderIter")
     with wrapped() as absent:
         pass
-    assert absent == ["transformers:Trainer._get_learning_rate"]
+    assert absent == [
+        "torch.utils.data.dataloader:_BaseDataLoaderIter.__next__",
+        "transformers:Trainer._get_learning_rate",
+    ]
     monkeypatch.delattr(Trainer, "floating_point_ops")
     with pytest.raises(AttributeError, match="floating_point_ops"), wrapped():
         pass
