@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
+from benchmarks.measured import unheard
 from benchmarks.sides import Counted
 from reference.environment import see_one_gpu
 from reference.errors import InputError, RunError
@@ -29,7 +30,7 @@ from reference.ledger.record import LEDGER_FILE
 from reference.loops import LOOPS
 from reference.recipe import Recipe, load_recipe
 from reference.report import table
-from reference.run import quiet, resolve_device, run
+from reference.run import resolve_device, run
 from reference.stopping import Stopped, signals_raise
 
 MAX_STEPS = 100
@@ -44,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=RUNS, help="of each loop, 2 or more")
     args = parser.parse_args(arguments)
     see_one_gpu()
-    quiet()
     try:
         if args.runs < 2:
             raise InputError(f"--runs: {args.runs} isn't 2 or more, which it takes to be apart")
@@ -73,7 +73,8 @@ def measure(recipe: Recipe, folder: Path, runs: int = RUNS) -> list[list[str]]:
     for loop, again in product(LOOPS, range(1, runs + 1)):
         name = f"{loop}-{again}"
         progress.next(f"training {name}")
-        run(recipe, loop, folder / name, deterministic=False)
+        with unheard():
+            run(recipe, loop, folder / name, deterministic=False)
         ledgers.setdefault(loop, []).append(folder / name / LEDGER_FILE)
     rows = [[f"{loop}, {runs} times", farthest(combinations(ledgers[loop], 2))] for loop in LOOPS]
     for loop, other in combinations(LOOPS, 2):
