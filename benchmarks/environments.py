@@ -106,6 +106,8 @@ def read_requirements(words: Sequence[str], installed: Mapping[str, str]) -> dic
         except InvalidRequirement:
             raise InputError(f"{word}: isn't a requirement; write it as NAME==VERSION") from None
         name = canonicalize_name(requirement.name)
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            raise InputError(f"{word}: is for another machine than this, by its marker; drop it")
         if name in wanted:
             raise InputError(f"{word}: {name} was given twice; leave one")
         if name not in installed:

@@ -1,9 +1,11 @@
 """What one process of one environment measures for `benchmarks.upgrade`; it writes `OUT.json`.
 
-    python -m benchmarks.side OUT.json
+    python -m benchmarks.side OUT.json [--yardstick numpy]
 
 The loops, the bare step and a yardstick take their steps in turn. The yardstick is a training step
-of PyTorch's alone: the bare step is by itself partly the library that may have become slower.
+of PyTorch's alone: the bare step is by itself partly the library that may have become slower. Where
+PyTorch is what was upgraded, it is a like work of NumPy's, which is less of a neighbour: over 8
+processes it left 1.1 to 1.6 % between two of them, and PyTorch's 0.7 to 1.0 % (2026-11-26).
 """
 
 import argparse
@@ -11,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks import bare
@@ -26,14 +29,14 @@ BARE, YARDSTICK = "bare step", "yardstick"
 Times = dict[str, list[list[float]]]  # by name: rounds of steps, in seconds
 
 
-def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS) -> Times:
+def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS, of: str = "torch") -> Times:
     """So many rounds, each with all made anew; AssertionError where their weights part."""
     recipe = make_recipe("embedded", steps)
     data = short_evaluation(load_data(recipe))
     times: Times = {}
     for _ in range(rounds):
         participants = [
-            Participant(YARDSTICK, yardstick(recipe, data), recipe.num_threads),
+            Participant(YARDSTICK, YARDSTICKS[of](recipe, data), recipe.num_threads),
             Participant(BARE, bare.bare(recipe, data), recipe.num_threads),
             *(
                 Participant(name, bare.loop(get_loop(name), recipe, data), recipe.num_threads)
@@ -47,7 +50,7 @@ def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS) -> Times:
     return times
 
 
-def yardstick(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+def torchs(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
     """A model of about the embedded one's size on its batches, with nothing but PyTorch."""
 
     def train(participant: Participant) -> None:
@@ -66,6 +69,30 @@ def yardstick(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
     return train
 
 
+def numpys(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """About as much work, in the cache and beyond it, with nothing but NumPy."""
+
+    def work(participant: Participant) -> None:
+        rng = np.random.default_rng(recipe.seed)
+        shapes = ((512, 64), (64, 128), (128, 64), (1000, 600))
+        x, up, down, weights = (rng.standard_normal(shape, dtype=np.float32) for shape in shapes)
+        for _ in range(recipe.max_steps):
+            participant.clock.restart()
+            y = x
+            for _layer in range(18):
+                y = np.maximum(y @ up, 0) @ down
+                y = (y - y.mean(1, keepdims=True)) / (y.std(1, keepdims=True) + 1e-5)
+                e = np.exp(y)
+                y = e / e.sum(1, keepdims=True)
+            np.multiply(weights, 0.999, out=weights)
+            participant.end_step()
+
+    return work
+
+
+YARDSTICKS = {"torch": torchs, "numpy": numpys}
+
+
 def orders(loops: Sequence[str] = LOOPS) -> int:
     """How many steps make a cycle, in which each takes each place equally often."""
     return len(balanced(len(loops) + 2))
@@ -76,9 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="OUT.json")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--yardstick", choices=YARDSTICKS, default="torch")
     args = parser.parse_args(arguments)
     try:
-        times = measure(args.rounds, args.steps)
+        times = measure(args.rounds, args.steps, of=args.yardstick)
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.environments import Environment, call_failed
+from benchmarks.measured import NOISE
 from benchmarks.pairs import Ratio, ratio
 from benchmarks.side import BARE, YARDSTICK, Times, orders
 from reference.ledger.diff import Verdict, diff
@@ -36,6 +37,10 @@ class Counted:
             left = f", about {mean * (self._total - self._done):.0f} s left"
         self._done += 1
         print(f"{self._done}/{self._total} {what}{left}", file=sys.stderr, flush=True)
+
+    def more(self, count: int) -> None:
+        """There is more to do than was thought."""
+        self._total += count
 
 
 def train_all(
@@ -70,22 +75,35 @@ def within(ledgers: Mapping[str, Path]) -> dict[str, Verdict]:
     return {loop: diff(ledgers[first], ledgers[loop]) for loop in others}
 
 
+@dataclass(frozen=True)
+class Timing:
+    """How two environments are timed: `rounds` in the order ABBA, and while A/A is wide up to
+    `most_rounds`; in each process each takes `steps` steps twice, beside a yardstick."""
+
+    rounds: int
+    most_rounds: int
+    steps: int
+    yardstick: str = "torch"
+
+
 def time_all(
-    environments: Sequence[Environment],
-    folder: Path,
-    rounds: int,
-    steps: int,
-    progress: Counted,
+    environments: Sequence[Environment], folder: Path, timing: Timing, progress: Counted
 ) -> dict[str, list[Times]]:
-    """Processes in the order ABBA, `rounds` times; by environment, in the order they came."""
+    """By environment, in the order they came: what each process measured."""
     by_name = {environment.name: environment for environment in environments}
     times: dict[str, list[Times]] = {name: [] for name in by_name}
-    for number in range(rounds):
+    for number in range(1, timing.most_rounds + 1):
+        if number > timing.rounds:
+            noise = max((s.noise for s in speeds(times).values()), key=lambda r: r.width)
+            if noise.width <= NOISE:
+                break
+            progress.more(len(ABBA))
+            print(f"A/A {noise} is wider than {NOISE:.0%}: round {number}", file=sys.stderr)
         for name in ABBA:
-            progress.next(f"{name} environment: timing, round {number + 1} of {rounds}")
+            progress.next(f"{name} environment: timing, round {number}")
             out = folder / "times.json"
-            words = ["-m", "benchmarks.side", str(out), "--steps", str(steps)]
-            done = by_name[name].run(*words)
+            words = ["-m", "benchmarks.side", str(out), "--steps", str(timing.steps)]
+            done = by_name[name].run(*words, "--yardstick", timing.yardstick)
             if done.returncode:
                 raise call_failed(f"{name} environment, timing", done)
             times[name].append(json.loads(out.read_text(encoding="utf8")))

@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.environments import (
@@ -28,6 +28,7 @@ from benchmarks.sides import (
     Counted,
     Runs,
     Speed,
+    Timing,
     across,
     speeds,
     time_all,
@@ -45,7 +46,7 @@ from reference.verdicts import sentence, sentences
 # (pairs.py, 2026-11-24); here each round is another process.
 MARGIN = 0.01
 MAX_STEPS = 60
-ROUNDS = 4
+ROUNDS, MOST = 4, 8  # a round: four processes of about 12 s each
 STEPS = 40  # in a process, twice
 
 
@@ -67,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         with signals_raise():
-            findings = upgrade(args.requirements, args.max_steps, args.rounds, args.steps)
+            timing = Timing(args.rounds, args.most_rounds, args.steps)
+            findings = upgrade(args.requirements, args.max_steps, timing)
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -80,40 +82,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if findings.wrong else 0
 
 
-def upgrade(words: Sequence[str], max_steps: int, rounds: int, steps: int) -> Findings:
+def upgrade(words: Sequence[str], max_steps: int, timing: Timing) -> Findings:
     """Make the second environment, train, compare, and time; InputError for what is no upgrade."""
-    if rounds < 2 or max_steps < 1:
-        raise InputError(f"--rounds {rounds} --max-steps {max_steps}: give at least 2 and 1")
-    if steps < 1 or steps % orders():
-        raise InputError(f"--steps: {steps} isn't a multiple of {orders()}, one for each order")
+    if timing.rounds < 2 or max_steps < 1:
+        raise InputError(f"--rounds {timing.rounds} --max-steps {max_steps}: give at least 2 and 1")
+    if timing.most_rounds < timing.rounds:
+        raise InputError(f"--most-rounds: {timing.most_rounds} is less than --rounds")
+    if timing.steps < 1 or timing.steps % orders():
+        raise InputError(
+            f"--steps: {timing.steps} isn't a multiple of {orders()}, one for each order"
+        )
     old = Environment("old", Path(sys.executable))
     before = old.packages()
     wanted = read_requirements(words, before)
     with tempfile.TemporaryDirectory(prefix="upgrade-") as name:
         folder = Path(name)
         print("the second environment is installed: some minutes", file=sys.stderr, flush=True)
+        if "torch" in wanted:
+            print(
+                "torch is what pip's index has, which may be a CUDA build of gigabytes; "
+                "PIP_INDEX_URL and PIP_EXTRA_INDEX_URL choose another index",
+                file=sys.stderr,
+                flush=True,
+            )
         new = second_environment(wanted, folder / "new")
         after = new.packages()
         if all(before[package] == after[package] for package in wanted):
             raise no_upgrade(wanted, before)
-        findings = compare(old, new, folder, max_steps, rounds, steps)
-    changed = [n for n in before if n in after and before[n] != after[n]]
-    said = ", ".join(f"{n} {before[n]} -> {after[n]}" for n in sorted(changed))
+        changed = sorted(n for n in before if n in after and before[n] != after[n])
+        by = "numpy" if "torch" in changed else "torch"
+        findings = compare(old, new, folder, max_steps, replace(timing, yardstick=by))
+    said = ", ".join(f"{n} {before[n]} -> {after[n]}" for n in changed)
     findings.lines.insert(0, f"upgraded: {said}")
-    if "torch" in changed:
-        findings.lines.append("bare step: by a yardstick that is torch's own, and upgraded with it")
+    if by in changed:
+        findings.lines.append(f"yardstick: {by}'s, which was upgraded too")
     return findings
 
 
 def compare(
-    old: Environment, new: Environment, folder: Path, max_steps: int, rounds: int, steps: int
+    old: Environment, new: Environment, folder: Path, max_steps: int, timing: Timing
 ) -> Findings:
     """Equal first, then timed: loops that aren't one run in an environment aren't timed."""
-    progress = Counted(2 * len(LOOPS) + rounds * len(ABBA))
+    progress = Counted(2 * len(LOOPS) + timing.rounds * len(ABBA))
     runs = train_all([old, new], folder, max_steps, progress)
     findings = Findings()
     one_run = judge_runs(findings, runs)
-    timed = speeds(time_all([old, new], folder, rounds, steps, progress)) if one_run else {}
+    timed = speeds(time_all([old, new], folder, timing, progress)) if one_run else {}
     judge_speeds(findings, across(runs), timed)
     return findings
 
@@ -154,6 +168,12 @@ def judge_speeds(
             findings.rows[-1][-1] = _run(findings, name, verdicts[name])
     notes = dict.fromkeys(note for verdict in verdicts.values() for note in verdict.notes)
     findings.lines += notes
+    places = {(verdict.step, verdict.link) for verdict in verdicts.values()}
+    if timed and len(verdicts) > 1 and len(places) == 1 and places != {(None, None)}:
+        findings.lines.append(
+            "the loops part from the old ones all alike, and are one run in the new environment: "
+            "what they share computes otherwise, no loop does"
+        )
     if timed:
         widest = max(timed, key=lambda name: timed[name].noise.width)
         noise = timed[widest].noise
@@ -165,8 +185,10 @@ def _run(findings: Findings, loop: str, verdict: Verdict) -> str:
     if verdict.verdict == "identical":
         return f"identical, {verdict.steps} steps"
     findings.lines.append(f"{loop}: {sentence('old and new', verdict)}")
-    where = f"parts at step {verdict.step}, link {verdict.link}"
-    said = verdict.verdict if verdict.step is None else where
+    if verdict.step is None:  # nothing unequal was found, and not everything could be compared
+        findings.wrong.append(f"{loop}: whether it is the same run can't be told")
+        return "can't be told"
+    said = f"parts at step {verdict.step}, link {verdict.link}"
     findings.wrong.append(f"{loop} isn't the same run: {said}")
     return said
 
@@ -179,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("requirements", nargs="*", metavar="NAME==VERSION", help="what to upgrade")
     parser.add_argument("--max-steps", type=int, default=MAX_STEPS, help="of each run compared")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of four timing processes")
+    parser.add_argument("--most-rounds", type=int, default=MOST, help="where the A/A is wide")
     parser.add_argument("--steps", type=int, default=STEPS, help="timed in a process, twice")
     return parser
 

@@ -4,6 +4,7 @@ Both environments are this one; a fault is planted in the "new" one by a `sitecu
 processes import at their start.
 """
 
+import json
 import os
 import signal
 import socket
@@ -16,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import sides, upgrade
+from benchmarks import side, sides, upgrade
 from benchmarks.environments import CONSTRAINTS, Environment, lifted, read_requirements
 from benchmarks.pairs import Ratio
-from benchmarks.side import BARE, YARDSTICK
-from benchmarks.sides import Counted, Speed
+from benchmarks.side import BARE, YARDSTICK, YARDSTICKS
+from benchmarks.sides import Counted, Speed, Timing
 from reference.errors import InputError, TrainingFailed
+from reference.ledger.diff import Verdict
 from reference.loops import LOOPS
 from tests.conftest import ROOT
 
@@ -72,20 +74,20 @@ def test_nothing_changed_is_the_same_run_and_not_slower(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     new = Environment("new", Path(sys.executable))
-    found = upgrade.compare(OLD, new, tmp_path, max_steps=3, rounds=2, steps=40)
+    found = upgrade.compare(OLD, new, tmp_path, max_steps=3, timing=Timing(2, 2, 40))
     assert found.verdict == "same run, not slower"
     assert [row[0] for row in found.rows] == [BARE, *LOOPS]
     assert [row[-1] for row in found.rows] == ["", *3 * ["identical, 3 steps"]]
     assert "new environment: identical: 3 loops, 3 steps, every link of every step" in found.lines
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("1/14 old environment: training trainer")
-    assert lines[-1].startswith("14/14 old environment: timing, round 2 of 2, about")
+    assert lines[-1].startswith("14/14 old environment: timing, round 2, about")
 
 
 @pytest.mark.slow
 def test_a_slower_loop_is_named(tmp_path: Path) -> None:
     new = planted(tmp_path, "slow")
-    timed = sides.speeds(sides.time_all([OLD, new], tmp_path, 2, 40, Counted(8)))
+    timed = sides.speeds(sides.time_all([OLD, new], tmp_path, Timing(2, 2, 40), Counted(8)))
     found = upgrade.Findings()
     upgrade.judge_speeds(found, {}, timed)
     assert [said.split(":")[0] for said in found.wrong] == ["manual is slower"]
@@ -106,12 +108,12 @@ def test_a_loop_that_does_something_else_is_named_with_step_and_link(tmp_path: P
     assert "old environment: identical: 2 loops, 2 steps, every link of every step" in found.lines
 
 
-def made_up(seed: int, drift: float, slow: dict[str, float]) -> sides.Times:
-    """A process's times with noise of 3 %, all of them moved by `drift`."""
+def made_up(seed: int, drift: float, slow: dict[str, float], noise: float = 0.03) -> sides.Times:
+    """A process's times with noise, all of them moved by `drift`."""
     rng = np.random.default_rng(seed)
     by_name = {YARDSTICK: 0.009, BARE: 0.010, "trainer": 0.013, "manual": 0.012}
     return {
-        name: (drift * slow.get(name, 1.0) * one * rng.normal(1, 0.03, (2, 40))).tolist()
+        name: (drift * slow.get(name, 1.0) * one * rng.normal(1, noise, (2, 40))).tolist()
         for name, one in by_name.items()
     }
 
@@ -138,6 +140,82 @@ def test_the_machines_drift_falls_out_and_a_slowdown_stays(
     found = upgrade.Findings()
     upgrade.judge_speeds(found, {}, sides.speeds(times))
     assert [said.split(" is slower")[0] for said in found.wrong] == wrong
+
+
+def test_neighbours_are_paired() -> None:
+    """The machine drifts, and the yardstick with it only by half: neighbours drift alike."""
+    times: dict[str, list[sides.Times]] = {"old": [], "new": []}
+    for number, drift in enumerate(np.linspace(1, 1.5, 32)):
+        process = made_up(number, drift, {YARDSTICK: drift**-0.5})
+        times[sides.ABBA[number % 4]].append(process)
+    for speed in sides.speeds(times).values():
+        assert speed.change.median == pytest.approx(1, abs=0.01)
+        assert speed.change.width < 0.03
+        assert speed.noise.width < 0.06  # two old ones have two new ones, or none, between them
+
+
+class MadeUp(Environment):
+    """An environment whose processes measure nothing: numbers with more or less noise."""
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        assert words[:2] == ("-m", "benchmarks.side")
+        runs.append(words)
+        process = made_up(len(runs), 1.0, {}, noise=float(self.variables["noise"]))
+        Path(words[2]).write_text(json.dumps(process))
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+
+runs: list[tuple[str, ...]] = []
+
+
+@pytest.mark.parametrize(("noise", "rounds"), [("0.001", 2), ("0.05", 4)])
+def test_a_wide_noise_takes_more_rounds_up_to_a_limit(
+    noise: str, rounds: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.clear()
+    both = [MadeUp(name, Path(sys.executable), {"noise": noise}) for name in ("old", "new")]
+    timing = Timing(2, 4, 40, yardstick="numpy")
+    times = sides.time_all(both, tmp_path, timing, Counted(8))
+    assert [len(times[name]) for name in ("old", "new")] == [2 * rounds, 2 * rounds]
+    assert all(words[-2:] == ("--yardstick", "numpy") for words in runs)
+    said = capsys.readouterr().err
+    assert said.count("is wider than 1%") == rounds - 2
+    assert f"{4 * rounds}/{4 * rounds} old environment: timing, round {rounds}" in said
+
+
+@pytest.mark.parametrize("yardstick", YARDSTICKS)
+def test_a_process_times_all_beside_a_yardstick(yardstick: str, tmp_path: Path) -> None:
+    steps = side.orders(("manual",))
+    times = side.measure(2, steps, ("manual",), yardstick)
+    assert list(times) == [YARDSTICK, BARE, "manual"]
+    assert np.asarray(list(times.values())).shape == (3, 2, steps)
+    assert min(min(round) for rounds in times.values() for round in rounds) > 0.0005
+
+
+LINK = Verdict("incomparable", 4, 5, "forward", "bits may differ with nothing wrong")
+SPEED = Speed(1.1, 1.1, Ratio(1.0, 0.99, 1.01, 8, 64), Ratio(1.0, 0.99, 1.01, 4, 32))
+
+
+def test_whose_the_difference_is_and_what_cant_be_told() -> None:
+    found = upgrade.Findings()
+    timed = dict.fromkeys(LOOPS, SPEED)
+    upgrade.judge_speeds(found, dict.fromkeys(LOOPS, LINK), timed)
+    assert found.wrong[0] == f"{LOOPS[0]} isn't the same run: parts at step 5, link forward"
+    assert any("what they share computes otherwise" in line for line in found.lines)
+
+    found = upgrade.Findings()
+    upgrade.judge_speeds(
+        found, {**dict.fromkeys(LOOPS, Verdict("identical", 9)), "manual": LINK}, timed
+    )
+    assert found.wrong == ["manual isn't the same run: parts at step 5, link forward"]
+    assert not any("what they share" in line for line in found.lines)
+
+    found = upgrade.Findings()
+    cut = Verdict("incomparable", 4, detail="equal for 4 steps; a run was cut short")
+    upgrade.judge_speeds(found, {"manual": cut}, {})
+    assert found.wrong == ["manual: whether it is the same run can't be told"]
+    assert found.rows[0][-1] == "can't be told"
+    assert "incomparable: old and new: equal for 4 steps; a run was cut short" in found.lines[0]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +260,7 @@ INSTALLED = {"transformers": "5.23.0", "torch": "2.13.0+cpu", "numpy": "2.4.6"}
         (["torch"], "may fetch gigabytes"),
         (["torch>=2.14"], "may fetch gigabytes"),
         (["torch==2.*"], "may fetch gigabytes"),
+        (["numpy==2.0; python_version < '3'"], "is for another machine"),
         (["transformers==5.23.0"], "needs no upgrade: transformers 5.23.0"),
         (["torch==2.13.0", "transformers==5.23.0"], "needs no upgrade: torch 2.13.0+cpu, "),
     ],
@@ -201,6 +280,7 @@ def test_what_may_be_an_upgrade_is_tried() -> None:
     ("options", "says"),
     [
         (["--rounds", "1"], "--rounds 1"),
+        (["--rounds", "9"], "--most-rounds: 8 is less than --rounds"),
         (["--steps", "41"], "isn't a multiple of 10"),
         (["--max-steps", "0"], "--max-steps 0"),
         ([], "no requirement was given"),
