@@ -7,6 +7,7 @@ pytest-benchmark writes into a run's own file as it goes; here a run is stored w
 """
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from reference.run import quiet
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 SCHEME = "file://"
+NOTED = {"versions", "threads", "device", "platform", "peak_process_bytes"}
 THEIRS = FileStorage.save, BenchmarkSession.save_json
 
 
@@ -30,6 +32,16 @@ THEIRS = FileStorage.save, BenchmarkSession.save_json
 def _quiet() -> None:
     """Libraries' bars and reports are written to a terminal, and take time."""
     quiet()
+
+
+@pytest.fixture(autouse=True)
+def _noted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A time without its surroundings says nothing: every benchmark notes them."""
+    yield
+    benchmark = request.node.funcargs.get("benchmark")
+    if benchmark is not None and benchmark.stats is not None:
+        missing = sorted(NOTED - set(benchmark.extra_info))
+        assert not missing, f"not in extra_info: {', '.join(missing)}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

