@@ -1,0 +1,104 @@
+"""Plants as large as they are said to be, in the loop that they are planted in; gates counted."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import measured, planted
+from benchmarks.measured import AGAIN, BARE, Measured
+from reference.data.pipeline import load_data
+from reference.errors import TrainingFailed
+from reference.loops import LOOPS
+
+SHARE = 0.5  # ten times what the gate must see, so that one round tells it
+
+
+@pytest.mark.parametrize(
+    ("loop", "plant"), [("manual", "item"), ("accelerated", "collator"), ("trainer", "copy")]
+)
+def test_a_plant_is_as_large_as_it_is_said_to_be(loop: str, plant: str) -> None:
+    recipe = measured.make_recipe("embedded", 24)
+    data = measured.short_evaluation(load_data(recipe))
+
+    def seconds(name: str) -> float:
+        return planted.step_seconds(name, recipe, data)
+
+    other = LOOPS[LOOPS.index(loop) - 1]
+    before, others = seconds(loop), seconds(other)
+    with planted.planted(loop, plant, SHARE) as size:
+        during = seconds(loop)
+        assert seconds(other) < 1.25 * others
+    assert size["share"] == pytest.approx(SHARE, abs=0.05)
+    assert 1.3 < during / before < 1.9
+    assert seconds(loop) < 1.25 * before
+
+
+def gates(monkeypatch: pytest.MonkeyPatch, verdict: Callable[[str, str], list[str]]) -> None:
+    """Gates that measure nothing: what each found past its bound, by plant and loop."""
+
+    def fresh(plant: str, loop: str, _share: float, *, alone: bool) -> dict[str, Any]:
+        past = verdict(plant, loop)
+        said = {"past": past, "verdict": "made up", "rc": int(bool(past))}
+        return {"loop": loop, "plant": plant, **said}
+
+    monkeypatch.setattr(planted, "_fresh", fresh)
+
+
+def test_a_gate_that_blames_another_loop_has_seen_nothing_by_its_ratio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def blamed(plant: str, loop: str) -> list[str]:
+        if plant == "copy":
+            return [] if loop == "manual" else [f"{loop}-bytes"]
+        return [f"embedded-{'trainer' if plant == 'item' else loop}-loop"]
+
+    gates(monkeypatch, blamed)
+    out = tmp_path / "seen.json"
+    assert planted.main(["--runs", "9", "--out", str(out)]) == 1  # one failed to fail
+    found = json.loads(out.read_text())
+    assert {(r["plant"], r["loop"]) for r in found["results"]} == {
+        (plant, loop) for plant in planted.PLANTS for loop in LOOPS
+    }
+    assert found["as_wanted"] == 8
+    assert found["as_wanted_by_ratio"] == 3 + 1  # the collator's, and the item's in the trainer
+    assert capsys.readouterr().out.endswith("8 of 9 gates failed, as they should\n")
+
+
+def test_gates_with_nothing_planted_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gates(monkeypatch, lambda _plant, _loop: [])
+    out = tmp_path / "none.json"
+    words = ["--runs", "4", "--plant", "none", "--at-once", "2", "--out", str(out)]
+    assert planted.main(words) == 0
+    assert json.loads(out.read_text())["as_wanted"] == 4
+
+
+def test_a_gate_that_broke_counts_as_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broke(_plant: str, _loop: str) -> list[str]:
+        raise TrainingFailed("the gate broke with exit code 3: planted")
+
+    gates(monkeypatch, broke)
+    assert planted.main(["--runs", "2", "--out", str(tmp_path / "out.json")]) == 3
+    assert "the gate broke" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("noise", "rounds"), [(0.001, 3), (0.1, 6)])
+def test_a_wide_noise_takes_more_rounds_up_to_a_limit(
+    noise: float, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_round(run: Measured, *_: Any) -> None:
+        number = run.rounds
+        run.times.setdefault(BARE, []).append([0.01] * 6)
+        run.times.setdefault(AGAIN, []).append([0.01 * (1 + noise * (-1) ** number)] * 6)
+
+    monkeypatch.setattr(measured, "add_round", add_round)
+    recipe = measured.make_recipe("embedded", 6)
+    said: list[str] = []
+    found = measured.measure(recipe, rounds=3, most_rounds=6, progress=said.append)
+    assert found.rounds == rounds
+    assert len(said) == rounds - 3
+    assert all("is wider than 1%" in line for line in said)
