@@ -65,6 +65,7 @@ def held(args: argparse.Namespace) -> int:
     print(f"{mark}{said}" + (f", bound {bound.at_most:g}" if bound is not None else ", no bound"))
     if args.json is not None:
         figures = {
+            "pair": f"{args.checkpoint}, {args.loop}",
             "ratios": {name: asdict(found)},
             "noise": asdict(noise),
             "step_ms": {n: 1000 * float(np.median(t)) for n, t in with_loop.times.items()},

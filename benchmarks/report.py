@@ -1,14 +1,17 @@
 """Writes a run's results into `benchmarks/README.md`, with a plot.
 
     python -m pytest benchmarks --benchmark-json run.json
-    python -m benchmarks.report run.json
+    python -m pytest benchmarks -m slow --benchmark-json slow.json
+    python -m benchmarks.pair manual --checkpoint minilm --json pair.json
+    python -m benchmarks.report run.json slow.json pair.json
 
-One section for each machine, date and versions; a run of the same three replaces its section.
+The first run is needed; others of the same machine and versions, and pairs, stand beside it. One
+section for each machine, date and versions; a run of the same three replaces its section.
 """
 
 import argparse
 import hashlib
-import io
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 
 from benchmarks.pairs import Ratio
 from benchmarks.parts import footing, table
+from benchmarks.plot import draw
 from benchmarks.stored import Run, read_run
 from benchmarks.written import check_output, write_output
 from reference.errors import InputError
@@ -27,27 +31,73 @@ BEGIN = "<!-- results: written by `python -m benchmarks.report`, newest first --
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report")
-    parser.add_argument("run", type=Path, metavar="RUN.json")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.json")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
     args = parser.parse_args(arguments)
     try:
-        run = read_run(args.run)
-        measured = _measured(args.run, run)
+        run, pairs = read_all(args.runs)
+        measured = _measured(args.runs[0], run)
         try:
             plot = args.page.with_name(_plot_name(run, measured))
-            text = new_page(args.page, run, measured, plot.name)
+            text = new_page(args.page, run, measured, pairs, plot.name)
             picture = draw(measured)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             what = f"{type(error).__name__}: {error}"
-            raise InputError(f"{args.run}: damaged ({what}); run the benchmarks again") from error
+            files = ", ".join(map(str, args.runs))
+            raise InputError(f"{files}: damaged ({what}); run the benchmarks again") from error
         check_output(plot)
         write_output(plot, picture)
         write_output(args.page, text)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{args.page}: {len(measured)} checkpoints of {args.run}")
+    names = ", ".join(extra["checkpoint"] for extra in measured)
+    print(f"{args.page}: {names} in turn, {len(pairs)} pairs, of {len(args.runs)} files")
     return 0
+
+
+def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
+    """The runs as one, and what `benchmarks.pair` wrote.
+
+    InputError for a file that is neither, and for one of another machine or of other versions.
+    """
+    runs: list[Run] = []
+    pairs: list[dict[str, Any]] = []
+    first: tuple[Any, Any] | None = None
+    for file in files:
+        pair = _pair(file)
+        if pair is not None:
+            pairs.append(pair)
+            where = (pair["platform"], pair["versions"])
+        else:
+            runs.append(read_run(file))
+            where = _where(runs[-1])
+        first = first or where
+        if where != first:
+            raise InputError(
+                f"{file}: of another machine or of other versions than {files[0]}; report it alone"
+            )
+    if not runs:
+        raise InputError(f"{files[0]}: pairs alone; give a run of `pytest benchmarks` first")
+    benchmarks = [one for run in runs for one in run["benchmarks"]]
+    return {**runs[0], "benchmarks": benchmarks}, pairs
+
+
+def _where(run: Run) -> tuple[Any, Any]:
+    """Machine and versions, as the first benchmark has noted them."""
+    extra = run["benchmarks"][0]["extra_info"]
+    return extra.get("platform"), extra.get("versions")
+
+
+def _pair(file: Path) -> dict[str, Any] | None:
+    """What `benchmarks.pair --json` wrote, or None for another file."""
+    try:
+        found: Any = json.loads(file.read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        return None  # `read_run` says what is wrong with it
+    if not isinstance(found, dict) or not {"pair", "platform", "versions"} <= set(found):
+        return None
+    return found
 
 
 def _measured(path: Path, run: Run) -> list[dict[str, Any]]:
@@ -86,7 +136,9 @@ def _title(run: Run) -> str:
     return f"{day}, {_cpu(run).get('brand_raw', 'cpu')}, {_cpu(run).get('count', '?')} cores"
 
 
-def section(run: Run, measured: Sequence[dict[str, Any]], plot: str) -> str:
+def section(
+    run: Run, measured: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], plot: str
+) -> str:
     """The results of one run as Markdown."""
     lines = [f"### {_title(run)}", "", _versions(measured), ""]
     for extra in measured:
@@ -111,8 +163,25 @@ def section(run: Run, measured: Sequence[dict[str, Any]], plot: str) -> str:
                 f"{extra['share_of_peak'][loop]:.0%} |"
             )
         lines.append("")
-    lines += [*_parts(run), *_others(run), f"![what each loop adds]({plot})", ""]
+    lines += [*_pairs(pairs), *_parts(run), *_others(run), f"![what each loop adds]({plot})", ""]
     return "\n".join(lines)
+
+
+def _pairs(pairs: Sequence[dict[str, Any]]) -> list[str]:
+    """One loop and the bare step, nobody else: where parts in a thousand are settled."""
+    if not pairs:
+        return []
+    lines = [
+        "**One loop beside the bare step**, nobody else, in ABBA:",
+        "",
+        "| | by the bare step | rounds, pairs | bare step against itself |",
+        "| --- | --- | --- | --- |",
+    ]
+    for pair in pairs:
+        ((_, row),) = pair["ratios"].items()
+        found, noise = Ratio(**row), Ratio(**pair["noise"])
+        lines.append(f"| {pair['pair']} | {found} | {found.rounds}, {found.pairs} | {noise} |")
+    return [*lines, ""]
 
 
 def _parts(run: Run) -> list[str]:
@@ -145,7 +214,13 @@ def _others(run: Run) -> list[str]:
     return [*lines, *(f"| `{name}` | {seconds:.2f} |" for name, seconds in rows), ""]
 
 
-def new_page(page: Path, run: Run, measured: Sequence[dict[str, Any]], plot: str) -> str:
+def new_page(
+    page: Path,
+    run: Run,
+    measured: Sequence[dict[str, Any]],
+    pairs: Sequence[dict[str, Any]],
+    plot: str,
+) -> str:
     """With the section where the results begin; InputError for a page that has no such place."""
     try:
         text = page.read_text(encoding="utf8")
@@ -157,40 +232,8 @@ def new_page(page: Path, run: Run, measured: Sequence[dict[str, Any]], plot: str
     head = f"### {_title(run)}\n\n{_versions(measured)}\n"
     sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]
     kept = [part.rstrip() for part in sections if not part.startswith(head)]
-    new = section(run, measured, plot).rstrip()
+    new = section(run, measured, pairs, plot).rstrip()
     return before + mark + "\n" + "\n\n".join([new, *kept]) + "\n"
-
-
-def draw(measured: Sequence[dict[str, Any]]) -> bytes:
-    """A PNG: what each loop adds to the bare step in percent, and the share of the peak reached."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    width = 0.8 / len(measured)
-    for number, extra in enumerate(measured):
-        places = [place + number * width for place in range(len(LOOPS))]
-        steps = [Ratio(**extra["ratios"][f"{extra['checkpoint']}-{n}-step"]) for n in LOOPS]
-        added = [100 * (r.median - 1) for r in steps]
-        errors = [
-            [100 * (r.median - r.low) for r in steps],
-            [100 * (r.high - r.median) for r in steps],
-        ]
-        left.bar(places, added, width, yerr=errors, label=extra["checkpoint"])
-        names = ["bare", *LOOPS]
-        at = [place + number * width for place in range(len(names))]
-        right.bar(at, [100 * extra["share_of_peak"][n] for n in names], width)
-    left.set_xticks([p + width / 2 for p in range(len(LOOPS))], LOOPS)
-    left.set_ylabel("added to the bare step, %")
-    left.legend(frameon=False)
-    right.set_xticks([p + width / 2 for p in range(len(LOOPS) + 1)], ["bare", *LOOPS])
-    right.set_ylabel("of the matrix product peak, %")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    pyplot.close(figure)
-    return picture.getvalue()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import threading
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -57,13 +57,14 @@ def test_a_plant_is_past_its_bound(
     step = LRScheduler.step
 
     def slow(self: LRScheduler, *args: Any) -> None:
-        ends = perf_counter() + (0.06 if threading.current_thread().name == "manual" else 0)
-        while perf_counter() < ends:
+        ends = thread_time() + (0.06 if threading.current_thread().name == "manual" else 0)
+        while thread_time() < ends:
             pass
         step(self, *args)
 
     monkeypatch.setattr(LRScheduler, "step", slow)
-    assert pair.main(["manual", *FEW, "--bounds", str(bounds)]) == 1
+    rounds = ["--rounds", "4", "--most-rounds", "4"]  # of 2, an interval is wide
+    assert pair.main(["manual", *FEW, *rounds, "--bounds", str(bounds)]) == 1
     assert capsys.readouterr().out.splitlines()[1].startswith("PAST embedded: loop manual")
 
 

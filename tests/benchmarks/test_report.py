@@ -35,6 +35,7 @@ def made_up(
         "share_of_peak": dict.fromkeys(names, 0.27),
         "matrix_product_peak": 64e9,
         "versions": {"torch": torch},
+        "platform": "made up",
         "threads": 1,
     }
     spent = dict.fromkeys([*PARTS, AROUND, "step"], 7.0)
@@ -86,6 +87,42 @@ def test_a_run_stands_on_the_page_with_its_plot(tmp_path: Path, page: Path) -> N
     (plot,) = tmp_path.glob("*.png")
     assert plot.name in text
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_other_files_stand_beside_the_first(
+    tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, slow, pair = made_up(tmp_path), tmp_path / "slow.json", tmp_path / "pair.json"
+    run = json.loads(first.read_text())
+    (run["benchmarks"][2:]) = [
+        {
+            "name": "test_compare_verdict[whole]",
+            "extra_info": {"platform": "made up", "versions": {"torch": "2.13.0"}},
+            "stats": {"min": 47.11},
+        }
+    ]
+    slow.write_text(json.dumps({**run, "benchmarks": run["benchmarks"][2:]}))
+    row = asdict(Ratio(1.0036, 0.9985, 1.0057, 6, 72))
+    figures = {
+        "pair": "minilm, manual",
+        "platform": "made up",
+        "versions": {"torch": "2.13.0"},
+        "ratios": {"minilm-manual-step": row},
+        "noise": asdict(Ratio(1.0, 0.99, 1.01, 6, 72)),
+    }
+    pair.write_text(json.dumps(figures))
+    assert report.main([*map(str, (first, slow, pair)), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert "| `test_tokenizing` | 0.85 |" in text
+    assert "| `test_compare_verdict[whole]` | 47.11 |" in text
+    assert "| minilm, manual | 1.0036 [0.9985, 1.0057] | 6, 72 | 1.0000 [0.9900, 1.0100] |" in text
+
+    pair.write_text(json.dumps({**figures, "versions": {"torch": "2.14.0"}}))
+    assert report.main([str(first), str(pair), "--page", str(page)]) == 2
+    assert f"{pair}: of another machine or of other versions" in capsys.readouterr().err
+    assert report.main([str(pair), "--page", str(page)]) == 2
+    assert "pairs alone" in capsys.readouterr().err
+    assert page.read_text() == text
 
 
 def test_the_same_days_run_is_replaced_and_others_are_kept(tmp_path: Path, page: Path) -> None:
