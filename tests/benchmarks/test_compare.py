@@ -4,7 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from benchmarks import conftest
 from tests.conftest import ROOT
 
 
@@ -41,10 +46,23 @@ def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
         (json.dumps(run).replace('"mean": 1e-06', '"mean": null'), "stats.mean: None is no number"),
     ):
         stored.write_text(text)
-        refused = compare(tmp_path, "--benchmark-compare")
-        assert refused.returncode == 2, refused.stdout + refused.stderr
-        assert says in refused.stdout + refused.stderr
+        refuses(tmp_path, True, says)
         assert stored.read_text() == text
+    refuses(tmp_path, "0007", "no such stored run")
     missing = compare(tmp_path, "--benchmark-compare=0007")
     assert missing.returncode == 2
     assert "no such stored run" in missing.stdout + missing.stderr
+
+
+def refuses(storage: Path, wanted: str | bool, says: str) -> None:
+    """What a session is told before it collects anything; in this process, which is quicker."""
+    options = {"benchmark_compare": wanted, "benchmark_storage": f"file://{storage}"}
+    config: Any = SimpleNamespace(getoption=lambda name, default: options.get(name, default))
+    try:
+        with pytest.raises(pytest.exit.Exception) as exit:
+            conftest.pytest_configure(config)
+    finally:
+        conftest.pytest_unconfigure()
+    assert exit.value.returncode == 2
+    assert str(exit.value).startswith("error: ")
+    assert says in str(exit.value)

@@ -63,7 +63,7 @@ def test_a_plant_is_past_its_bound(
         step(self, *args)
 
     monkeypatch.setattr(LRScheduler, "step", slow)
-    rounds = ["--rounds", "4", "--most-rounds", "4"]  # of 2, an interval is wide
+    rounds = ["--steps", "4", "--rounds", "4", "--most-rounds", "4"]  # of 2, an interval is wide
     assert pair.main(["manual", *FEW, *rounds, "--bounds", str(bounds)]) == 1
     assert capsys.readouterr().out.splitlines()[1].startswith("PAST embedded: loop manual")
 
