@@ -18,7 +18,7 @@ from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import get_machine_id, safe_dumps
 
 from benchmarks.stored import check_machine, check_times, read_run
-from benchmarks.written import check_output, write_atomically, write_new
+from benchmarks.written import check_output, write_new, write_output
 from reference.errors import InputError
 from reference.run import quiet
 
@@ -51,8 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     storage = config.getoption("benchmark_storage", "")
     try:
         file = config.getoption("benchmark_json", None)
-        if file is not None and not (file.exists() and not file.is_file()):  # not a pipe
-            check_output(file)
+        check_output(file)
         if not wanted or ("://" in storage and not storage.startswith(SCHEME)):
             return
         stored = _stored(Path(storage.removeprefix(SCHEME)), wanted)
@@ -105,10 +104,10 @@ def _save(storage: FileStorage, output_json: dict[str, Any], save: str) -> None:
 
 def _save_json(session: BenchmarkSession, output_json: dict[str, Any]) -> None:
     """In place of `BenchmarkSession.save_json`: whole, or the file that was there before."""
-    if session.json.exists() and not session.json.is_file():
-        session.json.write_text(_text(output_json))  # /dev/stdout, a pipe: no file to replace
-    else:
-        write_atomically(session.json.resolve(), _text(output_json))
+    try:
+        write_output(session.json, _text(output_json))
+    except InputError as error:
+        pytest.exit(f"error: {error}", returncode=InputError.exit_code)
     session.logger.info(f"Wrote benchmark data in: {session.json}", purple=True)
 
 

@@ -20,6 +20,7 @@ def draw(measured: Sequence[dict[str, Any]]) -> bytes:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     width = 0.8 / len(measured)
+    middle = width * (len(measured) - 1) / 2
     for number, extra in enumerate(measured):
         places = [place + number * width for place in range(len(LOOPS))]
         steps = [Ratio(**extra["ratios"][f"{extra['checkpoint']}-{n}-step"]) for n in LOOPS]
@@ -32,10 +33,10 @@ def draw(measured: Sequence[dict[str, Any]]) -> bytes:
         names = ["bare", *LOOPS]
         at = [place + number * width for place in range(len(names))]
         right.bar(at, [100 * extra["share_of_peak"][n] for n in names], width)
-    left.set_xticks([p + width / 2 for p in range(len(LOOPS))], LOOPS)
+    left.set_xticks([p + middle for p in range(len(LOOPS))], LOOPS)
     left.set_ylabel("added to the bare step, %")
     left.legend(frameon=False)
-    right.set_xticks([p + width / 2 for p in range(len(LOOPS) + 1)], ["bare", *LOOPS])
+    right.set_xticks([p + middle for p in range(len(LOOPS) + 1)], ["bare", *LOOPS])
     right.set_ylabel("of the matrix product peak, %")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)

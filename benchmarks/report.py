@@ -12,6 +12,7 @@ section for each machine, date and versions; a run of the same three replaces it
 import argparse
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plot = args.page.with_name(_plot_name(run, measured))
             text = new_page(args.page, run, measured, pairs, plot.name)
             picture = draw(measured)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            if isinstance(error, InputError):
+                raise
             what = f"{type(error).__name__}: {error}"
             files = ", ".join(map(str, args.runs))
             raise InputError(f"{files}: damaged ({what}); run the benchmarks again") from error
@@ -63,17 +66,16 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
     """
     runs: list[Run] = []
     pairs: list[dict[str, Any]] = []
-    first: tuple[Any, Any] | None = None
+    places: list[tuple[Any, ...]] = []
     for file in files:
         pair = _pair(file)
         if pair is not None:
             pairs.append(pair)
-            where = (pair["platform"], pair["versions"])
+            places.append(_where(pair))
         else:
             runs.append(read_run(file))
-            where = _where(runs[-1])
-        first = first or where
-        if where != first:
+            places.append(_where(runs[-1]["benchmarks"][0]["extra_info"]))
+        if places[-1] != places[0] or len({_cpu(run).get("brand_raw") for run in runs}) > 1:
             raise InputError(
                 f"{file}: of another machine or of other versions than {files[0]}; report it alone"
             )
@@ -83,10 +85,8 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
     return {**runs[0], "benchmarks": benchmarks}, pairs
 
 
-def _where(run: Run) -> tuple[Any, Any]:
-    """Machine and versions, as the first benchmark has noted them."""
-    extra = run["benchmarks"][0]["extra_info"]
-    return extra.get("platform"), extra.get("versions")
+def _where(extra: dict[str, Any]) -> tuple[Any, ...]:
+    return extra.get("platform"), extra.get("versions"), extra.get("threads")
 
 
 def _pair(file: Path) -> dict[str, Any] | None:
@@ -115,7 +115,7 @@ def _cpu(run: Run) -> dict[str, Any]:
 
 def _slug(run: Run) -> str:
     name = str(_cpu(run).get("brand_raw", "cpu"))
-    return "-".join("".join(c if c.isalnum() else " " for c in name).split()).lower()
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split()).lower()[:60]
 
 
 def _plot_name(run: Run, measured: Sequence[dict[str, Any]]) -> str:
@@ -133,6 +133,8 @@ def _versions(measured: Sequence[dict[str, Any]]) -> str:
 
 def _title(run: Run) -> str:
     day = str(run.get("datetime", ""))[:10]
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+        raise ValueError(f"datetime: {day!r} is no date")
     return f"{day}, {_cpu(run).get('brand_raw', 'cpu')}, {_cpu(run).get('count', '?')} cores"
 
 
@@ -224,8 +226,8 @@ def new_page(
     """With the section where the results begin; InputError for a page that has no such place."""
     try:
         text = page.read_text(encoding="utf8")
-    except OSError as error:
-        raise InputError(f"{page}: can't be read ({error.strerror}); put it back") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{page}: can't be read ({error}); put it back") from error
     before, mark, after = text.partition(BEGIN)
     if not mark:
         raise InputError(f"{page}: the line {BEGIN.strip()} is missing; put it back")
@@ -233,7 +235,8 @@ def new_page(
     sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]
     kept = [part.rstrip() for part in sections if not part.startswith(head)]
     new = section(run, measured, pairs, plot).rstrip()
-    return before + mark + "\n" + "\n\n".join([new, *kept]) + "\n"
+    ordered = sorted([new, *kept], key=lambda part: part[: len("### 2026-11-26")], reverse=True)
+    return before + mark + "\n" + "\n\n".join(ordered) + "\n"
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def read_run(path: Path) -> Run:
         run: Any = json.loads(path.read_text(encoding="utf8"))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); give a run's JSON") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged ({error}); run the benchmarks again") from error
     benchmarks = run.get("benchmarks") if isinstance(run, dict) else None
     info = run.get("machine_info") if isinstance(run, dict) else None

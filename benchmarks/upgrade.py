@@ -73,6 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # a full disk; of many files copied at once, each has its own words
+        said = error.strerror or str(error)[:200]
+        where = error.filename or tempfile.gettempdir()
+        print(f"error: {where}: {said}; give room, or another TMPDIR", file=sys.stderr)
+        return InputError.exit_code
     except (KeyboardInterrupt, Stopped) as stopped:
         print(f"error: {str(stopped) or 'stopped by Ctrl-C'}", file=sys.stderr)
         return getattr(stopped, "exit_code", 130)

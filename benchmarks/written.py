@@ -16,7 +16,9 @@ def check_output(path: Path | None) -> None:
         return
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give a file")
-    folder = path.parent
+    if path.exists() and not path.is_file():
+        return  # a pipe, or a terminal
+    folder = path.resolve().parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
@@ -26,9 +28,15 @@ def check_output(path: Path | None) -> None:
 
 
 def write_output(path: Path, content: str | bytes) -> None:
-    """`write_atomically`, with InputError for a disk that is full by now, and the like."""
+    """`write_atomically`, where the file is one, and to where a link points.
+
+    Raises InputError for a disk that is full by now, and the like.
+    """
     try:
-        write_atomically(path, content)
+        if path.exists() and not path.is_file():
+            path.write_bytes(_bytes(content))  # a pipe or /dev/stdout: nothing to replace
+        else:
+            write_atomically(path.resolve(), content)
     except OSError as error:
         raise InputError(f"{path}: can't be written ({error.strerror}); give another") from error
 
@@ -43,7 +51,21 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 def write_new(path: Path, content: str | bytes) -> None:
     """The whole file, where none was: FileExistsError where another run has taken the name."""
-    _write(path, content, os.link)
+    _write(path, content, _link)
+
+
+def _link(part: Path, path: Path) -> None:
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: the name is taken first, and then replaced
+        path.touch(exist_ok=False)
+        os.replace(part, path)
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode("utf8") if isinstance(content, str) else content
 
 
 def _write(path: Path, content: str | bytes, finish: Callable[[Path, Path], None]) -> None:
@@ -51,7 +73,7 @@ def _write(path: Path, content: str | bytes, finish: Callable[[Path, Path], None
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(part, "wb") as file:
-            file.write(content.encode("utf8") if isinstance(content, str) else content)
+            file.write(_bytes(content))
             file.flush()
             os.fsync(file.fileno())
         finish(part, path)

@@ -143,6 +143,7 @@ def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ("text", "says"),
     [
         ("{", "damaged"),
+        (100_000 * "[", "damaged"),
         ("[]", "not a run of pytest-benchmark"),
         ('{"machine_info": {}, "benchmarks": []}', "zero benchmarks"),
         ('{"machine_info": {}, "benchmarks": [{}]}', "no extra_info"),

@@ -97,7 +97,7 @@ def test_other_files_stand_beside_the_first(
     (run["benchmarks"][2:]) = [
         {
             "name": "test_compare_verdict[whole]",
-            "extra_info": {"platform": "made up", "versions": {"torch": "2.13.0"}},
+            "extra_info": {"platform": "made up", "versions": {"torch": "2.13.0"}, "threads": 1},
             "stats": {"min": 47.11},
         }
     ]
@@ -107,6 +107,7 @@ def test_other_files_stand_beside_the_first(
         "pair": "minilm, manual",
         "platform": "made up",
         "versions": {"torch": "2.13.0"},
+        "threads": 1,
         "ratios": {"minilm-manual-step": row},
         "noise": asdict(Ratio(1.0, 0.99, 1.01, 6, 72)),
     }
@@ -117,6 +118,10 @@ def test_other_files_stand_beside_the_first(
     assert "| `test_compare_verdict[whole]` | 47.11 |" in text
     assert "| minilm, manual | 1.0036 [0.9985, 1.0057] | 6, 72 | 1.0000 [0.9900, 1.0100] |" in text
 
+    other = {**run, "machine_info": {"cpu": {"brand_raw": "another"}}}
+    slow.write_text(json.dumps(other))
+    assert report.main([*map(str, (first, pair, slow)), "--page", str(page)]) == 2
+    assert f"{slow}: of another machine" in capsys.readouterr().err
     pair.write_text(json.dumps({**figures, "versions": {"torch": "2.14.0"}}))
     assert report.main([str(first), str(pair), "--page", str(page)]) == 2
     assert f"{pair}: of another machine or of other versions" in capsys.readouterr().err
@@ -176,6 +181,24 @@ def test_a_run_without_loops_or_a_page_without_a_place_is_one_line(
     assert report.main([str(made_up(tmp_path)), "--page", str(page)]) == 2
     assert "is missing; put it back" in capsys.readouterr().err
     assert page.read_text() == before.replace(report.BEGIN, "").rstrip() + "\n"
+
+
+@pytest.mark.parametrize("day", [5, "../../../x", ""])
+def test_a_run_without_a_date_is_one_line(
+    day: Any, tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = made_up(tmp_path)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "datetime": day}))
+    assert report.main([str(file), "--page", str(page)]) == 2
+    assert "is no date" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_newest_stands_first_whenever_it_was_reported(tmp_path: Path, page: Path) -> None:
+    for day, manual in (("2026-11-24", 1.222), ("2026-11-23", 1.111)):
+        assert report.main([str(made_up(tmp_path, day, manual)), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert text.index("1.2220") < text.index("1.1110")
 
 
 def test_the_page_has_its_place() -> None:

@@ -1,5 +1,7 @@
 """What a measurement leaves: whole or not there, and a file that can't be had is told before."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,32 @@ def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path) -> None:
         write_new(file, "second")
     assert file.read_text() == "first"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_name_is_taken_where_there_are_no_links_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("benchmarks.written.os.link", refused)
+    test_a_name_that_is_taken_stays_as_it_is(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+def test_a_pipe_is_written_to_and_a_link_is_followed(tmp_path: Path) -> None:
+    pipe, link, behind = tmp_path / "pipe", tmp_path / "link.json", tmp_path / "there" / "x.json"
+    os.mkfifo(pipe)
+    link.symlink_to(behind)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for file in (pipe, link):
+        check_output(file)
+        write_output(file, "whole")
+    assert os.read(reader, 100) == b"whole"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert link.is_symlink()
+    assert behind.read_text() == "whole"
 
 
 class Quiet:
