@@ -21,17 +21,17 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
+from benchmarks.ended import ended
 from benchmarks.measured import unheard
 from benchmarks.sides import Counted
 from reference.environment import see_one_gpu
-from reference.errors import InputError, RunError
+from reference.errors import InputError
 from reference.ledger.envelope import apart, shown
 from reference.ledger.record import LEDGER_FILE
 from reference.loops import LOOPS
 from reference.recipe import Recipe, load_recipe
 from reference.report import table
 from reference.run import resolve_device, run
-from reference.stopping import Stopped, signals_raise
 
 MAX_STEPS = 100
 RUNS = 3
@@ -45,23 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=RUNS, help="of each loop, 2 or more")
     args = parser.parse_args(arguments)
     see_one_gpu()
-    try:
-        if args.runs < 2:
-            raise InputError(f"--runs: {args.runs} isn't 2 or more, which it takes to be apart")
-        given = {"device": args.device, "max_steps": args.max_steps}
-        recipe = resolve_device(load_recipe("embedded", given))
-        if args.device == "cuda" and WORKSPACE in os.environ:
-            raise InputError(
-                f"{WORKSPACE} is set in the environment: unset it for this measurement"
-            )
-        with signals_raise(), tempfile.TemporaryDirectory(prefix="apart-") as folder:
-            rows = measure(recipe, Path(folder), args.runs)
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except (KeyboardInterrupt, Stopped) as stopped:
-        print(f"error: {str(stopped) or 'stopped by Ctrl-C'}", file=sys.stderr)
-        return getattr(stopped, "exit_code", 130)
+    return ended(lambda: told(args))
+
+
+def told(args: argparse.Namespace) -> int:
+    """Measure, and say what was found; returns the exit code."""
+    if args.runs < 2:
+        raise InputError(f"--runs: {args.runs} isn't 2 or more, which it takes to be apart")
+    given = {"device": args.device, "max_steps": args.max_steps}
+    recipe = resolve_device(load_recipe("embedded", given))
+    if args.device == "cuda" and WORKSPACE in os.environ:
+        raise InputError(f"{WORKSPACE} is set in the environment: unset it for this measurement")
+    with tempfile.TemporaryDirectory(prefix="apart-") as folder:
+        rows = measure(recipe, Path(folder), args.runs)
     print(table([["runs", "so far apart at most"], *rows]))
     return 0
 

@@ -6,6 +6,7 @@ The first time there is no stored run: this one is stored, and said to be. Then 
 pytest-benchmark writes into a run's own file as it goes; here a run is stored whole or not at all.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -25,6 +26,7 @@ from reference.run import quiet
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 SCHEME = "file://"
 NOTED = {"versions", "threads", "device", "platform", "peak_process_bytes"}
+_known: set[str] = set()  # the benchmarks of the stored run that is compared with
 THEIRS = FileStorage.save, BenchmarkSession.save_json
 
 
@@ -47,11 +49,21 @@ def _noted(request: pytest.FixtureRequest) -> Iterator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     """Before pytest-benchmark's own, which gives a warning where there is nothing to compare."""
     FileStorage.save, BenchmarkSession.save_json = _save, _save_json
+    _known.clear()
     wanted = config.getoption("benchmark_compare", None)
     storage = config.getoption("benchmark_storage", "")
     try:
         file = config.getoption("benchmark_json", None)
         check_output(file)
+        if config.getoption("benchmark_disable", False):
+            raise InputError(
+                "--benchmark-disable: nothing would be timed here; --benchmark-skip leaves them out"
+            )
+        if "://" not in storage or storage.startswith(SCHEME):
+            folder = Path(storage.removeprefix(SCHEME))
+            saved = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
+            if any(config.getoption(name, None) for name in saved):
+                check_output(folder / get_machine_id() / "0001.json")
         if not wanted or ("://" in storage and not storage.startswith(SCHEME)):
             return
         stored = _stored(Path(storage.removeprefix(SCHEME)), wanted)
@@ -59,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
             run = read_run(stored)
             check_machine(stored, run)
             check_times(stored, run)
+            _known.update(benchmark["fullname"] for benchmark in run["benchmarks"])
     except InputError as error:
         pytest.exit(f"error: {error}", returncode=InputError.exit_code)
     if stored is None:
@@ -66,6 +79,46 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.benchmark_compare_fail = []  # there is nothing to be slower than
         config.option.benchmark_autosave = f"{datetime.now():%Y%m%d_%H%M%S}"
         print("--benchmark-compare: no stored run on this machine yet: this one will be stored")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What a name or a stored run leaves nothing of to measure is no pass."""
+    items = [item.nodeid for item in session.items]
+    if not items:
+        pytest.exit("error: no benchmark of that name; see --collect-only", returncode=2)
+    missing = [name for name in items if name not in _known]
+    if _known and len(missing) == len(items):
+        pytest.exit(
+            "error: --benchmark-compare: the stored run has none of these benchmarks; store one "
+            "with --benchmark-autosave",
+            returncode=2,
+        )
+    if _known and missing:
+        print(f"--benchmark-compare: not in the stored run: {', '.join(missing)}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_benchmark_compare_machine_info(
+    machine_info: dict[str, Any], compared_benchmark: dict[str, Any]
+) -> None:
+    """Before pytest-benchmark's own, to which a processor's megahertz of now are another machine.
+
+    `check_machine` has said what is another one; the rest is named, and then taken for the same.
+    """
+    theirs, ours = compared_benchmark["machine_info"], json.loads(_text(machine_info))
+    others = [name for name in ours if ours[name] != theirs.get(name)]
+    if others:
+        print(f"--benchmark-compare: the stored run has another {', '.join(others)}")
+    compared_benchmark["machine_info"] = machine_info
+
+
+def pytest_keyboard_interrupt() -> None:
+    """A run that was broken off is no run to compare with: nothing of it is stored."""
+    FileStorage.save = BenchmarkSession.save_json = _not_whole
+
+
+def _not_whole(*_: Any) -> None:
+    print("stopped: nothing of this run is stored")
 
 
 def pytest_unconfigure() -> None:
@@ -92,13 +145,18 @@ def _save(storage: FileStorage, output_json: dict[str, Any], save: str) -> None:
 
     Where another run has taken its name meanwhile, the next number's.
     """
+    numbers = [file.name.split("_")[0] for file in storage.get("").glob("[0-9]*_*.json")]
+    number = max((int(n) for n in numbers if n.isdecimal()), default=0) + 1
     while True:
-        file = storage.get(f"{storage._next_num}_{save}.json")
+        file = storage.get(f"{number:04}_{save}.json")
         try:
             write_new(file, _text(output_json))
             break
         except FileExistsError:
-            continue
+            number += 1
+        except OSError as error:
+            said = f"error: {file}: can't be written ({error.strerror})"
+            pytest.exit(said, returncode=InputError.exit_code)
     storage.logger.info(f"Saved benchmark data in: {file}")
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -106,7 +107,7 @@ def read_requirements(words: Sequence[str], installed: Mapping[str, str]) -> dic
         except InvalidRequirement:
             raise InputError(f"{word}: isn't a requirement; write it as NAME==VERSION") from None
         name = canonicalize_name(requirement.name)
-        if requirement.marker is not None and not requirement.marker.evaluate():
+        if requirement.marker is not None and not _holds(requirement.marker):
             raise InputError(f"{word}: is for another machine than this, by its marker; drop it")
         if name in wanted:
             raise InputError(f"{word}: {name} was given twice; leave one")
@@ -124,6 +125,13 @@ def read_requirements(words: Sequence[str], installed: Mapping[str, str]) -> dic
     if all(_exact(r) and r.specifier.contains(installed[n], True) for n, r in wanted.items()):
         raise no_upgrade(wanted, installed)
     return wanted
+
+
+def _holds(marker: Marker) -> bool:
+    try:
+        return marker.evaluate()
+    except (UndefinedComparison, UndefinedEnvironmentName):
+        return False
 
 
 def _exact(requirement: Requirement) -> bool:

@@ -18,12 +18,13 @@ from pathlib import Path
 from benchmarks import measured
 from benchmarks.bounds import FILE, Bounds, read_bounds
 from benchmarks.count import count
+from benchmarks.ended import ended
 from benchmarks.judged import Outcome, judge
 from benchmarks.pairs import Ratio
-from benchmarks.stored import read_run, stored_counts, stored_ratios
+from benchmarks.stored import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import load_data
-from reference.errors import InputError, RunError
+from reference.errors import InputError
 from reference.recipe import nearest
 
 STEPS = 42  # a round: seven times each of the six orders
@@ -35,25 +36,36 @@ CORES = 2  # one for the steps, one for whatever else runs
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gate; returns the exit code, after its lines or one line of what is wrong."""
     args = _parser().parse_args(arguments)
+    return ended(lambda: judged(args))
+
+
+def judged(args: argparse.Namespace) -> int:
+    """Measure or read, say what was found, and hold it; returns the exit code."""
     started = time.monotonic()
-    try:
-        check_output(args.json)
-        bounds = _chosen(args.names, read_bounds(args.bounds))
-        outcome = judge_now(bounds) if args.run is None else judge_stored(args.run, bounds)
-        for line in outcome.lines:
-            print(line)
-        print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")
-        if args.json is not None:
-            write_output(args.json, json.dumps(dataclasses.asdict(outcome), indent=1) + "\n")
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    check_output(args.json)
+    bounds = _chosen(args.names, read_bounds(args.bounds))
+    outcome = (
+        judge_now(bounds, bool(args.names)) if args.run is None else judge_stored(args.run, bounds)
+    )
+    for line in outcome.lines:
+        print(line)
+    print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")
+    if args.json is not None:
+        write_output(args.json, json.dumps(dataclasses.asdict(outcome), indent=1) + "\n")
     return 1 if outcome.past else 0
 
 
-def judge_now(bounds: Bounds) -> Outcome:
-    """Count and measure the embedded checkpoint, and hold it against its bounds."""
+def judge_now(bounds: Bounds, named: bool = False) -> Outcome:
+    """Count and measure the embedded checkpoint, and hold it against its bounds.
+
+    Of all bounds those of another checkpoint are left out; `named` ones are refused.
+    """
     check_cores()
+    elsewhere = [b.name for b in bounds.ratios if b.checkpoint != "embedded"]
+    if named and elsewhere:
+        raise InputError(
+            f"{elsewhere[0]}: isn't measured here; `python -m benchmarks.pair` does it"
+        )
     recipe = measured.make_recipe("embedded", STEPS)
     data = measured.short_evaluation(load_data(recipe))
     counts = count(bounds.exact, recipe, data)
@@ -73,6 +85,7 @@ def judge_stored(path: Path, bounds: Bounds) -> Outcome:
     """Hold a stored run against the bounds; InputError where it lacks what a bound is about."""
     run = read_run(path)
     ratios, noise = stored_ratios(path, run, bounds.ratios)
+    check_machine(path, run)
     return judge(bounds, ratios, stored_counts(path, run, bounds.exact), noise)
 
 

@@ -21,9 +21,10 @@ import numpy as np
 
 from benchmarks import measured
 from benchmarks.bounds import FILE, read_bounds
+from benchmarks.ended import ended
 from benchmarks.judged import noise_line
 from benchmarks.written import check_output, write_output
-from reference.errors import InputError, RunError
+from reference.errors import InputError
 from reference.loops import LOOPS
 from reference.recipe import nearest
 
@@ -32,11 +33,7 @@ STEPS, ROUNDS, MOST = 24, 6, 12  # minilm: about 50 s a round
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
-    try:
-        return held(args)
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return ended(lambda: held(args))
 
 
 def held(args: argparse.Namespace) -> int:

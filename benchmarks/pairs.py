@@ -60,6 +60,8 @@ def ratio(a: ArrayLike, b: ArrayLike) -> Ratio:
     tail = (1 - CONFIDENCE) / 2
     median = float(np.median(ratios))
     wider = _student(rounds - 1) / NORMAL
+    if steps == 1:  # nothing is drawn within a round, and the bootstrap lacks a degree of freedom
+        wider *= (rounds / (rounds - 1)) ** 0.5
     low, high = (
         median * (float(edge) / median) ** wider for edge in np.quantile(medians, [tail, 1 - tail])
     )

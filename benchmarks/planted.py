@@ -28,10 +28,11 @@ from typing import Any
 import torch
 
 from benchmarks import bare, gate, measured
+from benchmarks.ended import ended
 from benchmarks.turns import Clock, Participant, take_turns
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
-from reference.errors import InputError, RunError, TrainingFailed
+from reference.errors import InputError, TrainingFailed
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe, nearest
 
@@ -39,6 +40,7 @@ SHARE = 0.05
 RESTLESS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 CALLS = 20
 Work = Callable[[], None]
+_going: "set[subprocess.Popen[str]]" = set()  # the gates that are measuring now
 
 
 def collator_work(parameters: Sequence[torch.Tensor]) -> None:
@@ -183,6 +185,11 @@ def _each(
     pool = ThreadPoolExecutor(at_once)
     try:
         yield from pool.map(lambda p: _fresh(p[0], p[1], share, alone=at_once == 1), planned)
+    except BaseException:  # Ctrl-C and signals reach this thread alone, and the gates must end too
+        pool.shutdown(wait=False, cancel_futures=True)
+        for gate_ in list(_going):
+            gate_.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -218,7 +225,13 @@ def _fresh(plant: str, loop: str, share: float, *, alone: bool) -> dict[str, Any
         file = Path(folder) / "outcome.json"
         command = [sys.executable, "-m", "benchmarks.planted", "--one", "--plant", plant]
         command += ["--loop", loop, "--out", str(file), "--share", str(share)]
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+        going = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        _going.add(going)
+        try:
+            out, err = going.communicate()
+        finally:
+            _going.discard(going)
+        done = subprocess.CompletedProcess(command, going.returncode, out, err)
         if not file.exists():
             last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
             raise TrainingFailed(f"the gate broke with exit code {done.returncode}: {last}")
@@ -253,21 +266,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--one", action="store_true", help="one gate, in this process")
     args = parser.parse_args(arguments)
-    try:
-        if args.plant not in ("each", "none", *PLANTS):
-            raise nearest("plant", args.plant, ["each", "none", *PLANTS])
-        if args.loop not in (None, *LOOPS):
-            raise nearest("loop", args.loop, LOOPS)
-        if args.runs < 1 or not 0 < args.share < 1:
-            raise InputError(f"--runs {args.runs} --share {args.share}: give 1 or more, and a part")
-        check_output(args.out)
-        gate.check_cores()
-        if args.one:
-            return one(args.loop or "manual", args.plant, args.out, args.share)
-        summary = many(args.runs, args.plant, args.loop, args.out, args.share, args.at_once)
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    return ended(lambda: told(args))
+
+
+def told(args: argparse.Namespace) -> int:
+    """Run the gates, and say how many did as they should; returns the exit code."""
+    if args.plant not in ("each", "none", *PLANTS):
+        raise nearest("plant", args.plant, ["each", "none", *PLANTS])
+    if args.loop not in (None, *LOOPS):
+        raise nearest("loop", args.loop, LOOPS)
+    if args.runs < 1 or not 0 < args.share < 1:
+        raise InputError(f"--runs {args.runs} --share {args.share}: give 1 or more, and a part")
+    check_output(args.out)
+    gate.check_cores()
+    if args.one:
+        return one(args.loop or "manual", args.plant, args.out, args.share)
+    summary = many(args.runs, args.plant, args.loop, args.out, args.share, args.at_once)
     wanted = "passed" if args.plant == "none" else "failed"
     print(f"{summary['as_wanted']} of {summary['runs']} gates {wanted}, as they should")
     return 0 if summary["as_wanted"] == summary["runs"] else 1

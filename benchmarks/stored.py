@@ -12,7 +12,7 @@ from benchmarks.pairs import Ratio
 from reference.errors import InputError
 
 Run = dict[str, Any]
-TIMES = ("min", "max", "mean", "median", "stddev", "iqr", "rounds")
+TIMES = ("min", "max", "mean", "median", "stddev", "iqr", "rounds", "iterations", "ops")
 
 
 def read_run(path: Path) -> Run:
@@ -44,6 +44,8 @@ def check_times(path: Path, run: Run) -> None:
         where, stats = f"{path}: benchmark {number}", benchmark.get("stats")
         if not isinstance(benchmark.get("fullname"), str) or not isinstance(stats, dict):
             raise InputError(f"{where}: no fullname or no stats; the file is damaged")
+        if not isinstance(stats.get("outliers"), str):
+            raise InputError(f"{where}: stats.outliers: not two numbers; the file is damaged")
         for name in TIMES:
             if not isinstance(stats.get(name), int | float):
                 raise InputError(

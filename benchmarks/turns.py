@@ -158,8 +158,8 @@ class Participant:
 
     def _run(self, train: Callable[["Participant"], Any], num_threads: int) -> None:
         torch.set_num_threads(num_threads)  # each thread of the system has its own number
-        self.clock = Clock(self._device)
         try:
+            self.clock = Clock(self._device)
             self._wait()
             train(self)
             self.weights = hash_tensors(self._parameters)
@@ -170,7 +170,8 @@ class Participant:
             self.error = error
         finally:
             self.done = True
-            self.clock.close()
+            if hasattr(self, "clock"):
+                self.clock.close()
             self._paused.release()
 
 
@@ -210,9 +211,9 @@ def take_turns(participants: Sequence[Participant], num_steps: int) -> None:
                     f"{participant.name} took {len(participant.steps)} steps, not {num_steps}"
                 )
     finally:
-        handle.remove()
         for participant in participants:
-            participant.abandon()
+            participant.abandon()  # the hook still stands: it ends where its step does
+        handle.remove()
         _put_back(before)
 
 

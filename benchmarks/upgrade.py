@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from benchmarks.ended import ended
 from benchmarks.environments import (
     Environment,
     no_upgrade,
@@ -35,11 +36,10 @@ from benchmarks.sides import (
     train_all,
     within,
 )
-from reference.errors import InputError, RunError
+from reference.errors import InputError
 from reference.ledger.diff import Verdict
 from reference.loops import LOOPS
 from reference.report import table
-from reference.stopping import Stopped, signals_raise
 from reference.verdicts import sentence, sentences
 
 # Models that are made anew lie elsewhere in memory, and that alone moves a round by up to 1 %
@@ -57,34 +57,36 @@ class Findings:
     rows: list[list[str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)  # what may be slower, and isn't told from noise
 
     @property
     def verdict(self) -> str:
-        return f"failed: {'; '.join(self.wrong)}" if self.wrong else "same run, not slower"
+        if self.wrong:
+            return f"failed: {'; '.join(self.wrong)}"
+        if self.untold:
+            return f"same run; whether slower isn't told from noise: {', '.join(self.untold)}"
+        return "same run, not slower"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare with an upgrade; returns the exit code, after its lines or one of what is wrong."""
     args = _parser().parse_args(arguments)
+    return ended(lambda: told(args))
+
+
+def told(args: argparse.Namespace) -> int:
+    """Compare, and say what was found; returns the exit code."""
+    timing = Timing(args.rounds, args.most_rounds, args.steps)
     try:
-        with signals_raise():
-            timing = Timing(args.rounds, args.most_rounds, args.steps)
-            findings = upgrade(args.requirements, args.max_steps, timing)
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        findings = upgrade(args.requirements, args.max_steps, timing)
     except OSError as error:  # a full disk; of many files copied at once, each has its own words
         said = error.strerror or str(error)[:200]
         where = error.filename or tempfile.gettempdir()
-        print(f"error: {where}: {said}; give room, or another TMPDIR", file=sys.stderr)
-        return InputError.exit_code
-    except (KeyboardInterrupt, Stopped) as stopped:
-        print(f"error: {str(stopped) or 'stopped by Ctrl-C'}", file=sys.stderr)
-        return getattr(stopped, "exit_code", 130)
+        raise InputError(f"{where}: {said}; give room, or another TMPDIR") from error
     print(table([["loop", "old", "new", "new / old", "run"], *findings.rows]))
     for line in [*findings.lines, findings.verdict]:
         print(line)
-    return 1 if findings.wrong else 0
+    return 1 if findings.wrong or findings.untold else 0
 
 
 def upgrade(words: Sequence[str], max_steps: int, timing: Timing) -> Findings:
@@ -167,6 +169,7 @@ def judge_speeds(
             if speed.change.low > max(1 + MARGIN, noise_here):
                 findings.wrong.append(f"{name} is slower: {said}")
             elif speed.change.low > 1 + MARGIN:
+                findings.untold.append(name)
                 findings.lines.append(f"{name}: not told from noise: {said}; take more --rounds")
         findings.rows.append([name, *cells, ""])
         if name in verdicts:

@@ -200,7 +200,8 @@ def wrapped() -> Iterator[list[str]]:
                     owner = pkgutil.resolve_name(where)
                     wrapper = make(getattr(owner, name), part)
                 except AttributeError:
-                    if not name.startswith("_") and ":_" not in where:
+                    private = name.startswith("_") and not name.startswith("__")
+                    if not private and ":_" not in where:
                         raise
                     absent.append(f"{where}.{name}")
                     continue

@@ -14,10 +14,13 @@ def check_output(path: Path | None) -> None:
     """InputError where no file can be written: told before minutes of measuring, not after."""
     if path is None:
         return
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; give a file")
-    if path.exists() and not path.is_file():
-        return  # a pipe, or a terminal
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; give a file")
+        if path.exists() and not path.is_file():
+            return  # a pipe, or a terminal
+    except OSError as error:
+        raise InputError(f"{path}: no file's name ({error.strerror}); give another") from error
     folder = path.resolve().parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

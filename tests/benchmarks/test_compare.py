@@ -35,10 +35,13 @@ def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
     # Slower than a stored run that took next to no time: `--benchmark-compare-fail` says so.
     run = json.loads(before)
     run["benchmarks"][0]["stats"].update({"min": 1e-6, "mean": 1e-6})
+    run["machine_info"]["release"] = "another kernel"  # of the same machine, as it was
+    run["machine_info"]["cpu"]["hz_actual"] = [1, 0]
     stored.write_text(json.dumps(run))
     slower = compare(tmp_path, "--benchmark-compare", "--benchmark-compare-fail=mean:5%")
     assert slower.returncode != 0
     assert "Performance has regressed" in slower.stdout + slower.stderr
+    assert "the stored run has another release, cpu" in slower.stdout
 
     for text, says in (
         (json.dumps({**run, "machine_info": {"cpu": {"brand_raw": "x"}}}), "another machine's run"),
@@ -49,6 +52,14 @@ def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
         refuses(tmp_path, True, says)
         assert stored.read_text() == text
     refuses(tmp_path, "0007", "no such stored run")
+    stored.write_bytes(before)
+    for words, said in (
+        (["-k", "tokenizing", "--benchmark-compare"], "the stored run has none of these"),
+        (["-k", "nosuch"], "no benchmark of that name"),
+    ):
+        nothing = compare(tmp_path, *words)
+        assert nothing.returncode == 2
+        assert said in nothing.stdout + nothing.stderr
     missing = compare(tmp_path, "--benchmark-compare=0007")
     assert missing.returncode == 2
     assert "no such stored run" in missing.stdout + missing.stderr

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import json
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ from benchmarks.turns import Clock
 from reference.data.pipeline import load_data
 from reference.environment import see_one_gpu
 from reference.errors import InputError
+from reference.ledger import envelope
 from reference.recipe import Recipe
 from reference.run import prepare, run
 from tests.conftest import ROOT
@@ -105,6 +107,44 @@ def test_a_cpus_step_isnt_timed_by_a_device_that_something_else_uses(device: Dev
     assert clock.read().busy < 0.5
     clock.close()
     assert device.calls == []
+
+
+def test_a_participants_clock_is_its_recipes_devices(
+    small: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks: list[str] = []
+
+    def noted(self: Clock, device: str = "cpu") -> None:
+        clocks.append(device)
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(Clock, "__init__", noted)
+    data = load_data(small)
+    for device in ("cpu", "cuda"):
+        recipe = replace(small, device=device, max_steps=2)
+        found = measured.Measured(recipe)
+        with pytest.raises(RuntimeError, match="seen"):
+            measured.add_turns(found, recipe, data, (measured.BARE,))
+    assert clocks == ["cpu", "cuda"]
+
+
+def test_the_farthest_of_all_pairs_and_steps_is_told(
+    small: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart_by = {("a", "b"): 3.0, ("a", "c"): 1.0}
+    monkeypatch.setattr(apart, "apart", lambda a, b: {"forward loss": apart_by[(a.name, b.name)]})
+    pairs = [(Path("a"), Path("b")), (Path("a"), Path("c"))]
+    assert apart.farthest(pairs) == "forward loss 3"
+    monkeypatch.undo()
+    # Two runs that come together again: the first step's distance is the most.
+    for name, first in (("a", 1.0), ("b", 5.0)):
+        run(replace(small, max_steps=2), "manual", tmp_path / name)
+        ledger = tmp_path / name / "ledger.jsonl"
+        lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+        step = next(line for line in lines if line.get("step") == 1 and "forward" in line)
+        step["forward"][0]["loss"] = first
+        ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert envelope.apart(*(tmp_path / n / "ledger.jsonl" for n in "ab"))["forward loss"] == 4.0
 
 
 def test_a_devices_first_round_only_warms_up(

@@ -1,12 +1,18 @@
 """The turns, the bounds and the gate's answers, by planted numbers."""
 
+import _thread
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks import gate
 from benchmarks.bounds import Bound, Bounds, Exact, read_bounds
@@ -15,6 +21,7 @@ from benchmarks.pairs import Ratio
 from benchmarks.stored import check_machine, machine_info, read_run
 from benchmarks.turns import Participant, balanced, take_turns
 from reference.errors import InputError
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])
@@ -41,6 +48,43 @@ def test_turns_end_when_a_participant_fails() -> None:
     with pytest.raises(ValueError, match="planted"):
         take_turns(both, 3)
     assert not any(p._thread.is_alive() for p in both)
+
+
+def test_whoever_is_stopped_in_the_middle_takes_no_more_steps() -> None:
+    steps: list[str] = []
+
+    def trains(participant: Participant) -> None:
+        weight = torch.nn.Parameter(torch.zeros(1))
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        for step in range(50):
+            if step == 2 and participant.name == "first":
+                _thread.interrupt_main()  # Ctrl-C, while this one is within its step
+                time.sleep(0.2)
+            steps.append(participant.name)
+            weight.grad = torch.ones(1)
+            optimizer.step()
+
+    both = [Participant(name, trains, 1) for name in ("first", "second")]
+    with pytest.raises(KeyboardInterrupt):
+        take_turns(both, 50)
+    assert steps.count("first") == 3
+    assert steps.count("second") in (2, 3)
+    assert not any(p._thread.is_alive() for p in both)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_gate_that_is_stopped_is_one_line(number: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.gate"]
+    going = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(8)  # by now it imports, counts or measures
+        going.send_signal(number)
+        _, err = going.communicate(timeout=60)
+    finally:
+        going.kill()
+    said = {signal.SIGINT: "stopped by Ctrl-C", signal.SIGTERM: "stopped by SIGTERM"}[number]
+    assert err.splitlines()[-1] == f"error: {said}"
+    assert going.returncode == 128 + number
 
 
 BOUND = Bound("embedded", "manual", "loop", 1.025, "a reason")
@@ -171,6 +215,8 @@ def test_fewer_benchmarks_than_bounds_is_no_pass(
 def test_a_name_that_doesnt_exist_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert gate.main(["embedded-manual-lop"]) == 2
     assert "embedded-manual-loop" in capsys.readouterr().err
+    assert gate.main(["all-padded", "minilm-manual-step"]) == 2
+    assert "minilm-manual-step: isn't measured here" in capsys.readouterr().err
 
 
 def test_too_few_cores_is_one_line(
@@ -188,3 +234,5 @@ def test_another_machines_run_is_told(tmp_path: Path) -> None:
     run["machine_info"]["cpu"]["brand_raw"] = "another"
     with pytest.raises(InputError, match="another machine's run"):
         check_machine(file, run)
+    file.write_text(json.dumps(run))
+    assert gate.main(["--run", str(file)]) == 2

@@ -61,6 +61,32 @@ def test_an_interval_holds_the_truth_as_often_as_it_says(
     assert held / tries >= 0.92
 
 
+@pytest.mark.parametrize("rounds", [2, 3])
+def test_rounds_of_one_pair_hold_the_truth_too(
+    rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "RESAMPLES", 400)
+    rng, tries = np.random.default_rng(4), 600
+    held = 0
+    for _ in range(tries):
+        a = 1.03 * np.exp(rng.normal(0, 0.004, (rounds, 1)))
+        found = ratio(a, np.ones_like(a))
+        held += found.low <= 1.03 <= found.high
+    assert held / tries >= 0.9  # of so few medians it isn't quite 95 %
+
+
+def test_a_pair_is_of_neighbours_and_its_freedom_is_that_of_the_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(pairs, "_student", lambda freedom: asked.append(freedom) or pairs.NORMAL)
+    drift = np.linspace(1, 2, 28).reshape(4, 7)
+    found = ratio(1.05 * drift, drift)
+    assert asked == [3]
+    assert found.low == pytest.approx(1.05)
+    assert found.high == pytest.approx(1.05)
+
+
 def test_the_widening_is_students() -> None:
     stats = pytest.importorskip("scipy.stats")
     for freedom in range(1, 200):

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,6 +152,7 @@ def test_neighbours_are_paired() -> None:
     for speed in sides.speeds(times).values():
         assert speed.change.median == pytest.approx(1, abs=0.01)
         assert speed.change.width < 0.03
+        assert speed.noise.median == pytest.approx(1, abs=0.04)  # the later by the earlier one
         assert speed.noise.width < 0.06  # two old ones have two new ones, or none, between them
 
 
@@ -190,6 +192,27 @@ def test_a_process_times_all_beside_a_yardstick(yardstick: str, tmp_path: Path) 
     assert list(times) == [YARDSTICK, BARE, "manual"]
     assert np.asarray(list(times.values())).shape == (3, 2, steps)
     assert min(min(round) for rounds in times.values() for round in rounds) > 0.0005
+
+
+def test_a_torch_upgrade_is_timed_by_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is installed and nothing timed: what would be timed, and by what."""
+    asked: list[Timing] = []
+
+    def compare(*_: Any, timing: Timing | None = None) -> upgrade.Findings:
+        asked.append(_[-1])
+        return upgrade.Findings()
+
+    old = Environment("old", Path(sys.executable)).packages()
+    monkeypatch.setattr(upgrade, "compare", compare)
+    for name, by in (("torch", "numpy"), ("transformers", "torch")):
+        new = {**old, name: "99.0"}
+        monkeypatch.setattr(
+            Environment, "packages", lambda self, new=new: new if self.name == "new" else old
+        )
+        monkeypatch.setattr(upgrade, "second_environment", lambda *_: Environment("new", Path()))
+        found = upgrade.upgrade([f"{name}==99.0"], 5, Timing(4, 8, 40))
+        assert found.lines[0] == f"upgraded: {name} {old[name]} -> 99.0"
+        assert asked[-1].yardstick == by
 
 
 LINK = Verdict("incomparable", 4, 5, "forward", "bits may differ with nothing wrong")
@@ -233,6 +256,8 @@ def test_a_slowdown_lies_past_the_margin_and_past_the_noise(
     found = upgrade.Findings()
     upgrade.judge_speeds(found, {}, {"manual": Speed(1.1, 1.1, change, again)})
     assert bool(found.wrong) == slower
+    assert found.untold == (["manual"] if said else [])
+    assert ("isn't told from noise" in found.verdict) == bool(said)
     assert any(line.startswith(said) for line in found.lines if "A/A: old" not in line) == bool(
         said
     )
@@ -261,6 +286,7 @@ INSTALLED = {"transformers": "5.23.0", "torch": "2.13.0+cpu", "numpy": "2.4.6"}
         (["torch>=2.14"], "may fetch gigabytes"),
         (["torch==2.*"], "may fetch gigabytes"),
         (["numpy==2.0; python_version < '3'"], "is for another machine"),
+        (["numpy==2.0; os_name ~= 'posix'"], "is for another machine"),
         (["transformers==5.23.0"], "needs no upgrade: transformers 5.23.0"),
         (["torch==2.13.0", "transformers==5.23.0"], "needs no upgrade: torch 2.13.0+cpu, "),
     ],

@@ -1,5 +1,6 @@
 """What a measurement leaves: whole or not there, and a file that can't be had is told before."""
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -76,11 +77,16 @@ def test_two_runs_that_are_saved_at_once_are_both_there(
 ) -> None:
     """Both have asked for the next number before either has its file."""
     storage = FileStorage(str(tmp_path), Quiet())
-    numbers = iter(["0001", "0001", "0002"])
-    monkeypatch.setattr(FileStorage, "_next_num", property(lambda _self: next(numbers)))
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))  # what each sees of the other: nothing
     conftest._save(storage, {"run": 1}, "same")
     conftest._save(storage, {"run": 2}, "same")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["0001_same.json", "0002_same.json"]
+    names = ["0001_same.json", "0002_same.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == names
+    monkeypatch.undo()
+    for name in ("9999_x.json", "10000_x.json"):
+        (tmp_path / name).write_text("{}")
+    conftest._save(storage, {"run": 3}, "x")
+    assert json.loads((tmp_path / "10001_x.json").read_text()) == {"run": 3}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,7 @@ def test_a_file_that_cant_be_had_is_told_before_anything_is_measured(
 ) -> None:
     (tmp_path / "taken").write_text("")
     for file, says in (
+        (tmp_path / ("x" * 300), "no file's name"),
         (tmp_path, "is a folder; give a file"),
         (tmp_path / "taken" / "out.json", "taken isn't a folder"),
     ):
