@@ -72,7 +72,9 @@ def test_whoever_is_stopped_in_the_middle_takes_no_more_steps() -> None:
     assert not any(p._thread.is_alive() for p in both)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_gate_that_is_stopped_is_one_line(number: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gate"]
     going = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)

@@ -69,6 +69,7 @@ def storage(tmp_path: Path) -> Path:
     return storage
 
 
+@pytest.mark.slow  # nearly a minute, of six sessions
 def test_stored_runs_outlive_a_kill(tmp_path: Path, storage: Path) -> None:
     (stored,) = storage.glob("*/0001_*.json")
     run = storage / "run.json"

@@ -71,7 +71,12 @@ PLANTS = {
 }
 
 
-@pytest.mark.parametrize("part", PLANTS)
+FEW = ("logging", "data")  # of a loop each; the others take as long
+
+
+@pytest.mark.parametrize(
+    "part", [p if p in FEW else pytest.param(p, marks=pytest.mark.slow) for p in PLANTS]
+)
 def test_a_plant_shows_in_its_own_part(
     part: str, small: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,12 @@ SHARE = 2.0  # forty times what the gate must see, so that few steps on a busy m
 
 
 @pytest.mark.parametrize(
-    ("loop", "plant"), [("manual", "item"), ("accelerated", "collator"), ("trainer", "copy")]
+    ("loop", "plant"),
+    [
+        ("manual", "item"),
+        pytest.param("accelerated", "collator", marks=pytest.mark.slow),
+        pytest.param("trainer", "copy", marks=pytest.mark.slow),
+    ],
 )
 def test_a_plant_is_as_large_as_it_is_said_to_be(loop: str, plant: str) -> None:
     recipe = measured.make_recipe("embedded", 12)

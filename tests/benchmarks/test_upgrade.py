@@ -95,6 +95,7 @@ def test_a_slower_loop_is_named(tmp_path: Path) -> None:
     assert found.verdict.startswith("failed: manual is slower: 1.")
 
 
+@pytest.mark.slow
 def test_a_loop_that_does_something_else_is_named_with_step_and_link(tmp_path: Path) -> None:
     new = planted(tmp_path, "changed")
     runs = sides.train_all([OLD, new], tmp_path, 2, Counted(4), loops=("trainer", "manual"))
