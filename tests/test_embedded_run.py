@@ -32,6 +32,7 @@ def compare_whole(run_dir: Path, *arguments: str, timeout: float) -> None:
     assert "identical: 3 loops, 1377 steps" in result.stdout
 
 
+@pytest.mark.slow  # CI runs the command itself, and looks at what it prints
 def test_compare_as_the_readme_has_it(tmp_path: Path) -> None:
     compare_whole(tmp_path / "run", timeout=600)
     for loop in LOOPS:

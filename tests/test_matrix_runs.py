@@ -68,6 +68,7 @@ def made(small_glue: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(first, started, code, out.read_text(), folder, recipe, work)
 
 
+@pytest.mark.slow
 def test_goes_on_where_it_was_stopped(made: Made) -> None:
     assert made.code == 130
     assert made.first[0] == FAITHFUL
@@ -78,6 +79,7 @@ def test_goes_on_where_it_was_stopped(made: Made) -> None:
     assert "manual-again" in {*made.first} & {*made.second} <= {"manual-again", "trainer"}
 
 
+@pytest.mark.slow
 def test_is_made_of_what_is_there_and_the_same_again(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +89,7 @@ def test_is_made_of_what_is_there_and_the_same_again(
     assert page(matrix) == made.page
 
 
+@pytest.mark.slow
 def test_the_losses_are_those_that_the_loop_would_log(made: Made) -> None:
     run = read(made.folder, FAITHFUL, RUN)
     ledger = read_ledger(made.folder / FAITHFUL / LEDGER_FILE)
@@ -96,11 +99,13 @@ def test_the_losses_are_those_that_the_loop_would_log(made: Made) -> None:
         assert read(made.folder, other, RUN)["losses"] == run["losses"], other
 
 
+@pytest.mark.slow
 def test_no_false_alarm_with_nothing_planted(made: Made) -> None:
     for loop in ("manual-again", "trainer", "accelerated"):
         assert f"| as it is | {loop} | identical | no | no | no | no | no | no |" in made.page
 
 
+@pytest.mark.slow
 def test_the_page_says_who_sees_what(made: Made) -> None:
     lines = made.page.splitlines()
     (no_clip,) = (line for line in lines if line.startswith("| no-clip |"))
@@ -119,6 +124,7 @@ def test_the_page_says_who_sees_what(made: Made) -> None:
     assert "-            if recipe.max_grad_norm > 0:" in made.page
 
 
+@pytest.mark.slow
 def test_code_that_changes_meanwhile_is_noticed(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
