@@ -21,9 +21,9 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
-from benchmarks.ended import ended
 from benchmarks.measured import unheard
 from benchmarks.sides import Counted
+from reference.ended import ended
 from reference.environment import see_one_gpu
 from reference.errors import InputError
 from reference.ledger.envelope import apart, shown
@@ -45,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=RUNS, help="of each loop, 2 or more")
     args = parser.parse_args(arguments)
     see_one_gpu()
-    return ended(lambda: told(args))
+    return ended(lambda: _command(args))
 
 
-def told(args: argparse.Namespace) -> int:
+def _command(args: argparse.Namespace) -> int:
     """Measure, and say what was found; returns the exit code."""
     if args.runs < 2:
         raise InputError(f"--runs: {args.runs} isn't 2 or more, which it takes to be apart")

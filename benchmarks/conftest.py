@@ -51,22 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
     FileStorage.save, BenchmarkSession.save_json = _save, _save_json
     _known.clear()
     wanted = config.getoption("benchmark_compare", None)
-    storage = config.getoption("benchmark_storage", "")
+    folder = _folder(config.getoption("benchmark_storage", ""))
     try:
-        file = config.getoption("benchmark_json", None)
-        check_output(file)
-        if config.getoption("benchmark_disable", False):
-            raise InputError(
-                "--benchmark-disable: nothing would be timed here; --benchmark-skip leaves them out"
-            )
-        if "://" not in storage or storage.startswith(SCHEME):
-            folder = Path(storage.removeprefix(SCHEME))
-            saved = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
-            if any(config.getoption(name, None) for name in saved):
-                check_output(folder / get_machine_id() / "0001.json")
-        if not wanted or ("://" in storage and not storage.startswith(SCHEME)):
+        _check_options(config, folder)
+        if not wanted or folder is None:
             return
-        stored = _stored(Path(storage.removeprefix(SCHEME)), wanted)
+        stored = _stored(folder, wanted)
         if stored is not None:
             run = read_run(stored)
             check_machine(stored, run)
@@ -79,6 +69,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.benchmark_compare_fail = []  # there is nothing to be slower than
         config.option.benchmark_autosave = f"{datetime.now():%Y%m%d_%H%M%S}"
         print("--benchmark-compare: no stored run on this machine yet: this one will be stored")
+
+
+def _folder(storage: str) -> Path | None:
+    """Where runs are stored; None for what is no folder (pytest-benchmark knows Elasticsearch)."""
+    if "://" in storage and not storage.startswith(SCHEME):
+        return None
+    return Path(storage.removeprefix(SCHEME))
+
+
+def _check_options(config: pytest.Config, folder: Path | None) -> None:
+    """InputError for what would only be told after the measurement."""
+    check_output(config.getoption("benchmark_json", None))
+    if config.getoption("benchmark_disable", False):
+        raise InputError(
+            "--benchmark-disable: nothing would be timed here; --benchmark-skip leaves them out"
+        )
+    saved = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
+    if folder is not None and any(config.getoption(name, None) for name in saved):
+        check_output(folder / get_machine_id() / "0001.json")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

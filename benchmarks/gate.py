@@ -18,12 +18,12 @@ from pathlib import Path
 from benchmarks import measured
 from benchmarks.bounds import FILE, Bounds, read_bounds
 from benchmarks.count import count
-from benchmarks.ended import ended
 from benchmarks.judged import Outcome, judge
 from benchmarks.pairs import Ratio
 from benchmarks.stored import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import load_data
+from reference.ended import ended
 from reference.errors import InputError
 from reference.recipe import nearest
 
@@ -36,17 +36,17 @@ CORES = 2  # one for the steps, one for whatever else runs
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gate; returns the exit code, after its lines or one line of what is wrong."""
     args = _parser().parse_args(arguments)
-    return ended(lambda: judged(args))
+    return ended(lambda: _command(args))
 
 
-def judged(args: argparse.Namespace) -> int:
+def _command(args: argparse.Namespace) -> int:
     """Measure or read, say what was found, and hold it; returns the exit code."""
     started = time.monotonic()
     check_output(args.json)
     bounds = _chosen(args.names, read_bounds(args.bounds))
-    outcome = (
-        judge_now(bounds, bool(args.names)) if args.run is None else judge_stored(args.run, bounds)
-    )
+    if args.run is None:
+        _check_here(args.names, bounds)
+    outcome = judge_now(bounds) if args.run is None else judge_stored(args.run, bounds)
     for line in outcome.lines:
         print(line)
     print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")
@@ -55,17 +55,9 @@ def judged(args: argparse.Namespace) -> int:
     return 1 if outcome.past else 0
 
 
-def judge_now(bounds: Bounds, named: bool = False) -> Outcome:
-    """Count and measure the embedded checkpoint, and hold it against its bounds.
-
-    Of all bounds those of another checkpoint are left out; `named` ones are refused.
-    """
+def judge_now(bounds: Bounds) -> Outcome:
+    """Count and measure the embedded checkpoint, and hold it against its bounds."""
     check_cores()
-    elsewhere = [b.name for b in bounds.ratios if b.checkpoint != "embedded"]
-    if named and elsewhere:
-        raise InputError(
-            f"{elsewhere[0]}: isn't measured here; `python -m benchmarks.pair` does it"
-        )
     recipe = measured.make_recipe("embedded", STEPS)
     data = measured.short_evaluation(load_data(recipe))
     counts = count(bounds.exact, recipe, data)
@@ -107,6 +99,15 @@ def _chosen(names: Sequence[str], bounds: Bounds) -> Bounds:
         tuple(b for b in bounds.ratios if b.name in names),
         tuple(b for b in bounds.exact if b.name in names),
     )
+
+
+def _check_here(names: Sequence[str], bounds: Bounds) -> None:
+    """InputError for a name whose bound is of another checkpoint than the one measured here."""
+    for bound in bounds.ratios:
+        if bound.name in names and bound.checkpoint != "embedded":
+            raise InputError(
+                f"{bound.name}: isn't measured here; `python -m benchmarks.pair` does it"
+            )
 
 
 def _progress(line: str) -> None:

@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks import measured
 from benchmarks.bounds import FILE, read_bounds
-from benchmarks.ended import ended
 from benchmarks.judged import noise_line
 from benchmarks.written import check_output, write_output
+from reference.ended import ended
 from reference.errors import InputError
 from reference.loops import LOOPS
 from reference.recipe import nearest
@@ -33,10 +33,10 @@ STEPS, ROUNDS, MOST = 24, 6, 12  # minilm: about 50 s a round
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
-    return ended(lambda: held(args))
+    return ended(lambda: _command(args))
 
 
-def held(args: argparse.Namespace) -> int:
+def _command(args: argparse.Namespace) -> int:
     """Measure the pair, say what was found, and hold it; returns the exit code."""
     if args.loop not in LOOPS:
         raise nearest("loop", args.loop, LOOPS)

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks import bare, measured
-from benchmarks.ended import ended
 from benchmarks.measured import BARE
 from benchmarks.turns import Participant, balanced
 from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_parts, wrapped
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
+from reference.ended import ended
 from reference.errors import InputError
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe
@@ -179,10 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=STEPS, help="of each, a multiple of 8")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures too")
     args = parser.parse_args(arguments)
-    return ended(lambda: told(args.checkpoint, args.steps, args.json))
+    return ended(lambda: _command(args.checkpoint, args.steps, args.json))
 
 
-def told(checkpoint: str, steps: int, file: Path | None) -> int:
+def _command(checkpoint: str, steps: int, file: Path | None) -> int:
     """Measure, and say what was found; returns the exit code."""
     check_output(file)
     result = measure(checkpoint, steps).to_json()

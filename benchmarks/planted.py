@@ -28,10 +28,10 @@ from typing import Any
 import torch
 
 from benchmarks import bare, gate, measured
-from benchmarks.ended import ended
 from benchmarks.turns import Clock, Participant, take_turns
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
+from reference.ended import ended
 from reference.errors import InputError, TrainingFailed
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe, nearest
@@ -187,8 +187,8 @@ def _each(
         yield from pool.map(lambda p: _fresh(p[0], p[1], share, alone=at_once == 1), planned)
     except BaseException:  # Ctrl-C and signals reach this thread alone, and the gates must end too
         pool.shutdown(wait=False, cancel_futures=True)
-        for gate_ in list(_going):
-            gate_.kill()
+        for going in list(_going):
+            going.kill()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
@@ -231,16 +231,15 @@ def _fresh(plant: str, loop: str, share: float, *, alone: bool) -> dict[str, Any
             out, err = going.communicate()
         finally:
             _going.discard(going)
-        done = subprocess.CompletedProcess(command, going.returncode, out, err)
         if not file.exists():
-            last = (done.stderr.strip().splitlines() or ["no word of why"])[-1]
-            raise TrainingFailed(f"the gate broke with exit code {done.returncode}: {last}")
+            last = (err.strip().splitlines() or ["no word of why"])[-1]
+            raise TrainingFailed(f"the gate broke with exit code {going.returncode}: {last}")
         outcome = json.loads(file.read_text())
-    lines = done.stdout.splitlines()
+    lines = out.splitlines()
     size = json.loads(lines[0]) if plant != "none" else {}
     verdict = lines[-1]
     return {
-        "rc": done.returncode,
+        "rc": going.returncode,
         "loop": loop,
         "plant": plant,
         "verdict": verdict,
@@ -266,10 +265,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--one", action="store_true", help="one gate, in this process")
     args = parser.parse_args(arguments)
-    return ended(lambda: told(args))
+    return ended(lambda: _command(args))
 
 
-def told(args: argparse.Namespace) -> int:
+def _command(args: argparse.Namespace) -> int:
     """Run the gates, and say how many did as they should; returns the exit code."""
     if args.plant not in ("each", "none", *PLANTS):
         raise nearest("plant", args.plant, ["each", "none", *PLANTS])

@@ -11,7 +11,6 @@ section for each machine, date and versions; a run of the same three replaces it
 
 import argparse
 import hashlib
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -21,8 +20,9 @@ from typing import Any
 from benchmarks.pairs import Ratio
 from benchmarks.parts import footing, table
 from benchmarks.plot import draw
-from benchmarks.stored import Run, read_run
+from benchmarks.stored import Run, check_run, read_json
 from benchmarks.written import check_output, write_output
+from reference.ended import ended
 from reference.errors import InputError
 from reference.loops import LOOPS
 
@@ -35,27 +35,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.json")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
     args = parser.parse_args(arguments)
+    return ended(lambda: _command(args.runs, args.page))
+
+
+def _command(files: Sequence[Path], page: Path) -> int:
+    run, pairs = read_all(files)
+    measured = _measured(files[0], run)
+    text = _text_of(page)
     try:
-        run, pairs = read_all(args.runs)
-        measured = _measured(args.runs[0], run)
-        try:
-            plot = args.page.with_name(_plot_name(run, measured))
-            text = new_page(args.page, run, measured, pairs, plot.name)
-            picture = draw(measured)
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            if isinstance(error, InputError):
-                raise
-            what = f"{type(error).__name__}: {error}"
-            files = ", ".join(map(str, args.runs))
-            raise InputError(f"{files}: damaged ({what}); run the benchmarks again") from error
-        check_output(plot)
-        write_output(plot, picture)
-        write_output(args.page, text)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        plot = page.with_name(_plot_name(run, measured))
+        text = new_page(text, run, measured, pairs, plot.name)
+        picture = draw(measured)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        what = f"{', '.join(map(str, files))}: damaged ({type(error).__name__}: {error})"
+        raise InputError(f"{what}; run the benchmarks again") from error
+    check_output(plot)
+    write_output(plot, picture)
+    write_output(page, text)
     names = ", ".join(extra["checkpoint"] for extra in measured)
-    print(f"{args.page}: {names} in turn, {len(pairs)} pairs, of {len(args.runs)} files")
+    print(f"{page}: {names} in turn, {len(pairs)} pairs, of {len(files)} files")
     return 0
 
 
@@ -68,12 +66,12 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
     pairs: list[dict[str, Any]] = []
     places: list[tuple[Any, ...]] = []
     for file in files:
-        pair = _pair(file)
-        if pair is not None:
-            pairs.append(pair)
-            places.append(_where(pair))
+        found = read_json(file)
+        if isinstance(found, dict) and "pair" in found:
+            pairs.append(found)
+            places.append(_where(found))
         else:
-            runs.append(read_run(file))
+            runs.append(check_run(file, found))
             places.append(_where(runs[-1]["benchmarks"][0]["extra_info"]))
         if places[-1] != places[0] or len({_cpu(run).get("brand_raw") for run in runs}) > 1:
             raise InputError(
@@ -87,17 +85,6 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
 
 def _where(extra: dict[str, Any]) -> tuple[Any, ...]:
     return extra.get("platform"), extra.get("versions"), extra.get("threads")
-
-
-def _pair(file: Path) -> dict[str, Any] | None:
-    """What `benchmarks.pair --json` wrote, or None for another file."""
-    try:
-        found: Any = json.loads(file.read_text(encoding="utf8"))
-    except (OSError, ValueError):
-        return None  # `read_run` says what is wrong with it
-    if not isinstance(found, dict) or not {"pair", "platform", "versions"} <= set(found):
-        return None
-    return found
 
 
 def _measured(path: Path, run: Run) -> list[dict[str, Any]]:
@@ -216,21 +203,26 @@ def _others(run: Run) -> list[str]:
     return [*lines, *(f"| `{name}` | {seconds:.2f} |" for name, seconds in rows), ""]
 
 
+def _text_of(page: Path) -> str:
+    """InputError for a page that can't be read, or has no place for results."""
+    try:
+        text = page.read_text(encoding="utf8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{page}: can't be read ({error}); put it back") from error
+    if BEGIN not in text:
+        raise InputError(f"{page}: the line {BEGIN.strip()} is missing; put it back")
+    return text
+
+
 def new_page(
-    page: Path,
+    text: str,
     run: Run,
     measured: Sequence[dict[str, Any]],
     pairs: Sequence[dict[str, Any]],
     plot: str,
 ) -> str:
-    """With the section where the results begin; InputError for a page that has no such place."""
-    try:
-        text = page.read_text(encoding="utf8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{page}: can't be read ({error}); put it back") from error
+    """The page's text with the section among its results, the newest first."""
     before, mark, after = text.partition(BEGIN)
-    if not mark:
-        raise InputError(f"{page}: the line {BEGIN.strip()} is missing; put it back")
     head = f"### {_title(run)}\n\n{_versions(measured)}\n"
     sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]
     kept = [part.rstrip() for part in sections if not part.startswith(head)]

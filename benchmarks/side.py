@@ -20,7 +20,7 @@ from benchmarks import bare
 from benchmarks.measured import check_right, make_recipe, short_evaluation, take_turns_unheard
 from benchmarks.turns import Participant, balanced
 from reference.data.pipeline import Data, load_data
-from reference.errors import RunError
+from reference.ended import ended
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe
 from reference.run_dir import write_json
@@ -105,12 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--yardstick", choices=YARDSTICKS, default="torch")
     args = parser.parse_args(arguments)
-    try:
-        times = measure(args.rounds, args.steps, of=args.yardstick)
-    except RunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    write_json(args.out, times)
+    return ended(lambda: _command(args))
+
+
+def _command(args: argparse.Namespace) -> int:
+    write_json(args.out, measure(args.rounds, args.steps, of=args.yardstick))
     return 0
 
 

@@ -15,14 +15,23 @@ Run = dict[str, Any]
 TIMES = ("min", "max", "mean", "median", "stddev", "iqr", "rounds", "iterations", "ops")
 
 
-def read_run(path: Path) -> Run:
-    """What `pytest benchmarks --benchmark-json PATH` wrote; InputError for anything else."""
+def read_json(path: Path) -> Any:
+    """Whatever stands in it; InputError for a file that can't be read."""
     try:
-        run: Any = json.loads(path.read_text(encoding="utf8"))
+        return json.loads(path.read_text(encoding="utf8"))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); give a run's JSON") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged ({error}); run the benchmarks again") from error
+
+
+def read_run(path: Path) -> Run:
+    """What `pytest benchmarks --benchmark-json PATH` wrote; InputError for anything else."""
+    return check_run(path, read_json(path))
+
+
+def check_run(path: Path, run: Any) -> Run:
+    """What was read of `path`, if it is a run; InputError for anything else."""
     benchmarks = run.get("benchmarks") if isinstance(run, dict) else None
     info = run.get("machine_info") if isinstance(run, dict) else None
     if not isinstance(benchmarks, list) or not isinstance(info, dict):

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.ended import ended
 from benchmarks.environments import (
     Environment,
     no_upgrade,
@@ -36,6 +35,7 @@ from benchmarks.sides import (
     train_all,
     within,
 )
+from reference.ended import ended
 from reference.errors import InputError
 from reference.ledger.diff import Verdict
 from reference.loops import LOOPS
@@ -71,10 +71,10 @@ class Findings:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare with an upgrade; returns the exit code, after its lines or one of what is wrong."""
     args = _parser().parse_args(arguments)
-    return ended(lambda: told(args))
+    return ended(lambda: _command(args))
 
 
-def told(args: argparse.Namespace) -> int:
+def _command(args: argparse.Namespace) -> int:
     """Compare, and say what was found; returns the exit code."""
     timing = Timing(args.rounds, args.most_rounds, args.steps)
     try:

@@ -5,17 +5,14 @@ Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wr
 """
 
 import argparse
-import gc
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from reference.ended import ended, failed
 from reference.environment import see_one_gpu
-from reference.errors import InputError, RunError, TrainingFailed
-from reference.ledger.record import plain
+from reference.errors import InputError, RunError
 from reference.loops import LOOPS
 from reference.options import (
     check_jobs,
@@ -27,7 +24,9 @@ from reference.options import (
     refuse_matrix_options,
 )
 from reference.recipe import nearest
-from reference.stopping import Stopped, signals_raise, stop_at_end_of_input
+from reference.stopping import stop_at_end_of_input
+
+SAYS = "reference: error: "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,43 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Set before any library is imported, which is when they look.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    try:
-        with signals_raise():
-            return _run(arguments)
-    except KeyboardInterrupt as stopped:
-        return _fail(stopped, "stopped by Ctrl-C", 130)
-    except Stopped as stopped:
-        return _fail(stopped, str(stopped), stopped.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        return _fail(error, *_line(error))
-
-
-def _line(error: Exception) -> tuple[str, int]:
-    """An error's line and exit code. Never 1, which is for runs that diverged."""
-    if isinstance(error, RunError):
-        return str(error), error.exit_code
-    if isinstance(error, OSError):
-        return f"{error.filename or 'system'}: {error.strerror or error}", TrainingFailed.exit_code
-    words = f"unexpected {type(error).__name__}: {error}; see where with --debug"
-    return words, TrainingFailed.exit_code
-
-
-def _fail(error: BaseException, message: str, code: int) -> int:
-    """Say it in a line of its own: a loop's progress bar closes when its frame lets go of it."""
-    link: BaseException | None = error
-    while link is not None:
-        traceback.clear_frames(link.__traceback__)
-        link = link.__context__
-    gc.collect()  # the Trainer's bar hangs in a circle
-    with suppress(OSError):  # a closed terminal takes no more words
-        print(f"reference: error: {plain(' '.join(message.split()))}", file=sys.stderr)
-    return code
+    return ended(lambda: _run(arguments), says=SAYS, errors=Exception, debug=debug)
 
 
 def _run(arguments: list[str]) -> int:
@@ -196,9 +159,7 @@ def _observe(arguments: list[str]) -> int:
 
         return observe(program, options.run_dir)
     except RunError as error:
-        if debug:
-            traceback.print_exc()
-        return _fail(error, *_line(error))
+        return failed(error, SAYS, debug)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

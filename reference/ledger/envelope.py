@@ -41,8 +41,7 @@ def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
             raise InputError(
                 f"--envelope: ends after {steps} steps; give two runs as long as these"
             )
-        for name, (one, other) in _pairs(p, q).items():
-            allowed[name] = max(allowed.get(name, 0.0), abs(one - other))
+        _farthest(allowed, p, q)
         for told in _told(p, q, names):
             raise InputError(
                 f"--envelope: no two runs of the same thing: {told.link}, {told}; give others"
@@ -67,11 +66,16 @@ def apart(a: Source, b: Source) -> dict[str, float]:
             raise InputError(f"no two runs of the same thing: one ends before step {step}")
         for told in _told(x, y, names):
             raise InputError(f"no two runs of the same thing: step {step}, {told.link}, {told}")
-        for name, (one, other) in _pairs(x, y).items():
-            found[name] = max(found.get(name, 0.0), abs(one - other))
+        _farthest(found, x, y)
     if not found:
         raise InputError("no step of these runs has a number in both; train at least one step")
     return found
+
+
+def _farthest(distances: dict[str, float], x: Record, y: Record) -> None:
+    """Note how far apart two steps' numbers are, where that is farther than before."""
+    for name, (one, other) in _pairs(x, y).items():
+        distances[name] = max(distances.get(name, 0.0), abs(one - other))
 
 
 def _lengths(left: Record | None, steps: int) -> tuple[int | str, int | str]:

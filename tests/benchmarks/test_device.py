@@ -5,10 +5,8 @@ import importlib
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from reference.errors import InputError
 from reference.ledger import envelope
 from reference.recipe import Recipe
 from reference.run import prepare, run
+from tests.benchmarks.stopped import check_stopped
 from tests.conftest import ROOT
 
 
@@ -229,20 +228,11 @@ def test_runs_without_a_step_have_no_envelope(small: Recipe, tmp_path: Path) -> 
 
 def test_a_measurement_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.apart", "--device", "cpu"]
-    variables = {**os.environ, "TMPDIR": str(tmp_path)}
-    going = subprocess.Popen(command, cwd=ROOT, env=variables, stderr=subprocess.PIPE, text=True)
-    try:
-        until = time.monotonic() + 120
-        while not list(tmp_path.glob("apart-*/trainer-1/ledger.jsonl")):
-            assert going.poll() is None, going.communicate()[1]
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        going.send_signal(signal.SIGTERM)
-        _, err = going.communicate(timeout=60)
-    finally:
-        going.kill()
-    assert going.returncode == 128 + signal.SIGTERM
-    assert err.splitlines()[-1] == "error: stopped by SIGTERM"
+    check_stopped(
+        command,
+        lambda: list(tmp_path.glob("apart-*/trainer-1/ledger.jsonl")),
+        variables={"TMPDIR": str(tmp_path)},
+    )
     assert list(tmp_path.iterdir()) == []
 
 

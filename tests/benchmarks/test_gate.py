@@ -2,8 +2,8 @@
 
 import _thread
 import json
+import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -21,6 +21,7 @@ from benchmarks.pairs import Ratio
 from benchmarks.stored import check_machine, machine_info, read_run
 from benchmarks.turns import Participant, balanced, take_turns
 from reference.errors import InputError
+from tests.benchmarks.stopped import check_stopped
 from tests.conftest import ROOT
 
 
@@ -72,21 +73,30 @@ def test_whoever_is_stopped_in_the_middle_takes_no_more_steps() -> None:
     assert not any(p._thread.is_alive() for p in both)
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
-)
-def test_a_gate_that_is_stopped_is_one_line(number: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.gate"]
-    going = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    try:
-        time.sleep(8)  # by now it imports, counts or measures
-        going.send_signal(number)
-        _, err = going.communicate(timeout=60)
-    finally:
-        going.kill()
-    said = {signal.SIGINT: "stopped by Ctrl-C", signal.SIGTERM: "stopped by SIGTERM"}[number]
-    assert err.splitlines()[-1] == f"error: {said}"
-    assert going.returncode == 128 + number
+# A gate whose measurement says that it has begun, and doesn't end.
+SLOW = """
+import pathlib, sys, time
+from benchmarks import gate, measured
+
+def measure(*_, **__):
+    pathlib.Path(sys.argv[1]).touch()
+    time.sleep(600)
+
+measured.measure = measure
+sys.exit(gate.main(["embedded-manual-loop"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_gate_that_is_stopped_is_one_line(number: signal.Signals, tmp_path: Path) -> None:
+    measuring = tmp_path / "measuring"
+    (tmp_path / "slow.py").write_text(SLOW)
+    check_stopped(
+        [sys.executable, "-m", "slow", str(measuring)],
+        measuring.exists,
+        number,
+        {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+    )
 
 
 BOUND = Bound("embedded", "manual", "loop", 1.025, "a reason")

@@ -6,11 +6,9 @@ processes import at their start.
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ from benchmarks.sides import Counted, Speed, Timing
 from reference.errors import InputError, TrainingFailed
 from reference.ledger.diff import Verdict
 from reference.loops import LOOPS
-from tests.conftest import ROOT
+from tests.benchmarks.stopped import check_stopped
 
 # Changes the module of a loop right after it was imported.
 PLANT = """
@@ -347,22 +345,11 @@ def test_an_interrupted_upgrade_leaves_no_half_environment(
     tmp_path: Path, silent_index: str
 ) -> None:
     alone = {"TMPDIR": str(tmp_path), "PIP_INDEX_URL": silent_index, "PIP_CONFIG_FILE": os.devnull}
-    command = [sys.executable, "-m", "benchmarks.upgrade", "transformers==999.0"]
-    going = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **alone}, stderr=subprocess.PIPE, text=True
+    check_stopped(
+        [sys.executable, "-m", "benchmarks.upgrade", "transformers==999.0"],
+        lambda: list(tmp_path.glob("upgrade-*/new/venv/lib/*/site-packages/pip-*/RECORD")),
+        variables=alone,
     )
-    try:
-        until = time.monotonic() + 120
-        while not list(tmp_path.glob("upgrade-*/new/venv/lib/*/site-packages/pip-*/RECORD")):
-            assert going.poll() is None, going.communicate()[1]
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        going.send_signal(signal.SIGTERM)
-        _, err = going.communicate(timeout=60)
-    finally:
-        going.kill()
-    assert going.returncode == 128 + signal.SIGTERM
-    assert err.splitlines()[-1] == "error: stopped by SIGTERM"
     assert list(tmp_path.iterdir()) == []
 
 

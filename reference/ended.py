@@ -1,0 +1,63 @@
+"""How a command ends: with its exit code, or with one line of what stopped it.
+
+python -m reference compare
+"""
+
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+from reference.errors import RunError, TrainingFailed
+from reference.ledger.record import plain
+from reference.stopping import Stopped, signals_raise
+
+
+def ended(
+    command: Callable[[], int],
+    *,
+    says: str = "error: ",
+    errors: type[Exception] = RunError,
+    debug: bool = False,
+) -> int:
+    """The command's exit code; of one of `errors`, of Ctrl-C (130) and of a signal after a line."""
+    try:
+        with signals_raise():
+            return command()
+    except KeyboardInterrupt as stopped:
+        return fail(stopped, says + "stopped by Ctrl-C", 130)
+    except Stopped as stopped:
+        return fail(stopped, f"{says}{stopped}", stopped.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except errors as error:
+        return failed(error, says, debug)
+
+
+def failed(error: Exception, says: str, debug: bool) -> int:
+    """Say what an error was; its exit code is never 1, which is for runs that diverged."""
+    if debug:
+        traceback.print_exc()
+    if isinstance(error, RunError):
+        return fail(error, f"{says}{error}", error.exit_code)
+    if isinstance(error, OSError):
+        words = f"{error.filename or 'system'}: {error.strerror or error}"
+    else:
+        words = f"unexpected {type(error).__name__}: {error}; see where with --debug"
+    return fail(error, says + words, TrainingFailed.exit_code)
+
+
+def fail(error: BaseException, line: str, code: int) -> int:
+    """Say it in a line of its own: a loop's progress bar closes when its frame lets go of it."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__context__
+    gc.collect()  # the Trainer's bar hangs in a circle
+    with suppress(OSError):  # a closed terminal takes no more words
+        print(plain(" ".join(line.split())), file=sys.stderr)
+    return code
