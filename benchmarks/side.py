@@ -4,8 +4,9 @@
 
 The loops, the bare step and a yardstick take their steps in turn. The yardstick is a training step
 of PyTorch's alone: the bare step is by itself partly the library that may have become slower. Where
-PyTorch is what was upgraded, it is a like work of NumPy's, which is less of a neighbour: over 8
-processes it left 1.1 to 1.6 % between two of them, and PyTorch's 0.7 to 1.0 % (2026-11-26).
+PyTorch is what was upgraded, it is a like work of NumPy's, which is less of a neighbour: by it a
+loop's medians over 8 processes spread by 5 to 8 % (standard deviation), and by PyTorch's by 1.1 to
+1.6 %, with another program on the machine for a part of them (2026-11-26).
 """
 
 import argparse
