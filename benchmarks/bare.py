@@ -1,7 +1,8 @@
 """The bare step, the pipeline alone, and a loop as it stands: what takes turns.
 
 The bare step is forward, backward, clip, step, zero on batches that were collated and moved
-beforehand, with nothing around it. The pipeline only fetches those batches.
+beforehand, with nothing around it. The pipeline only fetches those batches; the plain batches are
+the same ones, made from lists in memory with as little as that takes.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
 from benchmarks.turns import Participant
-from reference.data.pipeline import Data, get_dataloaders
+from reference.data.pipeline import Data, get_dataloaders, training_order
 from reference.errors import InputError
 from reference.model import load_model, parameter_groups
 from reference.recipe import Recipe
@@ -83,6 +84,35 @@ def pipeline(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
             participant.end_step()
 
     return fetch
+
+
+def plain_batches(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """Held against the pipeline: Python's work too, so that a machine slow at it is at both.
+
+    By the bare step, which is mostly matrix products, the same pipeline took 0.14 on one processor
+    and 0.18 on another (2026-11-26).
+    """
+
+    def make(participant: Participant) -> None:
+        for _ in plainly(recipe, data):
+            participant.end_step()
+
+    return make
+
+
+def plainly(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
+    """The batches of `fetched`, of rows that are lists already, padded with zeros."""
+    size = recipe.train_batch_size
+    order = list(islice(training_order(recipe, data.train), recipe.max_steps * size))
+    rows = data.train.select(order).with_format(None).to_list()
+    for first in range(0, len(rows), size):
+        chosen = rows[first : first + size]
+        longest = max(len(row["input_ids"]) for row in chosen)
+        batch = {"labels": torch.tensor([row["labels"] for row in chosen])}
+        for name in ("input_ids", "token_type_ids", "attention_mask"):
+            padded = [row[name] + [0] * (longest - len(row[name])) for row in chosen]
+            batch[name] = torch.tensor(padded)
+        yield batch
 
 
 def loop(train: Callable[[Recipe, Data], Any], recipe: Recipe, data: Data) -> Callable[..., None]:

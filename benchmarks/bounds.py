@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measured import LINKS
+from benchmarks.measured import LINKS, OF_ALL
 from reference.errors import InputError
 from reference.loops import LOOPS
 
@@ -17,7 +17,7 @@ FIGURES = ("operators", "bytes", "reads", "kernel_launches", "synchronisations")
 
 @dataclass(frozen=True)
 class Bound:
-    """A ratio's: fails when its whole interval lies above. `loop` is `all` for the link data."""
+    """A ratio's: fails when its whole interval lies above. `loop` is `all` where they share it."""
 
     checkpoint: str
     loop: str
@@ -68,7 +68,7 @@ def read_bounds(path: Path = FILE) -> Bounds:
         where = f"{path}: ratio {bound.name}"
         _one_of(where, "checkpoint", bound.checkpoint, CHECKPOINTS)
         _one_of(where, "link", bound.link, LINKS)
-        _one_of(where, "loop", bound.loop, ("all",) if bound.link == "data" else LOOPS)
+        _one_of(where, "loop", bound.loop, ("all",) if bound.link in OF_ALL else LOOPS)
     for count in exact:
         where = f"{path}: exact {count.name}"
         of_batches = count.figure in BATCHES

@@ -68,7 +68,10 @@ def judge(
     for exact in exacts:
         number = counts[exact.name]
         said = f"embedded: loop {exact.loop}, {exact.figure}: {number:,}"
-        _note(outcome, exact.name, number > exact.at_most, f"{said}, bound {exact.at_most:,}")
+        said += f", bound {exact.at_most:,}"
+        if number < exact.at_most:  # or a later change may take it up again unseen
+            said += ": fewer, so lower that"
+        _note(outcome, exact.name, number > exact.at_most, said)
     return outcome
 
 

@@ -2,7 +2,8 @@
 
 What a loop costs is told in two links, so that a bound on the loop itself needn't know how fast a
 machine collates: `data` is the pipeline by the bare step, `loop` the loop by bare step and
-pipeline together, and `step` the loop by the bare step alone.
+pipeline together, and `step` the loop by the bare step alone. Nor need the bound on the pipeline
+know how fast a machine multiplies matrices: `batches` is the pipeline by plain batches.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import gc
 import io
 import math
 import resource
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,10 +30,12 @@ from reference.recipe import Recipe, load_recipe
 from reference.run import prepare
 from reference.versions import machine, versions
 
-BARE, AGAIN, PIPELINE = "bare", "bare again", "pipeline"
+BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"
 NOISE = 0.01  # an A/A interval wider than this asks for more rounds
-LINKS = ("data", "loop", "step")
-Progress = Callable[[str], None]
+LINKS = ("data", "batches", "loop", "step")
+OF_ALL = ("data", "batches")  # what all loops share
+BATCHES, BATCH_ROUNDS = 100, 26  # a round's, and how many rounds: seconds
+Progress = Callable[[int, int], None]  # rounds done, and of how many
 
 
 @dataclass
@@ -88,12 +92,14 @@ def measure(
     rounds: int,
     most_rounds: int,
     loops: Sequence[str] = LOOPS,
+    most_seconds: float = math.inf,
     data: Data | None = None,
-    progress: Progress = lambda line: None,
+    progress: Progress = lambda done, total: None,
 ) -> Measured:
     """Rounds of all in turn, and more while the A/A is too wide, up to `most_rounds`.
 
-    Raises AssertionError where two end with unequal weights, or with weights that aren't finite.
+    None of those further ones is begun after `most_seconds`. Raises AssertionError where two end
+    with unequal weights, or with weights that aren't finite.
     """
     steps = recipe.max_steps - 1
     places = len(balanced(len(loops) + 3))
@@ -103,14 +109,12 @@ def measure(
     measured = Measured(recipe)
     if recipe.device == "cuda":  # kernels are loaded and memory is set aside at their first use
         add_round(Measured(recipe), recipe, data, loops)
+    started = time.monotonic()
     while True:
         add_round(measured, recipe, data, loops)
-        if measured.rounds < rounds:
-            continue
-        noise = measured.noise()
-        if noise.width <= NOISE or measured.rounds >= most_rounds:
+        late = time.monotonic() - started > most_seconds
+        if _enough(measured, rounds, measured.rounds if late else most_rounds, progress):
             return measured
-        progress(f"A/A {noise} is wider than {NOISE:.0%}: round {measured.rounds + 1}")
 
 
 def measure_pair(
@@ -120,7 +124,7 @@ def measure_pair(
     rounds: int,
     most_rounds: int,
     data: Data | None = None,
-    progress: Progress = lambda line: None,
+    progress: Progress = lambda done, total: None,
 ) -> tuple[Measured, Measured]:
     """The bare step and one loop, nobody else, in ABBA; and the bare step against itself likewise.
 
@@ -135,12 +139,29 @@ def measure_pair(
     while True:
         add_turns(with_loop, recipe, data, (BARE, loop))
         add_turns(with_itself, recipe, data, (BARE, AGAIN))
-        if with_loop.rounds < rounds:
-            continue
-        noise = with_itself.noise()
-        if noise.width <= NOISE or with_loop.rounds >= most_rounds:
+        if _enough(with_itself, rounds, most_rounds, progress):
             return with_loop, with_itself
-        progress(f"A/A {noise} is wider than {NOISE:.0%}: round {with_loop.rounds + 1}")
+
+
+def _enough(measured: Measured, rounds: int, most_rounds: int, progress: Progress) -> bool:
+    """Whether these are rounds enough: so many, and more where the A/A is wide."""
+    done = measured.rounds
+    enough = done >= rounds and (done >= most_rounds or measured.noise().width <= NOISE)
+    progress(done, rounds if done < rounds else done if enough else most_rounds)
+    return enough
+
+
+def measure_batches(recipe: Recipe, data: Data, rounds: int = BATCH_ROUNDS) -> Ratio:
+    """The pipeline by plain batches, in ABBA. AssertionError where they give unequal batches."""
+    recipe = replace(recipe, max_steps=BATCHES + 1)  # the first isn't timed
+    pairs = zip(bare.fetched(recipe, data), bare.plainly(recipe, data), strict=True)
+    for number, (ours, plain) in enumerate(pairs, 1):
+        if set(ours) != set(plain) or not all(torch.equal(ours[k], plain[k]) for k in ours):
+            raise AssertionError(f"batch {number}: the pipeline's isn't the plain one")
+    measured = Measured(recipe)
+    for _ in range(rounds):
+        add_turns(measured, recipe, data, (PIPELINE, PLAIN))
+    return ratio(measured._cycles(PIPELINE), measured._cycles(PLAIN))
 
 
 def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[str]) -> None:
@@ -181,6 +202,8 @@ def _train(name: str, recipe: Recipe, data: Data) -> Callable[[Participant], Non
         return bare.bare(recipe, data)
     if name == PIPELINE:
         return bare.pipeline(recipe, data)
+    if name == PLAIN:
+        return bare.plain_batches(recipe, data)
     return bare.loop(get_loop(name), recipe, data)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks import measured
 from benchmarks.bounds import FILE, read_bounds
+from benchmarks.gate import rounds_shown
 from benchmarks.judged import noise_line
 from benchmarks.written import check_output, write_output
 from reference.ended import ended
@@ -46,13 +47,14 @@ def _command(args: argparse.Namespace) -> int:
     name = f"{args.checkpoint}-{args.loop}-step"
     bound = next((b for b in read_bounds(args.bounds).ratios if b.name == name), None)
     recipe = measured.make_recipe(args.checkpoint, args.steps)
-    with_loop, with_itself = measured.measure_pair(
-        recipe,
-        args.loop,
-        rounds=args.rounds,
-        most_rounds=args.most_rounds,
-        progress=lambda line: print(line, file=sys.__stderr__, flush=True),
-    )
+    with rounds_shown() as progress:
+        with_loop, with_itself = measured.measure_pair(
+            recipe,
+            args.loop,
+            rounds=args.rounds,
+            most_rounds=args.most_rounds,
+            progress=progress,
+        )
     found, noise = with_loop.ratio(args.loop, "step"), with_itself.noise()
     print(noise_line(noise))
     said = f"{args.checkpoint}: loop {args.loop}, link step: {found}"

@@ -17,10 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pairs import Ratio
 from benchmarks.parts import footing, table
 from benchmarks.plot import draw
-from benchmarks.stored import Run, check_run, read_json
+from benchmarks.stored import Run, as_ratio, check_run, read_json
 from benchmarks.written import check_output, write_output
 from reference.ended import ended
 from reference.errors import InputError
@@ -60,8 +59,11 @@ def _command(files: Sequence[Path], page: Path) -> int:
 def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
     """The runs as one, and what `benchmarks.pair` wrote.
 
-    InputError for a file that is neither, and for one of another machine or of other versions.
+    InputError for a file that is neither, for one that is given twice, and for one of another
+    machine or of other versions.
     """
+    if len({file.resolve() for file in files}) < len(files):
+        raise InputError(f"{', '.join(map(str, files))}: one is given twice; give each once")
     runs: list[Run] = []
     pairs: list[dict[str, Any]] = []
     places: list[tuple[Any, ...]] = []
@@ -131,7 +133,7 @@ def section(
     """The results of one run as Markdown."""
     lines = [f"### {_title(run)}", "", _versions(measured), ""]
     for extra in measured:
-        noise = Ratio(**extra["noise"])
+        noise = as_ratio(extra["noise"])
         peak = extra["matrix_product_peak"] / 1e9
         lines += [
             f"**{extra['checkpoint']}**: {extra['steps']} steps of each, in turn. Bare step "
@@ -144,7 +146,7 @@ def section(
         ]
         for loop in LOOPS:
             step, own = (
-                Ratio(**extra["ratios"][f"{extra['checkpoint']}-{loop}-{link}"])
+                as_ratio(extra["ratios"][f"{extra['checkpoint']}-{loop}-{link}"])
                 for link in ("step", "loop")
             )
             lines.append(
@@ -168,7 +170,7 @@ def _pairs(pairs: Sequence[dict[str, Any]]) -> list[str]:
     ]
     for pair in pairs:
         ((_, row),) = pair["ratios"].items()
-        found, noise = Ratio(**row), Ratio(**pair["noise"])
+        found, noise = as_ratio(row), as_ratio(pair["noise"])
         lines.append(f"| {pair['pair']} | {found} | {found.rounds}, {found.pairs} | {noise} |")
     return [*lines, ""]
 

@@ -113,9 +113,14 @@ def _table(path: Path, extra: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _ratio(path: Path, name: str, row: Any) -> Ratio:
     try:
-        ratio = Ratio(**row)
-        if not 0 < ratio.low <= ratio.median <= ratio.high < float("inf"):
-            raise ValueError("no interval around its median")
+        return as_ratio(row)
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: ratio {name}: damaged ({error})") from error
+
+
+def as_ratio(row: Any) -> Ratio:
+    """What was stored of a ratio; TypeError or ValueError for anything else."""
+    ratio = Ratio(**row)
+    if not 0 < ratio.low <= ratio.median <= ratio.high < float("inf"):
+        raise ValueError("no interval around its median")
     return ratio

@@ -48,6 +48,8 @@ def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: P
     )
     links = [("all", "data"), *((loop, link) for loop in LOOPS for link in ("loop", "step"))]
     ratios = {f"{checkpoint}-{loop}-{link}": run.ratio(loop, link) for loop, link in links}
+    if held:
+        ratios[f"{checkpoint}-all-batches"] = measured.measure_batches(recipe, data)
     step_ms = {
         name: 1000 * median(step for one in rounds for step in one)
         for name, rounds in run.times.items()

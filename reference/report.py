@@ -51,7 +51,12 @@ class Progress:
     """One bar for each of several runs; in a plain log, a line now and then in their place."""
 
     def __init__(
-        self, names: Sequence[str], out: TextIO | None = None, *, leave: bool = True
+        self,
+        names: Sequence[str],
+        out: TextIO | None = None,
+        *,
+        leave: bool = True,
+        unit: str = "step",
     ) -> None:
         self._out = out or sys.stderr
         self._started = self._last = time.monotonic()
@@ -64,7 +69,7 @@ class Progress:
                 self._bars[name] = tqdm(
                     desc=name.ljust(width),
                     position=i,
-                    unit="step",
+                    unit=unit,
                     file=self._out,
                     leave=leave,  # on the screen when it is done
                 )

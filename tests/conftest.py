@@ -1,5 +1,6 @@
 """What all tests share: no network, a small recipe in GLUE's layout, and clean global state."""
 
+import gc
 import os
 import signal
 import socket
@@ -33,6 +34,14 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for name in ("WORKER", "WORKER_COUNT", "TESTRUNUID"):  # a test's own pytest is no worker
+        os.environ.pop(f"PYTEST_XDIST_{name}", None)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: collecting garbage needn't look through it in each test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

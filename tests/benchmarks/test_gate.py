@@ -121,6 +121,17 @@ def test_past_is_where_the_whole_interval_is() -> None:
     assert judge(bounds, {NAME: around(1.0)}, {COUNT.name: 43}, around(1.0)).past == [COUNT.name]
 
 
+def test_a_count_below_its_bound_is_said_to_be() -> None:
+    for count, said in (
+        (41, "ok   embedded: loop manual, reads: 41, bound 42: fewer, so"),
+        (42, ""),
+    ):
+        outcome = judge(Bounds((), (COUNT,)), {}, {COUNT.name: count}, None)
+        assert outcome.past == []
+        assert any(said in line for line in outcome.lines)
+        assert ("fewer" in outcome.lines[0]) == bool(said)
+
+
 def test_a_noisy_machine_is_said_to_be() -> None:
     said = judge(Bounds((BOUND,), ()), {NAME: around(1.0)}, {}, around(1.0, 0.02)).lines
     assert any("a noisy machine" in line for line in said)

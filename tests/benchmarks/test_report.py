@@ -127,6 +127,8 @@ def test_other_files_stand_beside_the_first(
     assert f"{pair}: of another machine or of other versions" in capsys.readouterr().err
     assert report.main([str(pair), "--page", str(page)]) == 2
     assert "pairs alone" in capsys.readouterr().err
+    assert report.main([str(first), str(first), "--page", str(page)]) == 2
+    assert "one is given twice" in capsys.readouterr().err
     assert page.read_text() == text
 
 
@@ -152,7 +154,13 @@ def test_the_same_days_run_of_other_versions_is_kept(tmp_path: Path, page: Path)
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("step_ms", {}), ("noise", {"median": 1}), ("versions", "x"), ("ratios", [])],
+    [
+        ("step_ms", {}),
+        ("noise", {"median": 1}),
+        ("noise", asdict(Ratio(1.0, 1.01, 1.02, 8, 56))),  # its low edge is above its median
+        ("versions", "x"),
+        ("ratios", []),
+    ],
 )
 def test_a_damaged_field_is_one_line_and_changes_nothing(
     field: str, value: Any, tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]

@@ -3,8 +3,6 @@ has the steps that it took."""
 
 import os
 import signal
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,7 +29,6 @@ TOYS = {
     "two_optimizers": 8,
 }
 GLUE_LIKE = {"glue_trainer": 12, "glue_no_trainer": 6, "nlp_accelerate": 8, "frozen_encoder": 4}
-Run = tuple[Path, "subprocess.CompletedProcess[str]"]
 # A script's own end, and how Python ends; `{}` is where it happens: after two steps.
 TRAIN = """
 import os, signal, sys, torch
@@ -50,21 +47,10 @@ def toys_print() -> dict[str, str]:
     return printed_by((name, []) for name in TOYS)
 
 
-@pytest.fixture(scope="session")
-def toy_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """Each under `observe`, two at a time; with the run's folder."""
-    folder = tmp_path_factory.mktemp("toys")
-
-    def run(name: str) -> Run:
-        return folder / name, observe(folder / name, SCRIPTS / f"{name}.py")
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(TOYS, pool.map(run, TOYS), strict=True))
-
-
 @pytest.mark.parametrize("name", TOYS)
-def test_toys(name: str, toys_print: dict[str, str], toy_runs: dict[str, Run]) -> None:
-    folder, result = toy_runs[name]
+def test_toys(name: str, toys_print: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / name
+    result = observe(folder, SCRIPTS / f"{name}.py")
     assert result.returncode == 0, result.stderr
     assert result.stdout == toys_print[name]
     ledger = read_ledger(folder / LEDGER_FILE)

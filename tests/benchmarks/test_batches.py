@@ -1,0 +1,53 @@
+"""The pipeline by plain batches: equal first, and slower where it is slower."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks import measured
+from benchmarks.bounds import read_bounds
+from benchmarks.planted import collator_work, seconds_of
+from reference.data.pipeline import Data, load_data
+from reference.recipe import Recipe
+
+ROUNDS = 4
+
+
+@pytest.fixture(scope="module")
+def embedded() -> tuple[Recipe, Data]:
+    recipe = measured.make_recipe("embedded", 6)
+    return recipe, load_data(recipe)
+
+
+def with_collator(data: Data, change: Callable[[Any], Any]) -> Data:
+    collate = data.collator
+    return replace(data, collator=lambda rows: change(collate(rows)))  # type: ignore[arg-type]
+
+
+def test_a_slower_pipeline_is_past_its_bound(embedded: tuple[Recipe, Data]) -> None:
+    recipe, data = embedded
+    (bound,) = (b for b in read_bounds().ratios if b.link == "batches")
+    clean = measured.measure_batches(recipe, data, ROUNDS)
+    assert clean.low < bound.at_most
+    calls = round(0.001 / seconds_of(lambda: collator_work([])))  # twice as long, about
+
+    def slower(batch: Any) -> Any:
+        for _ in range(calls):
+            collator_work([])
+        return batch
+
+    slow = measured.measure_batches(recipe, with_collator(data, slower), ROUNDS)
+    assert slow.low > max(bound.at_most, clean.high)
+
+
+def test_unequal_batches_are_not_timed(embedded: tuple[Recipe, Data]) -> None:
+    recipe, data = embedded
+
+    def emptied(batch: Any) -> Any:
+        batch["input_ids"] = batch["input_ids"].new_zeros(batch["input_ids"].shape)
+        return batch
+
+    with pytest.raises(AssertionError, match="batch 1: the pipeline's isn't the plain one"):
+        measured.measure_batches(recipe, with_collator(data, emptied), ROUNDS)

@@ -1,0 +1,69 @@
+"""How many rounds are measured, by planted times; and that they are shown as they go."""
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import gate, measured
+from reference import report
+from reference.recipe import Recipe
+
+ROUNDS, MOST = 3, 5
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, noise: float) -> None:
+    """Rounds that take no time, with an A/A that is so noisy."""
+    rng = np.random.default_rng(0)
+
+    def add_round(run: measured.Measured, *_: Any) -> None:
+        for name in (measured.BARE, measured.AGAIN):
+            steps = 0.01 * (1 + noise * rng.random(12))
+            run.times.setdefault(name, []).append(steps.tolist())
+
+    monkeypatch.setattr(measured, "add_round", add_round)
+    monkeypatch.setattr(measured, "short_evaluation", lambda data: data)
+    monkeypatch.setattr(measured, "load_data", lambda recipe: None)
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return measured.make_recipe("embedded", 12)
+
+
+@pytest.mark.parametrize(
+    ("noise", "seconds", "wanted"),
+    [(0.0, 1e9, ROUNDS), (0.5, 1e9, MOST), (0.5, -1.0, ROUNDS)],
+    ids=["quiet", "noisy", "late"],
+)
+def test_more_rounds_where_it_is_noisy_and_there_is_time(
+    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, noise: float, seconds: float, wanted: int
+) -> None:
+    plant(monkeypatch, noise)
+    seen: list[tuple[int, int]] = []
+    run = measured.measure(
+        recipe,
+        rounds=ROUNDS,
+        most_rounds=MOST,
+        most_seconds=seconds,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert run.rounds == wanted
+    assert [done for done, _ in seen] == list(range(1, wanted + 1))
+    assert [total for _, total in seen] == [*[ROUNDS] * (ROUNDS - 1), *[wanted] * (wanted - 2)]
+
+
+def test_rounds_are_shown_with_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, recipe: Recipe
+) -> None:
+    plant(monkeypatch, 0.0)
+    out = io.StringIO()
+    monkeypatch.setattr("sys.__stderr__", out)
+    monkeypatch.setattr(report, "PLAIN_EVERY", 0.0)
+    with gate.rounds_shown() as progress:
+        measured.measure(recipe, rounds=ROUNDS, most_rounds=MOST, progress=progress)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == ROUNDS
+    assert re.fullmatch(r"\d+ s: rounds 2/3, about \d+ s left", lines[1])
