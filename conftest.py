@@ -1,4 +1,7 @@
-"""`pytest -m gpu`, of tests and benchmarks: on one CUDA device, or one line where there is none."""
+"""`pytest -m gpu`, of tests and benchmarks: on one CUDA device, or one line where there is none.
+
+And one line where `--benchmark-compare` has taken the folder for a stored run's number.
+"""
 
 import pytest
 
@@ -8,6 +11,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from reference.environment import see_one_gpu  # here: the tests say first what a hub is
 
         see_one_gpu()
+    compared = config.getoption("benchmark_compare", None)
+    if isinstance(compared, str) and (config.rootpath / compared).is_dir():
+        said = f"--benchmark-compare {compared}: that is a folder, no stored run; put it before"
+        pytest.exit(f"error: {said}: pytest {compared} --benchmark-compare", returncode=2)
 
 
 def pytest_collection_modifyitems(config: pytest.Config) -> None:

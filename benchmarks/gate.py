@@ -98,7 +98,7 @@ def check_cores() -> None:
     """InputError with fewer cores than the gate's figures were measured with."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if (cores or 1) < CORES:
-        raise InputError(f"{cores} core: the gate needs {CORES}; run it on a machine that has them")
+        raise InputError(f"{cores} core: this needs {CORES}; run it on a machine that has them")
 
 
 def _chosen(names: Sequence[str], bounds: Bounds) -> Bounds:

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks import measured
 from benchmarks.bounds import FILE, read_bounds
-from benchmarks.gate import rounds_shown
+from benchmarks.gate import check_cores, rounds_shown
 from benchmarks.judged import noise_line
 from benchmarks.written import check_output, write_output
 from reference.ended import ended
@@ -43,6 +43,7 @@ def _command(args: argparse.Namespace) -> int:
         raise nearest("loop", args.loop, LOOPS)
     if not 2 <= args.rounds <= args.most_rounds:
         raise InputError(f"rounds: {args.rounds} isn't from 2 to --most-rounds, {args.most_rounds}")
+    check_cores()
     check_output(args.json)
     name = f"{args.checkpoint}-{args.loop}-step"
     bound = next((b for b in read_bounds(args.bounds).ratios if b.name == name), None)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import xxhash
+from numpy.typing import NDArray
 
 from reference.ledger.parallel import (
     PIECE,
@@ -25,7 +26,8 @@ from reference.ledger.parallel import (
 )
 
 EMPTY = memoryview(b"")
-CACHED = 1 << 17  # float32 values that are still in the cache after they were hashed
+ROW = 1 << 13  # values; OpenBLAS takes a second thread for more than 10,000 (interface/dot.c)
+CACHED = 1 << 19  # bytes that are still in the cache after they were hashed
 
 
 def memory_of(tensor: torch.Tensor) -> memoryview:
@@ -79,7 +81,7 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
 
 def hash_and_norm(tensor: torch.Tensor) -> tuple[str, float]:
     """The hash that `hash_tensors` gives, and the 2-norm, in one pass, by this thread alone."""
-    if _is_plain(tensor) and tensor.numel() <= CACHED:  # most gradients of a small model
+    if _is_plain(tensor) and 4 * tensor.numel() <= CACHED:  # most gradients of a small model
         hash_, square = _hash_and_square(tensor.detach().reshape(-1))
         return hash_, math.sqrt(square)
     return _joined(_of_share(_pieces(0, tensor)))
@@ -128,17 +130,35 @@ def _of_share(share: Sequence[tuple[int, torch.Tensor]]) -> list[tuple[str, floa
 def _hash_and_square(piece: torch.Tensor) -> tuple[str, float]:
     """Part by part, so that what is hashed is still in the cache when it is squared."""
     if piece.layout != torch.strided or piece.dtype != torch.float32:
-        values = piece if piece.layout == torch.strided else _parts(piece)[-1]
+        values = (piece if piece.layout == torch.strided else _parts(piece)[-1]).detach().cpu()
         wide = values.to(torch.complex128 if values.is_complex() else torch.float64)
-        return hash_tensors([piece])[0], float(torch.linalg.vector_norm(wide)) ** 2
-    if len(piece) <= CACHED:
+        real = torch.view_as_real(wide) if wide.is_complex() else wide
+        return hash_tensors([piece])[0], _square(real.reshape(-1).numpy())
+    memory = memory_of(piece)
+    if memory.nbytes <= CACHED:
         # Smaller ones are hashed at once: what lets other threads run takes longer than that.
-        return xxhash.xxh3_64_hexdigest(memory_of(piece)), float(torch.dot(piece, piece))
+        return xxhash.xxh3_64_hexdigest(memory), _square(np.frombuffer(memory, np.float32))
     found, square = xxhash.xxh3_64(), 0.0
-    for part in _split(piece, CACHED):
-        found.update(memory_of(part))
-        square += float(torch.dot(part, part))
+    for start in range(0, memory.nbytes, CACHED):
+        part = memory[start : start + CACHED]
+        found.update(part)
+        square += _square(np.frombuffer(part, np.float32))
     return found.hexdigest(), square
+
+
+def _square(values: NDArray[Any]) -> float:
+    """The sum of squares, row by row: each is so short that it is summed by one thread.
+
+    PyTorch and BLAS share longer ones among so many threads as the thread that asks may have, and
+    sum in another order then: on an AMD EPYC two cores gave another norm than one (2026-11-27).
+    """
+    whole = len(values) // ROW * ROW
+    rest = values[whole:]
+    square = float(np.dot(rest, rest))
+    if whole:
+        rows = values[:whole].reshape(-1, ROW)
+        square += float(np.vecdot(rows, rows).sum(dtype=np.float64))
+    return square
 
 
 def _split(flat: torch.Tensor, size: int) -> list[torch.Tensor]:

@@ -21,6 +21,7 @@ def compare(storage: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow  # seven sessions; `.ci/run` itself makes the first call and the second
 def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
     first = compare(tmp_path, "--benchmark-compare", "--benchmark-compare-fail=mean:5%")
     assert first.returncode == 0, first.stdout + first.stderr
@@ -63,6 +64,15 @@ def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
     missing = compare(tmp_path, "--benchmark-compare=0007")
     assert missing.returncode == 2
     assert "no such stored run" in missing.stdout + missing.stderr
+
+
+def test_a_folder_taken_for_a_stored_run_is_one_line() -> None:
+    command = [sys.executable, "-m", "pytest", "--benchmark-compare", "benchmarks"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    said = result.stdout + result.stderr
+    assert "put it before: pytest benchmarks --benchmark-compare" in said
+    assert "Traceback" not in said
 
 
 def refuses(storage: Path, wanted: str | bool, says: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import gate
+from benchmarks import gate, pair
 from benchmarks.bounds import Bound, Bounds, Exact, read_bounds
 from benchmarks.judged import judge
 from benchmarks.pairs import Ratio
@@ -246,8 +246,9 @@ def test_too_few_cores_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(gate, "CORES", 1000)
-    assert gate.main([]) == 2
-    assert "the gate needs 1000" in capsys.readouterr().err
+    for command in (lambda: gate.main([]), lambda: pair.main(["manual"])):
+        assert command() == 2
+        assert "this needs 1000" in capsys.readouterr().err
 
 
 def test_another_machines_run_is_told(tmp_path: Path) -> None:

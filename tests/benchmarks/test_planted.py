@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from benchmarks import measured, planted
-from benchmarks.measured import AGAIN, BARE, Measured
 from reference.data.pipeline import load_data
 from reference.errors import TrainingFailed
 from reference.loops import LOOPS
@@ -90,21 +89,3 @@ def test_a_gate_that_broke_counts_as_neither(
     gates(monkeypatch, broke)
     assert planted.main(["--runs", "2", "--out", str(tmp_path / "out.json")]) == 3
     assert "the gate broke" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("noise", "rounds"), [(0.001, 3), (0.1, 6)])
-def test_a_wide_noise_takes_more_rounds_up_to_a_limit(
-    noise: float, rounds: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def add_round(run: Measured, *_: Any) -> None:
-        number = run.rounds
-        run.times.setdefault(BARE, []).append([0.01] * 6)
-        run.times.setdefault(AGAIN, []).append([0.01 * (1 + noise * (-1) ** number)] * 6)
-
-    monkeypatch.setattr(measured, "add_round", add_round)
-    recipe = measured.make_recipe("embedded", 6)
-    said: list[str] = []
-    found = measured.measure(recipe, rounds=3, most_rounds=6, progress=said.append)
-    assert found.rounds == rounds
-    assert len(said) == rounds - 3
-    assert all("is wider than 1%" in line for line in said)

@@ -251,8 +251,14 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
 ) -> None:
     tensors = [torch.randn(3_000_000), torch.randn(5), None, torch.randn(2000, 700)]
     both = hash_tensors(tensors), hashes_and_norms(tensors)
-    monkeypatch.setattr(parallel, "_cores", lambda: 1)
-    assert both == (hash_tensors(tensors), hashes_and_norms(tensors))
+    before = torch.get_num_threads()
+    try:
+        for cores, threads in ((2, 2), (2, 1), (1, 2), (1, 1)):
+            monkeypatch.setattr(parallel, "_cores", lambda cores=cores: cores)
+            torch.set_num_threads(threads)
+            assert both == (hash_tensors(tensors), hashes_and_norms(tensors))
+    finally:
+        torch.set_num_threads(before)
     assert [h for h, _ in both[1]] == both[0]
     for (_, norm), tensor in zip(both[1], tensors, strict=True):
         expected = 0.0 if tensor is None else float(tensor.double().norm())
