@@ -53,6 +53,7 @@ def judge(
     # A bound of another device is neither held nor missing here.
     exacts = [b for b in bounds.exact if b.device == device]
     missing = [b.name for b in bounds.ratios if b.name not in ratios]
+    missing += sorted({b.data for b in bounds.ratios if b.of_data} - set(ratios))
     missing += [b.name for b in exacts if b.name not in counts]
     if missing or not (ratios or counts):
         raise InputError(
@@ -61,10 +62,11 @@ def judge(
         )
     for bound in bounds.ratios:
         found = ratios[bound.name]
-        past = found.low > bound.at_most
+        at_most = bound.at_most_here(ratios)
+        past = found.low > at_most
         outcome.ratios[bound.name] = _json(found)
         said = f"{bound.checkpoint}: loop {bound.loop}, link {bound.link}: {found}"
-        _note(outcome, bound.name, past, f"{said}, bound {bound.at_most:g}")
+        _note(outcome, bound.name, past, f"{said}, bound {at_most:.4g}")
     for exact in exacts:
         number = counts[exact.name]
         said = f"embedded: loop {exact.loop}, {exact.figure}: {number:,}"

@@ -87,7 +87,7 @@ def stored_ratios(
             noises.append(_ratio(path, "noise", extra["noise"]))
     if not found:
         raise InputError(f"{path}: none of its benchmarks is one of these; run `pytest benchmarks`")
-    names = {b.name for b in bounds}
+    names = {b.name for b in bounds} | {b.data for b in bounds if b.of_data}
     noise = max(noises, key=lambda r: r.width, default=None)
     return {name: ratio for name, ratio in found.items() if name in names}, noise
 

@@ -121,6 +121,18 @@ def test_past_is_where_the_whole_interval_is() -> None:
     assert judge(bounds, {NAME: around(1.0)}, {COUNT.name: 43}, around(1.0)).past == [COUNT.name]
 
 
+def test_a_bound_is_higher_where_data_takes_longer() -> None:
+    bound = Bound("embedded", "trainer", "loop", 1.025, "a reason", of_data=0.5)
+    name = bound.name
+    for data, at_most in ((1e-9, 1.025), (0.25, 1.125), (1.0, 1.275)):
+        here = {"embedded-all-data": around(data, data / 10)}
+        assert bound.at_most_here(here) == pytest.approx(at_most)
+        for found, past in ((at_most + 0.004, []), (at_most + 0.006, [name])):
+            outcome = judge(Bounds((bound,), ()), {**here, name: around(found)}, {}, None)
+            assert outcome.past == past
+            assert f"bound {at_most:.4g}" in outcome.lines[0]
+
+
 def test_a_count_below_its_bound_is_said_to_be() -> None:
     for count, said in (
         (41, "ok   embedded: loop manual, reads: 41, bound 42: fewer, so"),
@@ -164,6 +176,11 @@ def test_the_bounds_have_reasons() -> None:
             "reason = 'x'\n",
             "field at_most",
         ),
+        (
+            "version = 1\n[[ratio]]\ncheckpoint = 'minilm'\nloop = 'manual'\nlink = 'step'\n"
+            "at_most = 1.5\nof_data = 0.5\nreason = 'x'\n",
+            "field of_data: just for the link loop",
+        ),
     ],
 )
 def test_wrong_bounds_are_one_line(
@@ -184,10 +201,16 @@ def refused(
     assert str(file) in line
 
 
+def rows() -> dict[str, Any]:
+    """Ratios just below their bounds, on a machine whose data takes no time."""
+    found = {b.name: asdict(around(b.at_most - 0.01, 0.001)) for b in read_bounds().ratios}
+    return {**found, "embedded-all-data": asdict(Ratio(1e-9, 1e-9, 1e-9, 24, 1008))}
+
+
 def stored(folder: Path, **changes: Any) -> Path:
     bounds = read_bounds()
     extra = {
-        "ratios": {b.name: asdict(around(b.at_most - 0.01, 0.001)) for b in bounds.ratios},
+        "ratios": rows(),
         "noise": asdict(around(1.0, 0.002)),
         "counts": {b.name: b.at_most for b in bounds.exact if b.device == "cpu"},
     }
@@ -201,9 +224,11 @@ def stored(folder: Path, **changes: Any) -> Path:
 def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gate.main(["--run", str(stored(tmp_path))]) == 0
     slow = {NAME: asdict(around(1.05))}
-    rows = {b.name: asdict(around(b.at_most - 0.01, 0.001)) for b in read_bounds().ratios}
-    assert gate.main(["--run", str(stored(tmp_path, ratios={**rows, **slow}))]) == 1
+    assert gate.main(["--run", str(stored(tmp_path, ratios={**rows(), **slow}))]) == 1
     assert f"failed: {NAME}" in capsys.readouterr().out
+    lacks = {name: row for name, row in rows().items() if name != "embedded-all-data"}
+    assert gate.main(["--run", str(stored(tmp_path, ratios=lacks))]) == 2
+    assert "embedded-all-data is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
