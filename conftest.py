@@ -1,6 +1,6 @@
 """`pytest -m gpu`, of tests and benchmarks: on one CUDA device, or one line where there is none.
 
-And one line where `--benchmark-compare` has taken the folder for a stored run's number.
+And one line where `--benchmark-compare` has taken what was to be run for a stored run's number.
 """
 
 import pytest
@@ -12,9 +12,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
         see_one_gpu()
     compared = config.getoption("benchmark_compare", None)
-    if isinstance(compared, str) and (config.rootpath / compared).is_dir():
-        said = f"--benchmark-compare {compared}: that is a folder, no stored run; put it before"
-        pytest.exit(f"error: {said}: pytest {compared} --benchmark-compare", returncode=2)
+    if isinstance(compared, str) and compared:
+        path = config.invocation_params.dir / compared.split("::")[0]
+        if path.is_dir() or path.suffix == ".py":
+            said = f"--benchmark-compare {compared}: that is no stored run; put it before"
+            pytest.exit(f"error: {said}: pytest {compared} --benchmark-compare", returncode=2)
 
 
 def pytest_collection_modifyitems(config: pytest.Config) -> None:

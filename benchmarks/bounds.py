@@ -19,7 +19,7 @@ FIGURES = ("operators", "bytes", "reads", "kernel_launches", "synchronisations")
 
 @dataclass(frozen=True)
 class Bound:
-    """A ratio's: fails when its whole interval lies above. `loop` is `all` where they share it.
+    """A ratio's: fails when its whole interval lies above. `loop` is `all` for what all share.
 
     What a loop adds is Python's work, as the data is, and weighs more where a machine is slow at
     that: `of_data` times the data's share of bare step and data together comes on top.

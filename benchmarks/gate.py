@@ -32,7 +32,9 @@ from reference.report import Progress
 STEPS = 42  # a round: seven times each of the six orders
 ROUNDS = 26  # with both cores loaded 45 of 50 gates had an A/A within 1 % (2026-11-24)
 MOST_ROUNDS = 40  # half as much time again; quiet enough by then, or said not to be
-MOST_SECONDS = 150  # and no further round after that: five minutes are promised
+MOST_SECONDS = (
+    150  # and none of the further ones after that: a gate is to take five minutes at most
+)
 CORES = 2  # one for the steps, one for whatever else runs
 
 

@@ -52,19 +52,22 @@ def judge(
         outcome.noise = _json(noise)
     # A bound of another device is neither held nor missing here.
     exacts = [b for b in bounds.exact if b.device == device]
-    missing = [b.name for b in bounds.ratios if b.name not in ratios]
-    missing += sorted({b.data for b in bounds.ratios if b.of_data} - set(ratios))
-    missing += [b.name for b in exacts if b.name not in counts]
-    if missing or not (ratios or counts):
+    shares = sorted({b.data for b in bounds.ratios if b.of_data})
+    wanted = [*shares, *(b.name for b in bounds.ratios), *(b.name for b in exacts)]
+    missing = [name for name in wanted if name not in ratios and name not in counts]
+    if missing or not wanted:
         raise InputError(
-            f"{len(ratios) + len(counts)} of {len(bounds.ratios) + len(exacts)} benchmarks "
-            f"were measured; {', '.join(missing) or 'all'} is missing: run all of them"
+            f"{len(wanted) - len(missing)} of {len(wanted)} benchmarks were measured; "
+            f"{', '.join(missing) or 'all'} is missing: run all of them"
         )
+    for name in shares:
+        outcome.ratios[name] = _json(ratios[name])
+        outcome.lines.append(f"     {name}: {ratios[name]}, which bounds of loops go by")
     for bound in bounds.ratios:
         found = ratios[bound.name]
         at_most = bound.at_most_here(ratios)
         past = found.low > at_most
-        outcome.ratios[bound.name] = _json(found)
+        outcome.ratios[bound.name] = {**_json(found), "at_most": at_most}
         said = f"{bound.checkpoint}: loop {bound.loop}, link {bound.link}: {found}"
         _note(outcome, bound.name, past, f"{said}, bound {at_most:.4g}")
     for exact in exacts:
@@ -72,7 +75,7 @@ def judge(
         said = f"embedded: loop {exact.loop}, {exact.figure}: {number:,}"
         said += f", bound {exact.at_most:,}"
         if number < exact.at_most:  # or a later change may take it up again unseen
-            said += ": fewer, so lower that"
+            said += ": fewer; lower the bound"
         _note(outcome, exact.name, number > exact.at_most, said)
     return outcome
 

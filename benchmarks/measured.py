@@ -146,8 +146,11 @@ def measure_pair(
 def _enough(measured: Measured, rounds: int, most_rounds: int, progress: Progress) -> bool:
     """Whether these are rounds enough: so many, and more where the A/A is wide."""
     done = measured.rounds
-    enough = done >= rounds and (done >= most_rounds or measured.noise().width <= NOISE)
-    progress(done, rounds if done < rounds else done if enough else most_rounds)
+    if done < rounds:
+        progress(done, rounds)
+        return False
+    enough = done >= most_rounds or measured.noise().width <= NOISE
+    progress(done, done if enough else most_rounds)
     return enough
 
 
@@ -170,7 +173,7 @@ def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[st
 
 
 def add_turns(measured: Measured, recipe: Recipe, data: Data, names: Sequence[str]) -> None:
-    """One round of just these: loops by their names, `BARE`, `AGAIN` and `PIPELINE`."""
+    """One round of just these: loops by their names, `BARE`, `AGAIN`, `PIPELINE` and `PLAIN`."""
     participants = [
         Participant(name, _train(name, recipe, data), recipe.num_threads, recipe.device)
         for name in names

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 import xxhash
-from numpy.typing import NDArray
 
 from reference.ledger.parallel import (
     PIECE,
+    hash_buffer,
     hash_buffers,
     in_parallel,
     in_shares,
@@ -26,7 +26,7 @@ from reference.ledger.parallel import (
 )
 
 EMPTY = memoryview(b"")
-ROW = 1 << 13  # values; OpenBLAS takes a second thread for more than 10,000 (interface/dot.c)
+ROW = 1 << 13  # values; OpenBLAS takes a second thread for more than 10,000 (its dot kernels)
 CACHED = 1 << 19  # bytes that are still in the cache after they were hashed
 
 
@@ -79,19 +79,6 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
     return hash_buffers([None if t is None else buffer_of(t) for t in tensors])
 
 
-def hash_and_norm(tensor: torch.Tensor) -> tuple[str, float]:
-    """The hash that `hash_tensors` gives, and the 2-norm, in one pass, by this thread alone."""
-    if _is_plain(tensor) and 4 * tensor.numel() <= CACHED:  # most gradients of a small model
-        hash_, square = _hash_and_square(tensor.detach().reshape(-1))
-        return hash_, math.sqrt(square)
-    return _joined(_of_share(_pieces(0, tensor)))
-
-
-def _is_plain(tensor: torch.Tensor) -> bool:
-    dtype, layout = tensor.dtype, tensor.layout
-    return dtype == torch.float32 and layout == torch.strided and tensor.device.type == "cpu"
-
-
 def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, float]]:
     """Of each tensor; ('-', 0.0) for one that is absent."""
     pieces: list[tuple[int, torch.Tensor]] = []
@@ -111,7 +98,7 @@ def _pieces(place: int, tensor: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
     if tensor.layout != torch.strided or tensor.dtype != torch.float32:
         return [(place, tensor)]
     plain = tensor if tensor.device.type == "cpu" else tensor.cpu()
-    flat = plain.detach().reshape(-1)
+    flat = plain.detach().resolve_neg().reshape(-1)
     if len(flat) <= PIECE // 4:
         return [(place, flat)]
     return [(place, piece) for piece in _split(flat, PIECE // 4)]
@@ -124,34 +111,42 @@ def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
 
 
 def _of_share(share: Sequence[tuple[int, torch.Tensor]]) -> list[tuple[str, float]]:
-    return [_hash_and_square(piece) for _, piece in share]
+    with np.errstate(all="ignore"):  # a square may be too large or too small: that is no news
+        return [_hash_and_square(piece) for _, piece in share]
 
 
 def _hash_and_square(piece: torch.Tensor) -> tuple[str, float]:
     """Part by part, so that what is hashed is still in the cache when it is squared."""
     if piece.layout != torch.strided or piece.dtype != torch.float32:
-        values = (piece if piece.layout == torch.strided else _parts(piece)[-1]).detach().cpu()
-        wide = values.to(torch.complex128 if values.is_complex() else torch.float64)
-        real = torch.view_as_real(wide) if wide.is_complex() else wide
-        return hash_tensors([piece])[0], _square(real.reshape(-1).numpy())
+        return _of_other_kind(piece.detach().cpu())
     memory = memory_of(piece)
     if memory.nbytes <= CACHED:
         # Smaller ones are hashed at once: what lets other threads run takes longer than that.
-        return xxhash.xxh3_64_hexdigest(memory), _square(np.frombuffer(memory, np.float32))
+        return xxhash.xxh3_64_hexdigest(memory), _square(memory, np.float32)
     found, square = xxhash.xxh3_64(), 0.0
     for start in range(0, memory.nbytes, CACHED):
         part = memory[start : start + CACHED]
         found.update(part)
-        square += _square(np.frombuffer(part, np.float32))
+        square += _square(part, np.float32)
     return found.hexdigest(), square
 
 
-def _square(values: NDArray[Any]) -> float:
+def _of_other_kind(tensor: torch.Tensor) -> tuple[str, float]:
+    """The same of another type or layout; a sparse tensor's norm is that of its values."""
+    values = tensor if tensor.layout == torch.strided else _parts(tensor)[-1]
+    wide = torch.complex128 if values.is_complex() else torch.float64  # twice a float64
+    parts = _split(values.reshape(-1), CACHED // 8)
+    squares = [_square(buffer_of(part.to(wide)), np.float64) for part in parts]
+    return hash_buffer(buffer_of(tensor)), sum(squares)
+
+
+def _square(memory: memoryview, kind: type[np.floating[Any]]) -> float:
     """The sum of squares, row by row: each is so short that it is summed by one thread.
 
-    PyTorch and BLAS share longer ones among so many threads as the thread that asks may have, and
-    sum in another order then: on an AMD EPYC two cores gave another norm than one (2026-11-27).
+    PyTorch and BLAS share longer ones among as many threads as the caller is allowed, and sum in
+    another order then: on an AMD EPYC two cores gave another norm than one (2026-11-27).
     """
+    values = np.frombuffer(memory, kind) if memory.nbytes else np.empty(0, kind)
     whole = len(values) // ROW * ROW
     rest = values[whole:]
     square = float(np.dot(rest, rest))

@@ -78,6 +78,12 @@ def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
     return [of_pieces(found) for found in digests]
 
 
+def hash_buffer(buffer: memoryview) -> str:
+    """The same of one buffer, by this thread alone: for work that is itself a share."""
+    starts = range(0, max(buffer.nbytes, 1), PIECE)
+    return of_pieces([digest(buffer[start : start + PIECE]) for start in starts])
+
+
 def in_shares(items: Sequence[Item], sizes: Sequence[int]) -> list[Sequence[Item]]:
     """Two shares of about as many bytes, in order; one where two aren't worth it."""
     total, done = sum(sizes), 0

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytest_benchmark.utils import get_machine_id
 
 from benchmarks import conftest
+from benchmarks.stored import TIMES, machine_info
 from tests.conftest import ROOT
 
 
@@ -44,15 +46,6 @@ def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
     assert "Performance has regressed" in slower.stdout + slower.stderr
     assert "the stored run has another release, cpu" in slower.stdout
 
-    for text, says in (
-        (json.dumps({**run, "machine_info": {"cpu": {"brand_raw": "x"}}}), "another machine's run"),
-        ("{", "damaged"),
-        (json.dumps(run).replace('"mean": 1e-06', '"mean": null'), "stats.mean: None is no number"),
-    ):
-        stored.write_text(text)
-        refuses(tmp_path, True, says)
-        assert stored.read_text() == text
-    refuses(tmp_path, "0007", "no such stored run")
     stored.write_bytes(before)
     for words, said in (
         (["-k", "tokenizing", "--benchmark-compare"], "the stored run has none of these"),
@@ -67,23 +60,50 @@ def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
 
 
 def test_a_folder_taken_for_a_stored_run_is_one_line() -> None:
-    command = [sys.executable, "-m", "pytest", "--benchmark-compare", "benchmarks"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    said = result.stdout + result.stderr
-    assert "put it before: pytest benchmarks --benchmark-compare" in said
-    assert "Traceback" not in said
+    for taken in ("benchmarks", "benchmarks/test_loop_cost.py"):
+        command = [sys.executable, "-m", "pytest", "--collect-only", "--benchmark-compare", taken]
+        result = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert result.returncode == 2
+        said = result.stdout + result.stderr
+        assert f"put it before: pytest {taken} --benchmark-compare" in said
+        assert "Traceback" not in said
 
 
-def refuses(storage: Path, wanted: str | bool, says: str) -> None:
-    """What a session is told before it collects anything; in this process, which is quicker."""
+def test_a_stored_run_of_no_use_is_one_line(tmp_path: Path) -> None:
+    times = {**dict.fromkeys(TIMES, 1.0), "outliers": "0;0"}
+    benchmark = {"fullname": "x", "extra_info": {}, "stats": times}
+    run = {"machine_info": machine_info(), "benchmarks": [benchmark]}
+    stored = tmp_path / get_machine_id() / "0001_x.json"
+    stored.parent.mkdir()
+    stored.write_text(json.dumps(run))
+    configure(tmp_path, True)  # this one is of use
+    for text, says in (
+        (json.dumps({**run, "machine_info": {"cpu": {"brand_raw": "x"}}}), "another machine's run"),
+        ("{", "damaged"),
+        (json.dumps(run).replace('"mean": 1.0', '"mean": null'), "stats.mean: None is no number"),
+    ):
+        stored.write_text(text)
+        refuses(tmp_path, True, says)
+        assert stored.read_text() == text
+    refuses(tmp_path, "0007", "no such stored run")
+
+
+def configure(storage: Path, wanted: str | bool) -> None:
+    """As a session on the benchmarks begins, in this process, which is quicker."""
     options = {"benchmark_compare": wanted, "benchmark_storage": f"file://{storage}"}
     config: Any = SimpleNamespace(getoption=lambda name, default: options.get(name, default))
     try:
-        with pytest.raises(pytest.exit.Exception) as exit:
-            conftest.pytest_configure(config)
+        conftest.pytest_configure(config)
     finally:
         conftest.pytest_unconfigure()
+
+
+def refuses(storage: Path, wanted: str | bool, says: str) -> None:
+    """What a session is told before it collects anything."""
+    with pytest.raises(pytest.exit.Exception) as exit:
+        configure(storage, wanted)
     assert exit.value.returncode == 2
     assert str(exit.value).startswith("error: ")
     assert says in str(exit.value)

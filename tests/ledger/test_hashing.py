@@ -1,0 +1,93 @@
+"""Hashes and norms of tensors of any kind: the same on any number of threads."""
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from reference.ledger import parallel
+from reference.ledger.hashing import hash_tensors, hashes_and_norms
+
+SPARSE = torch.sparse_coo_tensor(
+    [[0, 2], [1, 0]], [3.0, 4.0], (3, 2), check_invariants=True
+).coalesce()
+OF_ANY_KIND = {
+    "empty": torch.zeros(0),
+    "one value": torch.tensor(-3.0),
+    "not contiguous": torch.randn(300, 200).t(),
+    "requires grad": torch.randn(20_000, requires_grad=True),
+    "bfloat16": torch.randn(5, 70_000).bfloat16(),
+    "float16": torch.randn(9).half(),
+    "float64": torch.randn(100_000, dtype=torch.float64),
+    "complex": torch.randn(10_000, dtype=torch.complex64),
+    "conjugate": torch.randn(70_000, dtype=torch.complex128).conj(),
+    "negative": torch.randn(9, dtype=torch.complex64).conj().imag,
+    "sparse": SPARSE,
+    "too large to square": torch.full((20_000,), 1e25),
+    "too small to square": torch.full((20_000,), 1e-30),
+}
+
+
+@pytest.mark.parametrize("kind", OF_ANY_KIND)
+def test_hash_and_norm_of_any_kind(kind: str) -> None:
+    tensor = OF_ANY_KIND[kind]
+    with np.errstate(all="raise"):  # as a script may have it
+        ((hash_, norm),) = hashes_and_norms([tensor])
+    assert [hash_] == hash_tensors([tensor])
+    values = tensor.detach().to_dense().resolve_conj().resolve_neg()
+    if kind.startswith("too"):
+        assert norm in (0.0, math.inf)  # of float32's squares
+    else:
+        wide = values.to(torch.complex128 if values.is_complex() else torch.float64)
+        assert norm == pytest.approx(float(torch.linalg.vector_norm(wide)), rel=1e-5)
+    if not (tensor.requires_grad or tensor.is_sparse or tensor.is_conj() or tensor.is_neg()):
+        tensor.resize_(tensor.shape)  # a script may still do that
+
+
+def test_large_tensors_of_another_type_are_hashed_in_their_shares() -> None:
+    tensors = [torch.randn(7_000_000).bfloat16() for _ in range(4)]
+    found = hashes_and_norms(tensors)
+    assert [hash_ for hash_, _ in found] == hash_tensors(tensors)
+
+
+NORMS = """
+import torch
+from reference.ledger.hashing import hashes_and_norms
+torch.manual_seed(0)
+print([norm for _, norm in hashes_and_norms([torch.randn(n) for n in (100, 20_000, 3_000_000)])])
+"""
+
+
+def test_norms_are_the_same_whatever_threads_blas_has() -> None:
+    printed = set()
+    for threads in ("1", "2"):
+        names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+        environment = {**os.environ, **dict.fromkeys(names, threads)}
+        printed.add(subprocess.check_output([sys.executable, "-c", NORMS], env=environment))
+    assert len(printed) == 1
+
+
+def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tensors = [torch.randn(3_000_000), torch.randn(5), None, torch.randn(2000, 700)]
+    both = hash_tensors(tensors), hashes_and_norms(tensors)
+    before = torch.get_num_threads()
+    try:
+        for cores, threads in ((2, 2), (2, 1), (1, 2), (1, 1)):
+            monkeypatch.setattr(parallel, "_cores", lambda cores=cores: cores)
+            torch.set_num_threads(threads)
+            assert both == (hash_tensors(tensors), hashes_and_norms(tensors))
+    finally:
+        torch.set_num_threads(before)
+    assert [h for h, _ in both[1]] == both[0]
+    for (_, norm), tensor in zip(both[1], tensors, strict=True):
+        expected = 0.0 if tensor is None else float(tensor.double().norm())
+        assert norm == pytest.approx(expected, rel=1e-5)
+    one = tensors[0].clone()
+    one[2_999_999] = -one[2_999_999]
+    assert hash_tensors([one])[0] != both[0][0]
