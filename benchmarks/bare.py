@@ -87,11 +87,7 @@ def pipeline(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
 
 
 def plain_batches(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
-    """Held against the pipeline: Python's work too, so that a machine slow at it is at both.
-
-    By the bare step, which is mostly matrix products, the same pipeline took 0.14 on one processor
-    and 0.18 on another (2026-11-26).
-    """
+    """What the pipeline is held by: Python's work as well, so that a machine is slow at both."""
 
     def make(participant: Participant) -> None:
         for _ in plainly(recipe, data):

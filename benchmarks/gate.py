@@ -17,24 +17,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import measured
-from benchmarks.bounds import FILE, Bounds, read_bounds
+from benchmarks.bounds import FILE, Bound, Bounds, read_bounds
 from benchmarks.count import count
 from benchmarks.judged import Outcome, judge
 from benchmarks.pairs import Ratio
 from benchmarks.stored import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.written import check_output, write_output
-from reference.data.pipeline import load_data
+from reference.data.pipeline import Data, load_data
 from reference.ended import ended
 from reference.errors import InputError
-from reference.recipe import nearest
+from reference.recipe import Recipe, nearest
 from reference.report import Progress
 
 STEPS = 42  # a round: seven times each of the six orders
 ROUNDS = 26  # with both cores loaded 45 of 50 gates had an A/A within 1 % (2026-11-24)
 MOST_ROUNDS = 40  # half as much time again; quiet enough by then, or said not to be
-MOST_SECONDS = (
-    150  # and none of the further ones after that: a gate is to take five minutes at most
-)
+MOST_SECONDS = 150  # none of the further ones is begun later: a gate is to take five minutes
 CORES = 2  # one for the steps, one for whatever else runs
 
 
@@ -65,11 +63,19 @@ def judge_now(bounds: Bounds) -> Outcome:
     check_cores()
     recipe = measured.make_recipe("embedded", STEPS)
     data = measured.short_evaluation(load_data(recipe))
+    here = tuple(b for b in bounds.ratios if b.checkpoint == "embedded")
     counts = count(bounds.exact, recipe, data)
+    ratios, noise = _ratios(here, recipe, data)
+    return judge(Bounds(here, bounds.exact), ratios, counts, noise)
+
+
+def _ratios(
+    bounds: Sequence[Bound], recipe: Recipe, data: Data
+) -> tuple[dict[str, Ratio], Ratio | None]:
+    """What the bounds are about, by name, and the A/A; just as much is measured as they need."""
     ratios: dict[str, Ratio] = {}
     noise = None
-    here = tuple(b for b in bounds.ratios if b.checkpoint == "embedded")
-    in_turn = [b for b in here if b.link != "batches"]
+    in_turn = [b for b in bounds if b.link != "batches"]
     if in_turn:
         with rounds_shown() as progress:
             run = measured.measure(
@@ -83,10 +89,10 @@ def judge_now(bounds: Bounds) -> Outcome:
         noise = run.noise()
         ratios = {b.name: run.ratio(b.loop, b.link) for b in in_turn}
         ratios |= {b.data: run.ratio("all", "data") for b in in_turn if b.of_data}
-    for bound in here:
+    for bound in bounds:
         if bound.link == "batches":
             ratios[bound.name] = measured.measure_batches(recipe, data)
-    return judge(Bounds(here, bounds.exact), ratios, counts, noise)
+    return ratios, noise
 
 
 def judge_stored(path: Path, bounds: Bounds) -> Outcome:
@@ -127,7 +133,7 @@ def _check_here(names: Sequence[str], bounds: Bounds) -> None:
 
 
 @contextmanager
-def rounds_shown() -> Iterator[measured.Progress]:
+def rounds_shown() -> Iterator[measured.AfterRound]:
     """A bar of rounds with the time left, or a line now and then; the loops' own are unheard."""
     shown = Progress(["rounds"], sys.__stderr__, unit="round")
     try:

@@ -34,8 +34,8 @@ BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"
 NOISE = 0.01  # an A/A interval wider than this asks for more rounds
 LINKS = ("data", "batches", "loop", "step")
 OF_ALL = ("data", "batches")  # what all loops share
-BATCHES, BATCH_ROUNDS = 100, 26  # a round's, and how many rounds: seconds
-Progress = Callable[[int, int], None]  # rounds done, and of how many
+BATCHES, BATCH_ROUNDS = 100, 26  # so many in a round, and so many rounds, take seconds
+AfterRound = Callable[[int, int], None]  # is told how many are done, and of how many
 
 
 @dataclass
@@ -94,7 +94,7 @@ def measure(
     loops: Sequence[str] = LOOPS,
     most_seconds: float = math.inf,
     data: Data | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: AfterRound = lambda done, total: None,
 ) -> Measured:
     """Rounds of all in turn, and more while the A/A is too wide, up to `most_rounds`.
 
@@ -113,7 +113,7 @@ def measure(
     while True:
         add_round(measured, recipe, data, loops)
         late = time.monotonic() - started > most_seconds
-        if _enough(measured, rounds, measured.rounds if late else most_rounds, progress):
+        if _enough(measured, rounds, rounds if late else most_rounds, progress):
             return measured
 
 
@@ -124,7 +124,7 @@ def measure_pair(
     rounds: int,
     most_rounds: int,
     data: Data | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: AfterRound = lambda done, total: None,
 ) -> tuple[Measured, Measured]:
     """The bare step and one loop, nobody else, in ABBA; and the bare step against itself likewise.
 
@@ -143,7 +143,7 @@ def measure_pair(
             return with_loop, with_itself
 
 
-def _enough(measured: Measured, rounds: int, most_rounds: int, progress: Progress) -> bool:
+def _enough(measured: Measured, rounds: int, most_rounds: int, progress: AfterRound) -> bool:
     """Whether these are rounds enough: so many, and more where the A/A is wide."""
     done = measured.rounds
     if done < rounds:

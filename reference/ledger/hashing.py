@@ -26,7 +26,7 @@ from reference.ledger.parallel import (
 )
 
 EMPTY = memoryview(b"")
-ROW = 1 << 13  # values; OpenBLAS takes a second thread for more than 10,000 (its dot kernels)
+ROW = 1 << 13  # values summed at once: so few that no BLAS shares them among threads
 CACHED = 1 << 19  # bytes that are still in the cache after they were hashed
 
 
@@ -95,13 +95,17 @@ def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, 
 
 def _pieces(place: int, tensor: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
     """As much at once as is hashed by itself; each with the place that it belongs to."""
-    if tensor.layout != torch.strided or tensor.dtype != torch.float32:
+    if not _is_plain(tensor):
         return [(place, tensor)]
     plain = tensor if tensor.device.type == "cpu" else tensor.cpu()
     flat = plain.detach().resolve_neg().reshape(-1)
     if len(flat) <= PIECE // 4:
         return [(place, flat)]
     return [(place, piece) for piece in _split(flat, PIECE // 4)]
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.dtype == torch.float32
 
 
 def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
@@ -117,7 +121,7 @@ def _of_share(share: Sequence[tuple[int, torch.Tensor]]) -> list[tuple[str, floa
 
 def _hash_and_square(piece: torch.Tensor) -> tuple[str, float]:
     """Part by part, so that what is hashed is still in the cache when it is squared."""
-    if piece.layout != torch.strided or piece.dtype != torch.float32:
+    if not _is_plain(piece):
         return _of_other_kind(piece.detach().cpu())
     memory = memory_of(piece)
     if memory.nbytes <= CACHED:
@@ -143,7 +147,7 @@ def _of_other_kind(tensor: torch.Tensor) -> tuple[str, float]:
 def _square(memory: memoryview, kind: type[np.floating[Any]]) -> float:
     """The sum of squares, row by row: each is so short that it is summed by one thread.
 
-    PyTorch and BLAS share longer ones among as many threads as the caller is allowed, and sum in
+    `torch.dot` shares longer ones among as many threads as the caller is allowed, and sums in
     another order then: on an AMD EPYC two cores gave another norm than one (2026-11-27).
     """
     values = np.frombuffer(memory, kind) if memory.nbytes else np.empty(0, kind)

@@ -23,7 +23,7 @@ def compare(storage: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.slow  # seven sessions; `.ci/run` itself makes the first call and the second
+@pytest.mark.slow  # six sessions; `.ci/run` itself makes the first call and the second
 def test_the_first_call_stores_and_the_second_compares(tmp_path: Path) -> None:
     first = compare(tmp_path, "--benchmark-compare", "--benchmark-compare-fail=mean:5%")
     assert first.returncode == 0, first.stdout + first.stderr
