@@ -65,8 +65,9 @@ def parameter_names(recipe: Recipe) -> list[str]:
 
     from reference.model import check_checkpoint
 
+    config = check_checkpoint(recipe)  # which may make the embedded checkpoint, of real tensors
     with torch.device("meta"):
-        model = BertForSequenceClassification(check_checkpoint(recipe))
+        model = BertForSequenceClassification(config)
     return [name for name, _ in model.named_parameters()]
 
 

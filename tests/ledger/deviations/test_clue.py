@@ -3,6 +3,7 @@
 import itertools
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from transformers import set_seed
 
 from reference.ledger.deviations import CATALOGUE, Clue
 from reference.ledger.deviations.clue import MOST_STEPS, MOST_TOKENS, linear, seed_of, seeds
-from reference.ledger.deviations.parameters import _modules
+from reference.ledger.deviations.parameters import _modules, parameter_names
 from reference.ledger.hashing import generator_states
 from reference.recipe import EMBEDDED
 
@@ -84,6 +85,16 @@ def test_strange_records_are_read_without_an_error(name: str, theirs: Record) ->
     for link in (deviation.link, *deviation.also):
         for chosen in deviation.tries(Clue(link, 2, {}, theirs, [theirs, theirs], recipe)):
             assert chosen.deviation is deviation
+
+
+def test_parameters_have_names_before_the_checkpoint_was_ever_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = parameter_names(EMBEDDED)
+    monkeypatch.setenv("REFERENCE_CACHE", str(tmp_path))
+    parameter_names.cache_clear()
+    assert parameter_names(EMBEDDED) == names
+    assert list(tmp_path.iterdir())
 
 
 def test_no_deviation_is_tried_in_another_link() -> None:
