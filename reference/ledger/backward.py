@@ -9,8 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from reference.ledger.ahead import Ahead
 from reference.ledger.guard import Careful, guarded
-from reference.ledger.hashing import hashes_and_norms
 from reference.ledger.parameters import Parameters
 from reference.ledger.window import Forward, Window
 
@@ -21,6 +21,7 @@ class Backward:
     def __init__(self, careful: Careful, window: Callable[[], Window]) -> None:
         self.careful = careful
         self.parameters = Parameters(self.on_gradient)
+        self.ahead = Ahead(self.parameters)
         self._window = window
         self._task: int | None = None  # autograd's run that accumulates, perhaps within another
         self._run: int | None = None  # the last run that reached a model's output
@@ -70,11 +71,11 @@ class Backward:
 
     @guarded
     def _after(self) -> None:
-        window, tensors = self._window(), self.parameters.tensors()
-        found = hashes_and_norms([None if t is None else t.grad for t in tensors])
+        window = self._window()
+        hashes, norms = self.parameters.gradients()
         for forward in self._reached:
             window.use(forward)
         run = self._task if self._run is None else self._run
         again = self._counted == (window, run)
         self._counted = (window, run)
-        window.set_gradient([h for h, _ in found], [n for _, n in found], again=again)
+        window.set_gradient(hashes, norms, again=again)

@@ -9,25 +9,19 @@ collision to be met by accident. It is no proof against somebody who wants one.
 import ctypes
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 import xxhash
 
-from reference.ledger.parallel import (
-    PIECE,
-    hash_buffer,
-    hash_buffers,
-    in_parallel,
-    in_shares,
-    of_pieces,
-)
+from reference.ledger.parallel import PIECE, Shared, hash_buffer, hash_buffers, of_pieces
 
 EMPTY = memoryview(b"")
 ROW = 1 << 13  # values summed at once: so few that no BLAS shares them among threads
-CACHED = 1 << 19  # bytes that are still in the cache after they were hashed
+CACHED = 1 << 20  # bytes that are still in the cache after they were hashed
 
 
 def memory_of(tensor: torch.Tensor) -> memoryview:
@@ -81,31 +75,40 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
 
 def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, float]]:
     """Of each tensor; ('-', 0.0) for one that is absent."""
-    pieces: list[tuple[int, torch.Tensor]] = []
+    return begin_hashes_and_norms(tensors)()
+
+
+def begin_hashes_and_norms(
+    tensors: Sequence[torch.Tensor | None],
+) -> Callable[[], list[tuple[str, float]]]:
+    """The same, begun by the other core or done; to be called for the result."""
+    pieces: list[tuple[int, memoryview | torch.Tensor]] = []
     for place, tensor in enumerate(tensors):
         if tensor is not None:
-            pieces += _pieces(place, tensor)
-    found: list[list[tuple[str, float]]] = [[] for _ in tensors]
-    shares = in_shares(pieces, [piece.numel() * piece.element_size() for _, piece in pieces])
-    for share, results in zip(shares, in_parallel(_of_share, shares), strict=True):
-        for (place, _), result in zip(share, results, strict=True):
+            pieces += ((place, piece) for piece in _pieces(tensor))
+    size = sum(piece.nbytes for _, piece in pieces if isinstance(piece, memoryview))
+    size += sum(p.numel() * p.element_size() for _, p in pieces if isinstance(p, torch.Tensor))
+    quiet = partial(np.errstate, all="ignore")  # a square too large or too small is no news
+    with quiet():
+        shared = Shared(_hash_and_square, [piece for _, piece in pieces], size)
+
+    def finish() -> list[tuple[str, float]]:
+        found: list[list[tuple[str, float]]] = [[] for _ in tensors]
+        with quiet():
+            results = shared.results()
+        for (place, _), result in zip(pieces, results, strict=True):
             found[place].append(result)
-    return [_joined(parts) for parts in found]
+        return [_joined(parts) for parts in found]
+
+    return finish
 
 
-def _pieces(place: int, tensor: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
-    """As much at once as is hashed by itself; each with the place that it belongs to."""
-    if not _is_plain(tensor):
-        return [(place, tensor)]
-    plain = tensor if tensor.device.type == "cpu" else tensor.cpu()
-    flat = plain.detach().resolve_neg().reshape(-1)
-    if len(flat) <= PIECE // 4:
-        return [(place, flat)]
-    return [(place, piece) for piece in _split(flat, PIECE // 4)]
-
-
-def _is_plain(tensor: torch.Tensor) -> bool:
-    return tensor.layout == torch.strided and tensor.dtype == torch.float32
+def _pieces(tensor: torch.Tensor) -> Sequence[memoryview | torch.Tensor]:
+    """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it."""
+    if tensor.layout != torch.strided or tensor.dtype != torch.float32:
+        return [tensor]
+    memory = buffer_of(tensor)
+    return [memory[start : start + PIECE] for start in range(0, max(memory.nbytes, 1), PIECE)]
 
 
 def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
@@ -114,16 +117,10 @@ def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
     return hash_, math.sqrt(sum(square for _, square in parts))
 
 
-def _of_share(share: Sequence[tuple[int, torch.Tensor]]) -> list[tuple[str, float]]:
-    with np.errstate(all="ignore"):  # a square may be too large or too small: that is no news
-        return [_hash_and_square(piece) for _, piece in share]
-
-
-def _hash_and_square(piece: torch.Tensor) -> tuple[str, float]:
+def _hash_and_square(memory: memoryview | torch.Tensor) -> tuple[str, float]:
     """Part by part, so that what is hashed is still in the cache when it is squared."""
-    if not _is_plain(piece):
-        return _of_other_kind(piece.detach().cpu())
-    memory = memory_of(piece)
+    if isinstance(memory, torch.Tensor):
+        return _of_other_kind(memory.detach().cpu())
     if memory.nbytes <= CACHED:
         # Smaller ones are hashed at once: what lets other threads run takes longer than that.
         return xxhash.xxh3_64_hexdigest(memory), _square(memory, np.float32)

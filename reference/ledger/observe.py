@@ -126,7 +126,7 @@ class Observer:
         other = Observer(writer or self._writer, stop_if_not_finite=self._stop_if_not_finite)
         other.steps, other.final_loss = self.steps, self.final_loss
         other._parameters, other._before = self._parameters, self._before
-        other._backward.parameters = self._parameters
+        other._backward.parameters, other._backward.ahead = self._parameters, self._backward.ahead
         return other
 
     @guarded
@@ -191,7 +191,10 @@ class Observer:
         window = self._window
         if self._stop_if_not_finite:
             self._check_finite()
-        window.set_clip(*self._parameters.gradients())
+        if window.closure_calls:
+            window.set_clip(*self._parameters.gradients())
+        else:
+            window.clipped = self._backward.ahead.gradients(optimizer)
         if window.stepped is None:
             index = self._stepping.index(optimizer)
             window.stepped = Stepped(index, optimizer, self._parameters)
@@ -206,7 +209,9 @@ class Observer:
         window = self._window
         if not self._stepping.end() or window.stepped is None:
             return
-        window.update = self._parameters.values()
+        if window.clipped is not None:
+            window.set_clip(*window.clipped())
+        window.update = self._backward.ahead.after_update()
         self._parameters.keep()
         self._stepped.append(window)
         self._window = Window()

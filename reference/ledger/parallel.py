@@ -1,5 +1,6 @@
 """Hashing much memory on two cores: while the ledger looks at a step, the training waits.
 
+Or it doesn't: where nothing can change that memory for a while, another core hashes it meanwhile.
 Measured by `python -m pytest benchmarks -k observing`.
 
 A large buffer is hashed in pieces, each by itself, and the hash of their hashes is its own: so it
@@ -7,9 +8,10 @@ is the same on however many threads.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 import xxhash
 
@@ -24,27 +26,56 @@ Result = TypeVar("Result")
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: a forked one has none of our threads
 
 
-def in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """`work` of each item, in order; by two threads where there are two cores."""
-    if len(items) < 2 or _cores() < THREADS:
-        return [work(item) for item in items]
-    pool = _pool()
-    # One share is handed over, and this thread does the other.
-    half = len(items) // 2
-    other = pool.submit(lambda: [work(item) for item in items[half:]])
-    mine = [work(item) for item in items[:half]]
-    return mine + other.result()
+class Shared(Generic[Item, Result]):
+    """`work` of each item, of `size` bytes together, by two threads where they are worth it.
+
+    The other one begins at once, with the first; who asks for the results does the last. Where
+    they aren't, all of it is done at once.
+    """
+
+    def __init__(self, work: Callable[[Item], Result], items: Sequence[Item], size: int) -> None:
+        self._work = work
+        self._left = deque(enumerate(items))
+        self._found: list[Result | None] = [None] * len(items)
+        self._other: Future[None] | None = None
+        if len(items) > 1 and size >= WORTH_IT and cores() >= THREADS:
+            self._other = _pool().submit(self._do, self._left.popleft)
+        else:
+            self._do(self._left.popleft)
+
+    def results(self) -> list[Result]:
+        """In the items' order."""
+        self._do(self._left.pop)
+        if self._other is not None and not self._other.cancel():
+            self._other.result()
+        return self._found  # type: ignore[return-value]  # none is left
+
+    def _do(self, following: Callable[[], tuple[int, Item]]) -> None:
+        while True:
+            try:
+                place, item = following()
+            except IndexError:
+                return  # there is no other
+            self._found[place] = self._work(item)
 
 
 def _pool() -> ThreadPoolExecutor:
     pool = _pools.get(os.getpid())
     if pool is None:
         _pools.clear()
-        pool = _pools[os.getpid()] = ThreadPoolExecutor(THREADS - 1, "ledger")
+        pool = ThreadPoolExecutor(THREADS - 1, "ledger", initializer=_quiet)
+        _pools[os.getpid()] = pool
     return pool
 
 
-def _cores() -> int:
+def _quiet() -> None:
+    """A square that is too large or too small is no news."""
+    import numpy as np  # here: two ledgers are compared without it
+
+    np.seterr(all="ignore")
+
+
+def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -61,6 +92,11 @@ def digest(buffer: memoryview) -> str:
 
 def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
     """16 hex digits for each buffer (of single bytes), '-' for None."""
+    return begin_hashes(buffers)()
+
+
+def begin_hashes(buffers: Sequence[memoryview | None]) -> Callable[[], list[str]]:
+    """The same, begun by the other core or done; to be called for the hashes."""
     pieces: list[tuple[int, memoryview]] = []
     for place, buffer in enumerate(buffers):
         if buffer is None:
@@ -70,34 +106,21 @@ def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
         else:
             starts = range(0, buffer.nbytes, PIECE)
             pieces += [(place, buffer[start : start + PIECE]) for start in starts]
-    digests: list[list[str]] = [[] for _ in buffers]
-    shares = in_shares(pieces, [piece.nbytes for _, piece in pieces])
-    for share, found in zip(shares, in_parallel(_digests, shares), strict=True):
-        for (place, _), one in zip(share, found, strict=True):
-            digests[place].append(one)
-    return [of_pieces(found) for found in digests]
+    shared = Shared(digest, [piece for _, piece in pieces], sum(p.nbytes for _, p in pieces))
+
+    def finish() -> list[str]:
+        digests: list[list[str]] = [[] for _ in buffers]
+        for (place, _), found in zip(pieces, shared.results(), strict=True):
+            digests[place].append(found)
+        return [of_pieces(found) for found in digests]
+
+    return finish
 
 
 def hash_buffer(buffer: memoryview) -> str:
-    """The same of one buffer, by this thread alone: for work that is itself a share."""
+    """The same of one buffer, by this thread alone: for work that is itself shared."""
     starts = range(0, max(buffer.nbytes, 1), PIECE)
     return of_pieces([digest(buffer[start : start + PIECE]) for start in starts])
-
-
-def in_shares(items: Sequence[Item], sizes: Sequence[int]) -> list[Sequence[Item]]:
-    """Two shares of about as many bytes, in order; one where two aren't worth it."""
-    total, done = sum(sizes), 0
-    if total < WORTH_IT:
-        return [items]
-    for at, size in enumerate(sizes):
-        done += size
-        if 2 * done >= total:
-            return [items[: at + 1], items[at + 1 :]]
-    return [items]
-
-
-def _digests(share: Sequence[tuple[int, memoryview]]) -> list[str]:
-    return [digest(piece) for _, piece in share]
 
 
 def combine(hashes: Sequence[str]) -> str:
