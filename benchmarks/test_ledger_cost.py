@@ -34,12 +34,12 @@ from reference.run import quiet
 
 # 1.03 was promised for MiniLM, and 1.026 and 1.028 were seen on a quiet AMD EPYC (2026-11-27, 2
 # cores, steps of 530 to 690 ms): two passes over 91 MB of weights and gradients while the training
-# waits, and two while it doesn't. The bound is that with room for a neighbour, which takes the
-# second core (1.06 with none). The embedded model's steps take 8 ms.
+# waits, and two while it doesn't. The bound is that with room for a neighbour on the second core.
+# The embedded model's steps take 8 ms.
 BOUND = {"embedded": 1.4, "minilm": 1.12}
 STEPS = {"embedded": 120, "minilm": 48}
 BLOCK = 4
-FIRST = 3  # steps that are no measure: models are named and hooked, and nothing is read ahead
+FIRST = 3  # steps that are no measure: the model is named and hooked, and caches are filled
 
 
 def make_step(recipe: Any) -> tuple[Callable[[Any], None], torch.nn.Module]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from reference.ledger.ahead import Ahead
 from reference.ledger.guard import Careful, guarded
 from reference.ledger.parameters import Parameters
 from reference.ledger.window import Forward, Window
@@ -21,7 +20,6 @@ class Backward:
     def __init__(self, careful: Careful, window: Callable[[], Window]) -> None:
         self.careful = careful
         self.parameters = Parameters(self.on_gradient)
-        self.ahead = Ahead(self.parameters)
         self._window = window
         self._task: int | None = None  # autograd's run that accumulates, perhaps within another
         self._run: int | None = None  # the last run that reached a model's output

@@ -89,14 +89,11 @@ def begin_hashes_and_norms(
     size = sum(piece.nbytes for _, piece in pieces if isinstance(piece, memoryview))
     size += sum(p.numel() * p.element_size() for _, p in pieces if isinstance(p, torch.Tensor))
     quiet = partial(np.errstate, all="ignore")  # a square too large or too small is no news
-    with quiet():
-        shared = Shared(_hash_and_square, [piece for _, piece in pieces], size)
+    shared = Shared(_hash_and_square, [piece for _, piece in pieces], size, within=quiet)
 
     def finish() -> list[tuple[str, float]]:
         found: list[list[tuple[str, float]]] = [[] for _ in tensors]
-        with quiet():
-            results = shared.results()
-        for (place, _), result in zip(pieces, results, strict=True):
+        for (place, _), result in zip(pieces, shared.results(), strict=True):
             found[place].append(result)
         return [_joined(parts) for parts in found]
 
@@ -106,7 +103,7 @@ def begin_hashes_and_norms(
 def _pieces(tensor: torch.Tensor) -> Sequence[memoryview | torch.Tensor]:
     """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it."""
     if tensor.layout != torch.strided or tensor.dtype != torch.float32:
-        return [tensor]
+        return [tensor.detach().cpu()]  # copied by this thread, in its stream
     memory = buffer_of(tensor)
     return [memory[start : start + PIECE] for start in range(0, max(memory.nbytes, 1), PIECE)]
 
@@ -120,7 +117,7 @@ def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
 def _hash_and_square(memory: memoryview | torch.Tensor) -> tuple[str, float]:
     """Part by part, so that what is hashed is still in the cache when it is squared."""
     if isinstance(memory, torch.Tensor):
-        return _of_other_kind(memory.detach().cpu())
+        return _of_other_kind(memory)
     if memory.nbytes <= CACHED:
         # Smaller ones are hashed at once: what lets other threads run takes longer than that.
         return xxhash.xxh3_64_hexdigest(memory), _square(memory, np.float32)

@@ -29,6 +29,7 @@ from torch.optim.optimizer import (
 
 from reference.errors import TrainingFailed
 from reference.ledger import calls, describe
+from reference.ledger.ahead import read_gradients
 from reference.ledger.backward import Backward
 from reference.ledger.guard import Careful, guarded
 from reference.ledger.hashing import generator_states
@@ -126,7 +127,7 @@ class Observer:
         other = Observer(writer or self._writer, stop_if_not_finite=self._stop_if_not_finite)
         other.steps, other.final_loss = self.steps, self.final_loss
         other._parameters, other._before = self._parameters, self._before
-        other._backward.parameters, other._backward.ahead = self._parameters, self._backward.ahead
+        other._backward.parameters = self._parameters
         return other
 
     @guarded
@@ -194,7 +195,7 @@ class Observer:
         if window.closure_calls:
             window.set_clip(*self._parameters.gradients())
         else:
-            window.clipped = self._backward.ahead.gradients(optimizer)
+            window.reading = read_gradients(self._parameters, optimizer)
         if window.stepped is None:
             index = self._stepping.index(optimizer)
             window.stepped = Stepped(index, optimizer, self._parameters)
@@ -209,9 +210,13 @@ class Observer:
         window = self._window
         if not self._stepping.end() or window.stepped is None:
             return
-        if window.clipped is not None:
-            window.set_clip(*window.clipped())
-        window.update = self._backward.ahead.after_update()
+        if window.reading is not None:
+            read, window.reading = window.reading(), None
+            if read is None:
+                window.unseen = "the optimizer changed gradients while they were read"
+            else:
+                window.set_clip(*read)
+        window.update = self._parameters.values()
         self._parameters.keep()
         self._stepped.append(window)
         self._window = Window()

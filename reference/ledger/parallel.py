@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
 import xxhash
@@ -30,11 +31,17 @@ class Shared(Generic[Item, Result]):
     """`work` of each item, of `size` bytes together, by two threads where they are worth it.
 
     The other one begins at once, with the first; who asks for the results does the last. Where
-    they aren't, all of it is done at once.
+    they aren't, all of it is done at once. Both work `within` what that gives.
     """
 
-    def __init__(self, work: Callable[[Item], Result], items: Sequence[Item], size: int) -> None:
-        self._work = work
+    def __init__(
+        self,
+        work: Callable[[Item], Result],
+        items: Sequence[Item],
+        size: int,
+        within: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._work, self._within = work, within
         self._left = deque(enumerate(items))
         self._found: list[Result | None] = [None] * len(items)
         self._other: Future[None] | None = None
@@ -51,28 +58,21 @@ class Shared(Generic[Item, Result]):
         return self._found  # type: ignore[return-value]  # none is left
 
     def _do(self, following: Callable[[], tuple[int, Item]]) -> None:
-        while True:
-            try:
-                place, item = following()
-            except IndexError:
-                return  # there is no other
-            self._found[place] = self._work(item)
+        with self._within():
+            while True:
+                try:
+                    place, item = following()
+                except IndexError:
+                    return  # there is no other
+                self._found[place] = self._work(item)
 
 
 def _pool() -> ThreadPoolExecutor:
     pool = _pools.get(os.getpid())
     if pool is None:
         _pools.clear()
-        pool = ThreadPoolExecutor(THREADS - 1, "ledger", initializer=_quiet)
-        _pools[os.getpid()] = pool
+        pool = _pools[os.getpid()] = ThreadPoolExecutor(THREADS - 1, "ledger")
     return pool
-
-
-def _quiet() -> None:
-    """A square that is too large or too small is no news."""
-    import numpy as np  # here: two ledgers are compared without it
-
-    np.seterr(all="ignore")
 
 
 def cores() -> int:
@@ -92,11 +92,6 @@ def digest(buffer: memoryview) -> str:
 
 def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
     """16 hex digits for each buffer (of single bytes), '-' for None."""
-    return begin_hashes(buffers)()
-
-
-def begin_hashes(buffers: Sequence[memoryview | None]) -> Callable[[], list[str]]:
-    """The same, begun by the other core or done; to be called for the hashes."""
     pieces: list[tuple[int, memoryview]] = []
     for place, buffer in enumerate(buffers):
         if buffer is None:
@@ -107,14 +102,10 @@ def begin_hashes(buffers: Sequence[memoryview | None]) -> Callable[[], list[str]
             starts = range(0, buffer.nbytes, PIECE)
             pieces += [(place, buffer[start : start + PIECE]) for start in starts]
     shared = Shared(digest, [piece for _, piece in pieces], sum(p.nbytes for _, p in pieces))
-
-    def finish() -> list[str]:
-        digests: list[list[str]] = [[] for _ in buffers]
-        for (place, _), found in zip(pieces, shared.results(), strict=True):
-            digests[place].append(found)
-        return [of_pieces(found) for found in digests]
-
-    return finish
+    digests: list[list[str]] = [[] for _ in buffers]
+    for (place, _), found in zip(pieces, shared.results(), strict=True):
+        digests[place].append(found)
+    return [of_pieces(found) for found in digests]
 
 
 def hash_buffer(buffer: memoryview) -> str:

@@ -14,10 +14,8 @@ import torch
 from reference.ledger.buffers import State, describe_buffers, find_buffers, modules_with_state
 from reference.ledger.hashing import begin_hashes_and_norms, buffer_of, hash_tensors
 from reference.ledger.names import plain_name
-from reference.ledger.parallel import begin_hashes, combine
+from reference.ledger.parallel import combine, hash_buffers
 from reference.ledger.record import Record
-
-SAMPLE = 256  # bytes
 
 
 def modules_of(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
@@ -190,23 +188,10 @@ class Parameters:
 
     def values(self) -> Record:
         """The hash of all the weights, and of each."""
-        return self.begin_values()()
-
-    def begin_values(self) -> Callable[[], Record]:
-        """The same, begun by another core; to be called for the record."""
-        finish = begin_hashes(self._all_buffers())
+        hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
+        record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
         kept = describe_buffers(find_buffers(self._states(self._with_state)))
-
-        def finished() -> Record:
-            hashes = finish()
-            record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
-            return record if kept is None else {**record, "buffers": kept}
-
-        return finished
-
-    def sample(self) -> list[bytes | None]:
-        """The first bytes of each weight, to see in no time that another hand was at them."""
-        return [None if b is None else bytes(b[:SAMPLE]) for b in self._all_buffers()]
+        return record if kept is None else {**record, "buffers": kept}
 
     def last(self) -> tuple[str, Record | None]:
         """The last step's models as they are now: the hash of their weights, and their buffers.
@@ -215,9 +200,6 @@ class Parameters:
         """
         now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
         return combine(hash_tensors(self.kept)), describe_buffers({**self._kept_buffers, **now})
-
-    def _all_buffers(self) -> list[memoryview | None]:
-        return [self._buffer(place, tensor) for place, tensor in enumerate(self.tensors())]
 
     def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""
@@ -239,7 +221,7 @@ class Parameters:
         return self.begin_gradients()()
 
     def begin_gradients(self) -> Callable[[], tuple[list[str], list[float]]]:
-        """The same, begun by another core; to be called for the two."""
+        """The same, begun by another core or done; to be called for the two."""
         finish = begin_hashes_and_norms([None if t is None else t.grad for t in self.tensors()])
 
         def finished() -> tuple[list[str], list[float]]:

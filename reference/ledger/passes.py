@@ -157,9 +157,8 @@ class Passes:
         if keywords is not None:
             self._describe_inputs(forward, module, args, keywords)
         if not self._listener.window().settled():
-            if not late:
-                forward.weights = self._backward.ahead.before_pass()
-            forward.snapshot = Snapshot(generator_states(), describe.mode(module), {})
+            weights = {} if late else self._backward.parameters.values()
+            forward.snapshot = Snapshot(generator_states(), describe.mode(module), weights)
         return forward
 
     def _end(
@@ -172,12 +171,9 @@ class Passes:
         if not torch.is_grad_enabled():
             self._listener.evaluates(forward.training, predict(outputs))
             return
-        if forward.snapshot is not None:
-            if forward.weights is None:
-                forward.model = self._watch(module)
-                forward.weights = self._backward.parameters.values
-            forward.snapshot.weights = forward.weights()
-            forward.weights = None
+        if forward.snapshot is not None and not forward.snapshot.weights:
+            forward.model = self._watch(module)
+            forward.snapshot.weights = self._backward.parameters.values()
         if not forward.batch:
             self._describe_inputs(forward, module, args, kwargs)
         forward.outputs = describe.forward(outputs)

@@ -26,7 +26,7 @@ class Snapshot:
 
     rng: dict[str, str]
     mode: Record
-    weights: Record  # filled when the pass is over
+    weights: Record
 
 
 @dataclass(eq=False)
@@ -36,7 +36,6 @@ class Forward:
     model: int
     snapshot: Snapshot | None  # None: an earlier pass of the step has it
     module: "weakref.ref[torch.nn.Module]"
-    weights: Callable[[], Record] | None = None  # for the snapshot, while it runs
     inputs: dict[str, Tensor] = field(default_factory=dict)
     batch: Record = field(default_factory=dict)
     outputs: Record = field(default_factory=dict)
@@ -84,7 +83,7 @@ class Window:
     backward_passes: int = 0
     norms_after: list[float] = field(default_factory=list)  # after each backward pass
     gradient: Record | None = None
-    clipped: Callable[[], tuple[list[str], list[float]]] | None = None  # for `set_clip`
+    reading: Callable[[], tuple[list[str], list[float]] | None] | None = None  # for `set_clip`
     clip: Record | None = None
     closure_calls: int = 0
     stepped: Stepped | None = None
@@ -138,7 +137,7 @@ class Window:
 
     def forget_step(self) -> None:
         """The optimizer's step raised."""
-        self.stepped = self.clipped = self.clip = self.optimizer = None
+        self.stepped = self.reading = self.clip = self.optimizer = None
         self.closure_calls = 0
 
     def take_over(self) -> list[Forward]:
