@@ -32,10 +32,10 @@ from reference.model import load_model, parameter_groups
 from reference.recipe import load_recipe
 from reference.run import quiet
 
-# 1.03 was promised for MiniLM, and 1.026 and 1.028 were seen on a quiet AMD EPYC (2026-11-27, 2
-# cores, steps of 530 to 690 ms): two passes over 91 MB of weights and gradients while the training
-# waits, and two while it doesn't. The bound is that with room for a neighbour on the second core.
-# The embedded model's steps take 8 ms.
+# 1.03 was promised for MiniLM, and 1.030 to 1.036 were seen in five runs on a quiet AMD EPYC
+# (2026-11-27, 2 cores, steps of 600 ms): three passes over 91 MB of weights and gradients while the
+# training waits, and one while it doesn't. The bound is that with room for a neighbour on the other
+# core. The embedded model's steps take 8 ms.
 BOUND = {"embedded": 1.4, "minilm": 1.12}
 STEPS = {"embedded": 120, "minilm": 48}
 BLOCK = 4

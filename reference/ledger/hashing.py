@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import xxhash
 
-from reference.ledger.parallel import PIECE, Shared, hash_buffer, hash_buffers, of_pieces
+from reference.ledger.parallel import PIECE, WITH_LOCK, Shared, hash_buffer, hash_buffers, of_pieces
 
 EMPTY = memoryview(b"")
 ROW = 1 << 13  # values summed at once: so few that no BLAS shares them among threads
@@ -118,8 +118,7 @@ def _hash_and_square(memory: memoryview | torch.Tensor) -> tuple[str, float]:
     """Part by part, so that what is hashed is still in the cache when it is squared."""
     if isinstance(memory, torch.Tensor):
         return _of_other_kind(memory)
-    if memory.nbytes <= CACHED:
-        # Smaller ones are hashed at once: what lets other threads run takes longer than that.
+    if memory.nbytes < WITH_LOCK:
         return xxhash.xxh3_64_hexdigest(memory), _square(memory, np.float32)
     found, square = xxhash.xxh3_64(), 0.0
     for start in range(0, memory.nbytes, CACHED):
@@ -144,13 +143,16 @@ def _square(memory: memoryview, kind: type[np.floating[Any]]) -> float:
     `torch.dot` shares longer ones among as many threads as the caller is allowed, and sums in
     another order then: on an AMD EPYC two cores gave another norm than one (2026-11-27).
     """
-    values = np.frombuffer(memory, kind) if memory.nbytes else np.empty(0, kind)
+    if not memory.nbytes:
+        return 0.0
+    # As few calls as it can be: the other thread can't go on during what they do in Python.
+    values = np.frombuffer(memory, kind)
     whole = len(values) // ROW * ROW
     rest = values[whole:]
-    square = float(np.dot(rest, rest))
+    square = float(np.dot(rest, rest)) if len(rest) else 0.0
     if whole:
         rows = values[:whole].reshape(-1, ROW)
-        square += float(np.vecdot(rows, rows).sum(dtype=np.float64))
+        square += sum(np.vecdot(rows, rows).tolist())
     return square
 
 

@@ -1,6 +1,6 @@
 """Hashing much memory on two cores: while the ledger looks at a step, the training waits.
 
-Or it doesn't: where nothing can change that memory for a while, another core hashes it meanwhile.
+Or it doesn't (`ahead.py`), where nothing can change that memory for a while.
 Measured by `python -m pytest benchmarks -k observing`.
 
 A large buffer is hashed in pieces, each by itself, and the hash of their hashes is its own: so it
