@@ -20,7 +20,7 @@ from reference.ledger.parameters import Parameters
 # Their steps write no gradient, with the options that `_only_reads` leaves (a test goes through
 # them). Older ones, and people's own, add a decay to it in place.
 READERS = (Adam, AdamW, SGD)
-TORCH = os.path.dirname(torch.__file__)
+TORCH = os.path.join(os.path.dirname(torch.__file__), "")
 
 
 def read_gradients(

@@ -73,15 +73,13 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
     return hash_buffers([None if t is None else buffer_of(t) for t in tensors])
 
 
-def hashes_and_norms(tensors: Sequence[torch.Tensor | None]) -> list[tuple[str, float]]:
-    """Of each tensor; ('-', 0.0) for one that is absent."""
-    return begin_hashes_and_norms(tensors)()
-
-
 def begin_hashes_and_norms(
     tensors: Sequence[torch.Tensor | None],
 ) -> Callable[[], list[tuple[str, float]]]:
-    """The same, begun by the other core or done; to be called for the result."""
+    """Of each tensor; ('-', 0.0) for one that is absent.
+
+    Begun by the other core or done; to be called for the result.
+    """
     pieces: list[tuple[int, memoryview | torch.Tensor]] = []
     for place, tensor in enumerate(tensors):
         if tensor is not None:

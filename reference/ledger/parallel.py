@@ -76,6 +76,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def cores() -> int:
+    """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -275,6 +276,14 @@ def test_gradients_changed_within_the_step_are_no_record(monkeypatch: pytest.Mon
     for step in ledger.steps:
         assert "changed gradients" in step["unseen"]
         assert "clip" not in step
+
+
+def test_what_only_has_a_name_like_torchs_is_not_torchs() -> None:
+    named: dict[str, Any] = {}
+    beside = f"{Path(torch.__file__).parent}_optimizer/adamw.py"
+    exec(compile("def step(self): ...", beside, "exec"), named)
+    assert not ahead._is_torchs(named["step"])
+    assert ahead._is_torchs(AdamW.step)
 
 
 @pytest.mark.parametrize(

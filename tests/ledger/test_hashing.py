@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from reference.ledger import parallel
-from reference.ledger.hashing import hash_tensors, hashes_and_norms
+from reference.ledger.hashing import begin_hashes_and_norms, hash_tensors
 
 SPARSE = torch.sparse_coo_tensor(
     [[0, 2], [1, 0]], [3.0, 4.0], (3, 2), check_invariants=True
@@ -37,7 +37,7 @@ OF_ANY_KIND = {  # for one test each, which may change them
 def test_hash_and_norm_of_any_kind(kind: str) -> None:
     tensor = OF_ANY_KIND[kind]
     with np.errstate(all="raise"):  # as a script may have it
-        ((hash_, norm),) = hashes_and_norms([tensor])
+        ((hash_, norm),) = begin_hashes_and_norms([tensor])()
     assert [hash_] == hash_tensors([tensor])
     values = tensor.detach().to_dense().resolve_conj().resolve_neg()
     if kind.startswith("too"):  # float32's squares are
@@ -51,9 +51,9 @@ def test_hash_and_norm_of_any_kind(kind: str) -> None:
 
 OTHER_TYPE = """
 import torch
-from reference.ledger.hashing import hash_tensors, hashes_and_norms
+from reference.ledger.hashing import hash_tensors, begin_hashes_and_norms
 tensors = [torch.randn(7_000_000).bfloat16() for _ in range(4)]
-assert [hash_ for hash_, _ in hashes_and_norms(tensors)] == hash_tensors(tensors)
+assert [hash_ for hash_, _ in begin_hashes_and_norms(tensors)()] == hash_tensors(tensors)
 """
 
 
@@ -64,9 +64,10 @@ def test_large_tensors_of_another_type_are_hashed_in_their_shares() -> None:
 
 NORMS = """
 import torch
-from reference.ledger.hashing import hashes_and_norms
+from reference.ledger.hashing import begin_hashes_and_norms
 torch.manual_seed(0)
-print([norm for _, norm in hashes_and_norms([torch.randn(n) for n in (100, 20_000, 3_000_000)])])
+tensors = [torch.randn(n) for n in (100, 20_000, 3_000_000)]
+print([norm for _, norm in begin_hashes_and_norms(tensors)()])
 """
 
 
@@ -83,13 +84,13 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tensors = [torch.randn(3_000_000), torch.randn(5), None, torch.randn(2000, 700)]
-    both = hash_tensors(tensors), hashes_and_norms(tensors)
+    both = hash_tensors(tensors), begin_hashes_and_norms(tensors)()
     before = torch.get_num_threads()
     try:
         for cores, threads in ((2, 2), (2, 1), (1, 2), (1, 1)):
             monkeypatch.setattr(parallel, "cores", lambda cores=cores: cores)
             torch.set_num_threads(threads)
-            assert both == (hash_tensors(tensors), hashes_and_norms(tensors))
+            assert both == (hash_tensors(tensors), begin_hashes_and_norms(tensors)())
     finally:
         torch.set_num_threads(before)
     # Whoever does it: here the other thread does all of it.
@@ -102,7 +103,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
 
     monkeypatch.setattr(parallel, "cores", lambda: 2)
     monkeypatch.setattr(parallel.Shared, "results", late)
-    assert both == (hash_tensors(tensors), hashes_and_norms(tensors))
+    assert both == (hash_tensors(tensors), begin_hashes_and_norms(tensors)())
     assert len(by_the_other) == 2
     assert [h for h, _ in both[1]] == both[0]
     for (_, norm), tensor in zip(both[1], tensors, strict=True):
