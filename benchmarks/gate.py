@@ -9,11 +9,9 @@ Exit codes: 0 every bound holds; 1 one doesn't; 2 wrong input, or too little was
 import argparse
 import dataclasses
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import measured
@@ -21,19 +19,18 @@ from benchmarks.bounds import FILE, Bound, Bounds, read_bounds
 from benchmarks.count import count
 from benchmarks.judged import Outcome, judge
 from benchmarks.pairs import Ratio
+from benchmarks.rounds import check_cores, rounds_shown
 from benchmarks.stored import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
 from reference.ended import ended
 from reference.errors import InputError
 from reference.recipe import Recipe, nearest
-from reference.report import Progress
 
 STEPS = 42  # a round: seven times each of the six orders
 ROUNDS = 26  # with both cores loaded 45 of 50 gates had an A/A within 1 % (2026-11-24)
 MOST_ROUNDS = 40  # half as much time again; quiet enough by then, or said not to be
 MOST_SECONDS = 150  # none of the further ones is begun later: a gate is to take five minutes
-CORES = 2  # one for the steps, one for whatever else runs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,13 +100,6 @@ def judge_stored(path: Path, bounds: Bounds) -> Outcome:
     return judge(bounds, ratios, stored_counts(path, run, bounds.exact), noise)
 
 
-def check_cores() -> None:
-    """InputError with fewer cores than the gate's figures were measured with."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if (cores or 1) < CORES:
-        raise InputError(f"{cores} core: this needs {CORES}; run it on a machine that has them")
-
-
 def _chosen(names: Sequence[str], bounds: Bounds) -> Bounds:
     known = [*(b.name for b in bounds.ratios), *(b.name for b in bounds.exact)]
     for name in names:
@@ -130,16 +120,6 @@ def _check_here(names: Sequence[str], bounds: Bounds) -> None:
             raise InputError(
                 f"{bound.name}: isn't measured here; `python -m benchmarks.pair` does it"
             )
-
-
-@contextmanager
-def rounds_shown() -> Iterator[measured.AfterRound]:
-    """A bar of rounds with the time left, or a line now and then; the loops' own are unheard."""
-    shown = Progress(["rounds"], sys.__stderr__, unit="round")
-    try:
-        yield lambda done, total: shown.update("rounds", done, total)
-    finally:
-        shown.close()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks import measured
 from benchmarks.bounds import FILE, read_bounds
-from benchmarks.gate import check_cores, rounds_shown
 from benchmarks.judged import noise_line
+from benchmarks.rounds import check_cores, rounds_shown
 from benchmarks.written import check_output, write_output
 from reference.ended import ended
 from reference.errors import InputError

@@ -9,8 +9,6 @@ work in every step of one loop, as long as 5 % of that loop's own step, which is
 """
 
 import argparse
-import dataclasses
-import importlib
 import itertools
 import json
 import os
@@ -18,114 +16,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import torch
-
-from benchmarks import bare, gate, measured
-from benchmarks.turns import Clock, Participant, take_turns
+from benchmarks import gate
+from benchmarks.plants import PLANTS, SHARE, planted
+from benchmarks.rounds import check_cores
 from benchmarks.written import check_output, write_output
-from reference.data.pipeline import Data, load_data
 from reference.ended import ended
 from reference.errors import InputError, TrainingFailed
-from reference.loops import LOOPS, get_loop
-from reference.recipe import Recipe, nearest
+from reference.loops import LOOPS
+from reference.recipe import nearest
 
-SHARE = 0.05
 RESTLESS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
-CALLS = 20
-Work = Callable[[], None]
 _going: "set[subprocess.Popen[str]]" = set()  # the gates that are measuring now
-
-
-def collator_work(parameters: Sequence[torch.Tensor]) -> None:
-    """Busy work as a collator does it: Python, and a small tensor."""
-    torch.tensor([sum(range(200)) for _ in range(4)])
-
-
-def item_work(parameters: Sequence[torch.Tensor]) -> None:
-    """An extra `.item()`. On a CPU it costs nothing by itself: one of a norm of weights."""
-    torch.linalg.vector_norm(parameters[0]).item()
-
-
-def copy_work(parameters: Sequence[torch.Tensor]) -> None:
-    """An extra copy."""
-    parameters[0].clone()
-
-
-PLANTS = {"collator": collator_work, "item": item_work, "copy": copy_work}
-
-
-def seconds_of(work: Work) -> float:
-    """One call's time: the median of many, after a warm-up.
-
-    Many calls to each reading of the clock, which itself takes as long as a short one.
-    """
-    clock, times = Clock(), []
-    for _ in range(60):
-        clock.restart()
-        for _call in range(CALLS):
-            work()
-        times.append(clock.read().busy / CALLS)
-    clock.close()
-    return median(times[10:])
-
-
-def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:
-    """The loop's own step: the median of a round, beside the bare step."""
-    participants = [
-        Participant("bare", bare.bare(recipe, data), recipe.num_threads),
-        Participant(loop, bare.loop(get_loop(loop), recipe, data), recipe.num_threads),
-    ]
-    with measured.unheard():
-        take_turns(participants, recipe.max_steps)
-    return median(s.busy for s in participants[1].steps[1:])
-
-
-@contextmanager
-def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, Any]]:
-    """`loop` with the plant in each step while the context lasts; yields the plant's size."""
-    recipe = measured.make_recipe("embedded", gate.STEPS)
-    data = measured.short_evaluation(load_data(recipe))
-    weights = [torch.randn(64, 64)] if plant == "item" else [torch.randn(512, 64)]
-    step = step_seconds(loop, recipe, data)
-    call = seconds_of(lambda: PLANTS[plant](weights))
-    calls = max(1, round(share * step / call))
-    module: Any = importlib.import_module(f"reference.loops.{loop}")
-    train, load_model = module.train, module.load_model
-
-    def work(*_: Any) -> None:
-        for _call in range(calls):
-            PLANTS[plant](weights)
-
-    def with_collator(recipe: Recipe, data: Data) -> Any:
-        collate = data.collator
-
-        def slower(rows: Any) -> Any:
-            work()
-            return collate(rows)
-
-        return train(recipe, dataclasses.replace(data, collator=slower))
-
-    def with_hook(recipe: Recipe) -> torch.nn.Module:
-        model: torch.nn.Module = load_model(recipe)
-        model.register_forward_pre_hook(work)
-        return model
-
-    if plant == "collator":
-        module.train = with_collator
-    else:
-        module.load_model = with_hook
-    size = {"loop": loop, "plant": plant, "calls": calls, "step_ms": 1000 * step}
-    try:
-        yield {**size, "share": calls * call / step}
-    finally:
-        module.train, module.load_model = train, load_model
 
 
 def one(loop: str, plant: str, out: Path, share: float) -> int:
@@ -277,7 +184,7 @@ def _command(args: argparse.Namespace) -> int:
     if args.runs < 1 or not 0 < args.share < 1:
         raise InputError(f"--runs {args.runs} --share {args.share}: give 1 or more, and a part")
     check_output(args.out)
-    gate.check_cores()
+    check_cores()
     if args.one:
         return one(args.loop or "manual", args.plant, args.out, args.share)
     summary = many(args.runs, args.plant, args.loop, args.out, args.share, args.at_once)

@@ -6,8 +6,8 @@ python -m reference diff A B
 from reference.errors import InputError
 from reference.ledger.curve import Point
 from reference.ledger.diff import Verdict
-from reference.ledger.links import short
 from reference.ledger.record import plain
+from reference.ledger.shown import short
 from reference.report import table
 
 EVERY = "every link of every step"

@@ -11,11 +11,12 @@ from typing import Any
 from reference.errors import InputError
 from reference.ledger import LINKS, METRICS
 from reference.ledger.aligned import aligned
-from reference.ledger.links import COMPARE, HARD, NOTE, SOFT, Unequal, both, metrics, short
+from reference.ledger.links import COMPARE, HARD, NOTE, SOFT, Unequal, metrics
 from reference.ledger.matching import Matching, picked
 from reference.ledger.rates import Rates
 from reference.ledger.record import Item, Record, is_newer
 from reference.ledger.schema import check, known
+from reference.ledger.shown import both, short
 from reference.ledger.streams import Group
 
 # What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.

@@ -14,9 +14,10 @@ from pathlib import Path
 from reference.ledger import LINKS, METRICS
 from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
 from reference.ledger.curve import Curve, Point
-from reference.ledger.links import HARD, Unequal, buffers, short
+from reference.ledger.links import HARD, Unequal, buffers
 from reference.ledger.parallel import combine
 from reference.ledger.record import SCHEMA, Ledger, Record
+from reference.ledger.shown import short
 from reference.ledger.streams import Group, open_ledger
 
 # Links that are numbers a machine computed; the others are what it was told.

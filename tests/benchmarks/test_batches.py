@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import bare, measured
 from benchmarks.bounds import read_bounds
-from benchmarks.planted import collator_work, seconds_of
+from benchmarks.plants import collator_work, seconds_of
 from reference.data.pipeline import Data, load_data
 from reference.recipe import Recipe
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import gate, pair
+from benchmarks import gate, pair, rounds
 from benchmarks.bounds import Bound, Bounds, Exact, read_bounds
 from benchmarks.judged import judge
 from benchmarks.pairs import Ratio
@@ -270,7 +270,7 @@ def test_a_name_that_doesnt_exist_is_one_line(capsys: pytest.CaptureFixture[str]
 def test_too_few_cores_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gate, "CORES", 1000)
+    monkeypatch.setattr(rounds, "CORES", 1000)
     for command in (lambda: gate.main([]), lambda: pair.main(["manual"])):
         assert command() == 2
         assert "this needs 1000" in capsys.readouterr().err

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import gate, measured
+from benchmarks import measured
+from benchmarks.rounds import rounds_shown
 from reference import report
 from reference.recipe import Recipe
 
@@ -70,7 +71,7 @@ def test_rounds_are_shown_with_the_time_left(
     out = io.StringIO()
     monkeypatch.setattr("sys.__stderr__", out)
     monkeypatch.setattr(report, "PLAIN_EVERY", 0.0)
-    with gate.rounds_shown() as progress:
+    with rounds_shown() as progress:
         measured.measure(recipe, rounds=ROUNDS, most_rounds=MOST, progress=progress)
     lines = out.getvalue().splitlines()
     assert len(lines) == ROUNDS

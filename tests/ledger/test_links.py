@@ -13,8 +13,8 @@ import pytest
 from reference.errors import InputError
 from reference.ledger import LINKS
 from reference.ledger.diff import diff
-from reference.ledger.links import both
 from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
+from reference.ledger.shown import both
 from reference.recipe import Recipe
 from reference.run import run
 from reference.verdicts import lines

@@ -1,0 +1,109 @@
+"""Slowdowns of a given size, planted in one loop: to see whether they are seen.
+
+Used by `python -m benchmarks.planted`.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks import bare, measured
+from benchmarks.gate import STEPS
+from benchmarks.turns import Clock, Participant, take_turns
+from reference.data.pipeline import Data, load_data
+from reference.loops import get_loop
+from reference.recipe import Recipe
+
+SHARE = 0.05  # of the loop's own step
+CALLS = 20
+Work = Callable[[], None]
+
+
+def collator_work(parameters: Sequence[torch.Tensor]) -> None:
+    """Busy work as a collator does it: Python, and a small tensor."""
+    torch.tensor([sum(range(200)) for _ in range(4)])
+
+
+def item_work(parameters: Sequence[torch.Tensor]) -> None:
+    """An extra `.item()`. On a CPU it costs nothing by itself: one of a norm of weights."""
+    torch.linalg.vector_norm(parameters[0]).item()
+
+
+def copy_work(parameters: Sequence[torch.Tensor]) -> None:
+    """An extra copy."""
+    parameters[0].clone()
+
+
+PLANTS = {"collator": collator_work, "item": item_work, "copy": copy_work}
+
+
+def seconds_of(work: Work) -> float:
+    """One call's time: the median of many, after a warm-up.
+
+    Many calls to each reading of the clock, which itself takes as long as a short one.
+    """
+    clock, times = Clock(), []
+    for _ in range(60):
+        clock.restart()
+        for _call in range(CALLS):
+            work()
+        times.append(clock.read().busy / CALLS)
+    clock.close()
+    return median(times[10:])
+
+
+def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:
+    """The loop's own step: the median of a round, beside the bare step."""
+    participants = [
+        Participant("bare", bare.bare(recipe, data), recipe.num_threads),
+        Participant(loop, bare.loop(get_loop(loop), recipe, data), recipe.num_threads),
+    ]
+    with measured.unheard():
+        take_turns(participants, recipe.max_steps)
+    return median(s.busy for s in participants[1].steps[1:])
+
+
+@contextmanager
+def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, Any]]:
+    """`loop` with the plant in each step while the context lasts; yields the plant's size."""
+    recipe = measured.make_recipe("embedded", STEPS)
+    data = measured.short_evaluation(load_data(recipe))
+    weights = [torch.randn(64, 64)] if plant == "item" else [torch.randn(512, 64)]
+    step = step_seconds(loop, recipe, data)
+    call = seconds_of(lambda: PLANTS[plant](weights))
+    calls = max(1, round(share * step / call))
+    module: Any = importlib.import_module(f"reference.loops.{loop}")
+    train, load_model = module.train, module.load_model
+
+    def work(*_: Any) -> None:
+        for _call in range(calls):
+            PLANTS[plant](weights)
+
+    def with_collator(recipe: Recipe, data: Data) -> Any:
+        collate = data.collator
+
+        def slower(rows: Any) -> Any:
+            work()
+            return collate(rows)
+
+        return train(recipe, dataclasses.replace(data, collator=slower))
+
+    def with_hook(recipe: Recipe) -> torch.nn.Module:
+        model: torch.nn.Module = load_model(recipe)
+        model.register_forward_pre_hook(work)
+        return model
+
+    if plant == "collator":
+        module.train = with_collator
+    else:
+        module.load_model = with_hook
+    size = {"loop": loop, "plant": plant, "calls": calls, "step_ms": 1000 * step}
+    try:
+        yield {**size, "share": calls * call / step}
+    finally:
+        module.train, module.load_model = train, load_model
