@@ -13,6 +13,7 @@ from reference.loops import LOOPS
 
 FILE = Path(__file__).with_name("bounds.toml")
 CHECKPOINTS = ("embedded", "minilm")
+OF_LEDGER = "observing"  # the link of what a ledger costs: an observed step by a plain one
 BATCHES = ("tokens", "padded")
 FIGURES = ("operators", "bytes", "reads", "kernel_launches", "synchronisations")
 
@@ -35,6 +36,20 @@ class Bound:
     @property
     def name(self) -> str:
         return f"{self.checkpoint}-{self.loop}-{self.link}"
+
+    @property
+    def in_gate(self) -> bool:
+        """Whether the gate measures it: other checkpoints' steps take minutes."""
+        return self.checkpoint == "embedded" and self.link != OF_LEDGER
+
+    @property
+    def measured_by(self) -> str:
+        """The command that measures it and holds it."""
+        if self.in_gate:
+            return "python -m benchmarks.gate"
+        if self.link == OF_LEDGER:
+            return "python -m pytest benchmarks -k observing"
+        return f"python -m benchmarks.pair {self.loop} --checkpoint {self.checkpoint}"
 
     @property
     def data(self) -> str:
@@ -61,7 +76,7 @@ class Exact:
 
     @property
     def name(self) -> str:
-        return f"{self.loop}-{self.figure}"
+        return f"{self.loop}-{self.figure}" + ("" if self.device == "cpu" else f"-{self.device}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ def read_bounds(path: Path = FILE) -> Bounds:
     for bound in ratios:
         where = f"{path}: ratio {bound.name}"
         _one_of(where, "checkpoint", bound.checkpoint, CHECKPOINTS)
-        _one_of(where, "link", bound.link, LINKS)
+        _one_of(where, "link", bound.link, (*LINKS, OF_LEDGER))
         _one_of(where, "loop", bound.loop, ("all",) if bound.link in OF_ALL else LOOPS)
         if bound.of_data and bound.link != "loop":
             raise InputError(f"{where}: field of_data: just for the link loop; leave it out")

@@ -8,17 +8,20 @@ pytest-benchmark writes into a run's own file as it goes; here a run is stored w
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_benchmark.session import BenchmarkSession
+from pytest_benchmark.session import BenchmarkSession, PerformanceRegression
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import get_machine_id, safe_dumps
 
-from benchmarks.stored import check_machine, check_times, read_run
+from benchmarks.compared import ratio_lines
+from benchmarks.memory import forget_peak
+from benchmarks.rounds import check_cores
+from benchmarks.stored import Run, check_machine, check_times, read_run
 from benchmarks.written import check_output, write_new, write_output
 from reference.errors import InputError
 from reference.run import quiet
@@ -26,7 +29,8 @@ from reference.run import quiet
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 SCHEME = "file://"
 NOTED = {"versions", "threads", "device", "platform", "peak_process_bytes"}
-_known: set[str] = set()  # the benchmarks of the stored run that is compared with
+OF_TRAINING = {"steps", "tokens", "padding_share"}
+_known: dict[str, Run] = {}  # the stored run that is compared with, by its benchmarks' names
 THEIRS = FileStorage.save, BenchmarkSession.save_json
 
 
@@ -39,10 +43,13 @@ def _quiet() -> None:
 @pytest.fixture(autouse=True)
 def _noted(request: pytest.FixtureRequest) -> Iterator[None]:
     """A time without its surroundings says nothing: every benchmark notes them."""
+    forget_peak()
     yield
     benchmark = request.node.funcargs.get("benchmark")
     if benchmark is not None and benchmark.stats is not None:
-        missing = sorted(NOTED - set(benchmark.extra_info))
+        noted = set(benchmark.extra_info)
+        wanted = NOTED | (OF_TRAINING if "steps" in noted else set())
+        missing = sorted(wanted - noted)
         assert not missing, f"not in extra_info: {', '.join(missing)}"
 
 
@@ -53,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     wanted = config.getoption("benchmark_compare", None)
     folder = _folder(config.getoption("benchmark_storage", ""))
     try:
+        check_cores()
         _check_options(config, folder)
         if not wanted or folder is None:
             return
@@ -61,7 +69,9 @@ def pytest_configure(config: pytest.Config) -> None:
             run = read_run(stored)
             check_machine(stored, run)
             check_times(stored, run)
-            _known.update(benchmark["fullname"] for benchmark in run["benchmarks"])
+            _known.update({benchmark["fullname"]: benchmark for benchmark in run["benchmarks"]})
+            if wanted is not True:  # else pytest-benchmark takes every run that begins so
+                config.option.benchmark_compare = str(stored)
     except InputError as error:
         pytest.exit(f"error: {error}", returncode=InputError.exit_code)
     if stored is None:
@@ -121,6 +131,35 @@ def pytest_benchmark_compare_machine_info(
     compared_benchmark["machine_info"] = machine_info
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Around pytest-benchmark's own, which stores the run: one that failed is nothing to store."""
+    if session.testsfailed and FileStorage.save is _save:
+        FileStorage.save = _failed
+    found = session.config._benchmarksession.benchmarks  # type: ignore[attr-defined]
+    none = not any(benchmark for benchmark in found)  # true for one that was timed
+    if none:  # nothing to compare or to write: each would be a traceback
+        session.config._benchmarksession.compare_fail = []  # type: ignore[attr-defined]
+        session.config._benchmarksession.json = None  # type: ignore[attr-defined]
+    result = yield
+    if none and session.exitstatus == 0 and not session.config.option.collectonly:
+        pytest.exit("error: zero benchmarks were run: each was left out", returncode=2)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(config: pytest.Config) -> Generator[None, Any, Any]:
+    """After the tables: the ratios then and now; a regression is one line, and exit code 1."""
+    try:
+        return (yield)
+    except PerformanceRegression as error:
+        pytest.exit(f"error: {error} See above; the stored run is as it was", returncode=1)
+    finally:
+        timed = [b for b in config._benchmarksession.benchmarks if b]  # type: ignore[attr-defined]
+        for line in ratio_lines(_known, {b.fullname: b.extra_info for b in timed}):
+            print(line)
+
+
 def pytest_keyboard_interrupt() -> None:
     """A run that was broken off is no run to compare with: nothing of it is stored."""
     FileStorage.save = BenchmarkSession.save_json = _not_whole
@@ -128,6 +167,10 @@ def pytest_keyboard_interrupt() -> None:
 
 def _not_whole(*_: Any) -> None:
     print("stopped: nothing of this run is stored")
+
+
+def _failed(*_: Any) -> None:
+    print("a benchmark failed: nothing of this run is stored")
 
 
 def pytest_unconfigure() -> None:

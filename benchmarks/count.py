@@ -9,31 +9,40 @@ from benchmarks.bounds import BATCHES, Exact
 from benchmarks.measured import make_recipe
 from benchmarks.turns import Participant, take_turns
 from reference.data.pipeline import Data
-from reference.loops import get_loop
+from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe
 
 
 def count(bounds: Iterable[Exact], recipe: Recipe, data: Data) -> dict[str, int]:
     """By the bounds' names. What needs a device that `recipe` isn't on is left out."""
     bounds = [b for b in bounds if b.device == recipe.device]
-    counts: dict[str, int] = {}
-    short = make_recipe(recipe.checkpoint, exact.BEFORE, recipe.device)
-    for loop in dict.fromkeys(b.loop for b in bounds if b.figure not in BATCHES):
-        counted = exact.count_step(trained(loop, short, data), recipe.device).to_json()
-        counts.update({f"{loop}-{figure}": number for figure, number in counted.items()})
+    loops = dict.fromkeys(b.loop for b in bounds if b.figure not in BATCHES)
+    of_loop = {loop: _step(loop, recipe, data) for loop in loops}
     if any(b.figure in BATCHES for b in bounds):
         epoch = -(-len(data.train) // recipe.train_batch_size)
         whole = make_recipe(recipe.checkpoint, epoch - 1, recipe.device)
-        batches = exact.tokens(whole, data)
-        counts.update({f"all-{figure}": number for figure, number in batches.items()})
-    names = {b.name for b in bounds}
-    return {name: number for name, number in counts.items() if name in names}
+        of_loop["all"] = exact.tokens(whole, data)
+    return {b.name: of_loop[b.loop][b.figure] for b in bounds if b.figure in of_loop[b.loop]}
+
+
+def count_all(recipe: Recipe, data: Data) -> dict[str, int]:
+    """All that is counted of one step, of the bare step and of each loop, by the bounds' names."""
+    return {
+        Exact(loop, figure, number, "", recipe.device).name: number
+        for loop in ("bare", *LOOPS)
+        for figure, number in _step(loop, recipe, data).items()
+    }
+
+
+def _step(loop: str, recipe: Recipe, data: Data) -> dict[str, int]:
+    short = make_recipe(recipe.checkpoint, exact.BEFORE, recipe.device)
+    return exact.count_step(trained(loop, short, data), recipe.device).to_json()
 
 
 def trained(loop: str, recipe: Recipe, data: Data) -> Callable[[], Any]:
     """A call that trains `loop`; the bare step is a participant, and takes all turns itself."""
     if loop == "bare":
         return lambda: take_turns(
-            [Participant("bare", bare.bare(recipe, data), 1)], recipe.max_steps
+            [Participant("bare", bare.bare(recipe, data), 1, recipe.device)], recipe.max_steps
         )
     return partial(get_loop(loop), recipe, data)

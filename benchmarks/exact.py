@@ -1,7 +1,8 @@
 """What doesn't depend on the clock, counted in one step: operators, bytes, reads, launches.
 
 Each is the same in every run of one build. `reads` are values that the host takes from a tensor
-(`.item()` and its like): on a GPU each is a synchronisation.
+(`.item()` and its like): on a GPU each is a synchronisation. Of a CUDA device's part only the sums
+have been run, on events made up: no such device was to be had.
 """
 
 import contextlib
@@ -17,11 +18,14 @@ from transformers import set_seed
 from benchmarks import bare
 from benchmarks.measured import unheard
 from reference.data.pipeline import Data
+from reference.errors import TrainingFailed
 from reference.recipe import Recipe
 
 BEFORE = 3  # steps before the one that is counted: the optimizer's state is there by then
 READ = "aten::_local_scalar_dense"
 LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx")
+MEMORY = "[memory]"
+ITS_OWN = 1  # `torch.profiler` synchronises as it stops, while it still looks (2.13)
 SYNCHRONISES = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
 
 
@@ -34,7 +38,7 @@ class Counts:
     peak_bytes: int  # at once, above what was there before the step
     reads: int
     kernel_launches: int | None = None  # None: no CUDA device
-    synchronisations: int | None = None
+    synchronisations: int | None = None  # without the profiler's own, as it stops
 
     def to_json(self) -> dict[str, int]:
         return {name: n for name, n in asdict(self).items() if n is not None}
@@ -65,7 +69,9 @@ def count_step(train: Callable[[], Any], device: str) -> Counts:
         raise ValueError(f"{ended} steps were taken: counting needs {BEFORE + 1}")
     stopped: Any = profiler.profiler  # by its type it may be None, which it isn't once it ran
     events = stopped.kineto_results.events()
-    return _counts([(e.name(), e.nbytes()) for e in events], cuda)
+    where = "CUDA" if cuda else "CPU"
+    memory = [e for e in events if e.name() == MEMORY and e.device_type().name == where]
+    return _counts([e.name() for e in events], [e.nbytes() for e in memory], cuda)
 
 
 @contextlib.contextmanager
@@ -81,9 +87,17 @@ def _profiler_unheard() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _counts(events: list[tuple[str, int]], cuda: bool) -> Counts:
-    names = [name for name, _ in events]
-    changes = [n for name, n in events if name == "[memory]"]
+def _counts(names: list[str], changes: list[int], cuda: bool) -> Counts:
+    """Of the names of all that happened, and of the device's memory as it was taken and freed.
+
+    Raises TrainingFailed where a CUDA device launched nothing: it isn't seen then.
+    """
+    launches = sum(n in LAUNCHES for n in names)
+    if cuda and not launches:
+        raise TrainingFailed(
+            "a step on a CUDA device without any kernel: the profiler isn't allowed to see them "
+            "here (CUPTI); run where it is"
+        )
     held = peak = 0
     for change in changes:
         held += change
@@ -93,8 +107,8 @@ def _counts(events: list[tuple[str, int]], cuda: bool) -> Counts:
         bytes=sum(n for n in changes if n > 0),
         peak_bytes=peak,
         reads=names.count(READ),
-        kernel_launches=sum(n in LAUNCHES for n in names) if cuda else None,
-        synchronisations=sum(n in SYNCHRONISES for n in names) if cuda else None,
+        kernel_launches=launches if cuda else None,
+        synchronisations=sum(n in SYNCHRONISES for n in names) - ITS_OWN if cuda else None,
     )
 
 

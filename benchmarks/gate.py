@@ -44,9 +44,11 @@ def _command(args: argparse.Namespace) -> int:
     started = time.monotonic()
     check_output(args.json)
     bounds = _chosen(args.names, read_bounds(args.bounds))
-    if args.run is None:
-        _check_here(args.names, bounds)
-    outcome = judge_now(bounds) if args.run is None else judge_stored(args.run, bounds)
+    _check_here(args.names, bounds)
+    here = dataclasses.replace(bounds, ratios=tuple(b for b in bounds.ratios if b.in_gate))
+    outcome = judge_now(here) if args.run is None else judge_stored(args.run, here)
+    outcome.elsewhere = [b.name for b in bounds.ratios if not b.in_gate]
+    outcome.elsewhere += [b.name for b in bounds.exact if b.device != "cpu"]
     for line in outcome.lines:
         print(line)
     print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")
@@ -60,10 +62,9 @@ def judge_now(bounds: Bounds) -> Outcome:
     check_cores()
     recipe = measured.make_recipe("embedded", STEPS)
     data = measured.short_evaluation(load_data(recipe))
-    here = tuple(b for b in bounds.ratios if b.checkpoint == "embedded")
     counts = count(bounds.exact, recipe, data)
-    ratios, noise = _ratios(here, recipe, data)
-    return judge(Bounds(here, bounds.exact), ratios, counts, noise)
+    ratios, noise = _ratios(bounds.ratios, recipe, data)
+    return judge(bounds, ratios, counts, noise)
 
 
 def _ratios(
@@ -114,12 +115,10 @@ def _chosen(names: Sequence[str], bounds: Bounds) -> Bounds:
 
 
 def _check_here(names: Sequence[str], bounds: Bounds) -> None:
-    """InputError for a name whose bound is of another checkpoint than the one measured here."""
+    """InputError for a name whose bound isn't held by the gate."""
     for bound in bounds.ratios:
-        if bound.name in names and bound.checkpoint != "embedded":
-            raise InputError(
-                f"{bound.name}: isn't measured here; `python -m benchmarks.pair` does it"
-            )
+        if bound.name in names and not bound.in_gate:
+            raise InputError(f"{bound.name}: isn't measured here; `{bound.measured_by}` does it")
 
 
 def _parser() -> argparse.ArgumentParser:

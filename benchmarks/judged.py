@@ -17,6 +17,7 @@ class Outcome:
     lines: list[str] = field(default_factory=list)
     past: list[str] = field(default_factory=list)
     held: int = 0
+    elsewhere: list[str] = field(default_factory=list)  # bounds that aren't measured here
     noise: dict[str, Any] | None = None
     ratios: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -24,8 +25,12 @@ class Outcome:
     @property
     def verdict(self) -> str:
         if self.past:
-            return f"failed: {', '.join(self.past)} of {self.held + len(self.past)} bounds"
-        return f"passed: {self.held} bounds"
+            said = f"failed: {', '.join(self.past)} of {self.held + len(self.past)} bounds"
+        else:
+            said = f"passed: {self.held} bounds"
+        if not self.elsewhere:
+            return said
+        return f"{said}; not measured here: {', '.join(self.elsewhere)}"
 
 
 def noise_line(noise: Ratio) -> str:

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import io
 import math
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,11 +19,12 @@ import numpy as np
 import torch
 
 from benchmarks import bare
+from benchmarks.memory import peak_bytes
 from benchmarks.pairs import Ratio, ratio
 from benchmarks.turns import Participant, balanced, take_turns
 from reference.data.pipeline import Data, load_data
 from reference.environment import put_aside
-from reference.errors import InputError
+from reference.errors import InputError, TrainingFailed
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe, load_recipe
 from reference.run import prepare
@@ -98,7 +98,7 @@ def measure(
 ) -> Measured:
     """Rounds of all in turn, and more while the A/A is too wide, up to `most_rounds`.
 
-    None of those further ones is begun after `most_seconds`. Raises AssertionError where two end
+    None of those further ones is begun after `most_seconds`. Raises TrainingFailed where two end
     with unequal weights, or with weights that aren't finite.
     """
     steps = recipe.max_steps - 1
@@ -155,12 +155,12 @@ def _enough(measured: Measured, rounds: int, most_rounds: int, progress: AfterRo
 
 
 def measure_batches(recipe: Recipe, data: Data, rounds: int = BATCH_ROUNDS) -> Ratio:
-    """The pipeline by plain batches, in ABBA. AssertionError where they give unequal batches."""
+    """The pipeline by plain batches, in ABBA. TrainingFailed where they give unequal batches."""
     recipe = replace(recipe, max_steps=BATCHES + 1)  # the first isn't timed
     pairs = zip(bare.fetched(recipe, data), bare.plainly(recipe, data), strict=True)
     for number, (ours, plain) in enumerate(pairs, 1):
         if set(ours) != set(plain) or not all(torch.equal(ours[k], plain[k]) for k in ours):
-            raise AssertionError(f"batch {number}: the pipeline's isn't the plain one")
+            raise TrainingFailed(f"batch {number}: the pipeline's isn't the plain one")
     measured = Measured(recipe)
     for _ in range(rounds):
         add_turns(measured, recipe, data, (PIPELINE, PLAIN))
@@ -227,12 +227,12 @@ def check_right(participants: Sequence[Participant]) -> None:
     trained = [p for p in participants if p.weights]
     for participant in trained:
         if participant.weights != trained[0].weights:
-            raise AssertionError(
+            raise TrainingFailed(
                 f"{participant.name} and {trained[0].name} end with unequal weights: what was "
                 "timed isn't the same run"
             )
         if not math.isfinite(participant.norm):
-            raise AssertionError(f"{participant.name} ends with weights that aren't finite")
+            raise TrainingFailed(f"{participant.name} ends with weights that aren't finite")
 
 
 def surroundings(recipe: Recipe) -> dict[str, Any]:
@@ -243,5 +243,5 @@ def surroundings(recipe: Recipe) -> dict[str, Any]:
         "threads": recipe.num_threads,
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "platform": machine(),
-        "peak_process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_process_bytes": peak_bytes(),
     }

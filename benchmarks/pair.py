@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info as machine_info
 
 from benchmarks import measured
 from benchmarks.bounds import FILE, read_bounds
@@ -70,6 +71,7 @@ def _command(args: argparse.Namespace) -> int:
             "noise": asdict(noise),
             "step_ms": {n: 1000 * float(np.median(t)) for n, t in with_loop.times.items()},
             "steps": args.steps,
+            "processor": machine_info()["cpu"].get("brand_raw"),
             **measured.surroundings(recipe),
         }
         write_output(args.json, json.dumps(figures, indent=1) + "\n")

@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks import bare, measured
 from benchmarks.measured import BARE
+from benchmarks.rounds import check_cores
 from benchmarks.turns import Participant, balanced
 from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_parts, wrapped
 from benchmarks.written import check_output, write_output
@@ -89,7 +90,7 @@ def _by_part(times: np.ndarray) -> dict[str, float]:
 def take_apart(recipe: Recipe, trains: Mapping[str, Train]) -> Apart:
     """One round of all of `trains` in turn, each with a clock on its parts and each without.
 
-    Raises AssertionError where two end with unequal weights, or with weights that aren't finite.
+    Raises TrainingFailed where two end with unequal weights, or with weights that aren't finite.
     """
     clocks: dict[str, PartsClock] = {}
 
@@ -184,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(checkpoint: str, steps: int, file: Path | None) -> int:
     """Measure, and say what was found; returns the exit code."""
+    check_cores()
     check_output(file)
     result = measure(checkpoint, steps).to_json()
     print(f"{checkpoint}: {result['steps']} steps of each, in turn")

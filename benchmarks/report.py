@@ -13,10 +13,12 @@ import argparse
 import hashlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measured import NOISE
+from benchmarks.pairs import Ratio
 from benchmarks.parts import footing, table
 from benchmarks.plot import draw
 from benchmarks.stored import Run, as_ratio, check_run, read_json
@@ -25,6 +27,12 @@ from reference.ended import ended
 from reference.errors import InputError
 from reference.loops import LOOPS
 
+FIGURES = {
+    "epoch_seconds": "epoch {:.2f} s",
+    "evaluation_seconds": "evaluation {:.2f} s",
+    "rows_a_second": "{:,.0f} rows a second",
+    "batches_a_second": "{:,.0f} batches a second",
+}
 PAGE = Path(__file__).with_name("README.md")
 BEGIN = "<!-- results: written by `python -m benchmarks.report`, newest first -->\n"
 
@@ -67,15 +75,18 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
     runs: list[Run] = []
     pairs: list[dict[str, Any]] = []
     places: list[tuple[Any, ...]] = []
+    processors: set[Any] = set()
     for file in files:
         found = read_json(file)
         if isinstance(found, dict) and "pair" in found:
             pairs.append(found)
             places.append(_where(found))
+            processors.add(found.get("processor"))
         else:
             runs.append(check_run(file, found))
             places.append(_where(runs[-1]["benchmarks"][0]["extra_info"]))
-        if places[-1] != places[0] or len({_cpu(run).get("brand_raw") for run in runs}) > 1:
+            processors.add(_cpu(runs[-1]).get("brand_raw"))
+        if places[-1] != places[0] or len(processors) > 1:
             raise InputError(
                 f"{file}: of another machine or of other versions than {files[0]}; report it alone"
             )
@@ -86,7 +97,8 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
 
 
 def _where(extra: dict[str, Any]) -> tuple[Any, ...]:
-    return extra.get("platform"), extra.get("versions"), extra.get("threads")
+    fields = ("platform", "versions", "threads", "device")
+    return tuple(extra.get(field) for field in fields)
 
 
 def _measured(path: Path, run: Run) -> list[dict[str, Any]]:
@@ -102,15 +114,15 @@ def _cpu(run: Run) -> dict[str, Any]:
     return cpu
 
 
-def _slug(run: Run) -> str:
-    name = str(_cpu(run).get("brand_raw", "cpu"))
+def _slug(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    name = _processor(run, measured)
     return "-".join("".join(c if c.isalnum() else " " for c in name).split()).lower()[:60]
 
 
 def _plot_name(run: Run, measured: Sequence[dict[str, Any]]) -> str:
     """By machine, date and versions, as the section is."""
     versions = hashlib.sha256(_versions(measured).encode()).hexdigest()[:6]
-    return f"{_title(run)[:10]}-{_slug(run)}-{versions}.png"
+    return f"{_title(run, measured)[:10]}-{_slug(run, measured)}-{versions}.png"
 
 
 def _versions(measured: Sequence[dict[str, Any]]) -> str:
@@ -120,24 +132,31 @@ def _versions(measured: Sequence[dict[str, Any]]) -> str:
     return f"{versions}; threads: {first['threads']}."
 
 
-def _title(run: Run) -> str:
+def _processor(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    """The GPU's name where the steps were a GPU's."""
+    device = str(measured[0]["device"])
+    return str(_cpu(run).get("brand_raw", "cpu")) if device == "cpu" else device
+
+
+def _title(run: Run, measured: Sequence[dict[str, Any]]) -> str:
     day = str(run.get("datetime", ""))[:10]
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
         raise ValueError(f"datetime: {day!r} is no date")
-    return f"{day}, {_cpu(run).get('brand_raw', 'cpu')}, {_cpu(run).get('count', '?')} cores"
+    return f"{day}, {_processor(run, measured)}, {_cpu(run).get('count', '?')} cores"
 
 
 def section(
     run: Run, measured: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], plot: str
 ) -> str:
     """The results of one run as Markdown."""
-    lines = [f"### {_title(run)}", "", _versions(measured), ""]
+    lines = [f"### {_title(run, measured)}", "", _versions(measured), ""]
     for extra in measured:
         noise = as_ratio(extra["noise"])
         peak = extra["matrix_product_peak"] / 1e9
         lines += [
             f"**{extra['checkpoint']}**: {extra['steps']} steps of each, in turn. Bare step "
-            f"against itself: {noise}. Matrix products at best: {peak:.0f} GFLOP/s.",
+            f"against itself: {noise}{_how_wide(noise)}. Matrix products at best: "
+            f"{peak:.0f} GFLOP/s.",
             "",
             "| | ms a step | by the bare step | and without the data | of the peak |",
             "| --- | --- | --- | --- | --- |",
@@ -158,6 +177,10 @@ def section(
     return "\n".join(lines)
 
 
+def _how_wide(noise: Ratio) -> str:
+    return "" if noise.width <= NOISE else f", wider than {NOISE:.0%}: a noisy machine"
+
+
 def _pairs(pairs: Sequence[dict[str, Any]]) -> list[str]:
     """One loop and the bare step, nobody else: where parts in a thousand are settled."""
     if not pairs:
@@ -171,7 +194,8 @@ def _pairs(pairs: Sequence[dict[str, Any]]) -> list[str]:
     for pair in pairs:
         ((_, row),) = pair["ratios"].items()
         found, noise = as_ratio(row), as_ratio(pair["noise"])
-        lines.append(f"| {pair['pair']} | {found} | {found.rounds}, {found.pairs} | {noise} |")
+        counted = f"{found.rounds}, {found.pairs}"
+        lines.append(f"| {pair['pair']} | {found} | {counted} | {noise}{_how_wide(noise)} |")
     return [*lines, ""]
 
 
@@ -195,14 +219,24 @@ def _parts(run: Run) -> list[str]:
 def _others(run: Run) -> list[str]:
     """What was timed by itself: a rough size, since times drift where ratios don't."""
     rows = [
-        (str(b["name"]), float(b["stats"]["min"]))
+        (str(b["name"]), float(b["stats"]["min"]), ", ".join(_figures(b["extra_info"])))
         for b in run["benchmarks"]
-        if not {"share_of_peak", "parts"} & set(b["extra_info"]) and "stats" in b
+        if not {"in_turn", "share_of_peak", "parts"} & set(b["extra_info"]) and "stats" in b
     ]
     if not rows:
         return []
-    lines = ["| timed by itself (a rough size) | seconds |", "| --- | --- |"]
-    return [*lines, *(f"| `{name}` | {seconds:.2f} |" for name, seconds in rows), ""]
+    lines = ["| timed by itself (a rough size) | seconds | of that, or by that |"]
+    lines.append("| --- | --- | --- |")
+    return [*lines, *(f"| `{name}` | {time:.2f} | {more} |" for name, time, more in rows), ""]
+
+
+def _figures(extra: dict[str, Any]) -> Iterator[str]:
+    """What a benchmark found beside its own time."""
+    for name, words in FIGURES.items():
+        if name in extra:
+            yield words.format(extra[name])
+    for row in extra.get("ratios", {}).values():
+        yield f"observed by plain {as_ratio(row)}"
 
 
 def _text_of(page: Path) -> str:
@@ -225,7 +259,7 @@ def new_page(
 ) -> str:
     """The page's text with the section among its results, the newest first."""
     before, mark, after = text.partition(BEGIN)
-    head = f"### {_title(run)}\n\n{_versions(measured)}\n"
+    head = f"### {_title(run, measured)}\n\n{_versions(measured)}\n"
     sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]
     kept = [part.rstrip() for part in sections if not part.startswith(head)]
     new = section(run, measured, pairs, plot).rstrip()

@@ -31,7 +31,7 @@ Times = dict[str, list[list[float]]]  # by name: rounds of steps, in seconds
 
 
 def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS, of: str = "torch") -> Times:
-    """So many rounds, each with all made anew; AssertionError where their weights part."""
+    """So many rounds, each with all made anew; TrainingFailed where their weights part."""
     recipe = make_recipe("embedded", steps)
     data = short_evaluation(load_data(recipe))
     times: Times = {}

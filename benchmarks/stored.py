@@ -65,7 +65,7 @@ def check_times(path: Path, run: Run) -> None:
 def check_machine(path: Path, run: Run) -> None:
     """InputError for a run of another processor: its times say nothing of this one's."""
     theirs, ours = (info.get("cpu") or {} for info in (run["machine_info"], machine_info()))
-    for field in ("brand_raw", "arch"):
+    for field in ("brand_raw", "arch", "family", "model", "count"):
         if theirs.get(field) != ours.get(field):
             raise InputError(
                 f"{path}: machine_info.cpu.{field}: {theirs.get(field)!r}, and {ours.get(field)!r} "
@@ -76,19 +76,19 @@ def check_machine(path: Path, run: Run) -> None:
 def stored_ratios(
     path: Path, run: Run, bounds: Sequence[Bound]
 ) -> tuple[dict[str, Ratio], Ratio | None]:
-    """The ratios that the bounds are about, as far as the run has them, and the widest A/A."""
+    """The ratios that the bounds are about, as far as the run has them, and their A/A."""
     found: dict[str, Ratio] = {}
-    noises: list[Ratio] = []
+    noise = None
+    checkpoints = {b.checkpoint for b in bounds}
     for benchmark in run["benchmarks"]:
         extra = benchmark["extra_info"]
         for name, row in _table(path, extra, "ratios").items():
             found[name] = _ratio(path, name, row)
-        if "noise" in extra:
-            noises.append(_ratio(path, "noise", extra["noise"]))
+        if "noise" in extra and extra.get("checkpoint") in checkpoints:
+            noise = _ratio(path, "noise", extra["noise"])
     if not found:
         raise InputError(f"{path}: none of its benchmarks is one of these; run `pytest benchmarks`")
     names = {b.name for b in bounds} | {b.data for b in bounds if b.of_data}
-    noise = max(noises, key=lambda r: r.width, default=None)
     return {name: ratio for name, ratio in found.items() if name in names}, noise
 
 

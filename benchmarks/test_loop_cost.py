@@ -1,84 +1,63 @@
-"""What each loop adds to the bare step, all taking their steps in turn in one process.
+"""A training step of each loop and the bare step, all in turn in one process.
 
     python -m pytest benchmarks -k in_turn -s
+    python -m pytest benchmarks -m gpu -k in_turn -s      on a CUDA device, part of: tox -e gpu
 
-Equal first, then timed: all must end with the same weights. Ratios, intervals, counts and what the
-machine was go into `extra_info`, where `python -m benchmarks.gate --run RUN.json` reads them.
+Equal first, then timed: all must end with the same weights. They are measured together, and each
+has its own benchmark, a round of which is a step. With the bare step's stand the ratios, intervals
+and counts, where `python -m benchmarks.gate --run RUN.json` and the report read them.
 """
 
-from dataclasses import asdict
-from pathlib import Path
-from statistics import mean, median
+from collections.abc import Callable
 
 import pytest
+import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks import exact, measured
-from benchmarks.bounds import Bounds, read_bounds
+from benchmarks import measured
 from benchmarks.checkpoints import source_of
-from benchmarks.count import count
-from benchmarks.judged import judge
-from benchmarks.measured import PIPELINE
-from benchmarks.peak import matrix_product_peak, operations_a_step
-from reference.data.pipeline import load_data
+from benchmarks.in_turn import STEPS, InTurn, measure_in_turn, padding
+from benchmarks.measured import BARE
+from benchmarks.replay import replay, replayed
 from reference.loops import LOOPS
 
-# In a round; each of the six orders equally often.
-STEPS = {"embedded": 42, "minilm": 6, "bert-base": 6}
-ROUNDS = {"embedded": 8, "minilm": 4, "bert-base": 2}
-MOST = {"embedded": 16, "minilm": 4, "bert-base": 2}  # minilm: 18 s a round
-# BERT-base: 15 GB of memory for five models that train at once, and minutes (2026-11-24).
+SLOW = {"bert-base"}
+CASES = [
+    *(pytest.param(c, "cpu", id=c, marks=[pytest.mark.slow] if c in SLOW else []) for c in STEPS),
+    *(pytest.param(c, "cuda", id=f"{c}-cuda", marks=pytest.mark.gpu) for c in STEPS),
+]
+Measure = Callable[[str, str], InTurn]
 
 
-@pytest.mark.parametrize(
-    "checkpoint", ["embedded", "minilm", pytest.param("bert-base", marks=pytest.mark.slow)]
-)
-def test_loops_in_turn(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: Path) -> None:
-    recipe = measured.make_recipe(source_of(checkpoint, tmp_path), STEPS[checkpoint])
-    data = measured.short_evaluation(load_data(recipe))
-    bounds = read_bounds()
-    # Larger models take too few steps here to be held: `python -m benchmarks.pair` does that.
-    held = checkpoint == "embedded"
-    here = tuple(b for b in bounds.ratios if held and b.checkpoint == checkpoint)
-    exacts = bounds.exact if held else ()
-    counts = count(exacts, recipe, data)
-    limits = {"rounds": ROUNDS[checkpoint], "most_rounds": MOST[checkpoint]}
-    run = benchmark.pedantic(
-        measured.measure, args=(recipe,), kwargs={**limits, "data": data}, rounds=1
-    )
-    links = [("all", "data"), *((loop, link) for loop in LOOPS for link in ("loop", "step"))]
-    ratios = {f"{checkpoint}-{loop}-{link}": run.ratio(loop, link) for loop, link in links}
-    if held:
-        ratios[f"{checkpoint}-all-batches"] = measured.measure_batches(recipe, data)
-    step_ms = {
-        name: 1000 * median(step for one in rounds for step in one)
-        for name, rounds in run.times.items()
-    }
-    seconds = {
-        name: mean(step for one in rounds for step in one) for name, rounds in run.times.items()
-    }
-    peak, operations = matrix_product_peak(recipe), operations_a_step(recipe, data)
-    benchmark.extra_info.update(
-        {
-            "checkpoint": checkpoint,
-            "steps": run.rounds * STEPS[checkpoint],
-            "ratios": {name: asdict(ratio) for name, ratio in ratios.items()},
-            "noise": asdict(run.noise()),
-            "counts": counts,
-            "step_ms": step_ms,
-            "matrix_product_peak": peak,
-            "operations_a_step": operations,
-            "share_of_peak": {
-                name: operations / one / peak for name, one in seconds.items() if name != PIPELINE
-            },
-            **exact.padding(recipe, data),
-            **measured.surroundings(recipe),
-        }
-    )
-    print()
-    for name, ratio in ratios.items():
-        print(f"{name}: {ratio}")
-    if held:
-        outcome = judge(Bounds(here, exacts), ratios, counts, run.noise())
-        print("\n".join(outcome.lines))
-        assert not outcome.past, outcome.verdict
+@pytest.fixture(scope="session")
+def in_turn(tmp_path_factory: pytest.TempPathFactory) -> Measure:
+    """Measures at the first call, and then knows it."""
+    known: dict[tuple[str, str], InTurn] = {}
+
+    def found(checkpoint: str, device: str) -> InTurn:
+        if (checkpoint, device) not in known:
+            source = source_of(checkpoint, tmp_path_factory.mktemp(checkpoint))
+            known[checkpoint, device] = measure_in_turn(checkpoint, source, device)
+        return known[checkpoint, device]
+
+    return found
+
+
+@pytest.mark.parametrize("name", [BARE, *LOOPS])
+@pytest.mark.parametrize(("checkpoint", "device"), CASES)
+@pytest.mark.benchmark(timer=replayed)
+def test_in_turn(
+    benchmark: BenchmarkFixture, in_turn: Measure, checkpoint: str, device: str, name: str
+) -> None:
+    turn = in_turn(checkpoint, device)
+    benchmark.group = f"a step in turn, {turn.checkpoint}"
+    replay(benchmark, turn.seconds(name))
+    figures = {"checkpoint": turn.checkpoint, "in_turn": name, "steps": turn.steps}
+    benchmark.extra_info.update({**figures, **padding(turn), **measured.surroundings(turn.recipe)})
+    if device == "cuda":
+        benchmark.extra_info["peak_device_bytes"] = torch.cuda.max_memory_allocated()
+    if name == BARE:
+        benchmark.extra_info.update(turn.figures())
+        print("\n" + "\n".join(turn.told()))
+        if turn.outcome is not None:
+            assert not turn.outcome.past, turn.outcome.verdict

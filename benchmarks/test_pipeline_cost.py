@@ -13,12 +13,15 @@ from statistics import median
 from typing import Any
 
 import pytest
+import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import exact, measured
 from benchmarks.checkpoints import source_of
+from reference import embedded
 from reference.data.pipeline import get_dataloaders, load_data
+from reference.ledger.hashing import hash_tensors
 from reference.loops import LOOPS, get_loop
 
 
@@ -26,8 +29,13 @@ def test_tokenizing(benchmark: BenchmarkFixture) -> None:
     """From the raw text of both splits to token ids."""
     recipe = measured.make_recipe("embedded", 6)
     data = benchmark.pedantic(load_data, args=(recipe,), rounds=2, warmup_rounds=1)
-    rows = len(data.train) + len(data.validation)
-    assert rows > 4000
+    splits = (("train", data.train), ("validation", data.validation))
+    for split, rows_of in splits:
+        raw = embedded.make_split("mrpc", split)
+        ids = data.tokenizer(raw["sentence1"][0], raw["sentence2"][0])["input_ids"]
+        assert len(rows_of) == len(raw["label"])
+        assert list(rows_of[0]["input_ids"]) == list(ids)
+    rows = sum(len(rows_of) for _, rows_of in splits)
     seconds = benchmark.stats.stats.min
     benchmark.extra_info.update({"rows": rows, "rows_a_second": rows / seconds})
     benchmark.extra_info.update(measured.surroundings(recipe))
@@ -42,17 +50,25 @@ def test_collating(benchmark: BenchmarkFixture) -> None:
         dataloader, _ = get_dataloaders(recipe, data)
         return sum(1 for _ in dataloader)
 
-    batches = benchmark.pedantic(epoch, rounds=3, warmup_rounds=1)
-    assert batches == math.ceil(len(data.train) / recipe.train_batch_size)
+    batches = math.ceil(len(data.train) / recipe.train_batch_size)
+    padding = exact.padding(replace(recipe, max_steps=batches), data)
+    # Each row once, whole: the batches' real tokens are the rows' own.
+    assert padding["tokens"] == sum(len(ids) for ids in data.train["input_ids"])
+    assert benchmark.pedantic(epoch, rounds=3, warmup_rounds=1) == batches
     seconds = benchmark.stats.stats.min
     figures: dict[str, Any] = {"steps": batches, "batches_a_second": batches / seconds}
-    padding = exact.padding(replace(recipe, max_steps=batches), data)
     benchmark.extra_info.update({**figures, **padding, **measured.surroundings(recipe)})
 
 
 # Rows to train and to evaluate on, of larger models the first ones: an epoch of BERT-base over all
 # takes half an hour.
 ROWS = {"embedded": (3668, 408), "minilm": (320, 200), "bert-base": (64, 64)}
+
+
+@pytest.fixture(scope="session")
+def epochs() -> dict[str, Any]:
+    """Weights and scores that the loops ended with, by checkpoint."""
+    return {}
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -65,9 +81,12 @@ ROWS = {"embedded": (3668, 408), "minilm": (320, 200), "bert-base": (64, 64)}
     ],
 )
 def test_epoch_and_evaluation(
-    benchmark: BenchmarkFixture, checkpoint: str, loop: str, tmp_path: Path
+    benchmark: BenchmarkFixture, checkpoint: str, loop: str, tmp_path: Path, epochs: dict[str, Any]
 ) -> None:
-    """The run's first epoch, and then its evaluation, by the loop as it stands."""
+    """The run's first epoch, and then its evaluation, by the loop as it stands.
+
+    The epoch's time is from its first step's end on; the evaluation's to the loop's return.
+    """
     source = source_of(checkpoint, tmp_path)
     whole = load_data(measured.make_recipe(source, 6))
     train, validation = (range(rows) for rows in ROWS[checkpoint])
@@ -78,10 +97,14 @@ def test_epoch_and_evaluation(
     recipe = measured.make_recipe(source, batches - 1)
     steps: list[float] = []
     ended: list[float] = []
+    weights: list[torch.Tensor] = []
+
+    def stepped(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        steps.append(time.perf_counter())
+        weights[:] = [p for group in optimizer.param_groups for p in group["params"]]
 
     def run() -> dict[str, float]:
-        steps.clear()
-        handle = register_optimizer_step_post_hook(lambda *_: steps.append(time.perf_counter()))
+        handle = register_optimizer_step_post_hook(stepped)
         try:
             with measured.unheard():
                 return get_loop(loop)(recipe, data)
@@ -91,7 +114,10 @@ def test_epoch_and_evaluation(
 
     scores = benchmark.pedantic(run, rounds=1)
     assert len(steps) == batches
-    assert 0 <= scores["accuracy"] <= 1
+    # The same run as the other loops', down to its weights and scores; known by the first of them.
+    assert all(bool(weight.isfinite().all()) for weight in weights)
+    found = sorted(hash_tensors(weights)), scores  # each loop has its own groups
+    assert epochs.setdefault(checkpoint, found) == found, f"{loop} is another run"
     times = [after - before for before, after in pairwise(steps)]
     figures = {
         "checkpoint": checkpoint,

@@ -43,7 +43,7 @@ def note(benchmark: BenchmarkFixture, steps: int) -> None:
     """Into `extra_info`; the memory is that of the largest process that was started so far."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     around = measured.surroundings(measured.make_recipe("embedded", steps - 1))
-    figures: dict[str, Any] = {**around, "steps": steps, "peak_process_bytes": peak}
+    figures: dict[str, Any] = {**around, "compared_steps": steps, "peak_process_bytes": peak}
     benchmark.extra_info.update(figures)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from reference.errors import TrainingFailed
 from reference.ledger.hashing import hash_tensors
 
 SCHEDSTAT = "/proc/thread-self/schedstat"
@@ -207,7 +208,7 @@ def take_turns(participants: Sequence[Participant], num_steps: int) -> None:
                 participants[place].take_turn()
         for participant in participants:
             if not participant.done or len(participant.steps) != num_steps:
-                raise AssertionError(
+                raise TrainingFailed(
                     f"{participant.name} took {len(participant.steps)} steps, not {num_steps}"
                 )
     finally:

@@ -22,6 +22,7 @@ from benchmarks.environments import (
     second_environment,
 )
 from benchmarks.measured import NOISE
+from benchmarks.rounds import check_cores
 from benchmarks.side import orders
 from benchmarks.sides import (
     ABBA,
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(args: argparse.Namespace) -> int:
     """Compare, and say what was found; returns the exit code."""
+    check_cores()
     timing = Timing(args.rounds, args.most_rounds, args.steps)
     try:
         findings = upgrade(args.requirements, args.max_steps, timing)

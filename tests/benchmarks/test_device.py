@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import apart, measured
+from benchmarks import apart, exact, measured
 from benchmarks.turns import Clock
 from reference.data.pipeline import load_data
 from reference.environment import see_one_gpu
-from reference.errors import InputError
+from reference.errors import InputError, TrainingFailed
 from reference.ledger import envelope
 from reference.recipe import Recipe
 from reference.run import prepare, run
@@ -255,3 +255,13 @@ def test_one_gpu_is_seen(set_to: str | None, seen: str, monkeypatch: pytest.Monk
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", set_to)
     see_one_gpu()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
+
+
+def test_what_a_device_does_in_a_step_is_counted_without_the_profilers_own() -> None:
+    names = ["aten::mm", "cudaLaunchKernel", "cuLaunchKernelEx", "cudaStreamSynchronize"]
+    names += ["aten::_local_scalar_dense", "cudaDeviceSynchronize", "[memory]"]
+    counted = exact._counts(names, [100, 50, -100, 70], cuda=True)
+    assert counted == exact.Counts(2, 220, 150, 1, kernel_launches=2, synchronisations=1)
+    assert exact._counts(names, [], cuda=False).kernel_launches is None
+    with pytest.raises(TrainingFailed, match="CUPTI"):
+        exact._counts(["aten::mm"], [], cuda=True)

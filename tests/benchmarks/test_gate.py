@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from benchmarks import gate, pair, rounds
-from benchmarks.bounds import Bound, Bounds, Exact, read_bounds
+from benchmarks.bounds import FILE, Bound, Bounds, Exact, read_bounds
 from benchmarks.judged import judge
 from benchmarks.pairs import Ratio
 from benchmarks.stored import check_machine, machine_info, read_run
@@ -147,6 +147,22 @@ def test_a_noisy_machine_is_said_to_be() -> None:
     assert any("a noisy machine" in line for line in said)
 
 
+def test_a_bound_on_a_device_is_held_there_and_named_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_cuda = Exact("manual", "kernel_launches", 300, "a reason", "cuda")
+    on_cpu = Exact("manual", "operators", 2048, "a reason")
+    assert on_cuda.name == "manual-kernel_launches-cuda"
+    both = Bounds((), (on_cpu, on_cuda))
+    counts = {on_cuda.name: 301}
+    assert judge(both, {}, counts, None, "cuda").past == [on_cuda.name]
+    file = tmp_path / "bounds.toml"
+    row = '\n[[exact]]\nloop = "manual"\nfigure = "operators"\nreason = "a reason"\n'
+    file.write_text(FILE.read_text() + row + 'at_most = 9\ndevice = "cuda"\n')
+    assert gate.main(["--bounds", str(file), "--run", str(stored(tmp_path))]) == 0
+    assert "manual-operators-cuda" in capsys.readouterr().out
+
+
 def test_what_was_not_measured_is_no_pass() -> None:
     with pytest.raises(InputError, match="1 of 2 benchmarks"):
         judge(Bounds((BOUND,), (COUNT,)), {NAME: around(1.0)}, {}, around(1.0))
@@ -208,6 +224,7 @@ def rows() -> dict[str, Any]:
 def stored(folder: Path, **changes: Any) -> Path:
     bounds = read_bounds()
     extra = {
+        "checkpoint": "embedded",
         "ratios": rows(),
         "noise": asdict(around(1.0, 0.002)),
         "counts": {b.name: b.at_most for b in bounds.exact if b.device == "cpu"},
@@ -221,12 +238,21 @@ def stored(folder: Path, **changes: Any) -> Path:
 
 def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gate.main(["--run", str(stored(tmp_path))]) == 0
+    said = capsys.readouterr().out
+    assert "A/A: bare step / bare step 1.0000 [0.9980, 1.0020], within 1%" in said
+    elsewhere = [b.name for b in read_bounds().ratios if not b.in_gate]
+    assert f"; not measured here: {', '.join(elsewhere)} (" in said
+    assert "minilm-manual-step" in elsewhere
+    # Another checkpoint's A/A says nothing of these.
+    assert gate.main(["--run", str(stored(tmp_path, checkpoint="minilm"))]) == 0
+    assert "A/A" not in capsys.readouterr().out
     slow = {NAME: asdict(around(1.05))}
     assert gate.main(["--run", str(stored(tmp_path, ratios={**rows(), **slow}))]) == 1
     assert f"failed: {NAME}" in capsys.readouterr().out
     lacks = {name: row for name, row in rows().items() if name != "embedded-all-data"}
     assert gate.main(["--run", str(stored(tmp_path, ratios=lacks))]) == 2
-    wanted = 1 + len(read_bounds().ratios) + len(read_bounds().exact)
+    held = [b for b in read_bounds().ratios if b.in_gate]
+    wanted = 1 + len(held) + len(read_bounds().exact)
     said = f"{wanted - 1} of {wanted} benchmarks were measured; embedded-all-data is missing"
     assert said in capsys.readouterr().err
 
@@ -265,6 +291,9 @@ def test_a_name_that_doesnt_exist_is_one_line(capsys: pytest.CaptureFixture[str]
     assert "embedded-manual-loop" in capsys.readouterr().err
     assert gate.main(["all-padded", "minilm-manual-step"]) == 2
     assert "minilm-manual-step: isn't measured here" in capsys.readouterr().err
+    for words in ([], ["--run", "run.json"]):
+        assert gate.main(["minilm-manual-observing", *words]) == 2
+        assert "`python -m pytest benchmarks -k observing` does it" in capsys.readouterr().err
 
 
 def test_too_few_cores_is_one_line(

@@ -16,10 +16,14 @@ from reference.loops import LOOPS
 
 
 def made_up(
-    folder: Path, day: str = "2026-11-24", manual: float = 1.234, torch: str = "2.13.0"
+    folder: Path,
+    day: str = "2026-11-24",
+    manual: float = 1.234,
+    torch: str = "2.13.0",
+    device: str = "cpu",
 ) -> Path:
-    def around(middle: float) -> dict[str, Any]:
-        return asdict(Ratio(middle, middle - 0.004, middle + 0.004, 8, 56))
+    def around(middle: float, half: float = 0.004) -> dict[str, Any]:
+        return asdict(Ratio(middle, middle - half, middle + half, 8, 56))
 
     medians = {"manual": manual, "accelerated": 1.3, "trainer": 1.4}
     ratios = {
@@ -37,6 +41,7 @@ def made_up(
         "versions": {"torch": torch},
         "platform": "made up",
         "threads": 1,
+        "device": device,
     }
     spent = dict.fromkeys([*PARTS, AROUND, "step"], 7.0)
     parts = {
@@ -49,12 +54,18 @@ def made_up(
         "absent": ["transformers:Trainer._gone"],
     }
     apart = {"checkpoint": "embedded", "parts": parts}
-    other = {"name": "test_tokenizing", "extra_info": {}, "stats": {"min": 0.85}}
+    other = {
+        "name": "test_tokenizing",
+        "extra_info": {"rows_a_second": 4794.6},
+        "stats": {"min": 0.85},
+    }
+    step = {"checkpoint": "embedded", "in_turn": "manual"}
     run = {
         "machine_info": machine_info(),
         "datetime": f"{day}T10:00:00",
         "benchmarks": [
-            {"name": "in turn", "extra_info": extra, "stats": {"min": 70.0}},
+            {"name": "test_in_turn[bare]", "extra_info": extra, "stats": {"min": 70.0}},
+            {"name": "test_in_turn[manual]", "extra_info": step, "stats": {"min": 71.0}},
             {"name": "test_parts[embedded]", "extra_info": apart, "stats": {"min": 20.0}},
             other,
         ],
@@ -83,7 +94,9 @@ def test_a_run_stands_on_the_page_with_its_plot(tmp_path: Path, page: Path) -> N
     assert "- trainer: 40 us a step of the clock's own were taken off, which leaves +60" in text
     assert "- transformers:Trainer._gone isn't there in this version" in text
     assert "`test_parts[embedded]`" not in text
-    assert "| `test_tokenizing` | 0.85 |" in text
+    assert "test_in_turn" not in text
+    assert "a noisy machine" not in text
+    assert "| `test_tokenizing` | 0.85 | 4,795 rows a second |" in text
     (plot,) = tmp_path.glob("*.png")
     assert plot.name in text
     assert plot.read_bytes().startswith(b"\x89PNG")
@@ -93,21 +106,21 @@ def test_other_files_stand_beside_the_first(
     tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, slow, pair = made_up(tmp_path), tmp_path / "slow.json", tmp_path / "pair.json"
+    where = {"platform": "made up", "versions": {"torch": "2.13.0"}, "threads": 1, "device": "cpu"}
     run = json.loads(first.read_text())
-    (run["benchmarks"][2:]) = [
+    run["benchmarks"][3:] = [
         {
             "name": "test_compare_verdict[whole]",
-            "extra_info": {"platform": "made up", "versions": {"torch": "2.13.0"}, "threads": 1},
+            "extra_info": where,
             "stats": {"min": 47.11},
         }
     ]
-    slow.write_text(json.dumps({**run, "benchmarks": run["benchmarks"][2:]}))
+    slow.write_text(json.dumps({**run, "benchmarks": run["benchmarks"][3:]}))
     row = asdict(Ratio(1.0036, 0.9985, 1.0057, 6, 72))
     figures = {
         "pair": "minilm, manual",
-        "platform": "made up",
-        "versions": {"torch": "2.13.0"},
-        "threads": 1,
+        "processor": machine_info()["cpu"].get("brand_raw"),
+        **where,
         "ratios": {"minilm-manual-step": row},
         "noise": asdict(Ratio(1.0, 0.99, 1.01, 6, 72)),
     }
@@ -116,15 +129,17 @@ def test_other_files_stand_beside_the_first(
     text = page.read_text()
     assert "| `test_tokenizing` | 0.85 |" in text
     assert "| `test_compare_verdict[whole]` | 47.11 |" in text
-    assert "| minilm, manual | 1.0036 [0.9985, 1.0057] | 6, 72 | 1.0000 [0.9900, 1.0100] |" in text
+    noisy = "1.0000 [0.9900, 1.0100], wider than 1%: a noisy machine |"
+    assert f"| minilm, manual | 1.0036 [0.9985, 1.0057] | 6, 72 | {noisy}" in text
 
     other = {**run, "machine_info": {"cpu": {"brand_raw": "another"}}}
     slow.write_text(json.dumps(other))
     assert report.main([*map(str, (first, pair, slow)), "--page", str(page)]) == 2
     assert f"{slow}: of another machine" in capsys.readouterr().err
-    pair.write_text(json.dumps({**figures, "versions": {"torch": "2.14.0"}}))
-    assert report.main([str(first), str(pair), "--page", str(page)]) == 2
-    assert f"{pair}: of another machine or of other versions" in capsys.readouterr().err
+    for field, value in (("versions", {"torch": "2.14.0"}), ("processor", "x"), ("device", "x")):
+        pair.write_text(json.dumps({**figures, field: value}))
+        assert report.main([str(first), str(pair), "--page", str(page)]) == 2
+        assert f"{pair}: of another machine or of other versions" in capsys.readouterr().err
     assert report.main([str(pair), "--page", str(page)]) == 2
     assert "pairs alone" in capsys.readouterr().err
     assert report.main([str(first), str(first), "--page", str(page)]) == 2
@@ -140,6 +155,16 @@ def test_the_same_days_run_is_replaced_and_others_are_kept(tmp_path: Path, page:
     assert text.count("### ") == 2
     assert "1.2220" not in text
     assert text.index("1.3330") < text.index("1.1110")
+
+
+def test_a_gpus_run_has_its_own_section(tmp_path: Path, page: Path) -> None:
+    for device, manual in (("cpu", 1.111), ("NVIDIA made-up", 1.222)):
+        file = made_up(tmp_path, manual=manual, device=device)
+        assert report.main([str(file), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert text.count("\n### ") == 2
+    assert "### 2026-11-24, NVIDIA made-up, " in text
+    assert len(list(tmp_path.glob("*.png"))) == 2
 
 
 def test_the_same_days_run_of_other_versions_is_kept(tmp_path: Path, page: Path) -> None:

@@ -1,0 +1,162 @@
+"""A session of benchmarks: what is no pass, what is stored, what a regression and ratios say."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from benchmarks.compared import ratio_lines
+from benchmarks.memory import forget_peak, peak_bytes
+from benchmarks.pairs import Ratio
+from tests.conftest import ROOT
+
+PLUGIN = 'pytest_plugins = ["benchmarks.conftest"]\n'
+BEGIN = """
+import os, time
+from dataclasses import asdict
+import pytest
+from benchmarks.pairs import Ratio
+
+def note(benchmark, middle=1.0):
+    names = ("versions", "threads", "device", "platform", "peak_process_bytes")
+    ratio = asdict(Ratio(middle, middle - 0.01, middle + 0.01, 8, 56))
+    benchmark.extra_info.update({**dict.fromkeys(names, 1), "ratios": {"a-ratio": ratio}})
+
+"""
+TIMED = """
+def test_it(benchmark):
+    benchmark.pedantic(time.sleep, args=(float(os.environ["SECONDS"]),), rounds=2)
+    note(benchmark, float(os.environ["MIDDLE"]))
+"""
+SKIPPED = """
+def test_it(benchmark):
+    pytest.skip("not here")
+"""
+REPLAYED = """
+from benchmarks.replay import replay, replayed
+
+@pytest.mark.benchmark(timer=replayed)
+def test_it(benchmark):
+    replay(benchmark, [0.5, 0.25, 1.0])
+    note(benchmark)
+"""
+FAILS = TIMED + "    assert False\n"
+
+
+def session(
+    folder: Path, text: str, *words: str, seconds: float = 0.001, middle: float = 1.0
+) -> tuple[int, str]:
+    """The benchmarks' own hooks on a file of one benchmark: its exit code, and what it printed."""
+    (folder / "conftest.py").write_text(PLUGIN)
+    (folder / "test_made_up.py").write_text(BEGIN + text)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    storage = f"--benchmark-storage=file://{folder / 'runs'}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", storage, *words],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SECONDS": str(seconds),
+            "MIDDLE": str(middle),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    assert "INTERNALERROR" not in said
+    return done.returncode, said
+
+
+def stored(folder: Path) -> list[Path]:
+    return sorted(folder.glob("runs/*/*.json"))
+
+
+def test_zero_benchmarks_are_no_pass(tmp_path: Path) -> None:
+    for words in ([], [f"--benchmark-json={tmp_path / 'run.json'}"], ["--benchmark-compare"]):
+        code, said = session(tmp_path, SKIPPED, *words)
+        assert code == 2
+        assert "error: zero benchmarks were run" in said
+    assert not stored(tmp_path)
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_a_run_that_failed_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    code, said = session(tmp_path, FAILS, "--benchmark-compare")
+    assert code == 1
+    assert "a benchmark failed: nothing of this run is stored" in said
+    assert not stored(tmp_path)
+
+
+def test_a_regression_is_one_line_and_ratios_are_told_beside_it(tmp_path: Path) -> None:
+    code, _ = session(tmp_path, TIMED, "--benchmark-compare")
+    assert code == 0
+    code, said = session(tmp_path, TIMED, "--benchmark-compare", middle=1.015)
+    assert code == 0
+    assert "a-ratio: 1.0000 [0.9900, 1.0100] then, 1.0150 [1.0050, 1.0250] now: alike" in said
+    fail = "--benchmark-compare-fail=mean:100%"
+    code, said = session(tmp_path, TIMED, "--benchmark-compare", fail, seconds=0.05, middle=1.03)
+    assert code == 1
+    assert "error: Performance has regressed. See above" in said
+    assert "1.0300 [1.0200, 1.0400] now: SLOWER" in said
+    assert len(stored(tmp_path)) == 1
+
+
+def test_of_several_runs_of_that_name_the_last_is_taken(tmp_path: Path) -> None:
+    for _ in range(2):
+        session(tmp_path, TIMED, "--benchmark-autosave")
+    first, _ = stored(tmp_path)
+    first.write_text("{")
+    code, said = session(tmp_path, TIMED, "--benchmark-compare=00")
+    assert code == 0
+    assert "(0002" in said
+    assert "Failed to load" not in said
+
+
+def test_a_damaged_ratio_is_said_to_be() -> None:
+    now = {"a": {"ratios": {"x": asdict(Ratio(1.0, 0.9, 1.1, 2, 2)), "new": {}}}}
+    for then, said in (
+        ({"x": {"median": "much"}}, ["--benchmark-compare: x: damaged in the stored run"]),
+        ({}, []),
+        ([], []),
+        ({"x": asdict(Ratio(1.3, 1.2, 1.4, 2, 2))}, [": faster"]),
+    ):
+        lines = list(ratio_lines({"a": {"extra_info": {"ratios": then}}}, now))
+        assert len(lines) == len(said)
+        assert all(line.endswith(end) for line, end in zip(lines, said, strict=True))
+    assert list(ratio_lines({}, now)) == []
+
+
+def test_times_measured_elsewhere_are_the_benchmarks_own(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    assert session(tmp_path, REPLAYED, f"--benchmark-json={file}")[0] == 0
+    stats = json.loads(file.read_text())["benchmarks"][0]["stats"]
+    assert (stats["min"], stats["median"], stats["max"], stats["rounds"]) == (0.25, 0.5, 1.0, 3)
+    code, said = session(tmp_path, REPLAYED.replace("timer=replayed", ""))
+    assert code == 1
+    assert "the benchmark's timer isn't `replayed`" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_the_most_memory_is_that_since_it_was_forgotten() -> None:
+    forget_peak()
+    before = peak_bytes()
+    block = bytearray(b"x" * 200_000_000)
+    assert peak_bytes() > before + 150_000_000
+    del block
+    forget_peak()
+    assert peak_bytes() < before + 100_000_000
+
+
+def test_a_run_is_json_that_the_gate_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    assert session(tmp_path, TIMED, f"--benchmark-json={file}")[0] == 0
+    (benchmark,) = json.loads(file.read_text())["benchmarks"]
+    assert benchmark["extra_info"]["ratios"]["a-ratio"]["median"] == 1.0
