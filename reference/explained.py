@@ -13,7 +13,7 @@ from pathlib import Path
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE, Chosen, shown
-from reference.ledger.deviations.clue import MOST_STEPS, part
+from reference.ledger.deviations.clue import MOST_STEPS, base_rate, linear, part
 from reference.ledger.explain import Explanation, explain
 from reference.ledger.record import Ledger, Record, is_newer, plain, read_ledger
 from reference.ledger.replay import Outcome
@@ -31,9 +31,10 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
     """Explain a ledger by a recipe, and print it.
 
     Exit code 0 if all of it is proven, 1 if something is left, 2 if it can only be as far as the
-    ledger goes. With `own_length` the recipe's number of steps is what the ledger's header says,
-    or how many a script's whole ledger has. Raises InputError for a ledger that doesn't belong to
-    the recipe's data or checkpoint, or that was edited.
+    ledger goes, or is of another model. With `own_length` the recipe's number of steps is what the
+    ledger's header says, or how many a script's whole ledger has, or the schedule of one that was
+    cut short. Raises InputError for a ledger that doesn't belong to the recipe's data or
+    checkpoint, or that was edited.
     """
     target = read_ledger(path)
     if not any(item.kind == "step" for item in target.items):
@@ -51,7 +52,7 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
     found = explain_with_progress(target, ours, recipe, data)
     print("\n".join(map(plain, words(found))))
     if not found.proven:
-        return 1
+        return 1 if found.outcome.decisive else InputError.exit_code
     return 0 if found.outcome.verdict.verdict == "identical" else InputError.exit_code
 
 
@@ -70,18 +71,29 @@ def _as_long_as_it_is(recipe: Recipe, target: Ledger, rows: int) -> Recipe:
     Whole epochs are left as they are: another number of them is a deviation, and has a name.
     """
     steps, end = len(target.steps), target.end
+    whole = end is not None and end["complete"]
     batches = math.ceil(rows / recipe.train_batch_size)
     epoch = math.ceil(batches / recipe.gradient_accumulation_steps)
-    shorter = steps < recipe.duration(batches)[1] and steps % epoch
-    if part(target.header, "recipe") is not None or recipe.max_steps > 0 or not shorter:
+    if part(target.header, "recipe") is not None or recipe.max_steps > 0:
         return recipe
-    if end is None or not end["complete"]:
+    meant = steps if whole else _scheduled(target, recipe)
+    if not steps <= meant < recipe.duration(batches)[1] or not meant % epoch:
         return recipe
-    print(
-        f"the ledger's run came to its end after {steps} steps, and so does the recipe's "
-        f"(--max-steps {steps}; it says nothing of the length it was meant to have)"
-    )
-    return dataclasses.replace(recipe, max_steps=steps)
+    said = f"has a schedule of {meant} steps, and so has the recipe's (--max-steps {meant})"
+    if whole:
+        said = (
+            f"came to its end after {meant} steps, and so does the recipe's (--max-steps {meant}; "
+            "it says nothing of the length it was meant to have)"
+        )
+    print(f"the ledger's run {said}")
+    return dataclasses.replace(recipe, max_steps=meant)
+
+
+def _scheduled(target: Ledger, recipe: Recipe) -> int:
+    """How long a run that was cut short was to be, by the rates of its linear schedule; or 0."""
+    steps = target.steps
+    warmup, total = linear(steps, base_rate(steps[0]))
+    return total if total is not None and warmup == recipe.num_warmup_steps else 0
 
 
 def _check(target: Ledger) -> None:
@@ -163,10 +175,20 @@ def words(found: Explanation) -> list[str]:
     if found.proven:
         every = "every link" if last.verdict.verdict == "identical" else "every link that it has"
         proof = f"the last one equal in {every} of all {last.known_steps} steps"
-        lines += [*last.verdict.notes, f"replayed: {replays}; {proof}"]
+        lines += [*_notes(last), f"replayed: {replays}; {proof}"]
     else:
-        lines += [*last.verdict.notes, f"replayed: {replays}", f"next: {_next(found)}"]
+        lines += [*_notes(last), f"replayed: {replays}", f"next: {_next(found)}"]
     return lines
+
+
+def _notes(outcome: Outcome) -> list[str]:
+    """The verdict's, of which the first run is the recipe's own, replayed."""
+    sides = {"the first ledger": "the replay", "the second ledger": "the ledger"}
+    sides |= {"the first and the second ledger": "the replay and the ledger"}
+    notes = list(outcome.verdict.notes)
+    for side, name in sides.items():
+        notes = [note.replace(side, name) for note in notes]
+    return notes
 
 
 def twins(name: str) -> list[str]:
@@ -206,6 +228,8 @@ def _left(found: Explanation) -> str:
         return "nothing can be proven by this ledger"
     if found.outcome.verdict.verdict == "incomparable":
         return "that may be no deviation at all"
+    if found.foreign and _only_labels(found):
+        return "the inputs are this data's, and the labels beside them are others"
     if found.foreign and not _other_rows(found):
         return (
             f"the labels are this data's, but none of {found.foreign} orders and forms of it gives "
@@ -225,6 +249,12 @@ def _other_rows(found: Explanation) -> bool:
     return "labels" in fields
 
 
+def _only_labels(found: Explanation) -> bool:
+    """Whether the first batch's inputs are this data's, and just the labels aren't."""
+    fields = {u.field.split()[-1] for u in found.outcome.verdict.unequal if u.link == "batch"}
+    return fields == {"labels"}
+
+
 def _next(found: Explanation) -> str:
     """What to do about it."""
     verdict, steps = found.outcome.verdict, found.outcome.known_steps
@@ -232,6 +262,8 @@ def _next(found: Explanation) -> str:
         return "record the whole run again, of the recipe's own model, and explain that ledger"
     if verdict.verdict == "incomparable":
         return "record the run again where the recipe runs: same device, threads and versions"
+    if found.foreign and _only_labels(found):
+        return "see where the loop takes its labels from"
     if found.foreign and not _other_rows(found):
         return "see how the run makes its inputs: tokenizer, truncation, padding, masks"
     if found.foreign:

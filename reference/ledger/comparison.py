@@ -4,15 +4,17 @@ Used by `python -m reference diff A B`, which reads two files, and by `explain`,
 run that is still going on.
 """
 
+import re
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Any
 
 from reference.errors import InputError
 from reference.ledger import LINKS, METRICS
 from reference.ledger.aligned import aligned
+from reference.ledger.contradicted import contradiction
 from reference.ledger.links import COMPARE, HARD, NOTE, SOFT, Unequal, metrics
 from reference.ledger.matching import Matching, picked
+from reference.ledger.others import first_other, takes_part, trained_by_one
 from reference.ledger.rates import Rates
 from reference.ledger.record import Item, Record, is_newer
 from reference.ledger.schema import check, known
@@ -28,6 +30,7 @@ WITHOUT_TENSORS = ("batch", "rng", "mode")
 # Links in which a difference shows that was of any effect.
 DECISIVE = frozenset({"forward", "gradient", "update"})
 # What reading a record may raise that somebody edited in a way that no check foresaw.
+LATER_PASS = re.compile(r"pass ([2-9]|[1-9]\d+), ")
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
 SIDES = ("the first", "the second")
 SHOWN = 4  # unequal fields in a verdict's detail
@@ -76,7 +79,10 @@ class Comparison:
         self.newer = [is_newer(header) for header in (left, right)]
         self.surroundings = _unequal_fields(left, right, SURROUNDINGS)
         self.named = _unequal_fields(left, right, NAMED)
+        self.edited = ""  # the first record that contradicts itself, and where in it
+        self._idle: dict[str, tuple[int, int]] = {}  # unequal to no effect -> how often, first step
         self._rates = Rates()
+        self._same_rates = True  # after the last step
         self._tensors: list[Record] = [{}, {}]  # the last updates', which weights may refer to
 
     def add(self, left: Group, right: Group) -> Divergence | None:
@@ -147,6 +153,24 @@ class Comparison:
                 self.unseen.setdefault(side, (place, str(record["unseen"])))
         return any("unseen" in record for record in pair)
 
+    def idle_notes(self) -> list[str]:
+        """What was unequal in equal steps, in words; and the rates that no step had any more."""
+        idle = dict(self._idle)
+        if self.divergence is None and not self._same_rates:
+            idle["schedule next_learning_rate"] = (1, self.steps)
+        return [
+            f"{what}, unequal in {count} steps, the first {first}"
+            if count > 1
+            else f"{what}, unequal in step {first}"
+            for what, (count, first) in idle.items()
+        ]
+
+    def _note_idle(self, found: list[Unequal], step: int) -> None:
+        for one in found:
+            what = f"{one.link} {short(one.field)}"
+            count, first = self._idle.get(what, (0, step))
+            self._idle[what] = (count + 1, first)
+
     def _step(self, a: Record, b: Record, *, alike: bool) -> Divergence | None:
         """`alike`: they are the same bytes."""
         links = [link for link in LINKS if self._both_have(link, a, b)]
@@ -157,6 +181,11 @@ class Comparison:
             self._remember(a, a, a)
             return None
         left, right = (self._whole(side, record) for side, record in enumerate((a, b)))
+        if not self.edited and self.matching.in_place and not alike:
+            pairs = zip(SIDES, (left, right), strict=True)
+            self.edited = next(
+                (f"{side} ledger's {where}" for side, r in pairs if (where := contradiction(r))), ""
+            )
         found = self._compare(left, right, links)
         if found is None:
             self._remember(left, a, b)
@@ -166,13 +195,13 @@ class Comparison:
         """A model that fits nowhere does no harm until it takes part in a step."""
         if self.other_models:
             return
-        more = _trained_by_one(self.matching, (a, b))
+        more = trained_by_one(self.matching, (a, b))
         if more:
             self.other_models = f"{short(more)}, which is trained, stands in one of them only"
         elif self.matching.left_over and (
-            not self.matching.pairs or _takes_part(self.matching, (a, b))
+            not self.matching.pairs or takes_part(self.matching, (a, b))
         ):
-            self.other_models = _first_other(self.matching)
+            self.other_models = first_other(self.matching)
 
     def _both_have(self, link: str, a: Record, b: Record) -> bool:
         for side, record in zip(SIDES, (a, b), strict=True):
@@ -185,7 +214,9 @@ class Comparison:
 
     def _compare(self, a: Record, b: Record, links: list[str]) -> Divergence | None:
         number, names = self.steps + 1, self.matching.names
-        rate = self._rates.unequal(a, b, number, names) if "schedule" in links else None
+        # A step without a forward pass beside one with it: the rates are those of other moments.
+        paired = _has_pass(a) == _has_pass(b)
+        rate = self._rates.unequal(a, b, number, names) if "schedule" in links and paired else None
         if rate is not None and rate[0] < number:
             return Divergence(rate[0], rate[1].link, [rate[1]], a, b)
         soft: list[Unequal] = []
@@ -199,12 +230,34 @@ class Comparison:
             if rate is not None and link in ("update", "schedule"):
                 return Divergence(number, rate[1].link, [*soft, rate[1]], a, b)
             if hard:
+                told = self._told_before(a, b, link, found, rate)
+                if told:
+                    return Divergence(number, told[0].link, [*soft, *told, *found], a, b)
                 return Divergence(number, _cause(soft, link), [*soft, *found], a, b)
             soft += found
+        self._note_idle(soft, number)
         return None
 
+    def _told_before(
+        self,
+        a: Record,
+        b: Record,
+        link: str,
+        found: list[Unequal],
+        rate: tuple[int, Unequal] | None,
+    ) -> list[Unequal]:
+        """Where an optimizer calls its closure again, later passes follow from what it was told."""
+        again = all((r.get("clip") or {}).get("closure_calls", 0) > 1 for r in (a, b))
+        if not again or link not in ("batch", "forward", "gradient", "clip"):
+            return []
+        if any(LATER_PASS.match(u.field) is None for u in found if u.link in ("batch", "forward")):
+            return []
+        told = [u for u in COMPARE["optimizer"](a, b, self.matching.names) if u.weight == HARD]
+        return [*told, *([rate[1]] if rate is not None else [])]
+
     def _remember(self, kept: Record, a: Record, b: Record) -> None:
-        self._rates.remember(kept, self.steps + 1, same=_next_rates(a) == _next_rates(b))
+        self._same_rates = _next_rates(a) == _next_rates(b)
+        self._rates.remember(kept, self.steps + 1, same=self._same_rates)
         self._tensors = [record.get("update") or {} for record in (a, b)]
 
     def _whole(self, side: int, record: Record) -> Record:
@@ -237,44 +290,15 @@ class Comparison:
         return record
 
 
+def _has_pass(record: Record) -> bool:
+    """Whether a step has a forward or a backward pass of its own, or it isn't known."""
+    return bool(record.get("batch", True)) or bool(
+        (record.get("gradient") or {}).get("backward_passes", True)
+    )
+
+
 def _next_rates(record: Record) -> Any:
     return (record.get("schedule") or {}).get("next_learning_rate")
-
-
-def _trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str:
-    """A parameter with a gradient that the other run's same model lacks; empty for none."""
-    for side, record in enumerate(records):
-        of = str((record.get("optimizer") or {}).get("of", "")).split()
-        for place in matching.untaken[side]:
-            if place < len(of) and of[place] != "-":
-                return matching.name(side, place)
-    return ""
-
-
-def _takes_part(matching: Matching, records: tuple[Record, Record]) -> bool:
-    for side, record in enumerate(records):
-        of = str((record.get("optimizer") or {}).get("of", "")).split()
-        passes = [*(record.get("batch") or []), *(record.get("forward") or [])]
-        for model, places in matching.strangers(side):
-            if any(one.get("model", 0) == model.number for one in passes):
-                return True
-            if any(of[place] != "-" for place in places if place < len(of)):
-                return True
-    return False
-
-
-def _first_other(matching: Matching) -> str:
-    """The first parameter, name and shape, in which two models that don't fit differ."""
-    found = [next(matching.strangers(side), None) for side in (0, 1)]
-    lists = [
-        [[name, list(shape)] for name, shape in zip(m[0].names, m[0].shapes, strict=True)]
-        if m is not None
-        else []
-        for m in found
-    ]
-    pairs = zip_longest(*lists, fillvalue="none")
-    one, other = next(((p, q) for p, q in pairs if p != q), ("none", "none"))
-    return f"{short(one)} and {short(other)}"
 
 
 def _unequal_fields(left: Record, right: Record, names: tuple[str, ...]) -> list[str]:

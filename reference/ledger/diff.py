@@ -6,7 +6,6 @@ Both are read once, side by side, a step at a time. What follows from the diverg
 one line of cause, and a curve of how the two go on.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -15,8 +14,8 @@ from reference.ledger import LINKS, METRICS
 from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
 from reference.ledger.curve import Curve, Point
 from reference.ledger.links import HARD, Unequal, buffers
-from reference.ledger.parallel import combine
-from reference.ledger.record import SCHEMA, Ledger, Record
+from reference.ledger.matching import at_places
+from reference.ledger.record import SCHEMA, Ledger, Record, plain
 from reference.ledger.shown import short
 from reference.ledger.streams import Group, open_ledger
 
@@ -99,7 +98,7 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
         return Verdict("diverged", c.steps, c.steps + 1, "batch", detail, suspects, (unequal,))
     if not all(end and end["complete"] for end in ends):
         lost = next((str(end["lost"]) for end in ends if end and end.get("lost")), "")
-        why = f"recording ended in one ({lost})" if lost else "a run was cut short"
+        why = f"recording ended in one ({lost})" if lost else "a run was cut short, or failed"
         detail = f"equal for {c.steps} steps; {why}"
         return Verdict("incomparable", c.steps, detail=detail)
     if c.missing:
@@ -108,12 +107,20 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
     if any(c.newer):
         detail = f"equal for {c.steps} steps in every link that schema {SCHEMA} knows"
         return Verdict("incomparable", c.steps, detail=detail)
-    # The last weights are of all of a model's tensors, in the order of its own ledger.
-    last = [end.get("weights") for end in ends if end]
-    if c.matching.same_parts and last[0] != last[1]:
-        detail = "the weights changed after the last step"
-        return Verdict("diverged", c.steps, c.steps, "update", detail, ("update",))
-    kept = [{"buffers": end["buffers"]} if "buffers" in end else {} for end in ends if end]
+    if c.edited:
+        return Verdict("incomparable", c.steps, detail=f"equal for {c.steps} steps; {c.edited}")
+    return _at_their_ends(c, [end for end in ends if end])
+
+
+def _at_their_ends(c: Comparison, ends: list[Record]) -> Verdict:
+    """Two whole runs, equal in every step: whether their last weights and buffers are, too."""
+    changed = _changed_weights(c, ends)
+    if changed is None:
+        detail = f"equal for {c.steps} steps; the last weights are of other lists of them"
+        return Verdict("incomparable", c.steps, detail=detail)
+    if changed:
+        return Verdict("diverged", c.steps, c.steps, "update", changed, ("update",))
+    kept = [{"buffers": end["buffers"]} if "buffers" in end else {} for end in ends]
     found = buffers("update", *kept) if c.matching.same_parts else ()
     others = tuple(unequal for unequal in found if unequal.weight == HARD)
     if others:
@@ -122,11 +129,29 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
     return Verdict("identical", c.steps)
 
 
+def _changed_weights(c: Comparison, ends: list[Record]) -> str | None:
+    """Which weights changed after the last step; '' for none, None where it can't be told.
+
+    The last weights are of all tensors of the last step's models, in the order of their own ledger.
+    """
+    said = "the weights changed after the last step"
+    if c.matching.same_parts and ends[0].get("weights") == ends[1].get("weights"):
+        return ""
+    lists = [str(end.get("tensors", "")).split() for end in ends]
+    left, right = (at_places(each, c.matching.places(side)) for side, each in enumerate(lists))
+    pairs = zip(c.matching.names, left, right, strict=True)
+    known = [(name, x == y) for name, x, y in pairs if "-" not in (x, y)]
+    unequal = [name for name, same in known if not same]
+    if unequal:
+        return f"{said}: {len(unequal)} of {len(known)} tensors, first {plain(unequal[0])}"
+    if c.matching.same_parts:
+        return said
+    return "" if known else None
+
+
 def _notes(c: Comparison) -> tuple[str, ...]:
     notes = [f"not the same: {what}" for what in [*c.surroundings, *c.named]]
     notes += c.matching.notes
-    if not c.matching.same_parts and not c.other_models:
-        notes.append("not compared: the hash of the last weights, which is of other lists of them")
     if c.other_models:
         left_out = [link for link in (*LINKS, METRICS) if link not in WITHOUT_TENSORS]
         notes.append(f"not compared: {', '.join(left_out)}, since the models' parameters differ")
@@ -161,21 +186,10 @@ def _notes(c: Comparison) -> tuple[str, ...]:
             "an evaluation that the other run didn't make, or other rows; evaluations that no "
             "score ends stand in a ledger as one"
         )
-    notes += [f"{where}: edited, or not written by this package" for where in _edited(c)]
+    notes += [f"of no effect: {what}" for what in c.idle_notes()]
+    if c.edited:
+        notes.append(f"{c.edited}: edited, or not written by this package")
     return tuple(notes)
-
-
-def _edited(c: Comparison) -> Iterator[str]:
-    """Where a record at the divergence contradicts itself: a hash that isn't its tensors'."""
-    found = c.divergence
-    if found is None or found.link == METRICS or not c.matching.in_place:
-        return
-    for side, record in zip(SIDES, (found.left, found.right), strict=True):
-        for link in ("weights", "gradient", "update"):
-            value = record.get(link) or {}
-            plain_hash = "tensors" in value and "hash" in value and "buffers" not in value
-            if plain_hash and combine(value["tensors"].split()) != value["hash"]:
-                yield f"{side} ledger's step {record.get('step')}, {link}: not its tensors' hash"
 
 
 def _rows(count: int) -> str:

@@ -9,7 +9,7 @@ the whole ledger comes out equal, bit for bit. What no deviation explains is sai
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, islice
+from itertools import combinations, islice, pairwise
 
 from reference.data.pipeline import Data
 from reference.ledger import LINKS, METRICS
@@ -25,6 +25,7 @@ MOST_TOGETHER = 5  # deviations in one explanation
 MOST_STEPS = 60_000  # replayed in search, the proof's own left out
 PAIR_STEPS = 3_000  # of them, for two that only show together
 MOST_BATCHES = 3_000  # first batches that are looked at, of two deviations together
+SURE = 10  # steps in which a deviation's link came out equal, before that is no chance any more
 GENERAL = 2  # the rank of deviations that fit much, as any slope of a schedule
 ORDER = {link: place for place, link in enumerate((*LINKS, METRICS))}
 
@@ -53,6 +54,7 @@ class Search:
     replays: int = 0
     steps: int = 0
     foreign: dict[frozenset[Chosen], int] = field(default_factory=dict)
+    tried: dict[frozenset[Chosen], int] = field(default_factory=dict)  # beside these, from there on
     _seen: dict[frozenset[Chosen], Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -146,6 +148,9 @@ def explain(
         return Explanation(first, (), search.replays, search.steps)
     path, tried = _deepen(search, (first,))
     path = _without_idle(search, path)
+    kept = _until_contradicted(path)
+    if len(kept) < len(path):
+        path, tried = kept, search.tried.get(frozenset(kept[-1].chosen), 0)
     foreign = search.foreign.get(frozenset(path[-1].chosen), 0)
     return Explanation(path[-1], path[:-1], search.replays, search.steps, tried, foreign)
 
@@ -158,7 +163,7 @@ def _deepen(search: Search, path: tuple[Outcome, ...]) -> tuple[tuple[Outcome, .
     further, tried = [], 0
     for added in _additions(search, here):
         outcome = search.run((*here.chosen, *added))
-        tried += 1
+        tried = search.tried[frozenset(here.chosen)] = tried + 1
         if outcome.proven:
             return (*path, outcome), tried
         if progress(outcome) > progress(here):
@@ -214,6 +219,35 @@ def progress(outcome: Outcome) -> tuple[int, int, int]:
     hard = [u for u in verdict.unequal if u.weight == HARD]
     # An evaluation comes after all the links of its step.
     return (verdict.step, ORDER[verdict.link], -len(hard))
+
+
+def _until_contradicted(path: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """The path up to the first deviation that its own end speaks against.
+
+    What got further by a link of one step is no cause if the ledger then parts in that very link:
+    a loop that zeroes every second time was no loop that never zeroes.
+    """
+    last = path[-1]
+    if last.proven:
+        return path
+    for place, (before, after) in enumerate(pairwise(path), 1):
+        if _contradicts(last, before, after):
+            return _until_contradicted(path[:place])
+    return path
+
+
+def _contradicts(last: Outcome, before: Outcome, after: Outcome) -> bool:
+    """Whether the divergence at the end is of what was to explain the one `before`."""
+    link, step, found = before.verdict.link, before.verdict.step, last.divergence
+    if link is None or step is None or found is None or found.step - step >= SURE:
+        return False
+    if found.link == link and found.step == step:
+        # Fields that it explains are explained; but a few labels are alike in many orders.
+        return link == "batch" and any(_seed(c) for c in after.chosen if c not in before.chosen)
+    if found.link == link:
+        return True
+    told = [record.get(link) for record in (found.left, found.right)]
+    return link == "schedule" and None not in told and told[0] != told[1]
 
 
 def _without_idle(search: Search, path: tuple[Outcome, ...]) -> tuple[Outcome, ...]:

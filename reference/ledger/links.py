@@ -158,6 +158,8 @@ def optimizer(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
         yield Unequal("optimizer", "parameters of another model", *pair, NOTE)
     if (x["hyper"], x["of"]) != (y["hyper"], y["of"]):
         yield from _hyper(x, y, names)
+    if "beside" in x and "beside" in y and x["beside"] != y["beside"]:
+        yield from _beside(x["beside"], y["beside"])
 
 
 def _hyper(x: Record, y: Record, names: Sequence[str]) -> Iterator[Unequal]:
@@ -174,6 +176,17 @@ def _hyper(x: Record, y: Record, names: Sequence[str]) -> Iterator[Unequal]:
     for first, count in found.values():
         of = "" if count == len(names) else f" ({count} of {len(names)} parameters)"
         yield Unequal("optimizer", first.field + of, first.left, first.right, first.weight)
+
+
+def _beside(x: Any, y: Any) -> Iterator[Unequal]:
+    """The groups of parameters of no known model, in their order."""
+    where = "of a parameter of no model"
+    if len(x) != len(y):
+        yield Unequal("optimizer", f"groups {where}", len(x), len(y))
+    for one, other in zip(x, y, strict=False):
+        for field in sorted({*one, *other}):
+            if one.get(field) != other.get(field):
+                yield Unequal("optimizer", f"{field} {where}", one.get(field), other.get(field))
 
 
 def _of_parameter(x: Record, y: Record, i: str, j: str) -> Iterator[tuple[str, Any, Any, str]]:

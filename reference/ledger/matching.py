@@ -200,7 +200,7 @@ def picked(record: Record, places: Sequence[int]) -> Record:
     optimizer, schedule = record.get("optimizer"), record.get("schedule")
     if isinstance(optimizer, dict):
         of = str(optimizer["of"]).split()
-        kept["optimizer"] = {**optimizer, "of": " ".join(_at(of, places))}
+        kept["optimizer"] = {**optimizer, "of": " ".join(at_places(of, places))}
         if "base_learning_rate" in optimizer:
             rates = _rates(optimizer["base_learning_rate"], places)
             kept["optimizer"]["base_learning_rate"] = rates
@@ -213,13 +213,13 @@ def _picked_tensors(value: Record, places: Sequence[int]) -> Record:
     kept = dict(value)
     for field in ("tensors", "norms"):
         if field in value:
-            kept[field] = " ".join(_at(str(value[field]).split(), places))
+            kept[field] = " ".join(at_places(str(value[field]).split(), places))
     if "tensors" in kept:
         kept["hash"] = combine(kept["tensors"].split())
     return kept
 
 
-def _at(values: Sequence[str], places: Sequence[int]) -> list[str]:
+def at_places(values: Sequence[str], places: Sequence[int]) -> list[str]:
     """Those at these places; a list from before a model was seen is shorter."""
     return [values[place] if place < len(values) else "-" for place in places]
 

@@ -65,7 +65,7 @@ class Observer:
         self.steps = 0
         self.final_loss: describe.Number | None = None
         self.final_weights = ""
-        self._final_buffers: Record | None = None
+        self._final: Record = {}
         self.seconds = 0.0  # from the first forward pass to the last update
         self.careful = Careful(writer)
         self._writer = writer
@@ -103,12 +103,10 @@ class Observer:
         complete = kind is None or (kind is SystemExit)
         with closing(self._writer):
             self._finish()
-            end: Record = {"complete": complete, "steps": self.steps, "weights": self.final_weights}
-            if self._final_buffers is not None:
-                end["buffers"] = self._final_buffers
+            end: Record = {"complete": complete, "steps": self.steps, "weights": "", **self._final}
             if self.careful.lost:
                 told = {"recorded": self.steps, "lost": self.careful.lost}
-                end = {**end, "complete": False, "weights": "", **told}
+                end = {"complete": False, "steps": self.steps, "weights": "", **told}
             self._writer.write({"kind": "end", **end})
 
     def remove_hooks(self) -> None:
@@ -143,7 +141,8 @@ class Observer:
         self._write_steps()
         self._unused_as_evaluation()
         self._close_evaluation()
-        self.final_weights, self._final_buffers = self._parameters.last()
+        self._final = self._parameters.last()
+        self.final_weights = self._final["weights"]
 
     # the optimizer's step
 

@@ -31,20 +31,28 @@ class Stepped:
         self._index = index
         groups: dict[int, dict[str, Any]] = {}
         self._strangers = 0
-        self.has_strangers = False  # which it moves: their gradients are there
+        self._beside: list[Record] = []  # groups of strangers that it moves
         for group in optimizer.param_groups:
+            strangers = [p for p in group["params"] if parameters.place(p) is None]
+            self._strangers += len(strangers)
+            moved = sum(p.grad is not None for p in strangers)
+            if moved:
+                told = {"parameters": moved, "learning_rate": _plain(group.get("lr"))}
+                self._beside.append({**told, **_effective(group)})
             for parameter in group["params"]:
                 place = parameters.place(parameter)
-                if place is None:
-                    self._strangers += 1
-                    self.has_strangers |= parameter.grad is not None
-                else:
+                if place is not None:
                     groups[place] = group
         # By parameter: its group, '-' where it has no gradient, 'x' where no group has it.
         self._groups: list[dict[str, Any] | str] = [
             NO_GRADIENT if t is None or t.grad is None else groups.get(i, NO_GROUP)
             for i, t in enumerate(parameters.tensors())
         ]
+
+    @property
+    def has_strangers(self) -> bool:
+        """Whether it moves parameters of no known model: their gradients are there."""
+        return bool(self._beside)
 
     def describe(self) -> Record:
         """Class, the distinct sets of hyper-parameters, and which parameter has which."""
@@ -63,7 +71,7 @@ class Stepped:
             of.append(places[id(group)])
         first = self.optimizer.param_groups[0]
         base = self._rates("initial_lr")
-        return {
+        record: Record = {
             "index": self._index,
             "class": type(self.optimizer).__name__,
             "hyper": hyper,
@@ -72,6 +80,7 @@ class Stepped:
             "how": {key: first[key] for key in HOW if first.get(key)},
             "base_learning_rate": base if base else self._rates("lr"),
         }
+        return {**record, "beside": self._beside} if self._beside else record
 
     def learning_rates(self) -> list[Number | str]:
         """As they stand: one where all parameters have the same, else one a parameter."""

@@ -77,6 +77,7 @@ class Parameters:
         self._wrappers: list[_Wrapper] = []
         self._used: set[int] = set()  # models with a forward pass since the last step
         self.kept: list[torch.Tensor] = []  # those of the last step's models
+        self._kept_places: list[int] = []
         self._kept_states: list[State] = []  # and what they keep beside them
         self._kept_buffers: dict[str, torch.Tensor] = {}
 
@@ -171,7 +172,12 @@ class Parameters:
         if not self._used:
             return  # a step without a forward pass of its own
         tensors = zip(self.tensors(), self._model_of, strict=True)
-        self.kept = [t for t, model in tensors if t is not None and model in self._used]
+        kept = [
+            (place, t)
+            for place, (t, model) in enumerate(tensors)
+            if t is not None and model in self._used
+        ]
+        self.kept, self._kept_places = [t for _, t in kept], [place for place, _ in kept]
         self._kept_states = self._states(self._used)
         self._kept_buffers = find_buffers(self._kept_states)
         self._used = set()
@@ -193,13 +199,18 @@ class Parameters:
         kept = describe_buffers(find_buffers(self._states(self._with_state)))
         return record if kept is None else {**record, "buffers": kept}
 
-    def last(self) -> tuple[str, Record | None]:
-        """The last step's models as they are now: the hash of their weights, and their buffers.
+    def last(self) -> Record:
+        """The last step's models as they are now: the hash of all their weights, and each one's.
 
-        Of a model that is gone, or has no values any more: as it was at its end.
+        `tensors` has '-' for those of other models. And their `buffers`, where they have any: of a
+        model that is gone, or has no values any more, as they were at its end.
         """
         now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
-        return combine(hash_tensors(self.kept)), describe_buffers({**self._kept_buffers, **now})
+        kept, hashes = describe_buffers({**self._kept_buffers, **now}), hash_tensors(self.kept)
+        each = dict(zip(self._kept_places, hashes, strict=True))
+        tensors = " ".join(each.get(place, "-") for place in range(len(self.names)))
+        record: Record = {"weights": combine(hashes), "tensors": tensors}
+        return record if kept is None else {**record, "buffers": kept}
 
     def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""

@@ -20,13 +20,15 @@ Schema 2. Each line is an object with a field `kind`:
   - `gradient`, `clip`: what is accumulated after the last backward pass, and what the optimizer
     gets; `factor`: the second norm by the first (no `tensors` in `clip` where they are equal);
   - `optimizer`: `hyper`, the distinct sets of hyper-parameters, and `of`, which parameter has
-    which ('-' without gradient, 'x' in no group); `strangers`: parameters of no known model;
+    which ('-' without gradient, 'x' in no group); `strangers`: parameters of no known model, and
+    `beside`, their groups as far as they have gradients;
   - `schedule`: the learning rate of this step, and as it stands when the next one begins;
   - `zeroed`: whether all gradients are zero or none by then (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
 - `evaluation`: `step` (the steps before it), and the link `metrics`; `unseen`: why a pass of it
   couldn't be recorded;
-- `end`: `steps`, the hash of the last weights, and the last `buffers`; `complete` is false where
+- `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that
+  the last step didn't use), and the last `buffers`; `complete` is false where
   the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps until
   then).
 
@@ -39,6 +41,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -46,6 +49,7 @@ from reference.errors import InputError
 
 SCHEMA = 2
 LEDGER_FILE = "ledger.jsonl"
+LONGEST = 1 << 28  # bytes of a line: a record of a million tensors has a quarter of that
 
 Record = dict[str, Any]
 
@@ -172,7 +176,9 @@ def read_items(path: Path) -> Iterator[Item]:
     """
     try:
         with open(path, "rb") as file:
-            for row, line in enumerate(file, 1):
+            for row, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
+                if len(line) == LONGEST:
+                    raise InputError(f"{path}: row {row}: longer than any record; not a ledger")
                 if not line.endswith(b"\n"):
                     if row == 1:
                         raise InputError(

@@ -176,7 +176,7 @@ OF_KIND: dict[str, Check] = {
     "evaluation": mapping({"step": whole, "metrics": _metrics}, {"unseen": text}),
     "end": mapping(
         {"complete": flag, "steps": whole},
-        {"weights": text, "buffers": _buffers, "recorded": whole, "lost": text},
+        {"weights": text, "tensors": text, "buffers": _buffers, "recorded": whole, "lost": text},
     ),
 }
 # What a step is made of in this schema.

@@ -182,12 +182,13 @@ class Window:
             record["gradient"] = {**passes, **self.gradient}
         elif snapshot is None and self.backward_passes == 0 and not self.unseen:
             record["gradient"] = {"backward_passes": 0}
-        if self.clip is not None:
+        if self.clip is not None and parameters.names:  # else there is nothing that was clipped
             record["clip"] = _clip(self.clip, self.gradient)
             if self.closure_calls:
                 record["clip"]["closure_calls"] = self.closure_calls
         record["optimizer"] = self.optimizer
-        record["update"] = self.update
+        if parameters.names:
+            record["update"] = self.update
         record["schedule"] = {
             "learning_rate": self.learning_rate,
             "next_learning_rate": self.stepped.learning_rates(),

@@ -5,6 +5,7 @@ python -m reference observe train.py
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ class PatientWriter(Writer):
         self._path = path.absolute()  # the program may change directory
         self._make_header = header
         self._process = os.getpid()
+        self._one_at_a_time = threading.RLock()
         self._begun = False
         self._steps = 0
         self._lost: str | None = None  # why nothing more is written
@@ -31,6 +33,10 @@ class PatientWriter(Writer):
     def write(self, record: Record) -> None:
         if os.getpid() != self._process:
             return
+        with self._one_at_a_time:  # the program may train in several threads
+            self._write(record)
+
+    def _write(self, record: Record) -> None:
         if not self._begun:
             self._begun = True
             try:

@@ -38,6 +38,11 @@ class Program:
     source: bytes
     spec: ModuleSpec | None  # of a module
 
+    @property
+    def stem(self) -> str:
+        """What a run of it is called: of a package its name, not `__main__`."""
+        return Path(self.path).stem if self.spec is None else self.name.rpartition(".")[2]
+
 
 def observe(words: list[str], run_dir: Path | None = None) -> int:
     """Run `SCRIPT ARGS...` or `-m MODULE ARGS...`, and keep its ledger; returns the exit code.
@@ -53,7 +58,7 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
         raise
     except BaseException as error:  # out of a package's own `__init__`
         return _ended_by(error)
-    folder = run_dir or default_folder(Path(program.path).stem, launch)
+    folder = run_dir or default_folder(program.stem, launch)
     record = program_record(program.name, program.arguments, program.source)
     observation = Observation(take_folder(folder, record, launch), record, launch)
     observation.begin()
@@ -70,7 +75,8 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
         say(_no_steps(program, observation.lost, code))
     elif launch.rank == 0:
         until = f", until observing stopped ({observation.lost})" if observation.lost else ""
-        say(f"{observation.steps} steps observed{until}; run: {folder}")
+        steps = f"{observation.steps} step{'s' * (observation.steps != 1)}"
+        say(f"{steps} observed{until}; run: {folder}")
     if code == INTERRUPTED:
         # Left to fly on, it makes Python end itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
@@ -87,7 +93,7 @@ def _no_steps(program: Program, lost: str, code: int) -> str:
         return f"{said}; it ended with exit code {code} before its first step"
     return (
         f"{said}; if it trains in processes of its own, observe these: accelerate launch -m "
-        "reference observe SCRIPT"
+        "reference observe SCRIPT; an optimizer whose `step` is compiled isn't seen"
     )
 
 

@@ -1,6 +1,7 @@
 """Runs that differ where it is easy to look away."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from torch.optim import SGD
 
 from reference.ledger.diff import diff
 from reference.ledger.hashing import hash_tensors
-from reference.ledger.record import Item, encode
+from reference.ledger.record import Item, Ledger, Record, encode
 from tests.ledger.small import net, train, watch
 
 
@@ -190,3 +191,155 @@ def test_buffers_that_were_edited_are_not_filled_in() -> None:
     edited.items[place] = Item(encode(edited.items[place].record), "edited")
     verdict = diff(ledger, edited)
     assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 2, "weights")
+
+
+@pytest.mark.parametrize("probe", [False, True])
+def test_weights_that_change_after_the_last_step_are_seen_beside_another_model(probe: bool) -> None:
+    """A second model's pass makes other lists of weights: those of the trained one are compared."""
+
+    def trained(wiped: bool, looked_at: bool) -> None:
+        model = net()
+        train(model)
+        if looked_at:
+            nn.Linear(2, 3)(model(torch.zeros(5, 4)))
+        if wiped:
+            with torch.no_grad():
+                model[0].weight.zero_()
+
+    same = diff(watch(trained, False, False), watch(trained, False, probe))
+    assert same.verdict == "identical"
+    verdict = diff(watch(trained, False, False), watch(trained, True, probe))
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 3, "update")
+    assert "after the last step: 1 of 4 tensors, first 0.weight" in verdict.detail
+
+
+def test_last_weights_that_cant_be_compared_are_no_identical_run() -> None:
+    """As an older ledger has them: one hash of other lists."""
+
+    def trained(looked_at: bool) -> None:
+        model = net()
+        train(model)
+        if looked_at:
+            nn.Linear(2, 3)(model(torch.zeros(5, 4)))
+
+    one, other = watch(trained, False), watch(trained, True)
+    for ledger in (one, other):
+        ledger.end.pop("tensors")  # type: ignore[union-attr]
+    verdict = diff(one, other)
+    assert verdict.verdict == "incomparable"
+    assert "the last weights are of other lists of them" in verdict.detail
+
+
+def edited(ledger: Ledger, step: int, change: Callable[[Record], None]) -> Ledger:
+    """With one step's record changed, and its line."""
+    items = []
+    for item in ledger.items:
+        record = copy.deepcopy(item.record)
+        if record.get("step") == step and record["kind"] == "step":
+            change(record)
+        items.append(Item(encode(record), item.where))
+    return Ledger(ledger.header, items)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["update"].update(tensors="garbage"), "update: not its tensors' hash"),
+        (lambda r: r["gradient"].update(norm=5.0), "gradient: not its tensors' norm"),
+        (lambda r: r["gradient"].update(norms="1 2 3 4"), "gradient: not its tensors' norm"),
+        (lambda r: r["weights"].update(tensors="a b c d"), "weights: not its tensors' hash"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_no_identical_run(
+    change: Callable[[Record], None], said: str
+) -> None:
+    ledger = watch(lambda: train(net()))
+    verdict = diff(ledger, edited(ledger, 2, change))
+    assert verdict.verdict == "incomparable"
+    assert f"the second ledger's step 2, {said}" in verdict.detail
+    assert diff(edited(ledger, 2, lambda r: None), ledger).verdict == "identical"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["rng"].update(torch=["0" * 16, True]), "rng torch, unequal in step 2"),
+        (lambda r: r["mode"].update(training=False), "mode training, unequal in step 2"),
+        (lambda r: r.update(batch=[{}]), "batch input, unequal in step 2"),
+        (
+            lambda r: r["gradient"].update(backward_passes=7),
+            "gradient backward passes, unequal in step 2",
+        ),
+        (
+            lambda r: r["schedule"].update(next_learning_rate=[123.0]),
+            "schedule next_learning_rate, unequal in step 3",
+        ),
+    ],
+)
+def test_what_is_unequal_to_no_effect_is_said_beside_an_identical_run(
+    change: Callable[[Record], None], said: str
+) -> None:
+    ledger = watch(lambda: train(net()))
+    verdict = diff(ledger, edited(ledger, 3 if "schedule" in said else 2, change))
+    assert verdict.verdict == "identical"
+    assert f"of no effect: {said}" in verdict.notes
+
+
+def test_an_optimizers_step_without_a_pass_is_not_the_schedules() -> None:
+    def trained(again: bool) -> None:
+        model = net()
+        optimizer = SGD(model.parameters(), 0.1)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(5, 4)).pow(2).sum().backward()
+            optimizer.step()
+            if again:
+                optimizer.step()
+            scheduler.step()
+
+    verdict = diff(watch(trained, False), watch(trained, True))
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 2, "batch")
+    assert "forward passes: 1 and 0" in verdict.detail
+
+
+def test_what_follows_within_a_step_from_its_rate_is_the_rates() -> None:
+    """LBFGS calls its closure again: the second pass is of weights that it has moved."""
+
+    def trained(rate: float, history: int) -> None:
+        model = net()
+        optimizer = torch.optim.LBFGS(model.parameters(), rate, history_size=history)
+        inputs = torch.randn(5, 4)
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss: Tensor = model(inputs).pow(2).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(2):
+            optimizer.step(closure)
+
+    verdict = diff(watch(trained, 0.1, 100), watch(trained, 0.2, 100))
+    assert (verdict.step, verdict.link) == (1, "optimizer")
+    assert verdict.detail.startswith("learning_rate: 0.1 and 0.2")
+    verdict = diff(watch(trained, 0.1, 100), watch(trained, 0.1, 1))
+    assert (verdict.step, verdict.link) == (1, "optimizer")
+    assert verdict.detail.startswith("history_size: 100 and 1")
+
+
+def test_a_run_on_bare_tensors_has_no_links_of_nothing() -> None:
+    def trained(times: float) -> None:
+        weight = nn.Parameter(torch.ones(3))
+        optimizer = SGD([weight], 0.1)
+        for _ in range(2):
+            (times * weight.pow(2).sum()).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    ledger = watch(trained, 1.0)
+    assert not {"clip", "update"} & set(ledger.steps[0])
+    assert ledger.steps[0]["optimizer"]["beside"][0]["learning_rate"] == 0.1
+    verdict = diff(ledger, watch(trained, 2.0))
+    assert verdict.verdict == "incomparable"
+    assert any("clip" in note and "update" in note for note in verdict.notes)
