@@ -28,6 +28,7 @@ from reference.recipe import Recipe
 from reference.run import header, quiet
 from tests.conftest import write_mrpc
 from tests.ledger.planted import answer, data_of, explained, keep, names, planted, setting
+from tests.ledger.small import net, train, watch
 
 FEW = ("eps", "no-clip", "never-zeroed", "no-shuffle", "f1-of-class-0", "clip-after-step")
 
@@ -291,6 +292,39 @@ def test_the_command(small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixtur
     error = capsys.readouterr().err
     assert "field data: the ledger is of" in error
     assert main(["explain", str(tmp_path / "nowhere")]) == 2
+
+
+def test_how_long_a_script_s_run_was_to_be_is_read_off(
+    small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a whole one it is how long it is; of one that was killed, what its schedule falls to."""
+    shorter = replace(small, max_steps=7)  # of 18
+    target = without_header(keep(shorter))
+    options = ["--data", small.data, "--device", "cpu"]
+    for items, code, said in (
+        (target.items, 0, "the ledger's run came to its end after 7 steps, and so does"),
+        (target.items[:5], 2, "the ledger's run has a schedule of 7 steps, and so has"),
+    ):
+        file = tmp_path / "script.jsonl"
+        lines = [encode(target.header), *(item.line for item in items)]
+        file.write_bytes(b"".join(lines))
+        assert main(["explain", str(file), *options]) == code
+        out = capsys.readouterr().out
+        assert said in out
+        assert "--max-steps 7" in out
+        assert "total-steps" not in out
+
+
+def test_another_model_s_ledger_is_wrong_input(
+    small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mlp.jsonl"
+    ledger = watch(lambda: train(net()))
+    file.write_bytes(encode({"kind": "header", "schema": 2}))
+    with open(file, "ab") as out:
+        out.writelines(item.line for item in ledger.items)
+    assert main(["explain", str(file), "--data", small.data, "--device", "cpu"]) == 2
+    assert "the models have other parameters" in capsys.readouterr().out
 
 
 WAYS = ("1 - step / total", "lr * steps left / total", "LinearLR")

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD
 
+from reference.errors import InputError
+from reference.ledger import record
 from reference.ledger.diff import diff
 from reference.ledger.hashing import hash_tensors
 from reference.ledger.record import Item, Ledger, Record, encode
@@ -343,3 +345,14 @@ def test_a_run_on_bare_tensors_has_no_links_of_nothing() -> None:
     verdict = diff(ledger, watch(trained, 2.0))
     assert verdict.verdict == "incomparable"
     assert any("clip" in note and "update" in note for note in verdict.notes)
+
+
+def test_a_file_of_one_endless_line_is_no_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as /dev/zero, of which no line ends."""
+    monkeypatch.setattr(record, "LONGEST", 1000)
+    file = tmp_path / "zeros"
+    file.write_bytes(bytes(5000))
+    with pytest.raises(InputError, match="row 1: longer than any record; not a ledger"):
+        list(record.read_items(file))

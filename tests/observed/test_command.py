@@ -215,6 +215,16 @@ def test_a_module(tmp_path: Path) -> None:
     assert len(read_ledger(tmp_path / "run" / LEDGER_FILE).steps) == 3
 
 
+def test_a_packages_run_is_called_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "my_training").mkdir()
+    write(tmp_path / "my_training", "__init__.py", "")
+    write(tmp_path / "my_training", "__main__.py", TRAIN.format("break"))
+    result = python("-m", "reference", "observe", "-m", "my_training", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    assert "my_training" in run.name
+
+
 def test_syntax_errors_are_shown_as_python_does(tmp_path: Path) -> None:
     script = write(tmp_path, "script.py", "x = = 1\n")
     plain = python(script)

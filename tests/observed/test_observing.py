@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,23 @@ def test_an_import_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     finally:
         watch.remove()
         sys.modules.pop("late_module", None)
+
+
+def test_two_threads_that_write_at_once_begin_one_file(tmp_path: Path) -> None:
+    """The header takes a while to be made; nobody writes before it stands there."""
+    making, path = threading.Event(), tmp_path / LEDGER_FILE
+
+    def header() -> dict[str, Any]:
+        making.set()
+        time.sleep(0.2)
+        return {"loop": "mine"}
+
+    writer = PatientWriter(path, header)
+    first = threading.Thread(target=writer.write, args=({"kind": "step", "step": 1},))
+    first.start()
+    assert making.wait(10)
+    writer.write({"kind": "step", "step": 2})
+    first.join()
+    writer.close()
+    kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
+    assert kinds == ["header", "step", "step"]
