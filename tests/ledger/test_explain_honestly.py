@@ -122,6 +122,8 @@ SEED, CLIP, NEVER, EPS = map(planted, ("order-seed", "no-clip", "schedule-never-
         # The schedule can be seen to be another where the runs part in something else.
         ([made_up(1, "schedule"), made_up(2, "batch", NEVER, schedules=(1, 2))], 1),
         ([made_up(1, "schedule"), made_up(2, "batch", NEVER)], 2),
+        # Where the last one goes, what it hid speaks against the one before.
+        ([made_up(1, "clip"), made_up(2, "clip", CLIP), made_up(11, "clip", CLIP, EPS)], 1),
         # What rests on a name that goes, goes.
         ([made_up(1, "clip"), made_up(2, "optimizer", CLIP), made_up(3, "clip", CLIP, EPS)], 1),
     ],

@@ -308,10 +308,10 @@ def test_an_optimizers_step_without_a_pass_is_not_the_schedules() -> None:
 def test_what_follows_within_a_step_from_its_rate_is_the_rates() -> None:
     """LBFGS calls its closure again: the second pass is of weights that it has moved."""
 
-    def trained(rate: float, history: int) -> None:
+    def trained(rate: float, history: int, first: float = 1.0) -> None:
         model = net()
         optimizer = torch.optim.LBFGS(model.parameters(), rate, history_size=history)
-        inputs = torch.randn(5, 4)
+        inputs = first * torch.randn(5, 4)
 
         def closure() -> Tensor:
             optimizer.zero_grad()
@@ -328,6 +328,8 @@ def test_what_follows_within_a_step_from_its_rate_is_the_rates() -> None:
     verdict = diff(watch(trained, 0.1, 100), watch(trained, 0.1, 1))
     assert (verdict.step, verdict.link) == (1, "optimizer")
     assert verdict.detail.startswith("history_size: 100 and 1")
+    verdict = diff(watch(trained, 0.1, 100), watch(trained, 0.2, 100, 2.0))
+    assert (verdict.step, verdict.link) == (1, "batch")  # the first pass is nobody's effect
 
 
 def test_a_run_on_bare_tensors_has_no_links_of_nothing() -> None:
