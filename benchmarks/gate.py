@@ -31,6 +31,7 @@ STEPS = 42  # a round: seven times each of the six orders
 ROUNDS = 26  # with both cores loaded 45 of 50 gates had an A/A within 1 % (2026-11-24)
 MOST_ROUNDS = 40  # half as much time again; quiet enough by then, or said not to be
 MOST_SECONDS = 150  # none of the further ones is begun later: a gate is to take five minutes
+FEWEST, LAST_SECONDS = 13, 240  # and none at all after this, where there are so many
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +82,8 @@ def _ratios(
                 rounds=ROUNDS,
                 most_rounds=MOST_ROUNDS,
                 most_seconds=MOST_SECONDS,
+                fewest=FEWEST,
+                last_seconds=LAST_SECONDS,
                 data=data,
                 progress=progress,
             )

@@ -93,12 +93,15 @@ def measure(
     most_rounds: int,
     loops: Sequence[str] = LOOPS,
     most_seconds: float = math.inf,
+    fewest: int | None = None,
+    last_seconds: float = math.inf,
     data: Data | None = None,
     progress: AfterRound = lambda done, total: None,
 ) -> Measured:
     """Rounds of all in turn, and more while the A/A is too wide, up to `most_rounds`.
 
-    None of those further ones is begun after `most_seconds`. Raises TrainingFailed where two end
+    None of those further ones is begun after `most_seconds`, and none at all after `last_seconds`
+    where there are `fewest`: their intervals are as much wider. Raises TrainingFailed where two end
     with unequal weights, or with weights that aren't finite.
     """
     steps = recipe.max_steps - 1
@@ -112,8 +115,11 @@ def measure(
     started = time.monotonic()
     while True:
         add_round(measured, recipe, data, loops)
-        late = time.monotonic() - started > most_seconds
-        if _enough(measured, rounds, rounds if late else most_rounds, progress):
+        seconds = time.monotonic() - started
+        too_late = fewest is not None and seconds > last_seconds
+        needed = min(rounds, max(fewest or 0, measured.rounds)) if too_late else rounds
+        most = needed if seconds > most_seconds or too_late else most_rounds
+        if _enough(measured, needed, most, progress):
             return measured
 
 

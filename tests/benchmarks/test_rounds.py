@@ -64,6 +64,24 @@ def test_more_rounds_where_it_is_noisy_and_there_is_time(
     assert run.rounds == len(told)
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(-1.0, 2), (1e9, ROUNDS)])
+def test_a_gate_ends_in_time_with_fewer_rounds(
+    monkeypatch: pytest.MonkeyPatch, recipe: Recipe, seconds: float, told: int
+) -> None:
+    plant(monkeypatch, 0.0)
+    seen: list[tuple[int, int]] = []
+    run = measured.measure(
+        recipe,
+        rounds=ROUNDS,
+        most_rounds=MOST,
+        fewest=2,
+        last_seconds=seconds,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert run.rounds == told
+    assert seen[-1] == (told, told)
+
+
 def test_rounds_are_shown_with_the_time_left(
     monkeypatch: pytest.MonkeyPatch, recipe: Recipe
 ) -> None:
