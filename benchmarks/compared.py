@@ -16,8 +16,8 @@ def ratio_lines(
 ) -> Iterator[str]:
     """A line for each ratio that both have, by the benchmarks' full names.
 
-    `slower` and `faster` are said where neither interval holds a value of the other; a ratio that
-    can't be read is passed over, since the stored run's times were compared all the same.
+    `SLOWER` and `faster` are said where the two intervals lie apart; of a ratio that can't be read
+    in the stored run, that.
     """
     for fullname, extra in now.items():
         then = stored.get(fullname, {}).get("extra_info", {}).get("ratios", {})

@@ -45,7 +45,7 @@ def _noted(request: pytest.FixtureRequest) -> Iterator[None]:
     """A time without its surroundings says nothing: every benchmark notes them."""
     forget_peak()
     yield
-    benchmark = request.node.funcargs.get("benchmark")
+    benchmark = (request.node.funcargs or {}).get("benchmark")  # none after Ctrl-C
     if benchmark is not None and benchmark.stats is not None:
         noted = set(benchmark.extra_info)
         wanted = NOTED | (OF_TRAINING if "steps" in noted else set())
@@ -92,9 +92,9 @@ def _check_options(config: pytest.Config, folder: Path | None) -> None:
     """InputError for what would only be told after the measurement."""
     check_output(config.getoption("benchmark_json", None))
     if config.getoption("benchmark_disable", False):
-        raise InputError(
-            "--benchmark-disable: nothing would be timed here; --benchmark-skip leaves them out"
-        )
+        raise InputError("--benchmark-disable: nothing would be timed here; leave it out")
+    if config.getoption("numprocesses", None):
+        raise InputError("-n: benchmarks beside each other time each other; leave it out")
     saved = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
     if folder is not None and any(config.getoption(name, None) for name in saved):
         check_output(folder / get_machine_id() / "0001.json")
@@ -103,7 +103,7 @@ def _check_options(config: pytest.Config, folder: Path | None) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What a name or a stored run leaves nothing of to measure is no pass."""
     items = [item.nodeid for item in session.items]
-    if not items:
+    if not items and not session.testsfailed:  # else a file couldn't be imported
         pytest.exit("error: no benchmark of that name; see --collect-only", returncode=2)
     missing = [name for name in items if name not in _known]
     if _known and len(missing) == len(items):
@@ -142,7 +142,9 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
         session.config._benchmarksession.compare_fail = []  # type: ignore[attr-defined]
         session.config._benchmarksession.json = None  # type: ignore[attr-defined]
     result = yield
-    if none and session.exitstatus == 0 and not session.config.option.collectonly:
+    options = session.config.option
+    only_shown = options.collectonly or options.setupplan
+    if none and session.exitstatus == 0 and not only_shown:
         pytest.exit("error: zero benchmarks were run: each was left out", returncode=2)
     return result
 

@@ -17,6 +17,7 @@ from benchmarks.bounds import Bounds, read_bounds
 from benchmarks.count import count, count_all
 from benchmarks.judged import Outcome, judge, noise_line
 from benchmarks.measured import PIPELINE, Measured
+from benchmarks.memory import forget_peak, peak_bytes
 from benchmarks.pairs import Ratio
 from benchmarks.peak import matrix_product_peak, operations_a_step
 from reference.data.pipeline import Data, load_data
@@ -41,6 +42,7 @@ class InTurn:
     ratios: dict[str, Ratio]
     counts: dict[str, int]
     outcome: Outcome | None  # where bounds are held here
+    peak_bytes: int  # of the process, with all of them in turn
 
     @property
     def steps(self) -> int:
@@ -78,6 +80,7 @@ class InTurn:
 
 def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     """Count, measure, and hold what has bounds here."""
+    forget_peak()
     recipe = measured.make_recipe(source, STEPS[checkpoint], device)
     data = measured.short_evaluation(load_data(recipe))
     # Larger models take too few steps here to be held: `python -m benchmarks.pair` does that.
@@ -90,6 +93,7 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     run = measured.measure(
         recipe, rounds=ROUNDS[checkpoint], most_rounds=MOST[checkpoint], data=data
     )
+    peak = peak_bytes()
     name = checkpoint if device == "cpu" else f"{checkpoint}-{device}"
     links = [("all", "data"), *((loop, link) for loop in LOOPS for link in ("loop", "step"))]
     ratios = {f"{name}-{loop}-{link}": run.ratio(loop, link) for loop, link in links}
@@ -99,7 +103,7 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     outcome = None
     if here or exacts:
         outcome = judge(Bounds(here, exacts), ratios, counts, run.noise(), device)
-    return InTurn(name, recipe, data, run, ratios, counts, outcome)
+    return InTurn(name, recipe, data, run, ratios, counts, outcome, peak)
 
 
 def padding(turn: InTurn) -> dict[str, Any]:

@@ -60,10 +60,12 @@ def judge(
     shares = sorted({b.data for b in bounds.ratios if b.of_data})
     wanted = [*shares, *(b.name for b in bounds.ratios), *(b.name for b in exacts)]
     missing = [name for name in wanted if name not in ratios and name not in counts]
-    if missing or not wanted:
+    if not wanted:
+        raise InputError("no bound is held here; give bounds of this device, or of the gate")
+    if missing:
         raise InputError(
             f"{len(wanted) - len(missing)} of {len(wanted)} benchmarks were measured; "
-            f"{', '.join(missing) or 'all'} is missing: run all of them"
+            f"{', '.join(missing)} is missing: run all of them"
         )
     for name in shares:
         outcome.ratios[name] = _json(ratios[name])

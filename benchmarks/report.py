@@ -86,7 +86,7 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
             runs.append(check_run(file, found))
             places.append(_where(runs[-1]["benchmarks"][0]["extra_info"]))
             processors.add(_cpu(runs[-1]).get("brand_raw"))
-        if places[-1] != places[0] or len(processors) > 1:
+        if places[-1] != places[0] or len(processors - {None}) > 1:
             raise InputError(
                 f"{file}: of another machine or of other versions than {files[0]}; report it alone"
             )

@@ -31,14 +31,20 @@ Measure = Callable[[str, str], InTurn]
 
 @pytest.fixture(scope="session")
 def in_turn(tmp_path_factory: pytest.TempPathFactory) -> Measure:
-    """Measures at the first call, and then knows it."""
-    known: dict[tuple[str, str], InTurn] = {}
+    """Measures at the first call, and then knows it, or what went wrong."""
+    known: dict[tuple[str, str], InTurn | Exception] = {}
 
     def found(checkpoint: str, device: str) -> InTurn:
         if (checkpoint, device) not in known:
             source = source_of(checkpoint, tmp_path_factory.mktemp(checkpoint))
-            known[checkpoint, device] = measure_in_turn(checkpoint, source, device)
-        return known[checkpoint, device]
+            try:
+                known[checkpoint, device] = measure_in_turn(checkpoint, source, device)
+            except Exception as error:
+                known[checkpoint, device] = error
+        turn = known[checkpoint, device]
+        if isinstance(turn, Exception):
+            raise turn
+        return turn
 
     return found
 
@@ -54,6 +60,7 @@ def test_in_turn(
     replay(benchmark, turn.seconds(name))
     figures = {"checkpoint": turn.checkpoint, "in_turn": name, "steps": turn.steps}
     benchmark.extra_info.update({**figures, **padding(turn), **measured.surroundings(turn.recipe)})
+    benchmark.extra_info["peak_process_bytes"] = turn.peak_bytes
     if device == "cuda":
         benchmark.extra_info["peak_device_bytes"] = torch.cuda.max_memory_allocated()
     if name == BARE:

@@ -13,7 +13,7 @@ from pathlib import Path
 from reference.data.pipeline import Data, load_data
 from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE, Chosen, shown
-from reference.ledger.deviations.clue import MOST_STEPS, base_rate, linear, part
+from reference.ledger.deviations.clue import MOST_STEPS, part
 from reference.ledger.explain import Explanation, explain
 from reference.ledger.record import Ledger, Record, is_newer, plain, read_ledger
 from reference.ledger.replay import Outcome
@@ -32,9 +32,8 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
 
     Exit code 0 if all of it is proven, 1 if something is left, 2 if it can only be as far as the
     ledger goes, or is of another model. With `own_length` the recipe's number of steps is what the
-    ledger's header says, or how many a script's whole ledger has, or the schedule of one that was
-    cut short. Raises InputError for a ledger that doesn't belong to the recipe's data or
-    checkpoint, or that was edited.
+    ledger's header says, or how many a script's whole ledger has. Raises InputError for a ledger
+    that doesn't belong to the recipe's data or checkpoint, or isn't as its schema has it.
     """
     target = read_ledger(path)
     if not any(item.kind == "step" for item in target.items):
@@ -52,7 +51,9 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
     found = explain_with_progress(target, ours, recipe, data)
     print("\n".join(map(plain, words(found))))
     if not found.proven:
-        return 1 if found.outcome.decisive else InputError.exit_code
+        # Of another model, or without what proves anything: not this recipe's to explain.
+        foreign = not found.outcome.decisive and not found.outcome.failure
+        return InputError.exit_code if foreign else 1
     return 0 if found.outcome.verdict.verdict == "identical" else InputError.exit_code
 
 
@@ -71,29 +72,18 @@ def _as_long_as_it_is(recipe: Recipe, target: Ledger, rows: int) -> Recipe:
     Whole epochs are left as they are: another number of them is a deviation, and has a name.
     """
     steps, end = len(target.steps), target.end
-    whole = end is not None and end["complete"]
     batches = math.ceil(rows / recipe.train_batch_size)
     epoch = math.ceil(batches / recipe.gradient_accumulation_steps)
-    if part(target.header, "recipe") is not None or recipe.max_steps > 0:
+    shorter = steps < recipe.duration(batches)[1] and steps % epoch
+    if part(target.header, "recipe") is not None or recipe.max_steps > 0 or not shorter:
         return recipe
-    meant = steps if whole else _scheduled(target, recipe)
-    if not steps <= meant < recipe.duration(batches)[1] or not meant % epoch:
-        return recipe
-    said = f"has a schedule of {meant} steps, and so has the recipe's (--max-steps {meant})"
-    if whole:
-        said = (
-            f"came to its end after {meant} steps, and so does the recipe's (--max-steps {meant}; "
-            "it says nothing of the length it was meant to have)"
-        )
-    print(f"the ledger's run {said}")
-    return dataclasses.replace(recipe, max_steps=meant)
-
-
-def _scheduled(target: Ledger, recipe: Recipe) -> int:
-    """How long a run that was cut short was to be, by the rates of its linear schedule; or 0."""
-    steps = target.steps
-    warmup, total = linear(steps, base_rate(steps[0]))
-    return total if total is not None and warmup == recipe.num_warmup_steps else 0
+    if end is None or not end["complete"]:
+        return recipe  # how long it was to be is a question, and its schedule a suspect
+    print(
+        f"the ledger's run came to its end after {steps} steps, and so does the recipe's "
+        f"(--max-steps {steps}; it says nothing of the length it was meant to have)"
+    )
+    return dataclasses.replace(recipe, max_steps=steps)
 
 
 def _check(target: Ledger) -> None:
@@ -169,6 +159,8 @@ def words(found: Explanation) -> list[str]:
             d = one.deviation
             lines.append(f"    {one}: {d.sentence} ({d.source})")
             lines += [f"    the same run: {twin}" for twin in twins(d.name)]
+            if d.name == "total-steps":
+                lines.append(f"    if the run was meant to be that long: --max-steps {one.value}")
     if not found.proven:
         lines += [f"  {_where(last)}", f"    {_left(found)}"]
     replays = f"{found.replays} replays, {found.steps} steps"
@@ -182,13 +174,19 @@ def words(found: Explanation) -> list[str]:
 
 
 def _notes(outcome: Outcome) -> list[str]:
-    """The verdict's, of which the first run is the recipe's own, replayed."""
-    sides = {"the first ledger": "the replay", "the second ledger": "the ledger"}
-    sides |= {"the first and the second ledger": "the replay and the ledger"}
-    notes = list(outcome.verdict.notes)
-    for side, name in sides.items():
-        notes = [note.replace(side, name) for note in notes]
-    return notes
+    return [_named(note) for note in outcome.verdict.notes]
+
+
+def _named(text: str) -> str:
+    """A verdict's words, in which the first run is the recipe's own, replayed."""
+    for side, name in (
+        ("the first and the second ledger", "the replay and the ledger"),
+        (" in the first is ", " in the replay is "),
+        ("the first ledger", "the replay"),
+        ("the second ledger", "the ledger"),
+    ):
+        text = text.replace(side, name)
+    return text
 
 
 def twins(name: str) -> list[str]:
@@ -205,7 +203,7 @@ def _result(found: Explanation) -> str:
             if names
             else "as far as it goes the recipe's own run; "
         )
-        return f"{names}{v.detail}"
+        return f"{names}{_named(v.detail)}"
     if found.proven and not names:
         return "identical: this is the recipe's own run, with no deviation"
     if found.proven:
@@ -218,7 +216,7 @@ def _result(found: Explanation) -> str:
 def _where(outcome: Outcome) -> str:
     v = outcome.verdict
     if v.step is None:
-        return v.detail or outcome.failure
+        return _named(v.detail) or outcome.failure
     return f"step {v.step}, link {v.link}: {v.detail}"
 
 
@@ -240,7 +238,11 @@ def _left(found: Explanation) -> str:
             f"these batches aren't of this data: none of {found.foreign} orders (the usual seeds "
             "among them) and forms of it gives the first one"
         )
-    return f"none of the known deviations gives this ({found.tried} tried here)"
+    tried = f"{found.tried} tried here"
+    if found.dropped is not None:
+        one, v = found.dropped
+        tried += f"; with {one} the runs part again at step {v.step}, link {v.link}"
+    return f"none of the known deviations gives this ({tried})"
 
 
 def _other_rows(found: Explanation) -> bool:

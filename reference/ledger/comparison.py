@@ -30,8 +30,9 @@ WITHOUT_TENSORS = ("batch", "rng", "mode")
 # Links in which a difference shows that was of any effect.
 DECISIVE = frozenset({"forward", "gradient", "update"})
 # What reading a record may raise that somebody edited in a way that no check foresaw.
-LATER_PASS = re.compile(r"pass ([2-9]|[1-9]\d+), ")
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
+PASS = re.compile(r"pass \d+, ")
+LATER_PASS = re.compile(r"pass ([2-9]|[1-9]\d+), ")
 SIDES = ("the first", "the second")
 SHOWN = 4  # unequal fields in a verdict's detail
 
@@ -153,21 +154,26 @@ class Comparison:
                 self.unseen.setdefault(side, (place, str(record["unseen"])))
         return any("unseen" in record for record in pair)
 
-    def idle_notes(self) -> list[str]:
-        """What was unequal in equal steps, in words; and the rates that no step had any more."""
+    def idle_notes(self, *, whole: bool) -> list[str]:
+        """What was unequal in equal steps, in words; of whole runs the rates that none had, too."""
         idle = dict(self._idle)
-        if self.divergence is None and not self._same_rates:
-            idle["schedule next_learning_rate"] = (1, self.steps)
+        if whole and not self._same_rates:
+            idle["schedule next_learning_rate, unequal"] = (1, self.steps)
         return [
-            f"{what}, unequal in {count} steps, the first {first}"
+            f"{what} in {count} steps, the first {first}"
             if count > 1
-            else f"{what}, unequal in step {first}"
+            else f"{what} in step {first}"
             for what, (count, first) in idle.items()
         ]
 
     def _note_idle(self, found: list[Unequal], step: int) -> None:
+        """Once for all passes of a step; a loss that only one run shows is no difference."""
+        told = set()
         for one in found:
-            what = f"{one.link} {short(one.field)}"
+            field, only = PASS.sub("", short(one.field)), None in (one.left, one.right)
+            if not (only and one.link == "forward"):
+                told.add(f"{one.link} {field}, {'only in one' if only else 'unequal'}")
+        for what in sorted(told):
             count, first = self._idle.get(what, (0, step))
             self._idle[what] = (count + 1, first)
 
@@ -178,17 +184,17 @@ class Comparison:
         if self.other_models:
             links = [link for link in links if link in WITHOUT_TENSORS]
         elif alike and self.matching.in_place:
-            self._remember(a, a, a)
+            self._remember((a, a), a, a)
             return None
         left, right = (self._whole(side, record) for side, record in enumerate((a, b)))
         if not self.edited and self.matching.in_place and not alike:
-            pairs = zip(SIDES, (left, right), strict=True)
-            self.edited = next(
-                (f"{side} ledger's {where}" for side, r in pairs if (where := contradiction(r))), ""
-            )
+            for side, record in enumerate((left, right)):
+                where = "" if self.newer[side] else contradiction(record)
+                if where and not self.edited:
+                    self.edited = f"{SIDES[side]} ledger's {where}"
         found = self._compare(left, right, links)
         if found is None:
-            self._remember(left, a, b)
+            self._remember((left, right), a, b)
         return found
 
     def _look_for_others(self, a: Record, b: Record) -> None:
@@ -252,12 +258,16 @@ class Comparison:
             return []
         if any(LATER_PASS.match(u.field) is None for u in found if u.link in ("batch", "forward")):
             return []
+        first = [((r.get("gradient") or {}).get("norms_after") or [None])[0] for r in (a, b)]
+        if first[0] != first[1]:
+            return [Unequal("gradient", "norm after the first backward pass", *first)]
         told = [u for u in COMPARE["optimizer"](a, b, self.matching.names) if u.weight == HARD]
         return [*told, *([rate[1]] if rate is not None else [])]
 
-    def _remember(self, kept: Record, a: Record, b: Record) -> None:
-        self._same_rates = _next_rates(a) == _next_rates(b)
-        self._rates.remember(kept, self.steps + 1, same=self._same_rates)
+    def _remember(self, pair: tuple[Record, Record], a: Record, b: Record) -> None:
+        """`pair`: both with their parameters in the first run's places."""
+        self._same_rates = _next_rates(pair[0]) == _next_rates(pair[1])
+        self._rates.remember(pair[0], self.steps + 1, same=self._same_rates)
         self._tensors = [record.get("update") or {} for record in (a, b)]
 
     def _whole(self, side: int, record: Record) -> Record:

@@ -70,7 +70,13 @@ def judge(
     else:
         verdict = _undiverged(c, counts, ends)
     every_link = not (c.other_models or c.missing or any(c.newer))
-    return replace(verdict, notes=_notes(c), every_link=every_link)
+    notes = _notes(c, verdict)
+    if verdict.verdict == "identical":
+        one = _of_one_end(c, [end for end in ends if end])
+        if one:
+            lacking = f"{len(one)} tensors, first {plain(one[0])}, of models that only one run used"
+            notes = (*notes, f"not compared after the last step: {lacking}")
+    return replace(verdict, notes=notes, every_link=every_link)
 
 
 def _diverged(c: Comparison, found: Divergence) -> Verdict:
@@ -121,7 +127,7 @@ def _at_their_ends(c: Comparison, ends: list[Record]) -> Verdict:
     if changed:
         return Verdict("diverged", c.steps, c.steps, "update", changed, ("update",))
     kept = [{"buffers": end["buffers"]} if "buffers" in end else {} for end in ends]
-    found = buffers("update", *kept) if c.matching.same_parts else ()
+    found = buffers("update", *kept)
     others = tuple(unequal for unequal in found if unequal.weight == HARD)
     if others:
         detail = f"buffers changed after the last step: {others[0]}"
@@ -144,12 +150,22 @@ def _changed_weights(c: Comparison, ends: list[Record]) -> str | None:
     unequal = [name for name, same in known if not same]
     if unequal:
         return f"{said}: {len(unequal)} of {len(known)} tensors, first {plain(unequal[0])}"
-    if c.matching.same_parts:
-        return said
-    return "" if known else None
+    if known and (not c.matching.same_parts or _of_one_end(c, ends)):
+        return ""
+    return said if c.matching.same_parts else None
 
 
-def _notes(c: Comparison) -> tuple[str, ...]:
+def _of_one_end(c: Comparison, ends: list[Record]) -> list[str]:
+    """The tensors that only one run's end has: the other's last step was made without them."""
+    if not all("tensors" in end for end in ends):
+        return []
+    lists = [str(end["tensors"]).split() for end in ends]
+    left, right = (at_places(each, c.matching.places(side)) for side, each in enumerate(lists))
+    pairs = zip(c.matching.names, left, right, strict=True)
+    return [name for name, x, y in pairs if (x == "-") != (y == "-")]
+
+
+def _notes(c: Comparison, verdict: Verdict) -> tuple[str, ...]:
     notes = [f"not the same: {what}" for what in [*c.surroundings, *c.named]]
     notes += c.matching.notes
     if c.other_models:
@@ -186,7 +202,9 @@ def _notes(c: Comparison) -> tuple[str, ...]:
             "an evaluation that the other run didn't make, or other rows; evaluations that no "
             "score ends stand in a ledger as one"
         )
-    notes += [f"of no effect: {what}" for what in c.idle_notes()]
+    identical = verdict.verdict == "identical"
+    said = "of no effect" if identical else "unequal before that, to no effect until then"
+    notes += [f"{said}: {what}" for what in c.idle_notes(whole=identical)]
     if c.edited:
         notes.append(f"{c.edited}: edited, or not written by this package")
     return tuple(notes)

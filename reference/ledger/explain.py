@@ -15,6 +15,7 @@ from reference.data.pipeline import Data
 from reference.ledger import LINKS, METRICS
 from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Conflict, source
 from reference.ledger.deviations.clue import seeds, usual_seeds
+from reference.ledger.diff import Verdict
 from reference.ledger.first_batch import FirstBatches
 from reference.ledger.links import HARD
 from reference.ledger.record import Ledger, Record
@@ -40,6 +41,7 @@ class Explanation:
     steps: int  # replayed, in all
     tried: int = 0  # deviations switched on in vain at the divergence that is left
     foreign: int = 0  # orders and forms of the data, none of which gives the ledger's first batch
+    dropped: tuple[Chosen, Verdict] | None = None  # what got further by chance, and how far
 
     @property
     def proven(self) -> bool:
@@ -149,10 +151,13 @@ def explain(
     path, tried = _deepen(search, (first,))
     path = _without_idle(search, path)
     kept = _until_contradicted(path)
-    if len(kept) < len(path):
-        path, tried = kept, search.tried.get(frozenset(kept[-1].chosen), 0)
+    dropped = _dropped(path, kept)
+    if dropped is not None:
+        path = _without_idle(search, kept)
+        tried = search.tried.get(frozenset(path[-1].chosen), 0)
     foreign = search.foreign.get(frozenset(path[-1].chosen), 0)
-    return Explanation(path[-1], path[:-1], search.replays, search.steps, tried, foreign)
+    counted = search.replays, search.steps, tried, foreign
+    return Explanation(path[-1], path[:-1], *counted, dropped)
 
 
 def _deepen(search: Search, path: tuple[Outcome, ...]) -> tuple[tuple[Outcome, ...], int]:
@@ -231,21 +236,35 @@ def _until_contradicted(path: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
     if last.proven:
         return path
     for place, (before, after) in enumerate(pairwise(path), 1):
-        if _contradicts(last, before, after):
+        added = _added(before, after, last)
+        if added and _contradicts(last, before, added):
             return _until_contradicted(path[:place])
     return path
 
 
-def _contradicts(last: Outcome, before: Outcome, after: Outcome) -> bool:
+def _added(before: Outcome, after: Outcome, last: Outcome) -> list[Chosen]:
+    """What was switched on between the two, and still is at the end."""
+    return [c for c in after.chosen if c in last.chosen and c not in before.chosen]
+
+
+def _dropped(path: tuple[Outcome, ...], kept: tuple[Outcome, ...]) -> tuple[Chosen, Verdict] | None:
+    """The first deviation that isn't kept, and where the runs part with it."""
+    if len(kept) == len(path):
+        return None
+    after = path[len(kept)]
+    return _added(kept[-1], after, path[-1])[0], after.verdict
+
+
+def _contradicts(last: Outcome, before: Outcome, added: Sequence[Chosen]) -> bool:
     """Whether the divergence at the end is of what was to explain the one `before`."""
     link, step, found = before.verdict.link, before.verdict.step, last.divergence
     if link is None or step is None or found is None or found.step - step >= SURE:
         return False
-    if found.link == link and found.step == step:
-        # Fields that it explains are explained; but a few labels are alike in many orders.
-        return link == "batch" and any(_seed(c) for c in after.chosen if c not in before.chosen)
+    if link == "batch" and found.link == link:
+        # A whole batch that came out equal is no chance; but a few labels are alike in many orders.
+        return any(map(_seed, added))
     if found.link == link:
-        return True
+        return found.step > step  # fields of one step that it explains are explained
     told = [record.get(link) for record in (found.left, found.right)]
     return link == "schedule" and None not in told and told[0] != told[1]
 

@@ -31,18 +31,20 @@ class Stepped:
         self._index = index
         groups: dict[int, dict[str, Any]] = {}
         self._strangers = 0
-        self._beside: list[Record] = []  # groups of strangers that it moves
+        beside: dict[str, Record] = {}  # groups of strangers that it moves
         for group in optimizer.param_groups:
             strangers = [p for p in group["params"] if parameters.place(p) is None]
             self._strangers += len(strangers)
             moved = sum(p.grad is not None for p in strangers)
             if moved:
-                told = {"parameters": moved, "learning_rate": _plain(group.get("lr"))}
-                self._beside.append({**told, **_effective(group)})
+                told = {"learning_rate": _plain(group.get("lr")), **_effective(group)}
+                one = beside.setdefault(repr(sorted(told.items())), {"parameters": 0, **told})
+                one["parameters"] += moved
             for parameter in group["params"]:
                 place = parameters.place(parameter)
                 if place is not None:
                     groups[place] = group
+        self._beside = [beside[key] for key in sorted(beside)]
         # By parameter: its group, '-' where it has no gradient, 'x' where no group has it.
         self._groups: list[dict[str, Any] | str] = [
             NO_GRADIENT if t is None or t.grad is None else groups.get(i, NO_GROUP)

@@ -171,11 +171,13 @@ class Parameters:
         """Hold the tensors of the models that the last step used, until the next step."""
         if not self._used:
             return  # a step without a forward pass of its own
-        tensors = zip(self.tensors(), self._model_of, strict=True)
+        # By identity: a part that was seen before its model has a number of its own.
+        ids = {abs(i) for number in self._used for i in self._known[number]}
+        ids |= {abs(i) for w in self._wrappers if w.owner in self._used for i in w.ids}
         kept = [
             (place, t)
-            for place, (t, model) in enumerate(tensors)
-            if t is not None and model in self._used
+            for place, t in enumerate(self.tensors())
+            if t is not None and (id(t) in ids or self._model_of[place] in self._used)
         ]
         self.kept, self._kept_places = [t for _, t in kept], [place for place, _ in kept]
         self._kept_states = self._states(self._used)

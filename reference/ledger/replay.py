@@ -99,7 +99,7 @@ class Outcome:
     known_steps: int  # that the ledger has
     divergence: Divergence | None
     failure: str = ""
-    decisive: bool = True  # the ledger is of this model, and has the links that prove something
+    decisive: bool = True  # the ledger is of this model, unedited, and has the links that prove
 
     @property
     def proven(self) -> bool:
@@ -180,7 +180,8 @@ class Replays:
         theirs = follower.ends[1]
         # A replay that broke proves nothing of a run that came to its end.
         broke = bool(failure) and theirs is not None and bool(theirs["complete"])
-        decisive = not broke and not c.other_models and not DECISIVE & c.missing.keys()
+        edited = c.edited and c.divergence is None
+        decisive = not (broke or c.other_models or edited or DECISIVE & c.missing.keys())
         return Outcome(
             tuple(chosen), verdict, steps, self.known_steps, c.divergence, failure, decisive
         )

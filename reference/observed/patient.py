@@ -46,9 +46,9 @@ class PatientWriter(Writer):
         if self._lost is None:
             self._append(record)
         elif record["kind"] == "end" and hasattr(self, "_file"):
-            # It is short: there may be room for it where the cut record was.
-            told = {"complete": False, "recorded": self._steps, "lost": self._lost}
-            self._append({**record, **told})
+            # As short as it can be: there may be room for it where the cut record was.
+            told = {"weights": "", "recorded": self._steps, "lost": self._lost}
+            self._append({"kind": "end", "complete": False, "steps": record["steps"], **told})
 
     def close(self) -> None:
         if hasattr(self, "_file"):

@@ -130,13 +130,14 @@ def test_a_full_disk_ends_the_ledger(
     assert "the ledger ends after step 1" in error
     assert path.read_bytes() == whole
     writer._file = writer._file.file  # type: ignore[attr-defined]  # somebody made room
-    writer.write({"kind": "end", "complete": True, "steps": 3})
+    writer.write({"kind": "end", "complete": True, "steps": 3, "weights": "x", "tensors": "y z"})
     writer.close()
     end = json.loads(path.read_bytes()[len(whole) :])
     assert end == {
         "kind": "end",
         "complete": False,
         "steps": 3,
+        "weights": "",
         "recorded": 1,
         "lost": "No space left on device",
     }
