@@ -10,7 +10,7 @@ import ctypes
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
 def begin_hashes_and_norms(
     tensors: Sequence[torch.Tensor | None],
 ) -> Callable[[], list[tuple[str, float]]]:
-    """Of each tensor; ('-', 0.0) for one that is absent.
+    """Of each tensor, which is held until then; ('-', 0.0) for one that is absent.
 
     Begun by the other core or done; to be called for the result.
     """
@@ -87,7 +87,11 @@ def begin_hashes_and_norms(
     size = sum(piece.nbytes for _, piece in pieces if isinstance(piece, memoryview))
     size += sum(p.numel() * p.element_size() for _, p in pieces if isinstance(p, torch.Tensor))
     quiet = partial(np.errstate, all="ignore")  # a square too large or too small is no news
-    shared = Shared(_hash_and_square, [piece for _, piece in pieces], size, within=quiet)
+
+    def work(piece: memoryview | torch.Tensor, _held: Any = tensors) -> tuple[str, float]:
+        return _hash_and_square(piece)  # the other thread's pieces are only addresses
+
+    shared = Shared(work, [piece for _, piece in pieces], size, within=quiet)
 
     def finish() -> list[tuple[str, float]]:
         found: list[list[tuple[str, float]]] = [[] for _ in tensors]
@@ -102,7 +106,25 @@ def _pieces(tensor: torch.Tensor) -> Sequence[memoryview | torch.Tensor]:
     """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it."""
     if tensor.layout != torch.strided or tensor.dtype != torch.float32:
         return [tensor.detach().cpu()]  # copied by this thread, in its stream
-    memory = buffer_of(tensor)
+    if _lies_plainly(tensor):
+        return _pieces_at(tensor.data_ptr(), 4 * tensor.numel())
+    return _cut(buffer_of(tensor))
+
+
+def _lies_plainly(tensor: torch.Tensor) -> bool:
+    """Whether its bytes are just what lies at its address, as a gradient's are."""
+    if type(tensor) is not torch.Tensor or not tensor.is_cpu or tensor.is_nested:
+        return False
+    return tensor.is_contiguous() and not tensor.is_neg() and bool(tensor.numel())
+
+
+@lru_cache(maxsize=4096)
+def _pieces_at(address: int, size: int) -> tuple[memoryview, ...]:
+    """Only good while a tensor lies there, which they don't keep; known again at the next step."""
+    return tuple(_cut(memoryview((ctypes.c_ubyte * size).from_address(address))))
+
+
+def _cut(memory: memoryview) -> list[memoryview]:
     return [memory[start : start + PIECE] for start in range(0, max(memory.nbytes, 1), PIECE)]
 
 

@@ -1,9 +1,12 @@
 """Hashes and norms of tensors of any kind: the same on any number of threads."""
 
+import gc
 import math
 import os
 import subprocess
 import sys
+import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -112,3 +115,31 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
     one = tensors[0].clone()
     one[2_999_999] = -one[2_999_999]
     assert hash_tensors([one])[0] != both[0][0]
+
+
+def test_what_is_still_read_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that raised forgets what another thread reads, which then mustn't be given back."""
+    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    monkeypatch.setattr(parallel, "_pools", {})
+    go = threading.Event()
+    parallel._pool().submit(go.wait)  # the other thread comes to it later
+    tensors = [torch.ones(parallel.WORTH_IT) for _ in range(2)]
+    held = [weakref.ref(tensor) for tensor in tensors]
+    begin_hashes_and_norms(tensors)  # and nobody asks for the result
+    del tensors
+    gc.collect()
+    alive = [one() is not None for one in held]
+    go.set()  # before anything can fail: the thread is waited for as the process ends
+    assert all(alive)
+    parallel._pool().submit(lambda: None).result()
+    gc.collect()
+    assert all(one() is None for one in held)
+
+
+def test_what_lay_at_an_address_before_is_not_what_lies_there_now() -> None:
+    for value in (1.0, 2.0, 3.0):  # mostly at the same address, one after another
+        tensor = torch.full((300_000,), value)
+        ((hash_, norm),) = begin_hashes_and_norms([tensor])()
+        assert [hash_] == hash_tensors([tensor])
+        assert norm == pytest.approx(value * 300_000**0.5, rel=1e-5)
+        del tensor
