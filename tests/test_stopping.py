@@ -43,7 +43,8 @@ def test_a_stopped_comparison_leaves_no_process(
         start_new_session=True,
     )
     ledgers = [run_dir / loop / LEDGER_FILE for loop in LOOPS]
-    wait_until(lambda: all(ledger.exists() for ledger in ledgers))
+    # With a header: one that was stopped before it has an empty file, which reading says.
+    wait_until(lambda: all(one.exists() and one.stat().st_size for one in ledgers))
     (os.killpg if group else os.kill)(process.pid, number)
     _, error = process.communicate(timeout=30)
     assert process.returncode == code
