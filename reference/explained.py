@@ -240,8 +240,11 @@ def _left(found: Explanation) -> str:
         )
     tried = f"{found.tried} tried here"
     if found.dropped is not None:
-        one, v = found.dropped
-        tried += f"; with {one} the runs part again at step {v.step}, link {v.link}"
+        those, v = found.dropped
+        names = " and ".join(map(str, those))
+        tried += f"; with {names} the runs part again at step {v.step}, link {v.link}"
+        if not found.tried:
+            return f"not searched any further ({tried})"
     return f"none of the known deviations gives this ({tried})"
 
 

@@ -41,7 +41,8 @@ class Explanation:
     steps: int  # replayed, in all
     tried: int = 0  # deviations switched on in vain at the divergence that is left
     foreign: int = 0  # orders and forms of the data, none of which gives the ledger's first batch
-    dropped: tuple[Chosen, Verdict] | None = None  # what got further by chance, and how far
+    # What got further by chance, and how far.
+    dropped: tuple[tuple[Chosen, ...], Verdict] | None = None
 
     @property
     def proven(self) -> bool:
@@ -219,6 +220,8 @@ def progress(outcome: Outcome) -> tuple[int, int, int]:
     verdict = outcome.verdict
     if outcome.proven:
         return (outcome.known_steps + 2, 0, 0)
+    if outcome.equal:
+        return (outcome.known_steps + 1, 0, 0)  # by a ledger that proves nothing: it was edited
     if verdict.step is None or verdict.link is None:
         return (0, 0, 0)  # it failed before any step
     hard = [u for u in verdict.unequal if u.weight == HARD]
@@ -247,12 +250,14 @@ def _added(before: Outcome, after: Outcome, last: Outcome) -> list[Chosen]:
     return [c for c in after.chosen if c in last.chosen and c not in before.chosen]
 
 
-def _dropped(path: tuple[Outcome, ...], kept: tuple[Outcome, ...]) -> tuple[Chosen, Verdict] | None:
-    """The first deviation that isn't kept, and where the runs part with it."""
+def _dropped(
+    path: tuple[Outcome, ...], kept: tuple[Outcome, ...]
+) -> tuple[tuple[Chosen, ...], Verdict] | None:
+    """The first deviations that aren't kept, and where the runs part with them."""
     if len(kept) == len(path):
         return None
     after = path[len(kept)]
-    return _added(kept[-1], after, path[-1])[0], after.verdict
+    return tuple(c for c in after.chosen if c not in kept[-1].chosen), after.verdict
 
 
 def _contradicts(last: Outcome, before: Outcome, added: Sequence[Chosen]) -> bool:

@@ -30,6 +30,8 @@ def memory_of(tensor: torch.Tensor) -> memoryview:
     Not through NumPy: a script could then never resize its tensor again (seen in 2.13).
     """
     size = tensor.numel() * tensor.element_size()
+    if size and not tensor.data_ptr():
+        raise TypeError("a tensor whose memory was given back can't be hashed")
     return memoryview((ctypes.c_ubyte * size).from_address(tensor.data_ptr())) if size else EMPTY
 
 
@@ -88,8 +90,12 @@ def begin_hashes_and_norms(
     size += sum(p.numel() * p.element_size() for _, p in pieces if isinstance(p, torch.Tensor))
     quiet = partial(np.errstate, all="ignore")  # a square too large or too small is no news
 
-    def work(piece: memoryview | torch.Tensor, _held: Any = tensors) -> tuple[str, float]:
-        return _hash_and_square(piece)  # the other thread's pieces are only addresses
+    # The other thread's pieces are only addresses: of these, and of their storages, since
+    # `gradient.data = another` gives a tensor's own back.
+    held = tensors, [_storage(t) for t in tensors if t is not None]
+
+    def work(piece: memoryview | torch.Tensor, _held: Any = held) -> tuple[str, float]:
+        return _hash_and_square(piece)
 
     shared = Shared(work, [piece for _, piece in pieces], size, within=quiet)
 
@@ -115,7 +121,14 @@ def _lies_plainly(tensor: torch.Tensor) -> bool:
     """Whether its bytes are just what lies at its address, as a gradient's are."""
     if type(tensor) is not torch.Tensor or not tensor.is_cpu or tensor.is_nested:
         return False
-    return tensor.is_contiguous() and not tensor.is_neg() and bool(tensor.numel())
+    plain = tensor.is_contiguous() and not tensor.is_neg() and not tensor._is_zerotensor()
+    return plain and bool(tensor.numel()) and bool(tensor.data_ptr())
+
+
+def _storage(tensor: torch.Tensor) -> Any:
+    """What holds the bytes that lie at its address, where only that is known of it."""
+    plain = tensor.dtype == torch.float32 and _lies_plainly(tensor)
+    return tensor.untyped_storage() if plain else None
 
 
 @lru_cache(maxsize=4096)

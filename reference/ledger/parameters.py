@@ -76,6 +76,7 @@ class Parameters:
         self._with_state: dict[int, list[State]] = {}
         self._wrappers: list[_Wrapper] = []
         self._used: set[int] = set()  # models with a forward pass since the last step
+        self._used_ids: dict[int, list[int]] = {}  # of what is in the modules that were called
         self.kept: list[torch.Tensor] = []  # those of the last step's models
         self._kept_places: list[int] = []
         self._kept_states: list[State] = []  # and what they keep beside them
@@ -94,7 +95,7 @@ class Parameters:
         number of the first model that has it.
         """
         number = next((i for i, ref in enumerate(self._models) if ref() is module), None)
-        ids = _identity(module)
+        ids = self._used_ids[id(module)] = _identity(module)
         if number is not None and self._known[number] == ids and self._alive(number):
             return number, None
         wrapper = next((w for w in self._wrappers if w.module() is module), None)
@@ -172,8 +173,7 @@ class Parameters:
         if not self._used:
             return  # a step without a forward pass of its own
         # By identity: a part that was seen before its model has a number of its own.
-        ids = {abs(i) for number in self._used for i in self._known[number]}
-        ids |= {abs(i) for w in self._wrappers if w.owner in self._used for i in w.ids}
+        ids = {abs(i) for each in self._used_ids.values() for i in each}
         kept = [
             (place, t)
             for place, t in enumerate(self.tensors())
@@ -182,7 +182,7 @@ class Parameters:
         self.kept, self._kept_places = [t for _, t in kept], [place for place, _ in kept]
         self._kept_states = self._states(self._used)
         self._kept_buffers = find_buffers(self._kept_states)
-        self._used = set()
+        self._used, self._used_ids = set(), {}
 
     def _states(self, models: Collection[int]) -> list[State]:
         """Of these models, and of what wraps them."""

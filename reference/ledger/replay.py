@@ -107,6 +107,12 @@ class Outcome:
         return self.verdict.verdict == "identical" or self.whole
 
     @property
+    def equal(self) -> bool:
+        """No step parts from the ledger's, whatever that proves."""
+        steps = 0 < self.verdict.steps == self.known_steps
+        return steps and self.divergence is None and self.verdict.step is None and not self.failure
+
+    @property
     def whole(self) -> bool:
         """Equal as far as the ledger goes, where it lacks its end or some link."""
         v = self.verdict

@@ -12,7 +12,7 @@ from reference.explained import words
 from reference.ledger.comparison import Divergence
 from reference.ledger.deviations import Chosen
 from reference.ledger.diff import Verdict, diff
-from reference.ledger.explain import _until_contradicted
+from reference.ledger.explain import _dropped, _until_contradicted
 from reference.ledger.observe import Observer
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.ledger.replay import Outcome
@@ -139,6 +139,25 @@ def test_what_its_own_end_speaks_against_is_left_out(path: list[Outcome], kept: 
     assert len(_until_contradicted(tuple(path))) == kept
 
 
+def test_what_is_dropped_is_named_as_it_was_switched_on() -> None:
+    """A guess in the middle, which the end does without: names are those of the replay."""
+    path = (
+        made_up(1, "clip"),
+        made_up(2, "clip", CLIP),
+        made_up(3, "clip", CLIP, EPS),
+        made_up(4, "clip", EPS, NEVER),
+    )
+    kept = _until_contradicted(path)
+    assert len(kept) < len(path)
+    dropped = _dropped(path, kept)
+    assert dropped is not None
+    names, verdict = dropped
+    after = path[len(kept)]
+    assert verdict is after.verdict
+    assert names == tuple(c for c in after.chosen if c not in kept[-1].chosen)
+    assert _dropped(path, path) is None
+
+
 def test_what_is_proven_is_never_left_out() -> None:
     proven = Outcome((CLIP,), Verdict("identical", 40), 40, 40, None)
     assert _until_contradicted((made_up(1, "clip"), proven))[-1] is proven
@@ -189,3 +208,18 @@ def test_an_edited_ledger_proves_nothing(small: Recipe) -> None:
     said = "\n".join(words(found))
     assert said.startswith("not explained")
     assert "the ledger's step 3, gradient: not its tensors' norm" in said
+
+
+def test_an_edited_ledger_is_equal_with_what_was_planted(small: Recipe) -> None:
+    quiet()
+    target = keep(small, CLIP)
+    items = []
+    for item in target.items:
+        record = item.record
+        if record.get("step") == 9 and record["kind"] == "step":
+            record = {**record, "gradient": {**record["gradient"], "norm": 5.0}}
+        items.append(Item(encode(record), item.where))
+    said = words(explained(Ledger(target.header, items), small))
+    assert said[0] == "not explained in full; so far: no-clip"
+    assert "the ledger's step 9, gradient: not its tensors' norm" in "\n".join(said)
+    assert "nothing can be proven by this ledger" in "\n".join(said)

@@ -1,6 +1,8 @@
 """Runs that differ where it is easy to look away."""
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -489,7 +491,7 @@ def test_a_closures_first_gradient_is_nobodys_effect() -> None:
     for rate in (0.1, 0.2):
         verdict = diff(watch(trained, 0.1, 1.0), watch(trained, rate, 1.5))
         assert (verdict.step, verdict.link) == (1, "gradient")
-        assert "norm after the first backward pass" in verdict.detail
+        assert "norm after the first call" in verdict.detail
 
 
 def test_a_newer_schemas_own_words_are_no_contradiction() -> None:
@@ -498,3 +500,88 @@ def test_a_newer_schemas_own_words_are_no_contradiction() -> None:
     verdict = diff(ledger, Ledger({**ledger.header, "schema": 3}, newer.items))
     assert verdict.verdict == "incomparable"
     assert "not its tensors'" not in f"{verdict.detail} {verdict.notes}"
+
+
+def closures(rate: float = 0.1, other: float = 1.0, tolerance: float = 1e-7) -> None:
+    """LBFGS on two passes a call, the second of other inputs."""
+    model = net()
+    optimizer = torch.optim.LBFGS(model.parameters(), rate, tolerance_grad=tolerance)
+    one, two = torch.randn(5, 4), other * torch.randn(5, 4)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = (model(one) - model(two)).pow(2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+
+
+@pytest.mark.parametrize(
+    ("changed", "link"),
+    [({"other": 2.0}, "batch"), ({"rate": 0.2}, "optimizer"), ({"tolerance": 10.0}, "optimizer")],
+)
+def test_passes_of_a_closures_first_call_are_nobodys_effect(
+    changed: dict[str, float], link: str
+) -> None:
+    """Nor is another number of calls a cause."""
+    verdict = diff(watch(closures), watch(lambda: closures(**changed)))
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, link)
+
+
+def test_other_models_buffers_at_the_end_are_not_compared() -> None:
+    class Teacher(nn.Module):
+        def __init__(self, value: float) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+            self.register_buffer("scale", torch.tensor(value))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.as_tensor(self.layer(x) * self.scale)
+
+    def trained(second: bool) -> None:
+        model, teachers = net(), [Teacher(0.5), Teacher(0.25)]
+        for teacher in teachers:
+            teacher(torch.zeros(5, 4))
+        train(model, 1)
+        teachers[second](torch.zeros(5, 4))  # nobody learns from it
+        train(model, 1)
+
+    verdict = diff(watch(trained, False), watch(trained, True))
+    assert verdict.verdict == "identical"
+    assert any("only one run used" in note for note in verdict.notes)
+
+
+def test_a_wrapper_called_once_keeps_no_model_alive() -> None:
+    dead: list[weakref.ref[nn.Module]] = []
+
+    class Both(nn.Module):
+        def __init__(self, one: nn.Module, other: nn.Module) -> None:
+            super().__init__()
+            self.one, self.other = one, other
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.as_tensor(self.one(x) + self.other(x))
+
+    def trained() -> None:
+        one, other = net(), net()
+        other(torch.zeros(5, 4))
+        one(torch.zeros(5, 4))
+        Both(one, other)(torch.zeros(5, 4))
+        dead.append(weakref.ref(other[0].weight))
+        del other
+        train(one, 2)
+        gc.collect()
+        assert dead[0]() is None
+
+    watch(trained)
+
+
+def test_a_weight_whose_memory_was_given_back_ends_no_training() -> None:
+    def trained() -> None:
+        model, offloaded = net(), nn.Linear(4, 2)
+        (model(torch.ones(5, 4)) + offloaded(torch.ones(5, 4))).sum().backward()
+        offloaded.weight.untyped_storage().resize_(0)
+        train(model)
+
+    assert watch(trained).end is not None  # and the process goes on
