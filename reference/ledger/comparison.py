@@ -295,8 +295,18 @@ class Comparison:
             return self._numbered(side, filled)
         return self._numbered(side, picked(filled, self.matching.places(side)))
 
+    def with_named_buffers(self, side: int, value: Any) -> Any:
+        """Weights, or an end, whose buffers have the names of the first run's same model."""
+        kept = value.get("buffers") if isinstance(value, dict) else None
+        if not isinstance(kept, dict) or "tensors" not in kept:
+            return value
+        named = self.matching.named(side, kept["tensors"])
+        return {**value, "buffers": {**kept, "tensors": named}}
+
     def _numbered(self, side: int, record: Record) -> Record:
-        """With each forward pass's model by its number in the first run."""
+        """With each forward pass's model, and each buffer's, by its number in the first run."""
+        for link in ("weights", "update"):
+            record[link] = self.with_named_buffers(side, record.get(link))
         for link in ("batch", "forward"):
             for i, one in enumerate(record.get(link) or []):
                 number = one.get("model", 0)

@@ -126,7 +126,7 @@ def _at_their_ends(c: Comparison, ends: list[Record]) -> Verdict:
         return Verdict("incomparable", c.steps, detail=detail)
     if changed:
         return Verdict("diverged", c.steps, c.steps, "update", changed, ("update",))
-    kept = [{"buffers": end["buffers"]} if "buffers" in end else {} for end in ends]
+    kept = [c.with_named_buffers(side, end) for side, end in enumerate(ends)]
     found = buffers("update", *kept)
     # Models that only one run's last step used have buffers of their own there.
     apart = bool(_of_one_end(c, ends))

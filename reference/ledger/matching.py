@@ -6,13 +6,16 @@ tensors are the same, and in another order perhaps. Names that differ in more th
 fit in two ways, are matched with nothing: then there is nothing to be compared by.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
 from reference.ledger.parallel import combine
 from reference.ledger.record import Record, plain
 
+NUMBERED = re.compile(r"model(\d+)\.(.+)")  # as the ledger calls what isn't the first model's
+OTHERS = ("another of the first", "another of the second")
 MOST_WAYS = 256  # in which several models may fit, before it is said that none does
 
 
@@ -123,6 +126,25 @@ class Matching:
     def model(self, side: int, number: int) -> int:
         """A model's number, the same for both runs where it is the same model."""
         return self._parts[side].get(number, number)
+
+    def named(self, side: int, tensors: Mapping[str, str]) -> dict[str, str]:
+        """Buffers by names under which the other run's same model has them.
+
+        Those of a model that fits nowhere get names that no other run has.
+        """
+        if not (self._parts[side] or self.left_over):
+            return dict(tensors)
+        over = {model.number for model, _ in self.strangers(side)} - self._parts[side].keys()
+        found: dict[str, str] = {}
+        for name, hashed in tensors.items():
+            numbered = NUMBERED.match(name)
+            number, own = (int(numbered[1]), numbered[2]) if numbered else (0, name)
+            there = self.model(side, number)
+            if number in over:
+                found[f"{OTHERS[side]} {number}.{own}"] = hashed
+            else:
+                found[f"model{there}.{own}" if there else own] = hashed
+        return found
 
     def strangers(self, side: int) -> Iterator[tuple[Model, range]]:
         """A side's models that fit nowhere, and where their parameters are."""

@@ -585,3 +585,32 @@ def test_a_weight_whose_memory_was_given_back_ends_no_training() -> None:
         train(model)
 
     assert watch(trained).end is not None  # and the process goes on
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_buffers_of_one_name_in_two_models_are_told_apart(changed: bool) -> None:
+    """One run looks at a teacher before its model is seen, which then has another number."""
+
+    class Scaled(nn.Module):
+        def __init__(self, value: float) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+            self.register_buffer("scale", torch.tensor(value))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.as_tensor(self.layer(x) * self.scale)
+
+    def trained(looked_at: bool, scale: float) -> None:
+        model, teacher = Scaled(0.5), nn.Sequential(nn.Linear(4, 3), Normed(nn.Linear(3, 2), 0.1))
+        teacher.register_buffer("scale", torch.tensor(0.25))
+        if looked_at:
+            teacher(torch.ones(5, 4))
+        train(model, 2)
+        model.scale.fill_(scale)  # type: ignore[operator, union-attr]
+
+    verdict = diff(watch(trained, False, 0.5), watch(trained, True, 0.75 if changed else 0.5))
+    if changed:
+        assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 2, "update")
+        assert "scale" in verdict.detail
+    else:
+        assert verdict.verdict == "identical"
