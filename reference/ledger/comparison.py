@@ -4,13 +4,13 @@ Used by `python -m reference diff A B`, which reads two files, and by `explain`,
 run that is still going on.
 """
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from reference.errors import InputError
 from reference.ledger import LINKS, METRICS
 from reference.ledger.aligned import aligned
+from reference.ledger.closures import PASS, told_before
 from reference.ledger.contradicted import contradiction
 from reference.ledger.links import COMPARE, HARD, NOTE, SOFT, Unequal, metrics
 from reference.ledger.matching import Matching, picked
@@ -31,8 +31,6 @@ WITHOUT_TENSORS = ("batch", "rng", "mode")
 DECISIVE = frozenset({"forward", "gradient", "update"})
 # What reading a record may raise that somebody edited in a way that no check foresaw.
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
-PASS = re.compile(r"pass (\d+), ")
-PASSES = ("batch", "forward")  # the links with one entry for each forward pass
 SIDES = ("the first", "the second")
 SHOWN = 4  # unequal fields in a verdict's detail
 
@@ -236,40 +234,13 @@ class Comparison:
             if rate is not None and link in ("update", "schedule"):
                 return Divergence(number, rate[1].link, [*soft, rate[1]], a, b)
             if hard:
-                told = self._told_before(a, b, link, found, rate)
+                told = told_before(a, b, link, found, rate, names)
                 if told:
                     return Divergence(number, told[0].link, [*soft, *told, *found], a, b)
                 return Divergence(number, _cause(soft, link), [*soft, *found], a, b)
             soft += found
         self._note_idle(soft, number)
         return None
-
-    def _told_before(
-        self,
-        a: Record,
-        b: Record,
-        link: str,
-        found: list[Unequal],
-        rate: tuple[int, Unequal] | None,
-    ) -> list[Unequal]:
-        """Where an optimizer calls its closure again, later passes follow from what it was told."""
-        calls = [(r.get("clip") or {}).get("closure_calls", 0) for r in (a, b)]
-        if min(calls) < 1 or max(calls) < 2 or link not in ("batch", "forward", "gradient", "clip"):
-            return []
-        own = _passes_a_call((a, b), calls)
-        if own is None or not all(_is_later(u, own) for u in found if u.link in PASSES):
-            return []
-        for before in ("weights", "forward"):  # not compared yet where the batches differ
-            if link == "batch" and a.get(before) is not None and b.get(before) is not None:
-                own_link = COMPARE[before](a, b, self.matching.names)
-                hard = [u for u in own_link if u.weight == HARD and not _is_later(u, own)]
-                if hard:
-                    return hard
-        first = [_first_norm(r, count) for r, count in zip((a, b), calls, strict=True)]
-        if first[0] != first[1]:
-            return [Unequal("gradient", "norm after the first call", *first)]
-        told = [u for u in COMPARE["optimizer"](a, b, self.matching.names) if u.weight == HARD]
-        return [*told, *([rate[1]] if rate is not None else [])]
 
     def _remember(self, pair: tuple[Record, Record], a: Record, b: Record) -> None:
         """`pair`: both with their parameters in the first run's places."""
@@ -315,27 +286,6 @@ class Comparison:
                     passes[i] = {**one, "model": self.matching.model(side, number)}
                     record[link] = passes
         return record
-
-
-def _passes_a_call(pair: tuple[Record, Record], calls: list[int]) -> int | None:
-    """How many forward passes a closure makes in a call; None where that isn't the same for all."""
-    both = zip(pair, calls, strict=True)
-    each = {divmod(len(record.get("batch") or []), count) for record, count in both}
-    own, rest = each.pop()
-    return own if not each and not rest else None
-
-
-def _is_later(one: Unequal, own: int) -> bool:
-    """Whether it is of a pass after a closure's first call, or of how often it was called."""
-    number = PASS.match(one.field)
-    return one.field == "forward passes" or bool(number and int(number[1]) > own)
-
-
-def _first_norm(record: Record, calls: int) -> Any:
-    """The gradients' norm after a closure's first call; None where that isn't known."""
-    gradient = record.get("gradient") or {}
-    norms = gradient.get("norms_after") or [gradient.get("norm")]  # of a single pass
-    return None if len(norms) % calls else norms[len(norms) // calls - 1]
 
 
 def _has_pass(record: Record) -> bool:
