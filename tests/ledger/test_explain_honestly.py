@@ -193,17 +193,22 @@ def test_notes_name_the_replay_and_the_ledger(small: Recipe) -> None:
     assert "second ledger" not in said
 
 
+def with_another_norm(target: Ledger, step: int) -> Ledger:
+    """Edited: the norm of one step's gradients isn't theirs."""
+    items = []
+    for item in target.items:
+        record = item.record
+        if record.get("step") == step and record["kind"] == "step":
+            record = {**record, "gradient": {**record["gradient"], "norm": 5.0}}
+        items.append(Item(encode(record), item.where))
+    return Ledger(target.header, items)
+
+
 def test_an_edited_ledger_proves_nothing(small: Recipe) -> None:
     """Equal in what is compared; a norm in it isn't that of its tensors."""
     quiet()
     target = keep(small)
-    items = []
-    for item in target.items:
-        record = item.record
-        if record.get("step") == 3 and record["kind"] == "step":
-            record = {**record, "gradient": {**record["gradient"], "norm": 5.0}}
-        items.append(Item(encode(record), item.where))
-    found = explained(Ledger(target.header, items), small)
+    found = explained(with_another_norm(target, 3), small)
     assert not found.proven
     said = "\n".join(words(found))
     assert said.startswith("not explained")
@@ -213,13 +218,7 @@ def test_an_edited_ledger_proves_nothing(small: Recipe) -> None:
 def test_an_edited_ledger_is_equal_with_what_was_planted(small: Recipe) -> None:
     quiet()
     target = keep(small, CLIP)
-    items = []
-    for item in target.items:
-        record = item.record
-        if record.get("step") == 9 and record["kind"] == "step":
-            record = {**record, "gradient": {**record["gradient"], "norm": 5.0}}
-        items.append(Item(encode(record), item.where))
-    said = words(explained(Ledger(target.header, items), small))
+    said = words(explained(with_another_norm(target, 9), small))
     assert said[0] == "not explained in full; so far: no-clip"
     assert "the ledger's step 9, gradient: not its tensors' norm" in "\n".join(said)
     assert "nothing can be proven by this ledger" in "\n".join(said)

@@ -502,6 +502,18 @@ def test_a_newer_schemas_own_words_are_no_contradiction() -> None:
     assert "not its tensors'" not in f"{verdict.detail} {verdict.notes}"
 
 
+class Scaled(nn.Module):
+    """With state of its own, called as many a module's."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+        self.register_buffer("scale", torch.tensor(value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.layer(x) * self.scale)
+
+
 def closures(rate: float = 0.1, other: float = 1.0, tolerance: float = 1e-7) -> None:
     """LBFGS on two passes a call, the second of other inputs."""
     model = net()
@@ -530,17 +542,8 @@ def test_passes_of_a_closures_first_call_are_nobodys_effect(
 
 
 def test_other_models_buffers_at_the_end_are_not_compared() -> None:
-    class Teacher(nn.Module):
-        def __init__(self, value: float) -> None:
-            super().__init__()
-            self.layer = nn.Linear(4, 2)
-            self.register_buffer("scale", torch.tensor(value))
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.as_tensor(self.layer(x) * self.scale)
-
     def trained(second: bool) -> None:
-        model, teachers = net(), [Teacher(0.5), Teacher(0.25)]
+        model, teachers = net(), [Scaled(0.5), Scaled(0.25)]
         for teacher in teachers:
             teacher(torch.zeros(5, 4))
         train(model, 1)
@@ -590,15 +593,6 @@ def test_a_weight_whose_memory_was_given_back_ends_no_training() -> None:
 @pytest.mark.parametrize("changed", [False, True])
 def test_buffers_of_one_name_in_two_models_are_told_apart(changed: bool) -> None:
     """One run looks at a teacher before its model is seen, which then has another number."""
-
-    class Scaled(nn.Module):
-        def __init__(self, value: float) -> None:
-            super().__init__()
-            self.layer = nn.Linear(4, 2)
-            self.register_buffer("scale", torch.tensor(value))
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.as_tensor(self.layer(x) * self.scale)
 
     def trained(looked_at: bool, scale: float) -> None:
         model, teacher = Scaled(0.5), nn.Sequential(nn.Linear(4, 3), Normed(nn.Linear(3, 2), 0.1))
