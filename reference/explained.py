@@ -174,10 +174,10 @@ def words(found: Explanation) -> list[str]:
 
 
 def _notes(outcome: Outcome) -> list[str]:
-    return [_named(note) for note in outcome.verdict.notes]
+    return [_of_replay(note) for note in outcome.verdict.notes]
 
 
-def _named(text: str) -> str:
+def _of_replay(text: str) -> str:
     """A verdict's words, in which the first run is the recipe's own, replayed."""
     for side, name in (
         ("the first and the second ledger", "the replay and the ledger"),
@@ -203,7 +203,7 @@ def _result(found: Explanation) -> str:
             if names
             else "as far as it goes the recipe's own run; "
         )
-        return f"{names}{_named(v.detail)}"
+        return f"{names}{_of_replay(v.detail)}"
     if found.proven and not names:
         return "identical: this is the recipe's own run, with no deviation"
     if found.proven:
@@ -216,7 +216,7 @@ def _result(found: Explanation) -> str:
 def _where(outcome: Outcome) -> str:
     v = outcome.verdict
     if v.step is None:
-        return _named(v.detail) or outcome.failure
+        return _of_replay(v.detail) or outcome.failure
     return f"step {v.step}, link {v.link}: {v.detail}"
 
 

@@ -271,8 +271,8 @@ class Comparison:
         kept = value.get("buffers") if isinstance(value, dict) else None
         if not isinstance(kept, dict) or "tensors" not in kept:
             return value
-        named = self.matching.named(side, kept["tensors"])
-        return {**value, "buffers": {**kept, "tensors": named}}
+        tensors = self.matching.with_one_numbering(side, kept["tensors"])
+        return {**value, "buffers": {**kept, "tensors": tensors}}
 
     def _numbered(self, side: int, record: Record) -> Record:
         """With each forward pass's model, and each buffer's, by its number in the first run."""

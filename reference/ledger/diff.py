@@ -145,10 +145,7 @@ def _changed_weights(c: Comparison, ends: list[Record]) -> str | None:
     said = "the weights changed after the last step"
     if c.matching.same_parts and ends[0].get("weights") == ends[1].get("weights"):
         return ""
-    lists = [str(end.get("tensors", "")).split() for end in ends]
-    left, right = (at_places(each, c.matching.places(side)) for side, each in enumerate(lists))
-    pairs = zip(c.matching.names, left, right, strict=True)
-    known = [(name, x == y) for name, x, y in pairs if "-" not in (x, y)]
+    known = [(name, x == y) for name, x, y in _last_tensors(c, ends) if "-" not in (x, y)]
     unequal = [name for name, same in known if not same]
     if unequal:
         return f"{said}: {len(unequal)} of {len(known)} tensors, first {plain(unequal[0])}"
@@ -159,12 +156,16 @@ def _changed_weights(c: Comparison, ends: list[Record]) -> str | None:
 
 def _of_one_end(c: Comparison, ends: list[Record]) -> list[str]:
     """The tensors that only one run's end has: the other's last step was made without them."""
+    return [name for name, x, y in _last_tensors(c, ends) if (x == "-") != (y == "-")]
+
+
+def _last_tensors(c: Comparison, ends: list[Record]) -> list[tuple[str, str, str]]:
+    """Each tensor that both runs have, with both last hashes; none where one end lists none."""
     if not all("tensors" in end for end in ends):
         return []
     lists = [str(end["tensors"]).split() for end in ends]
     left, right = (at_places(each, c.matching.places(side)) for side, each in enumerate(lists))
-    pairs = zip(c.matching.names, left, right, strict=True)
-    return [name for name, x, y in pairs if (x == "-") != (y == "-")]
+    return list(zip(c.matching.names, left, right, strict=True))
 
 
 def _notes(c: Comparison, verdict: Verdict) -> tuple[str, ...]:

@@ -83,16 +83,15 @@ def begin_hashes_and_norms(
     Begun by the other core or done; to be called for the result.
     """
     pieces: list[tuple[int, memoryview | torch.Tensor]] = []
+    held: list[Any] = [tensors]  # while the other thread reads, also where nobody asks for it
     for place, tensor in enumerate(tensors):
         if tensor is not None:
-            pieces += ((place, piece) for piece in _pieces(tensor))
+            own, holder = _pieces(tensor)
+            pieces += ((place, piece) for piece in own)
+            held.append(holder)
     size = sum(piece.nbytes for _, piece in pieces if isinstance(piece, memoryview))
     size += sum(p.numel() * p.element_size() for _, p in pieces if isinstance(p, torch.Tensor))
     quiet = partial(np.errstate, all="ignore")  # a square too large or too small is no news
-
-    # The other thread's pieces are only addresses: of these, and of their storages, since
-    # `gradient.data = another` gives a tensor's own back.
-    held = tensors, [_storage(t) for t in tensors if t is not None]
 
     def work(piece: memoryview | torch.Tensor, _held: Any = held) -> tuple[str, float]:
         return _hash_and_square(piece)
@@ -108,13 +107,17 @@ def begin_hashes_and_norms(
     return finish
 
 
-def _pieces(tensor: torch.Tensor) -> Sequence[memoryview | torch.Tensor]:
-    """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it."""
+def _pieces(tensor: torch.Tensor) -> tuple[Sequence[memoryview | torch.Tensor], Any]:
+    """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it.
+
+    And what holds these bytes, where the pieces are only addresses: the storage, since
+    `gradient.data = another` gives a tensor's own back.
+    """
     if tensor.layout != torch.strided or tensor.dtype != torch.float32:
-        return [tensor.detach().cpu()]  # copied by this thread, in its stream
+        return [tensor.detach().cpu()], None  # copied by this thread, in its stream
     if _lies_plainly(tensor):
-        return _pieces_at(tensor.data_ptr(), 4 * tensor.numel())
-    return _cut(buffer_of(tensor))
+        return _pieces_at(tensor.data_ptr(), 4 * tensor.numel()), tensor.untyped_storage()
+    return _cut(buffer_of(tensor)), None
 
 
 def _lies_plainly(tensor: torch.Tensor) -> bool:
@@ -123,12 +126,6 @@ def _lies_plainly(tensor: torch.Tensor) -> bool:
         return False
     plain = tensor.is_contiguous() and not tensor.is_neg() and not tensor._is_zerotensor()
     return plain and bool(tensor.numel()) and bool(tensor.data_ptr())
-
-
-def _storage(tensor: torch.Tensor) -> Any:
-    """What holds the bytes that lie at its address, where only that is known of it."""
-    plain = tensor.dtype == torch.float32 and _lies_plainly(tensor)
-    return tensor.untyped_storage() if plain else None
 
 
 @lru_cache(maxsize=4096)

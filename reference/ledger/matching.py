@@ -127,7 +127,7 @@ class Matching:
         """A model's number, the same for both runs where it is the same model."""
         return self._parts[side].get(number, number)
 
-    def named(self, side: int, tensors: Mapping[str, str]) -> dict[str, str]:
+    def with_one_numbering(self, side: int, tensors: Mapping[str, str]) -> dict[str, str]:
         """Buffers by names under which the other run's same model has them.
 
         Those of a model that fits nowhere get names that no other run has.

@@ -157,22 +157,23 @@ def test_the_same_days_run_is_replaced_and_others_are_kept(tmp_path: Path, page:
     assert text.index("1.3330") < text.index("1.1110")
 
 
-def test_a_gpus_run_has_its_own_section(tmp_path: Path, page: Path) -> None:
-    for device, manual in (("cpu", 1.111), ("NVIDIA made-up", 1.222)):
-        file = made_up(tmp_path, manual=manual, device=device)
+@pytest.mark.parametrize(
+    ("one", "other", "title"),
+    [
+        ({"torch": "2.13.0"}, {"torch": "2.14.0"}, "### 2026-11-24, "),
+        ({"device": "cpu"}, {"device": "NVIDIA made-up"}, "### 2026-11-24, NVIDIA made-up, "),
+    ],
+    ids=["other versions", "a GPU"],
+)
+def test_the_same_days_other_run_has_its_own_section(
+    one: dict[str, str], other: dict[str, str], title: str, tmp_path: Path, page: Path
+) -> None:
+    for given, manual in ((one, 1.111), (other, 1.222)):
+        file = made_up(tmp_path, manual=manual, **given)
         assert report.main([str(file), "--page", str(page)]) == 0
     text = page.read_text()
     assert text.count("\n### ") == 2
-    assert "### 2026-11-24, NVIDIA made-up, " in text
-    assert len(list(tmp_path.glob("*.png"))) == 2
-
-
-def test_the_same_days_run_of_other_versions_is_kept(tmp_path: Path, page: Path) -> None:
-    for torch, manual in (("2.13.0", 1.111), ("2.14.0", 1.222)):
-        file = made_up(tmp_path, manual=manual, torch=torch)
-        assert report.main([str(file), "--page", str(page)]) == 0
-    text = page.read_text()
-    assert text.count("### ") == 2
+    assert title in text
     assert text.index("1.2220") < text.index("1.1110")
     assert len(list(tmp_path.glob("*.png"))) == 2
 
