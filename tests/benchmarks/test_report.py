@@ -108,12 +108,10 @@ def test_other_files_stand_beside_the_first(
     first, slow, pair = made_up(tmp_path), tmp_path / "slow.json", tmp_path / "pair.json"
     where = {"platform": "made up", "versions": {"torch": "2.13.0"}, "threads": 1, "device": "cpu"}
     run = json.loads(first.read_text())
+    again = {**run["benchmarks"][3], "stats": {"min": 0.99}}  # of a benchmark that the first has
     run["benchmarks"][3:] = [
-        {
-            "name": "test_compare_verdict[whole]",
-            "extra_info": where,
-            "stats": {"min": 47.11},
-        }
+        {"name": "test_compare_verdict[whole]", "extra_info": where, "stats": {"min": 47.11}},
+        again,
     ]
     slow.write_text(json.dumps({**run, "benchmarks": run["benchmarks"][3:]}))
     row = asdict(Ratio(1.0036, 0.9985, 1.0057, 6, 72))
@@ -176,6 +174,23 @@ def test_the_same_days_other_run_has_its_own_section(
     assert title in text
     assert text.index("1.2220") < text.index("1.1110")
     assert len(list(tmp_path.glob("*.png"))) == 2
+
+
+def test_a_gpus_section_tells_what_it_is_asked(tmp_path: Path, page: Path) -> None:
+    file = made_up(tmp_path, device="NVIDIA made-up")
+    run = json.loads(file.read_text())
+    counts = {"bare-kernel_launches-cuda": 315, "bare-synchronisations-cuda": 1}
+    for number, loop in enumerate(LOOPS, 1):
+        figures = {"kernel_launches": 315 + number, "added_launches": number, "synchronisations": 5}
+        counts |= {f"{loop}-{name}-cuda": value for name, value in figures.items()}
+    run["benchmarks"][0]["extra_info"]["counts"] = counts
+    run["machine_info"]["cpu"]["brand_raw"] = "made-up host"
+    file.write_text(json.dumps(run))
+    assert report.main([str(file), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert "### 2026-11-24, NVIDIA made-up, beside made-up host, " in text
+    assert "| bare step | 315 |  | 1 |" in text
+    assert "| manual | 317 | 2 | 5 |" in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,176 @@
+"""The section of a run in `benchmarks/README.md`: its machine and versions, and what was measured.
+
+Used by `python -m benchmarks.report`.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from benchmarks.measured import NOISE
+from benchmarks.pairs import Ratio
+from benchmarks.parts import footing, table
+from benchmarks.stored import Run, as_ratio
+from reference.loops import LOOPS
+
+FIGURES = {
+    "epoch_seconds": "epoch {:.2f} s",
+    "evaluation_seconds": "evaluation {:.2f} s",
+    "rows_a_second": "{:,.0f} rows a second",
+    "batches_a_second": "{:,.0f} batches a second",
+}
+
+
+def cpu_of(run: Run) -> dict[str, Any]:
+    cpu: dict[str, Any] = run["machine_info"].get("cpu") or {}
+    return cpu
+
+
+def _slug(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    name = _processor(run, measured)
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split()).lower()[:60]
+
+
+def plot_name(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    """By machine, date and versions, as the section is."""
+    versions = hashlib.sha256(versions_of(measured).encode()).hexdigest()[:6]
+    return f"{title_of(run, measured)[:10]}-{_slug(run, measured)}-{versions}.png"
+
+
+def versions_of(measured: Sequence[dict[str, Any]]) -> str:
+    """The line below a section's title."""
+    first = measured[0]
+    versions = ", ".join(f"{name} {v}" for name, v in first["versions"].items())
+    return f"{versions}; threads: {first['threads']}."
+
+
+def _processor(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    """The GPU's name where the steps were a GPU's."""
+    device = str(measured[0]["device"])
+    return str(cpu_of(run).get("brand_raw", "cpu")) if device == "cpu" else device
+
+
+def title_of(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    day = str(run.get("datetime", ""))[:10]
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+        raise ValueError(f"datetime: {day!r} is no date")
+    own, host = _processor(run, measured), str(cpu_of(run).get("brand_raw", "cpu"))
+    where = own if own == host else f"{own}, beside {host}"
+    return f"{day}, {where}, {cpu_of(run).get('count', '?')} cores"
+
+
+def section(
+    run: Run, measured: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], plot: str
+) -> str:
+    """The results of one run as Markdown."""
+    lines = [f"### {title_of(run, measured)}", "", versions_of(measured), ""]
+    for extra in measured:
+        noise = as_ratio(extra["noise"])
+        peak = extra["matrix_product_peak"] / 1e9
+        lines += [
+            f"**{extra['checkpoint']}**: {extra['steps']} steps of each, in turn. Bare step "
+            f"against itself: {noise}{_how_wide(noise)}. Matrix products at best: "
+            f"{peak:.0f} GFLOP/s.",
+            "",
+            "| | ms a step | by the bare step | and without the data | of the peak |",
+            "| --- | --- | --- | --- | --- |",
+            f"| bare step | {extra['step_ms']['bare']:.1f} | 1 | | "
+            f"{_share(extra['share_of_peak']['bare'])} |",
+        ]
+        for loop in LOOPS:
+            step, own = (
+                as_ratio(extra["ratios"][f"{extra['checkpoint']}-{loop}-{link}"])
+                for link in ("step", "loop")
+            )
+            lines.append(
+                f"| {loop} | {extra['step_ms'][loop]:.1f} | {step} | {own} | "
+                f"{_share(extra['share_of_peak'][loop])} |"
+            )
+        lines += ["", *_counts(extra["counts"])] if "counts" in extra else [""]
+    lines += [*_pairs(pairs), *_parts(run), *_others(run), f"![what each loop adds]({plot})", ""]
+    return "\n".join(lines)
+
+
+def _counts(counts: dict[str, int]) -> list[str]:
+    """Of a GPU: what it is asked, and how often it is waited for."""
+    if "bare-kernel_launches-cuda" not in counts:
+        return []
+    lines = ["| one step | kernels launched | more than the bare step | waits for the GPU |"]
+    lines.append("| --- | --- | --- | --- |")
+    for loop in ("bare", *LOOPS):
+        launched, added, waits = (
+            counts.get(f"{loop}-{figure}-cuda")
+            for figure in ("kernel_launches", "added_launches", "synchronisations")
+        )
+        more = "" if added is None else str(added)
+        lines.append(
+            f"| {'bare step' if loop == 'bare' else loop} | {launched} | {more} | {waits} |"
+        )
+    return [*lines, ""]
+
+
+def _share(of_peak: float) -> str:
+    return f"{of_peak:.0%}" if of_peak >= 0.01 else f"{of_peak:.2%}"
+
+
+def _how_wide(noise: Ratio) -> str:
+    return "" if noise.width <= NOISE else f", wider than {NOISE:.0%}: a noisy machine"
+
+
+def _pairs(pairs: Sequence[dict[str, Any]]) -> list[str]:
+    """One loop and the bare step, nobody else: where parts in a thousand are settled."""
+    if not pairs:
+        return []
+    lines = [
+        "**One loop beside the bare step**, nobody else, in ABBA:",
+        "",
+        "| | by the bare step | rounds, pairs | bare step against itself |",
+        "| --- | --- | --- | --- |",
+    ]
+    for pair in pairs:
+        ((_, row),) = pair["ratios"].items()
+        found, noise = as_ratio(row), as_ratio(pair["noise"])
+        counted = f"{found.rounds}, {found.pairs}"
+        lines.append(f"| {pair['pair']} | {found} | {counted} | {noise}{_how_wide(noise)} |")
+    return [*lines, ""]
+
+
+def _parts(run: Run) -> list[str]:
+    """Where the Trainer's time goes, and the other loops', by checkpoint."""
+    lines: list[str] = []
+    for extra in (b["extra_info"] for b in run["benchmarks"] if "parts" in b["extra_info"]):
+        parts = extra["parts"]
+        lines += [
+            f"**{extra['checkpoint']}: where the Trainer's time goes**, and the other loops', by "
+            f"medians of {parts['steps']} steps of each, in turn. In brackets: of the bare step.",
+            "",
+            *table(parts),
+            "",
+            *(f"- {line}" for line in footing(parts)),
+            "",
+        ]
+    return lines
+
+
+def _others(run: Run) -> list[str]:
+    """What was timed by itself: a rough size, since times drift where ratios don't."""
+    rows = [
+        (str(b["name"]), float(b["stats"]["min"]), ", ".join(_figures(b["extra_info"])))
+        for b in run["benchmarks"]
+        if not {"in_turn", "share_of_peak", "parts"} & set(b["extra_info"]) and "stats" in b
+    ]
+    if not rows:
+        return []
+    lines = ["| timed by itself (a rough size) | seconds | of that, or by that |"]
+    lines.append("| --- | --- | --- |")
+    return [*lines, *(f"| `{name}` | {time:.2f} | {more} |" for name, time, more in rows), ""]
+
+
+def _figures(extra: dict[str, Any]) -> Iterator[str]:
+    """What a benchmark found beside its own time."""
+    for name, words in FIGURES.items():
+        if name in extra:
+            yield words.format(extra[name])
+    for row in extra.get("ratios", {}).values():
+        yield f"observed by plain {as_ratio(row)}"
