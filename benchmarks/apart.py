@@ -1,13 +1,14 @@
 """How far apart are a GPU's runs without deterministic algorithms? Measured, as an envelope.
 
     python -m benchmarks.apart                       part of: tox -e gpu
+    python -m benchmarks.apart --mixed-precision bf16
 
 Each loop trains three times on the same recipe. A loop's runs are its envelope: how far apart the
 device alone moves the loss and the gradients' norms, the most of all pairs. Beside it, as far apart
 as the runs of two loops are. What a machine is told (batches, hyper-parameters, learning rates)
 must be equal all the same.
 
-Never run on a device so far: on a CPU (`--device cpu`) all are 0 apart.
+On a CPU (`--device cpu`) all are 0 apart.
 
 Exit codes: 0 measured; 2 wrong input, no CUDA device, or two runs that were told other things;
 3 a loop doesn't train.
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.apart")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--max-steps", type=int, default=MAX_STEPS)
+    parser.add_argument("--checkpoint", default="embedded", help="embedded, minilm or a folder")
+    parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--runs", type=int, default=RUNS, help="of each loop, 2 or more")
     args = parser.parse_args(arguments)
     see_one_gpu()
@@ -52,7 +55,8 @@ def _command(args: argparse.Namespace) -> int:
     """Measure, and say what was found; returns the exit code."""
     if args.runs < 2:
         raise InputError(f"--runs: {args.runs} isn't 2 or more, which it takes to be apart")
-    given = {"device": args.device, "max_steps": args.max_steps}
+    names = ("device", "max_steps", "checkpoint", "mixed_precision")
+    given = {name: getattr(args, name) for name in names}
     recipe = resolve_device(load_recipe("embedded", given))
     if args.device == "cuda" and WORKSPACE in os.environ:
         raise InputError(f"{WORKSPACE} is set in the environment: unset it for this measurement")

@@ -15,7 +15,7 @@ FILE = Path(__file__).with_name("bounds.toml")
 CHECKPOINTS = ("embedded", "minilm")
 OF_LEDGER = "observing"  # the link of what a ledger costs: an observed step by a plain one
 BATCHES = ("tokens", "padded")
-FIGURES = ("operators", "bytes", "reads", "kernel_launches", "synchronisations")
+FIGURES = ("operators", "bytes", "reads", "kernel_launches", "added_launches", "synchronisations")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ Its weights are drawn from a seed and know nothing, which costs as much time as 
 
 import importlib.metadata
 import shutil
+from collections.abc import Container, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import BertConfig, BertModel, set_seed
@@ -30,6 +32,16 @@ def make_checkpoint(folder: Path) -> Path:
     for name in TOKENIZER:
         shutil.copyfile(embedded.checkpoint_folder() / name, folder / name)
     return folder
+
+
+def cases(checkpoints: Iterable[str], slow: Container[str] = ()) -> list[Any]:
+    """Each checkpoint on the CPU, some marked slow, and each on a CUDA device, marked gpu."""
+    on_cpu = [
+        pytest.param(c, "cpu", id=c, marks=[pytest.mark.slow] if c in slow else [])
+        for c in checkpoints
+    ]
+    on_gpu = [pytest.param(c, "cuda", id=f"{c}-cuda", marks=pytest.mark.gpu) for c in checkpoints]
+    return on_cpu + on_gpu
 
 
 def source_of(checkpoint: str, folder: Path) -> str:

@@ -17,7 +17,7 @@ def count(bounds: Iterable[Exact], recipe: Recipe, data: Data) -> dict[str, int]
     """By the bounds' names. What needs a device that `recipe` isn't on is left out."""
     bounds = [b for b in bounds if b.device == recipe.device]
     loops = dict.fromkeys(b.loop for b in bounds if b.figure not in BATCHES)
-    of_loop = {loop: _step(loop, recipe, data) for loop in loops}
+    of_loop = _steps(loops, recipe, data)
     if any(b.figure in BATCHES for b in bounds):
         epoch = -(-len(data.train) // recipe.train_batch_size)
         whole = make_recipe(recipe.checkpoint, epoch - 1, recipe.device)
@@ -29,20 +29,35 @@ def count_all(recipe: Recipe, data: Data) -> dict[str, int]:
     """All that is counted of one step, of the bare step and of each loop, by the bounds' names."""
     return {
         Exact(loop, figure, number, "", recipe.device).name: number
-        for loop in ("bare", *LOOPS)
-        for figure, number in _step(loop, recipe, data).items()
+        for loop, figures in _steps(("bare", *LOOPS), recipe, data).items()
+        for figure, number in figures.items()
     }
 
 
-def _step(loop: str, recipe: Recipe, data: Data) -> dict[str, int]:
+def _steps(loops: Iterable[str], recipe: Recipe, data: Data) -> dict[str, dict[str, int]]:
+    """One step of each; on a GPU also how many kernels more than the bare step it launches.
+
+    The bare step's own are as many as the GPU's libraries need, on another GPU others.
+    """
     short = make_recipe(recipe.checkpoint, exact.BEFORE, recipe.device)
-    return exact.count_step(trained(loop, short, data), recipe.device).to_json()
+
+    def step(loop: str) -> dict[str, int]:
+        return exact.count_step(trained(loop, short, data), recipe.device).to_json()
+
+    found = {loop: step(loop) for loop in loops}
+    if recipe.device == "cuda":
+        launched = (found["bare"] if "bare" in found else step("bare"))["kernel_launches"]
+        for loop in found.keys() - {"bare"}:
+            found[loop]["added_launches"] = found[loop]["kernel_launches"] - launched
+    return found
 
 
 def trained(loop: str, recipe: Recipe, data: Data) -> Callable[[], Any]:
     """A call that trains `loop`; the bare step is a participant, and takes all turns itself."""
     if loop == "bare":
         return lambda: take_turns(
-            [Participant("bare", bare.bare(recipe, data), 1, recipe.device)], recipe.max_steps
+            # By a CPU's clock: a GPU's would wait for that, and be counted.
+            [Participant("bare", bare.bare(recipe, data), recipe.num_threads)],
+            recipe.max_steps,
         )
     return partial(get_loop(loop), recipe, data)

@@ -1,13 +1,12 @@
 """What doesn't depend on the clock, counted in one step: operators, bytes, reads, launches.
 
 Each is the same in every run of one build. `reads` are values that the host takes from a tensor
-(`.item()` and its like): on a GPU each is a synchronisation. Of a CUDA device's part only the sums
-have been run, on events made up: no such device was to be had.
+(`.item()` and its like): on a GPU each is a synchronisation.
 """
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +24,6 @@ BEFORE = 3  # steps before the one that is counted: the optimizer's state is the
 READ = "aten::_local_scalar_dense"
 LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx")
 MEMORY = "[memory]"
-ITS_OWN = 1  # `torch.profiler` synchronises as it stops, while it still looks (2.13)
 SYNCHRONISES = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
 
 
@@ -35,10 +33,9 @@ class Counts:
 
     operators: int  # of PyTorch's own, those within others too
     bytes: int  # allocated, freed or not
-    peak_bytes: int  # at once, above what was there before the step
     reads: int
     kernel_launches: int | None = None  # None: no CUDA device
-    synchronisations: int | None = None  # without the profiler's own, as it stops
+    synchronisations: int | None = None  # without the profiler's own
 
     def to_json(self) -> dict[str, int]:
         return {name: n for name, n in asdict(self).items() if n is not None}
@@ -47,8 +44,8 @@ class Counts:
 def count_step(train: Callable[[], Any], device: str) -> Counts:
     """Train, and count what the step after the first `BEFORE` does."""
     cuda = device == "cuda"
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
-    profiler = profile(activities=activities, profile_memory=True)
+    own = _own_synchronisations() if cuda else 0
+    profiler = _profiler(cuda)
     ended = 0
 
     def hook(*_: Any) -> None:
@@ -67,11 +64,31 @@ def count_step(train: Callable[[], Any], device: str) -> Counts:
         handle.remove()
     if ended <= BEFORE:
         raise ValueError(f"{ended} steps were taken: counting needs {BEFORE + 1}")
-    stopped: Any = profiler.profiler  # by its type it may be None, which it isn't once it ran
-    events = stopped.kineto_results.events()
+    events = _events(profiler)
     where = "CUDA" if cuda else "CPU"
-    memory = [e for e in events if e.name() == MEMORY and e.device_type().name == where]
-    return _counts([e.name() for e in events], [e.nbytes() for e in memory], cuda)
+    memory = [e.nbytes() for e in events if e.name() == MEMORY and e.device_type().name == where]
+    return _counts([e.name() for e in events], memory, cuda, own)
+
+
+def _profiler(cuda: bool) -> profile:
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
+    # With `acc_events` or without, one start and stop are the same; without, torch 2.11 warns.
+    return profile(activities=activities, profile_memory=True, acc_events=True)
+
+
+def _events(stopped: profile) -> Sequence[Any]:
+    profiler: Any = stopped.profiler  # by its type it may be None, which it isn't once it ran
+    events: Sequence[Any] = profiler.kineto_results.events()
+    return events
+
+
+def _own_synchronisations() -> int:
+    """What the profiler adds: it waits for the device as it stops, and looks on while it does."""
+    profiler = _profiler(cuda=True)
+    with _profiler_unheard():
+        profiler.start()
+        profiler.stop()
+    return sum(event.name() in SYNCHRONISES for event in _events(profiler))
 
 
 @contextlib.contextmanager
@@ -87,8 +104,10 @@ def _profiler_unheard() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _counts(names: list[str], changes: list[int], cuda: bool) -> Counts:
+def _counts(names: list[str], changes: list[int], cuda: bool, own: int = 0) -> Counts:
     """Of the names of all that happened, and of the device's memory as it was taken and freed.
+
+    Less `own` synchronisations, which were the profiler's.
 
     Raises TrainingFailed where a CUDA device launched nothing: it isn't seen then.
     """
@@ -98,17 +117,12 @@ def _counts(names: list[str], changes: list[int], cuda: bool) -> Counts:
             "a step on a CUDA device without any kernel: the profiler isn't allowed to see them "
             "here (CUPTI); run where it is"
         )
-    held = peak = 0
-    for change in changes:
-        held += change
-        peak = max(peak, held)
     return Counts(
         operators=sum(name.startswith("aten::") for name in names),
         bytes=sum(n for n in changes if n > 0),
-        peak_bytes=peak,
         reads=names.count(READ),
         kernel_launches=launches if cuda else None,
-        synchronisations=sum(n in SYNCHRONISES for n in names) - ITS_OWN if cuda else None,
+        synchronisations=sum(n in SYNCHRONISES for n in names) - own if cuda else None,
     )
 
 

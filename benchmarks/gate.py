@@ -49,7 +49,8 @@ def _command(args: argparse.Namespace) -> int:
     here = dataclasses.replace(bounds, ratios=tuple(b for b in bounds.ratios if b.in_gate))
     outcome = judge_now(here) if args.run is None else judge_stored(args.run, here)
     outcome.elsewhere = [b.name for b in bounds.ratios if not b.in_gate]
-    outcome.elsewhere += [b.name for b in bounds.exact if b.device != "cpu"]
+    on_gpu = sum(b.device != "cpu" for b in bounds.exact)
+    outcome.elsewhere += [f"{on_gpu} counts on a GPU (tox -e gpu)"] if on_gpu else []
     for line in outcome.lines:
         print(line)
     print(f"{outcome.verdict} ({time.monotonic() - started:.0f} s)")

@@ -3,7 +3,7 @@
     python -m pytest benchmarks -k in_turn -s
 
 On a CUDA device the same, between two CUDA events, with the device idle before and after, and with
-deterministic algorithms on, as all runs have them. Never run on one so far: none was to be had.
+deterministic algorithms on, as all runs have them.
 """
 
 from dataclasses import asdict, dataclass
@@ -24,11 +24,22 @@ from reference.data.pipeline import Data, load_data
 from reference.loops import LOOPS
 from reference.recipe import Recipe
 
-# In a round; each of the six orders equally often.
-STEPS = {"embedded": 42, "minilm": 6, "bert-base": 6}
-ROUNDS = {"embedded": 8, "minilm": 4, "bert-base": 2}
-MOST = {"embedded": 16, "minilm": 6, "bert-base": 3}  # minilm: 18 s a round, where the A/A is wide
-# BERT-base: 15 GB of memory for five models that train at once, and minutes (2026-11-24).
+
+@dataclass(frozen=True)
+class Size:
+    """Steps in a round, each of the six orders equally often; rounds, and most where it's noisy."""
+
+    steps: int
+    rounds: int
+    most: int
+
+
+# On a CPU a round of minilm takes 18 s; BERT-base takes minutes, and 15 GB for its five models.
+SIZES = {
+    "cpu": {"embedded": Size(42, 8, 16), "minilm": Size(6, 4, 6), "bert-base": Size(6, 2, 3)},
+    "cuda": {"embedded": Size(42, 8, 10), "minilm": Size(24, 3, 4), "bert-base": Size(18, 2, 3)},
+}
+CHECKPOINTS = tuple(SIZES["cpu"])
 
 
 @dataclass
@@ -43,6 +54,7 @@ class InTurn:
     counts: dict[str, int]
     outcome: Outcome | None  # where bounds are held here
     peak_bytes: int  # of the process, with all of them in turn
+    peak_device_bytes: int | None  # likewise of the GPU, if any
 
     @property
     def steps(self) -> int:
@@ -81,7 +93,8 @@ class InTurn:
 def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     """Count, measure, and hold what has bounds here."""
     forget_peak()
-    recipe = measured.make_recipe(source, STEPS[checkpoint], device)
+    size = SIZES[device][checkpoint]
+    recipe = measured.make_recipe(source, size.steps, device)
     data = measured.short_evaluation(load_data(recipe))
     # Larger models take too few steps here to be held: `python -m benchmarks.pair` does that.
     held = checkpoint == "embedded"
@@ -90,11 +103,10 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     counts = count(exacts, recipe, data) if device == "cpu" else count_all(recipe, data)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    run = measured.measure(
-        recipe, rounds=ROUNDS[checkpoint], most_rounds=MOST[checkpoint], data=data
-    )
+    run = measured.measure(recipe, rounds=size.rounds, most_rounds=size.most, data=data)
     peak = peak_bytes()
-    name = checkpoint if device == "cpu" else f"{checkpoint}-{device}"
+    on_device = torch.cuda.max_memory_allocated() if device == "cuda" else None
+    name = named(checkpoint, device)
     links = [("all", "data"), *((loop, link) for loop in LOOPS for link in ("loop", "step"))]
     ratios = {f"{name}-{loop}-{link}": run.ratio(loop, link) for loop, link in links}
     here = tuple(b for b in bounds.ratios if held and b.in_gate and device == "cpu")
@@ -103,7 +115,12 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     outcome = None
     if here or exacts:
         outcome = judge(Bounds(here, exacts), ratios, counts, run.noise(), device)
-    return InTurn(name, recipe, data, run, ratios, counts, outcome, peak)
+    return InTurn(name, recipe, data, run, ratios, counts, outcome, peak, on_device)
+
+
+def named(checkpoint: str, device: str) -> str:
+    """The checkpoint's name, with the device's where that isn't the CPU."""
+    return checkpoint if device == "cpu" else f"{checkpoint}-{device}"
 
 
 def padding(turn: InTurn) -> dict[str, Any]:

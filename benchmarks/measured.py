@@ -34,6 +34,7 @@ BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"
 NOISE = 0.01  # an A/A interval wider than this asks for more rounds
 LINKS = ("data", "batches", "loop", "step")
 OF_ALL = ("data", "batches")  # what all loops share
+WARM_UP = 7  # steps
 BATCHES, BATCH_ROUNDS = 100, 26  # so many in a round, and so many rounds, take seconds
 AfterRound = Callable[[int, int], None]  # is told how many are done, and of how many
 
@@ -110,8 +111,7 @@ def measure(
         raise InputError(f"steps: {steps} isn't a multiple of {places}, one for each order")
     data = short_evaluation(load_data(recipe) if data is None else data)
     measured = Measured(recipe)
-    if recipe.device == "cuda":  # kernels are loaded and memory is set aside at their first use
-        add_round(Measured(recipe), recipe, data, loops)
+    warm_up(recipe, data, (BARE, AGAIN, PIPELINE, *loops))
     started = time.monotonic()
     while True:
         add_round(measured, recipe, data, loops)
@@ -171,6 +171,13 @@ def measure_batches(recipe: Recipe, data: Data, rounds: int = BATCH_ROUNDS) -> R
     for _ in range(rounds):
         add_turns(measured, recipe, data, (PIPELINE, PLAIN))
     return ratio(measured._cycles(PIPELINE), measured._cycles(PLAIN))
+
+
+def warm_up(recipe: Recipe, data: Data, names: Sequence[str] = (BARE,)) -> None:
+    """A GPU's kernels are loaded and its memory is set aside at their first use."""
+    if recipe.device == "cuda":
+        short = replace(recipe, max_steps=min(WARM_UP, recipe.max_steps))
+        add_turns(Measured(short), short, data, names)
 
 
 def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[str]) -> None:

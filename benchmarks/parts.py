@@ -2,6 +2,7 @@
 
     python -m benchmarks.parts
     python -m benchmarks.parts --checkpoint minilm --steps 16
+    python -m benchmarks.parts --device cuda
 
 The loops and the bare step take their steps in turn, and each loop a second time, without a clock
 on its parts: how much the clock itself makes a step longer is seen there. Times are medians over
@@ -27,6 +28,7 @@ from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_p
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
 from reference.ended import ended
+from reference.environment import see_one_gpu
 from reference.errors import InputError
 from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe
@@ -97,15 +99,16 @@ def take_apart(recipe: Recipe, trains: Mapping[str, Train]) -> Apart:
     def with_clock(name: str, train: Train) -> Train:
         def run(participant: Participant) -> None:
             participant.clock.close()
-            participant.clock = clocks[name] = PartsClock()  # here: a clock is its thread's
+            # Here: a clock is its thread's.
+            participant.clock = clocks[name] = PartsClock(recipe.device)
             keep_parts(clocks[name])
             train(participant)
 
         return run
 
-    threads = recipe.num_threads
-    participants = [Participant(n, with_clock(n, t), threads) for n, t in trains.items()]
-    participants += [Participant(n + PLAIN, t, threads) for n, t in trains.items()]
+    own = recipe.num_threads, recipe.device
+    participants = [Participant(n, with_clock(n, t), *own) for n, t in trains.items()]
+    participants += [Participant(n + PLAIN, t, *own) for n, t in trains.items()]
     cost = clock_cost()
     with wrapped() as absent:
         measured.take_turns_unheard(participants, recipe.max_steps)
@@ -129,13 +132,16 @@ def _without_clock(clock: PartsClock, cost: tuple[float, float]) -> tuple[np.nda
     return (spent - inside - around) / 1e3, (inside + around).sum(axis=1) / 1e3
 
 
-def measure(checkpoint: str, steps: int = STEPS, data: Data | None = None) -> Apart:
-    """The bare step and the three loops of a checkpoint, taken apart on the CPU."""
+def measure(
+    checkpoint: str, steps: int = STEPS, device: str = "cpu", data: Data | None = None
+) -> Apart:
+    """The bare step and the three loops of a checkpoint, taken apart on a device."""
     orders = len(balanced(2 * (1 + len(LOOPS))))
     if steps < 1 or steps % orders:
         raise InputError(f"steps: {steps} isn't a multiple of {orders}, one for each order")
-    recipe = measured.make_recipe(checkpoint, steps)
+    recipe = measured.make_recipe(checkpoint, steps, device)
     data = measured.short_evaluation(load_data(recipe) if data is None else data)
+    measured.warm_up(recipe, data)
     loops = {name: bare.loop(get_loop(name), recipe, data) for name in LOOPS}
     return take_apart(recipe, {BARE: bare.bare(recipe, data), **loops})
 
@@ -148,8 +154,10 @@ def table(result: Mapping[str, Any]) -> list[str]:
         f"| microseconds a step | bare step | {' | '.join(f'{n} adds' for n in names)} |",
         f"| --- | --- |{' --- |' * len(names)}",
     ]
-    for part in (*PARTS, AROUND, "step"):
+    for part in bare_us:
         has = bare_us[part] > 0
+        if not has and not any(result["spent_us"][name][part] for name in names):
+            continue  # nobody waits for a GPU on a CPU
         cells = [f"{bare_us[part]:.0f}" if has else ""]
         for name in names:
             if not has and result["spent_us"][name][part] == 0:
@@ -178,17 +186,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parts")
     parser.add_argument("--checkpoint", default="embedded", help="embedded, minilm or a folder")
     parser.add_argument("--steps", type=int, default=STEPS, help="of each, a multiple of 8")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures too")
     args = parser.parse_args(arguments)
-    return ended(lambda: _command(args.checkpoint, args.steps, args.json))
+    see_one_gpu()
+    return ended(lambda: _command(args.checkpoint, args.steps, args.device, args.json))
 
 
-def _command(checkpoint: str, steps: int, file: Path | None) -> int:
+def _command(checkpoint: str, steps: int, device: str, file: Path | None) -> int:
     """Measure, and say what was found; returns the exit code."""
     check_cores()
     check_output(file)
-    result = measure(checkpoint, steps).to_json()
-    print(f"{checkpoint}: {result['steps']} steps of each, in turn")
+    result = measure(checkpoint, steps, device).to_json()
+    print(f"{checkpoint}, {device}: {result['steps']} steps of each, in turn")
     print("\n".join([*table(result), *footing(result)]))
     if file is not None:
         write_output(file, json.dumps(result, indent=1) + "\n")

@@ -11,21 +11,15 @@ and counts, where `python -m benchmarks.gate --run RUN.json` and the report read
 from collections.abc import Callable
 
 import pytest
-import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import measured
-from benchmarks.checkpoints import source_of
-from benchmarks.in_turn import STEPS, InTurn, measure_in_turn, padding
+from benchmarks.checkpoints import cases, source_of
+from benchmarks.in_turn import CHECKPOINTS, InTurn, measure_in_turn, padding
 from benchmarks.measured import BARE
 from benchmarks.replay import replay, replayed
 from reference.loops import LOOPS
 
-SLOW = {"bert-base"}
-CASES = [
-    *(pytest.param(c, "cpu", id=c, marks=[pytest.mark.slow] if c in SLOW else []) for c in STEPS),
-    *(pytest.param(c, "cuda", id=f"{c}-cuda", marks=pytest.mark.gpu) for c in STEPS),
-]
 Measure = Callable[[str, str], InTurn]
 
 
@@ -50,7 +44,7 @@ def in_turn(tmp_path_factory: pytest.TempPathFactory) -> Measure:
 
 
 @pytest.mark.parametrize("name", [BARE, *LOOPS])
-@pytest.mark.parametrize(("checkpoint", "device"), CASES)
+@pytest.mark.parametrize(("checkpoint", "device"), cases(CHECKPOINTS, slow={"bert-base"}))
 @pytest.mark.benchmark(timer=replayed)
 def test_in_turn(
     benchmark: BenchmarkFixture, in_turn: Measure, checkpoint: str, device: str, name: str
@@ -61,8 +55,8 @@ def test_in_turn(
     figures = {"checkpoint": turn.checkpoint, "in_turn": name, "steps": turn.steps}
     benchmark.extra_info.update({**figures, **padding(turn), **measured.surroundings(turn.recipe)})
     benchmark.extra_info["peak_process_bytes"] = turn.peak_bytes
-    if device == "cuda":
-        benchmark.extra_info["peak_device_bytes"] = torch.cuda.max_memory_allocated()
+    if turn.peak_device_bytes is not None:
+        benchmark.extra_info["peak_device_bytes"] = turn.peak_device_bytes
     if name == BARE:
         benchmark.extra_info.update(turn.figures())
         print("\n" + "\n".join(turn.told()))

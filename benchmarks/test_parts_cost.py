@@ -1,6 +1,7 @@
 """Where each loop's time goes, by name.
 
 python -m pytest benchmarks -k parts -s
+python -m pytest benchmarks -m gpu -k parts -s      on a CUDA device
 """
 
 from pathlib import Path
@@ -9,20 +10,21 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import exact, measured, parts
-from benchmarks.checkpoints import source_of
+from benchmarks.checkpoints import cases, source_of
+from benchmarks.in_turn import named
 from reference.data.pipeline import load_data
 
 STEPS = {"embedded": 80, "minilm": 16}
 
 
-@pytest.mark.parametrize("checkpoint", ["embedded", pytest.param("minilm", marks=pytest.mark.slow)])
-def test_parts(benchmark: BenchmarkFixture, checkpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("checkpoint", "device"), cases(STEPS, slow={"minilm"}))
+def test_parts(benchmark: BenchmarkFixture, checkpoint: str, device: str, tmp_path: Path) -> None:
     """That the weights are equal, with a clock on the parts and without, `take_apart` asserts."""
     source = source_of(checkpoint, tmp_path)
-    apart = benchmark.pedantic(parts.measure, args=(source, STEPS[checkpoint]), rounds=1)
+    apart = benchmark.pedantic(parts.measure, args=(source, STEPS[checkpoint], device), rounds=1)
     result = apart.to_json()
     padding = exact.padding(apart.recipe, load_data(apart.recipe))
-    figures = {"checkpoint": checkpoint, "steps": result["steps"], "parts": result}
+    figures = {"checkpoint": named(checkpoint, device), "steps": result["steps"], "parts": result}
     benchmark.extra_info.update({**figures, **padding, **measured.surroundings(apart.recipe)})
     print("\n" + "\n".join([*parts.table(result), *parts.footing(result)]))
     for spent in result["spent_us"].values():

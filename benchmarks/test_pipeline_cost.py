@@ -2,12 +2,11 @@
 
 python -m pytest benchmarks -k "tokenizing or collating or epoch"
 python -m pytest benchmarks -k epoch -m slow                       MiniLM and BERT-base
+python -m pytest benchmarks -k epoch -m gpu                        on a CUDA device
 """
 
 import math
-import time
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,7 +17,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks import exact, measured
-from benchmarks.checkpoints import source_of
+from benchmarks.checkpoints import cases, source_of
+from benchmarks.in_turn import named
+from benchmarks.moments import Moments
 from reference import embedded
 from reference.data.pipeline import get_dataloaders, load_data
 from reference.ledger.hashing import hash_tensors
@@ -61,7 +62,7 @@ def test_collating(benchmark: BenchmarkFixture) -> None:
 
 
 # Rows to train and to evaluate on, of larger models the first ones: an epoch of BERT-base over all
-# takes half an hour.
+# takes half an hour on a CPU.
 ROWS = {"embedded": (3668, 408), "minilm": (320, 200), "bert-base": (64, 64)}
 
 
@@ -72,16 +73,14 @@ def epochs() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize(
-    "checkpoint",
-    [
-        "embedded",
-        pytest.param("minilm", marks=pytest.mark.slow),
-        pytest.param("bert-base", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize(("checkpoint", "device"), cases(ROWS, slow={"minilm", "bert-base"}))
 def test_epoch_and_evaluation(
-    benchmark: BenchmarkFixture, checkpoint: str, loop: str, tmp_path: Path, epochs: dict[str, Any]
+    benchmark: BenchmarkFixture,
+    checkpoint: str,
+    device: str,
+    loop: str,
+    tmp_path: Path,
+    epochs: dict[str, Any],
 ) -> None:
     """The run's first epoch, and then its evaluation, by the loop as it stands.
 
@@ -94,13 +93,13 @@ def test_epoch_and_evaluation(
         whole, train=whole.train.select(train), validation=whole.validation.select(validation)
     )
     batches = math.ceil(len(data.train) / 8)
-    recipe = measured.make_recipe(source, batches - 1)
-    steps: list[float] = []
-    ended: list[float] = []
+    recipe = measured.make_recipe(source, batches - 1, device)
+    measured.warm_up(recipe, data)
+    moments = Moments(device)  # of each step's end, and of the loop's
     weights: list[torch.Tensor] = []
 
     def stepped(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        steps.append(time.perf_counter())
+        moments.mark()
         weights[:] = [p for group in optimizer.param_groups for p in group["params"]]
 
     def run() -> dict[str, float]:
@@ -110,21 +109,22 @@ def test_epoch_and_evaluation(
                 return get_loop(loop)(recipe, data)
         finally:
             handle.remove()
-            ended.append(time.perf_counter())
+            moments.mark()
 
     scores = benchmark.pedantic(run, rounds=1)
-    assert len(steps) == batches
+    assert len(moments) == batches + 1
     # The same run as the other loops', down to its weights and scores; known by the first of them.
     assert all(bool(weight.isfinite().all()) for weight in weights)
     found = sorted(hash_tensors(weights)), scores  # each loop has its own groups
-    assert epochs.setdefault(checkpoint, found) == found, f"{loop} is another run"
-    times = [after - before for before, after in pairwise(steps)]
+    name = named(checkpoint, device)
+    assert epochs.setdefault(name, found) == found, f"{loop} is another run"
+    *times, evaluation = moments.between()
     figures = {
-        "checkpoint": checkpoint,
+        "checkpoint": name,
         "steps": batches,
-        "epoch_seconds": steps[-1] - steps[0],
+        "epoch_seconds": sum(times),
         "step_ms": 1000 * median(times),
-        "evaluation_seconds": ended[-1] - steps[-1],
+        "evaluation_seconds": evaluation,
         "evaluated_rows": len(data.validation),
     }
     padding = exact.padding(recipe, data)

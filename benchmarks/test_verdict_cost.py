@@ -2,6 +2,7 @@
 
     python -m pytest benchmarks -k verdict
     python -m pytest benchmarks -k verdict -m slow        over all of the run's 1377 steps
+    python -m pytest benchmarks -k verdict -m gpu         on a CUDA device
 
 `compare` trains the three loops of the embedded recipe; `explain` names the one deviation of a run
 that was made before, by replays.
@@ -22,12 +23,16 @@ from reference import embedded
 from reference.recipe import EMBEDDED
 
 ROOT = Path(__file__).resolve().parent.parent
-STEPS = [40, pytest.param(None, marks=pytest.mark.slow, id="whole")]
+CASES = [
+    pytest.param(40, "cpu", id="40"),
+    pytest.param(None, "cpu", id="whole", marks=pytest.mark.slow),
+    pytest.param(40, "cuda", id="40-cuda", marks=pytest.mark.gpu),
+]
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m reference ...` on the CPU."""
-    line = [sys.executable, "-m", "reference", *arguments, "--device", "cpu"]
+def command(device: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m reference ...` on a device."""
+    line = [sys.executable, "-m", "reference", *arguments, "--device", device]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
 
 
@@ -39,34 +44,40 @@ def length(steps: int | None) -> tuple[int, list[str]]:
     return EMBEDDED.duration(math.ceil(rows / EMBEDDED.train_batch_size))[1], []
 
 
-def note(benchmark: BenchmarkFixture, steps: int) -> None:
+def note(benchmark: BenchmarkFixture, steps: int, device: str) -> None:
     """Into `extra_info`; the memory is that of the largest process that was started so far."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    around = measured.surroundings(measured.make_recipe("embedded", steps - 1))
+    around = measured.surroundings(measured.make_recipe("embedded", steps - 1, device))
     figures: dict[str, Any] = {**around, "compared_steps": steps, "peak_process_bytes": peak}
     benchmark.extra_info.update(figures)
 
 
-@pytest.mark.parametrize("steps", STEPS)
-def test_compare_verdict(benchmark: BenchmarkFixture, steps: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("steps", "device"), CASES)
+def test_compare_verdict(
+    benchmark: BenchmarkFixture, steps: int | None, device: str, tmp_path: Path
+) -> None:
     count, options = length(steps)
     where = ["--run-dir", str(tmp_path / "run")]
-    done = benchmark.pedantic(command, args=("compare", *options, *where), rounds=1)
+    done = benchmark.pedantic(command, args=(device, "compare", *options, *where), rounds=1)
     assert done.returncode == 0, done.stderr
     assert f"identical: 3 loops, {count} steps, every link of every step\n" in done.stdout
-    note(benchmark, count)
+    note(benchmark, count, device)
 
 
-@pytest.mark.parametrize("steps", STEPS)
-def test_explain_verdict(benchmark: BenchmarkFixture, steps: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("steps", "device"), CASES)
+def test_explain_verdict(
+    benchmark: BenchmarkFixture, steps: int | None, device: str, tmp_path: Path
+) -> None:
     """Another eps in Adam's denominator, which shows at the first step's optimizer."""
     count, options = length(steps)
     run = str(tmp_path / "run")
-    trained = command("train", "manual", *options, "--adam-epsilon", "1e-6", "--run-dir", run)
+    trained = command(
+        device, "train", "manual", *options, "--adam-epsilon", "1e-6", "--run-dir", run
+    )
     assert trained.returncode == 0, trained.stderr
-    done = benchmark.pedantic(command, args=("explain", run, *options), rounds=1)
+    done = benchmark.pedantic(command, args=(device, "explain", run, *options), rounds=1)
     assert done.returncode == 0, done.stderr + done.stdout
     lines = done.stdout.splitlines()
     assert lines[0] == "proven: eps 1e-06"
     assert lines[-1].endswith(f"the last one equal in every link of all {count} steps")
-    note(benchmark, count)
+    note(benchmark, count, device)

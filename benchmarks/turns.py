@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from benchmarks.moments import event
 from reference.errors import TrainingFailed
 from reference.ledger.hashing import hash_tensors
 
@@ -42,8 +43,7 @@ class Clock:
     """This thread's time. Where the system doesn't count waits for a core, `busy` is `cpu`.
 
     A GPU works on after its host has gone on. On a CUDA device a time begins when that is idle and
-    ends when it is idle again, and `busy` is the device's own, between two CUDA events. (Only the
-    CPU's side of this has been run; the other by a stand-in for `torch.cuda`.)
+    ends when it is idle again, and `busy` is the device's own, between two CUDA events.
     """
 
     counts_waits = os.path.exists(SCHEDSTAT)
@@ -67,13 +67,13 @@ class Clock:
         self._begun = None
         if self._on_device():
             torch.cuda.synchronize()
-            self._begun = _event()
+            self._begun = event()
         self._started = self._now()
 
     def read(self) -> Step:
         device = None
         if self._on_device():
-            ended = _event()
+            ended = event()
             torch.cuda.synchronize()
             # A first step, in which the device came into use, has no event at its start.
             device = self._begun.elapsed_time(ended) / 1e3 if self._begun is not None else None
@@ -88,13 +88,6 @@ class Clock:
     def close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
-
-
-def _event() -> torch.cuda.Event:
-    """Recorded here, in what the device has to do."""
-    event: torch.cuda.Event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    event.record()
-    return event
 
 
 class Abandoned(BaseException):

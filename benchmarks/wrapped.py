@@ -20,7 +20,8 @@ import torch
 
 from benchmarks.turns import Clock, Step
 
-BARE_PARTS = ("forward", "backward", "clip", "optimizer", "zero")
+WAITING = "waiting for the GPU"  # at the step's end, when the host has asked for all of it
+BARE_PARTS = ("forward", "backward", "clip", "optimizer", "zero", WAITING)
 REST = "the rest"
 PARTS = (
     *BARE_PARTS,
@@ -80,7 +81,7 @@ CALLS = (
 GENERATORS = (("data", "accelerate.data_loader:DataLoaderShard", "__iter__"),)
 
 _PLACES = {part: place for place, part in enumerate(PARTS)}
-_REST = _PLACES[REST]
+_REST, _WAITING = _PLACES[REST], _PLACES[WAITING]
 _BARE = frozenset(_PLACES[part] for part in BARE_PARTS)
 
 
@@ -97,13 +98,14 @@ class PartsClock(Clock):
     """A clock whose step is also told by parts. Times are exclusive: of nested calls, each its own.
 
     What is called within forward, backward, clip, optimizer or zero belongs to it, as in the bare
-    step; what no part names is the rest.
+    step; what no part names is the rest. On a CUDA device a part is the time that the host is in
+    it, asking the device for work, and what the device then still needs is `WAITING`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         self.steps: list[Spent] = []
         self._stack = [_REST]
-        super().__init__()
+        super().__init__(device)
 
     def restart(self) -> None:
         self._nanoseconds, self._entered, self._left_for = ([0] * len(PARTS) for _ in range(3))
@@ -112,8 +114,15 @@ class PartsClock(Clock):
         self._last = self._began = wall - waited if self.counts_waits else cpu
 
     def read(self) -> Step:
-        step = super().read()
-        self._account(self._began + round(1e9 * step.busy))  # the parts end where the step does
+        if self._on_device():
+            self._account(self._busy())
+            self._stack.append(_WAITING)
+            step = super().read()
+            self._account(self._busy())
+            self._stack.pop()
+        else:
+            step = super().read()
+            self._account(self._began + round(1e9 * step.busy))  # the parts end where the step does
         counts = (tuple(c) for c in (self._nanoseconds, self._entered, self._left_for))
         self.steps.append(Spent(*counts))
         return step

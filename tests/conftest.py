@@ -22,6 +22,8 @@ from reference.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))
+# For tests that are to hold on either; a GPU's run by `tox -e gpu`.
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

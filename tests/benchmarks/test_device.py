@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import apart, exact, measured
+from benchmarks import apart, count, exact, measured
+from benchmarks.bounds import Exact
 from benchmarks.turns import Clock
 from reference.data.pipeline import load_data
 from reference.environment import see_one_gpu
@@ -151,12 +152,12 @@ def test_a_devices_first_round_only_warms_up(
 ) -> None:
     rounds: list[measured.Measured] = []
 
-    def add_round(run: measured.Measured, *_: Any) -> None:
+    def add_turns(run: measured.Measured, *_: Any) -> None:
         rounds.append(run)
         run.times.setdefault(measured.BARE, []).append([0.01] * 6)
         run.times.setdefault(measured.AGAIN, []).append([0.01] * 6)
 
-    monkeypatch.setattr(measured, "add_round", add_round)
+    monkeypatch.setattr(measured, "add_turns", add_turns)
     data = load_data(small)
     for name, warm in (("cpu", 0), ("cuda", 1)):
         rounds.clear()
@@ -260,8 +261,25 @@ def test_one_gpu_is_seen(set_to: str | None, seen: str, monkeypatch: pytest.Monk
 def test_what_a_device_does_in_a_step_is_counted_without_the_profilers_own() -> None:
     names = ["aten::mm", "cudaLaunchKernel", "cuLaunchKernelEx", "cudaStreamSynchronize"]
     names += ["aten::_local_scalar_dense", "cudaDeviceSynchronize", "[memory]"]
-    counted = exact._counts(names, [100, 50, -100, 70], cuda=True)
-    assert counted == exact.Counts(2, 220, 150, 1, kernel_launches=2, synchronisations=1)
+    counted = exact._counts(names, [100, 50, -100, 70], cuda=True, own=1)
+    assert counted == exact.Counts(2, 220, 1, kernel_launches=2, synchronisations=1)
     assert exact._counts(names, [], cuda=False).kernel_launches is None
     with pytest.raises(TrainingFailed, match="CUPTI"):
         exact._counts(["aten::mm"], [], cuda=True)
+
+
+def test_what_a_loop_launches_is_told_beside_the_bare_step(
+    small: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes as many kernels as a GPU's libraries need."""
+    launched = {"bare": 300, "manual": 306, "trainer": 320}
+    monkeypatch.setattr(count, "make_recipe", lambda *_: small)
+    monkeypatch.setattr(count, "trained", lambda loop, *_: loop)
+    monkeypatch.setattr(
+        exact, "count_step", lambda loop, _: exact.Counts(1, 1, 1, launched[loop], 5)
+    )
+    on_cuda = replace(small, device="cuda")
+    data = load_data(small)
+    bounds = [Exact(loop, "added_launches", 6, "", "cuda") for loop in ("manual", "trainer")]
+    found = count.count(bounds, on_cuda, data)
+    assert found == {"manual-added_launches-cuda": 6, "trainer-added_launches-cuda": 20}

@@ -147,7 +147,7 @@ def test_a_noisy_machine_is_said_to_be() -> None:
     assert any("a noisy machine" in line for line in said)
 
 
-def test_a_bound_on_a_device_is_held_there_and_named_elsewhere(
+def test_a_bound_on_a_device_is_held_there_and_counted_elsewhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     on_cuda = Exact("manual", "kernel_launches", 300, "a reason", "cuda")
@@ -160,7 +160,8 @@ def test_a_bound_on_a_device_is_held_there_and_named_elsewhere(
     row = '\n[[exact]]\nloop = "manual"\nfigure = "operators"\nreason = "a reason"\n'
     file.write_text(FILE.read_text() + row + 'at_most = 9\ndevice = "cuda"\n')
     assert gate.main(["--bounds", str(file), "--run", str(stored(tmp_path))]) == 0
-    assert "manual-operators-cuda" in capsys.readouterr().out
+    more = sum(b.device == "cuda" for b in read_bounds().exact) + 1
+    assert f", {more} counts on a GPU (tox -e gpu) (" in capsys.readouterr().out
 
 
 def test_what_was_not_measured_is_no_pass() -> None:
@@ -241,7 +242,9 @@ def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert "A/A: bare step / bare step 1.0000 [0.9980, 1.0020], within 1%" in said
     elsewhere = [b.name for b in read_bounds().ratios if not b.in_gate]
-    assert f"; not measured here: {', '.join(elsewhere)} (" in said
+    on_gpu = sum(b.device == "cuda" for b in read_bounds().exact)
+    listed = f"{', '.join(elsewhere)}, {on_gpu} counts on a GPU (tox -e gpu)"
+    assert f"; not measured here: {listed} (" in said
     assert "minilm-manual-step" in elsewhere
     # Another checkpoint's A/A says nothing of these.
     assert gate.main(["--run", str(stored(tmp_path, checkpoint="minilm"))]) == 0
@@ -252,7 +255,8 @@ def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[st
     lacks = {name: row for name, row in rows().items() if name != "embedded-all-data"}
     assert gate.main(["--run", str(stored(tmp_path, ratios=lacks))]) == 2
     held = [b for b in read_bounds().ratios if b.in_gate]
-    wanted = 1 + len(held) + len(read_bounds().exact)
+    counts = [b for b in read_bounds().exact if b.device == "cpu"]
+    wanted = 1 + len(held) + len(counts)
     said = f"{wanted - 1} of {wanted} benchmarks were measured; embedded-all-data is missing"
     assert said in capsys.readouterr().err
 

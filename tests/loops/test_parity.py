@@ -85,7 +85,6 @@ def test_the_trainer_accumulates_wrongly_for_bert(small: Recipe, tmp_path: Path)
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_three_loops_are_one_run_on_a_gpu(small: Recipe, tmp_path: Path, precision: str) -> None:
-    """Never run on a device so far."""
     assert torch.cuda.is_available()
     recipe = replace(small, device="cuda", mixed_precision=precision)
     ledgers = {loop: keep(recipe, loop, tmp_path / loop) for loop in LOOPS}

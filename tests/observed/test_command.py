@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from reference import embedded
 from reference.cli import main
@@ -113,6 +114,9 @@ def own_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if "runtime" not in line]
 
 
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="with a GPU, torch refuses to train in a fork once it trained"
+)
 def test_children_write_nothing(tmp_path: Path) -> None:
     plain = python(SCRIPTS / "forks.py")
     result = observe(tmp_path / "run", SCRIPTS / "forks.py")
@@ -149,20 +153,22 @@ def test_a_crash_keeps_its_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "code", "said", "ended"),
+    ("end", "codes", "said", "ended"),
     [
-        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM, "", False),
-        ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, "\nKeyboardInterrupt\n", True),
-        ("os._exit(7)", 7, "", False),
-        ("sys.exit('enough')", 1, "enough\n", True),
+        ("os.kill(os.getpid(), signal.SIGTERM)", {-signal.SIGTERM}, "", False),
+        # By the signal itself, which a shell calls 130; on a GPU's machine Python ended with 1.
+        ("os.kill(os.getpid(), signal.SIGINT)", {-signal.SIGINT, 1}, "\nKeyboardInterrupt\n", True),
+        ("os._exit(7)", {7}, "", False),
+        ("sys.exit('enough')", {1}, "enough\n", True),
     ],
     ids=["sigterm", "ctrl-c", "os._exit", "sys.exit"],
 )
-def test_ways_to_end(end: str, code: int, said: str, ended: bool, tmp_path: Path) -> None:
-    """As Python ends: by the signal itself, which a shell calls 143 and 130."""
+def test_ways_to_end(end: str, codes: set[int], said: str, ended: bool, tmp_path: Path) -> None:
+    """As Python ends without us."""
     script = write(tmp_path, "script.py", TRAIN.format(end))
     result = observe(tmp_path / "run", script)
-    assert result.returncode == code
+    assert result.returncode == python(script).returncode
+    assert result.returncode in codes
     assert said in result.stderr
     assert "reference/" not in result.stderr  # no frame of ours
     ledger = read_ledger(tmp_path / "run" / LEDGER_FILE)
