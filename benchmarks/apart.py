@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.apart")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--max-steps", type=int, default=MAX_STEPS)
-    parser.add_argument("--checkpoint", default="embedded", help="embedded, minilm or a folder")
+    parser.add_argument(
+        "--checkpoint", default="embedded", help="embedded, minilm, a folder or a name on the hub"
+    )
     parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--runs", type=int, default=RUNS, help="of each loop, 2 or more")
     args = parser.parse_args(arguments)

@@ -34,14 +34,20 @@ def make_checkpoint(folder: Path) -> Path:
     return folder
 
 
+def named(checkpoint: str, device: str) -> str:
+    """The checkpoint's name, with the device's where that isn't the CPU."""
+    return checkpoint if device == "cpu" else f"{checkpoint}-{device}"
+
+
 def cases(checkpoints: Iterable[str], slow: Container[str] = ()) -> list[Any]:
     """Each checkpoint on the CPU, some marked slow, and each on a CUDA device, marked gpu."""
-    on_cpu = [
-        pytest.param(c, "cpu", id=c, marks=[pytest.mark.slow] if c in slow else [])
-        for c in checkpoints
-    ]
-    on_gpu = [pytest.param(c, "cuda", id=f"{c}-cuda", marks=pytest.mark.gpu) for c in checkpoints]
-    return on_cpu + on_gpu
+    made = []
+    for device in ("cpu", "cuda"):
+        for checkpoint in checkpoints:
+            marks = [pytest.mark.gpu] if device == "cuda" else []
+            marks += [pytest.mark.slow] if device == "cpu" and checkpoint in slow else []
+            made.append(pytest.param(checkpoint, device, id=named(checkpoint, device), marks=marks))
+    return made
 
 
 def source_of(checkpoint: str, folder: Path) -> str:

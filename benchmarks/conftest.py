@@ -41,6 +41,15 @@ def _quiet() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _as_on_a_cpu() -> Iterator[None]:
+    """A run on a GPU turns deterministic algorithms on, which cost a CPU's next one operators."""
+    yield
+    import torch
+
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(autouse=True)
 def _noted(request: pytest.FixtureRequest) -> Iterator[None]:
     """A time without its surroundings says nothing: every benchmark notes them."""
     forget_peak()

@@ -37,18 +37,19 @@ def count_all(recipe: Recipe, data: Data) -> dict[str, int]:
 def _steps(loops: Iterable[str], recipe: Recipe, data: Data) -> dict[str, dict[str, int]]:
     """One step of each; on a GPU also how many kernels more than the bare step it launches.
 
-    The bare step's own are as many as the GPU's libraries need, on another GPU others.
+    How many the bare step is made of is the choice of the GPU's libraries.
     """
     short = make_recipe(recipe.checkpoint, exact.BEFORE, recipe.device)
 
     def step(loop: str) -> dict[str, int]:
         return exact.count_step(trained(loop, short, data), recipe.device).to_json()
 
-    found = {loop: step(loop) for loop in loops}
-    if recipe.device == "cuda":
-        launched = (found["bare"] if "bare" in found else step("bare"))["kernel_launches"]
-        for loop in found.keys() - {"bare"}:
-            found[loop]["added_launches"] = found[loop]["kernel_launches"] - launched
+    if recipe.device != "cuda":
+        return {loop: step(loop) for loop in loops}
+    found = {loop: step(loop) for loop in dict.fromkeys(("bare", *loops))}
+    for loop in found.keys() - {"bare"}:
+        launched = found[loop]["kernel_launches"] - found["bare"]["kernel_launches"]
+        found[loop]["added_launches"] = launched
     return found
 
 

@@ -14,6 +14,7 @@ import torch
 
 from benchmarks import exact, measured
 from benchmarks.bounds import Bounds, read_bounds
+from benchmarks.checkpoints import named
 from benchmarks.count import count, count_all
 from benchmarks.judged import Outcome, judge, noise_line
 from benchmarks.measured import PIPELINE, Measured
@@ -116,11 +117,6 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     if here or exacts:
         outcome = judge(Bounds(here, exacts), ratios, counts, run.noise(), device)
     return InTurn(name, recipe, data, run, ratios, counts, outcome, peak, on_device)
-
-
-def named(checkpoint: str, device: str) -> str:
-    """The checkpoint's name, with the device's where that isn't the CPU."""
-    return checkpoint if device == "cpu" else f"{checkpoint}-{device}"
 
 
 def padding(turn: InTurn) -> dict[str, Any]:

@@ -34,7 +34,6 @@ BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"
 NOISE = 0.01  # an A/A interval wider than this asks for more rounds
 LINKS = ("data", "batches", "loop", "step")
 OF_ALL = ("data", "batches")  # what all loops share
-WARM_UP = 7  # steps
 BATCHES, BATCH_ROUNDS = 100, 26  # so many in a round, and so many rounds, take seconds
 AfterRound = Callable[[int, int], None]  # is told how many are done, and of how many
 
@@ -174,10 +173,9 @@ def measure_batches(recipe: Recipe, data: Data, rounds: int = BATCH_ROUNDS) -> R
 
 
 def warm_up(recipe: Recipe, data: Data, names: Sequence[str] = (BARE,)) -> None:
-    """A GPU's kernels are loaded and its memory is set aside at their first use."""
+    """A GPU's kernels are loaded and its memory is set aside at a shape's first use."""
     if recipe.device == "cuda":
-        short = replace(recipe, max_steps=min(WARM_UP, recipe.max_steps))
-        add_turns(Measured(short), short, data, names)
+        add_turns(Measured(recipe), recipe, data, names)
 
 
 def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Moments in a training, on its device's clock: what lies between two of them is one's own.
+"""Moments in a training by its device's clock, and how long a call takes there.
 
     python -m pytest benchmarks -k epoch
 
@@ -46,16 +46,12 @@ def event() -> torch.cuda.Event:
     return made
 
 
-def wait(device: str) -> None:
-    """Until a GPU has done all that it was asked."""
+def duration(call: Callable[[], object], device: str) -> float:
+    """Seconds that a call takes, to the end of what it asks of the device."""
     if device == "cuda":
         torch.cuda.synchronize()
-
-
-def timed(call: Callable[[], object], device: str) -> float:
-    """Seconds that a call takes, to the end of what it asked of the device."""
-    wait(device)
     started = time.perf_counter()
     call()
-    wait(device)
+    if device == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - started

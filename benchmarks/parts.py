@@ -69,6 +69,7 @@ class Apart:
     def to_json(self) -> dict[str, Any]:
         names = [name for name in self.parts if name != BARE]
         return {
+            "device": self.recipe.device,
             "steps": len(self.parts[BARE]),
             "bare_us": self.spent(BARE),
             "spent_us": {name: self.spent(name) for name in names},

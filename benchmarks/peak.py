@@ -6,12 +6,13 @@ Counted are matrix products, which are nearly all of a step's operations; attent
 out where PyTorch's counter has no formula for its kernel (on a CPU, 2.13).
 """
 
-import time
+from functools import partial
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import bare
+from benchmarks.moments import duration
 from reference.data.pipeline import Data
 from reference.model import load_model
 from reference.recipe import Recipe
@@ -25,13 +26,7 @@ def matrix_product_peak(recipe: Recipe) -> float:
     torch.set_num_threads(recipe.num_threads)
     device = torch.device(recipe.device)
     a, b = torch.randn(SIZE, SIZE, device=device), torch.randn(SIZE, SIZE, device=device)
-    best = float("inf")
-    for _ in range(TRIES):
-        _wait(device)
-        started = time.perf_counter()
-        torch.mm(a, b)
-        _wait(device)
-        best = min(best, time.perf_counter() - started)
+    best = min(duration(partial(torch.mm, a, b), recipe.device) for _ in range(TRIES))
     return 2 * SIZE**3 / best
 
 
@@ -46,8 +41,3 @@ def operations_a_step(recipe: Recipe, data: Data) -> float:
             model(**{k: v.to(device) for k, v in batch.items()}).loss.backward()
         total, steps = total + counter.get_total_flops(), steps + 1
     return total / steps
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -5,9 +5,9 @@
     python -m benchmarks.pair manual --checkpoint minilm --json pair.json
     python -m benchmarks.report run.json slow.json pair.json
 
-The first run is needed; others of the same machine and versions, and pairs, stand beside it: of
-what several have measured, the first. One section for each machine, date and versions; a run of the
-same three replaces its section.
+The first run is needed; others of the same machine and versions, and pairs, stand beside it. Of a
+benchmark that several runs have, the first one's is shown. One section for each machine, date and
+versions; a run of the same three replaces its section.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
             places.append(_where(found))
             processors.add(found.get("processor"))
         else:
-            runs.append(check_run(file, found))
+            runs.append(_with_names(file, check_run(file, found)))
             places.append(_where(runs[-1]["benchmarks"][0]["extra_info"]))
             processors.add(cpu_of(runs[-1]).get("brand_raw"))
         if places[-1] != places[0] or len(processors - {None}) > 1:
@@ -82,10 +82,17 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
             )
     if not runs:
         raise InputError(f"{files[0]}: pairs alone; give a run of `pytest benchmarks` first")
-    benchmarks: dict[Any, Any] = {}
+    benchmarks: dict[str, Any] = {}
     for one in (one for run in runs for one in run["benchmarks"]):
-        benchmarks.setdefault(one.get("name"), one)
+        benchmarks.setdefault(one["name"], one)
     return {**runs[0], "benchmarks": list(benchmarks.values())}, pairs
+
+
+def _with_names(file: Path, run: Run) -> Run:
+    for number, benchmark in enumerate(run["benchmarks"], 1):
+        if not isinstance(benchmark.get("name"), str):
+            raise InputError(f"{file}: benchmark {number}: no name; the file is damaged")
+    return run
 
 
 def _where(extra: dict[str, Any]) -> tuple[Any, ...]:

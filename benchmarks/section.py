@@ -48,14 +48,18 @@ def versions_of(measured: Sequence[dict[str, Any]]) -> str:
 def _processor(run: Run, measured: Sequence[dict[str, Any]]) -> str:
     """The GPU's name where the steps were a GPU's."""
     device = str(measured[0]["device"])
-    return str(cpu_of(run).get("brand_raw", "cpu")) if device == "cpu" else device
+    return _host(run) if device == "cpu" else device
+
+
+def _host(run: Run) -> str:
+    return str(cpu_of(run).get("brand_raw", "cpu"))
 
 
 def title_of(run: Run, measured: Sequence[dict[str, Any]]) -> str:
     day = str(run.get("datetime", ""))[:10]
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
         raise ValueError(f"datetime: {day!r} is no date")
-    own, host = _processor(run, measured), str(cpu_of(run).get("brand_raw", "cpu"))
+    own, host = _processor(run, measured), _host(run)
     where = own if own == host else f"{own}, beside {host}"
     return f"{day}, {where}, {cpu_of(run).get('count', '?')} cores"
 
@@ -98,15 +102,12 @@ def _counts(counts: dict[str, int]) -> list[str]:
         return []
     lines = ["| one step | kernels launched | more than the bare step | waits for the GPU |"]
     lines.append("| --- | --- | --- | --- |")
-    for loop in ("bare", *LOOPS):
-        launched, added, waits = (
-            counts.get(f"{loop}-{figure}-cuda")
-            for figure in ("kernel_launches", "added_launches", "synchronisations")
-        )
-        more = "" if added is None else str(added)
-        lines.append(
-            f"| {'bare step' if loop == 'bare' else loop} | {launched} | {more} | {waits} |"
-        )
+    bare = counts["bare-kernel_launches-cuda"]
+    lines.append(f"| bare step | {bare} | | {counts['bare-synchronisations-cuda']} |")
+    for loop in LOOPS:
+        launched = counts[f"{loop}-kernel_launches-cuda"]
+        waits = counts[f"{loop}-synchronisations-cuda"]
+        lines.append(f"| {loop} | {launched} | {launched - bare} | {waits} |")
     return [*lines, ""]
 
 

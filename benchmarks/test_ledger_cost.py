@@ -5,8 +5,8 @@
 
 Each batch is trained on three times, in blocks: plain, observed, plain. The observed step's
 time is taken by the mean of the two beside it, and the median of these ratios is the cost. Its
-bound stands in `bounds.toml`; on a CUDA device it has none: there each gradient and weight goes to
-the host to be hashed, which costs as much as that way is long.
+bound stands in `bounds.toml`. On a CUDA device it has none: each gradient and weight is copied to
+the host there to be hashed, and how long that takes is the machine's.
 """
 
 import copy
@@ -26,14 +26,13 @@ from transformers import get_scheduler, set_seed
 
 from benchmarks import exact
 from benchmarks.bounds import OF_LEDGER, read_bounds
-from benchmarks.checkpoints import cases, source_of
-from benchmarks.in_turn import named
+from benchmarks.checkpoints import cases, named, source_of
 from benchmarks.measured import surroundings
-from benchmarks.moments import timed
+from benchmarks.moments import duration
 from benchmarks.pairs import ratio
 from reference.data.pipeline import get_dataloaders, load_data
-from reference.ledger.deviations.halves import generators, set_generators
 from reference.ledger.diff import diff
+from reference.ledger.generators import generators, set_generators
 from reference.ledger.observe import Observer
 from reference.ledger.record import Record, Writer, read_ledger
 from reference.model import load_model, parameter_groups
@@ -93,7 +92,7 @@ def test_observing(
     blocks: list[tuple[list[float], list[float], list[float]]] = []  # before, observed, after
 
     def times(block: list[Any]) -> list[float]:
-        return [timed(partial(step, batch), device) for batch in block]
+        return [duration(partial(step, batch), device) for batch in block]
 
     def rounds() -> None:
         for start in range(0, len(batches), BLOCK):

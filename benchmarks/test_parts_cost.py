@@ -10,8 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import exact, measured, parts
-from benchmarks.checkpoints import cases, source_of
-from benchmarks.in_turn import named
+from benchmarks.checkpoints import cases, named, source_of
 from reference.data.pipeline import load_data
 
 STEPS = {"embedded": 80, "minilm": 16}

@@ -7,19 +7,18 @@ meanwhile falls on both. Generators are each participant's own: they are put bac
 """
 
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks.moments import event
 from reference.errors import TrainingFailed
+from reference.ledger.generators import generators, set_generators
 from reference.ledger.hashing import hash_tensors
 
 SCHEDSTAT = "/proc/thread-self/schedstat"
@@ -113,7 +112,7 @@ class Participant:
         self.norm = 0.0
         self._parameters: list[torch.nn.Parameter] = []
         self._resume, self._paused = threading.Semaphore(0), threading.Semaphore(0)
-        self._generators = _generators()
+        self._generators = generators()
         self._abandoned = False
         self._thread = threading.Thread(
             target=self._run, args=(train, num_threads), name=name, daemon=True
@@ -133,7 +132,7 @@ class Participant:
         self.steps.append(self.clock.read())
         if optimizer is not None:
             self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self._generators = _generators()
+        self._generators = generators()
         self._paused.release()
         self._wait()
 
@@ -147,7 +146,7 @@ class Participant:
         self._resume.acquire()
         if self._abandoned:
             raise Abandoned
-        _put_back(self._generators)
+        set_generators(self._generators)
         self.clock.restart()
 
     def _run(self, train: Callable[["Participant"], Any], num_threads: int) -> None:
@@ -189,7 +188,7 @@ def take_turns(participants: Sequence[Participant], num_steps: int) -> None:
     """
     by_thread = {p._thread: p for p in participants}
     orders = balanced(len(participants))
-    before = _generators()
+    before = generators()
 
     def ended(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         by_thread[threading.current_thread()].end_step(optimizer)
@@ -208,18 +207,4 @@ def take_turns(participants: Sequence[Participant], num_steps: int) -> None:
         for participant in participants:
             participant.abandon()  # the hook still stands: it ends where its step does
         handle.remove()
-        _put_back(before)
-
-
-def _generators() -> tuple[Any, ...]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    return torch.get_rng_state(), np.random.get_state(), random.getstate(), cuda
-
-
-def _put_back(generators: tuple[Any, ...]) -> None:
-    cpu, numpy, python, cuda = generators
-    torch.set_rng_state(cpu)
-    np.random.set_state(numpy)
-    random.setstate(python)
-    if cuda:
-        torch.cuda.set_rng_state_all(cuda)
+        set_generators(before)

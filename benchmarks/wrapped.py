@@ -110,8 +110,7 @@ class PartsClock(Clock):
     def restart(self) -> None:
         self._nanoseconds, self._entered, self._left_for = ([0] * len(PARTS) for _ in range(3))
         super().restart()
-        wall, cpu, waited = self._started
-        self._last = self._began = wall - waited if self.counts_waits else cpu
+        self._last = self._began = self._by(*self._started)
 
     def read(self) -> Step:
         if self._on_device():
@@ -148,8 +147,12 @@ class PartsClock(Clock):
         self._last = now
 
     def _busy(self) -> int:
-        """As `Step.busy`: the wall's time without what the thread waited for a core."""
-        wall, cpu, waited = self._now()
+        return self._by(*self._now())
+
+    def _by(self, wall: int, cpu: int, waited: int) -> int:
+        """As `Step.busy`: without what the thread waited for a core, but on a GPU the wall's."""
+        if self._cuda:
+            return wall
         return wall - waited if self.counts_waits else cpu
 
 

@@ -16,7 +16,7 @@ import torch
 from reference.data.pipeline import Data
 from reference.ledger import describe
 from reference.ledger.deviations import Chosen, loop_with
-from reference.ledger.deviations.halves import generators, set_generators
+from reference.ledger.generators import generators, set_generators
 from reference.ledger.links import HARD, batch
 from reference.ledger.record import Record
 from reference.model import load_model

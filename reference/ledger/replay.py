@@ -17,8 +17,9 @@ from reference.data.pipeline import Data
 from reference.errors import InputError
 from reference.ledger.comparison import DECISIVE, Comparison, Divergence
 from reference.ledger.deviations import Chosen, expected_warnings, source, train_with
-from reference.ledger.deviations.halves import Halves, generators, halves, set_generators
+from reference.ledger.deviations.halves import Halves, halves
 from reference.ledger.diff import Verdict, judge
+from reference.ledger.generators import generators, set_generators
 from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import Item, Ledger, Record, encode, is_newer
 from reference.ledger.streams import Group, Grouper, groups

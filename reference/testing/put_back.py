@@ -4,13 +4,11 @@ Used by `assert_same_run`: in somebody's pytest session the tests after it must 
 """
 
 import os
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import datasets
-import numpy as np
 import torch
 import transformers
 from accelerate.state import AcceleratorState, GradientState, PartialState
@@ -20,6 +18,8 @@ from huggingface_hub.utils.tqdm import (
     enable_progress_bars,
 )
 
+from reference.ledger.generators import generators, set_generators
+
 # Shared by all their instances, which look into these very dicts.
 SINGLETONS = (PartialState, AcceleratorState, GradientState)
 
@@ -27,7 +27,7 @@ SINGLETONS = (PartialState, AcceleratorState, GradientState)
 @contextmanager
 def clean_state() -> Iterator[None]:
     """Within it PyTorch's and Accelerate's defaults; afterwards all is as it was before."""
-    generators = _generators()
+    states = generators()
     settings = [(get, put, get()) for get, put in _SETTINGS]
     environment = dict(os.environ)
     shared = [(s, dict(s._shared_state)) for s in SINGLETONS]
@@ -49,24 +49,7 @@ def clean_state() -> Iterator[None]:
         for singleton, state in shared:
             singleton._shared_state.clear()
             singleton._shared_state.update(state)
-        generators()
-
-
-def _generators() -> Callable[[], None]:
-    """Puts every generator back to where it stands now."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    # To ask a GPU that nobody uses yet would claim it.
-    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    cuda = torch.cuda.get_rng_state_all() if used else []
-
-    def put_back() -> None:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(cpu)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
-
-    return put_back
+        set_generators(states)
 
 
 def _deterministic() -> tuple[bool, bool]:

@@ -181,7 +181,7 @@ def test_a_gpus_section_tells_what_it_is_asked(tmp_path: Path, page: Path) -> No
     run = json.loads(file.read_text())
     counts = {"bare-kernel_launches-cuda": 315, "bare-synchronisations-cuda": 1}
     for number, loop in enumerate(LOOPS, 1):
-        figures = {"kernel_launches": 315 + number, "added_launches": number, "synchronisations": 5}
+        figures = {"kernel_launches": 315 + number, "synchronisations": 5}
         counts |= {f"{loop}-{name}-cuda": value for name, value in figures.items()}
     run["benchmarks"][0]["extra_info"]["counts"] = counts
     run["machine_info"]["cpu"]["brand_raw"] = "made-up host"
@@ -189,7 +189,7 @@ def test_a_gpus_section_tells_what_it_is_asked(tmp_path: Path, page: Path) -> No
     assert report.main([str(file), "--page", str(page)]) == 0
     text = page.read_text()
     assert "### 2026-11-24, NVIDIA made-up, beside made-up host, " in text
-    assert "| bare step | 315 |  | 1 |" in text
+    assert "| bare step | 315 | | 1 |" in text
     assert "| manual | 317 | 2 | 5 |" in text
 
 
@@ -222,7 +222,9 @@ def test_a_run_without_loops_or_a_page_without_a_place_is_one_line(
     tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare = tmp_path / "bare.json"
-    bare.write_text(json.dumps({"machine_info": {}, "benchmarks": [{"extra_info": {}}]}))
+    bare.write_text(
+        json.dumps({"machine_info": {}, "benchmarks": [{"name": "x", "extra_info": {}}]})
+    )
     assert report.main([str(bare), "--page", str(page)]) == 2
     assert "no loop was measured in turn" in capsys.readouterr().err
     before = page.read_text()

@@ -5,13 +5,9 @@ it leaves behind is the other text's starting point as well.
 """
 
 import ast
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-import torch
 
 # The evaluation's first statement assigns to this name.
 EVALUATION_BEGINS = "metric"
@@ -77,18 +73,3 @@ def _assigns(statement: ast.stmt) -> bool:
         isinstance(target, ast.Name) and target.id == EVALUATION_BEGINS
         for target in statement.targets
     )
-
-
-def generators() -> tuple[Any, ...]:
-    """The state of each global generator."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
-
-
-def set_generators(states: tuple[Any, ...]) -> None:
-    """Put back what `generators` gave."""
-    random.setstate(states[0])
-    np.random.set_state(states[1])
-    torch.set_rng_state(states[2])
-    if states[3]:
-        torch.cuda.set_rng_state_all(states[3])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import apart, count, exact, measured
+from benchmarks import apart, count, exact, measured, parts
 from benchmarks.bounds import Exact
 from benchmarks.turns import Clock
 from reference.data.pipeline import load_data
@@ -147,13 +147,13 @@ def test_the_farthest_of_all_pairs_and_steps_is_told(
     assert envelope.apart(*(tmp_path / n / "ledger.jsonl" for n in "ab"))["forward loss"] == 4.0
 
 
-def test_a_devices_first_round_only_warms_up(
+def test_before_a_devices_rounds_one_warms_it_up(
     small: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds: list[measured.Measured] = []
+    rounds: list[tuple[int, Any]] = []  # of how many steps, and of whom
 
-    def add_turns(run: measured.Measured, *_: Any) -> None:
-        rounds.append(run)
+    def add_turns(run: measured.Measured, recipe: Recipe, _: Any, names: Any) -> None:
+        rounds.append((recipe.max_steps, names))
         run.times.setdefault(measured.BARE, []).append([0.01] * 6)
         run.times.setdefault(measured.AGAIN, []).append([0.01] * 6)
 
@@ -163,7 +163,7 @@ def test_a_devices_first_round_only_warms_up(
         rounds.clear()
         recipe = replace(small, device=name, max_steps=7)
         found = measured.measure(recipe, rounds=2, most_rounds=2, data=data)
-        assert len(rounds) == 2 + warm
+        assert rounds == [rounds[0]] * (2 + warm)
         assert found.rounds == 2
 
 
@@ -227,6 +227,20 @@ def test_runs_without_a_step_have_no_envelope(small: Recipe, tmp_path: Path) -> 
         apart.farthest([(ledger, short)])
 
 
+def test_the_run_that_is_measured_is_the_one_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Recipe] = []
+
+    def measure(recipe: Recipe, folder: Path, runs: int) -> list[list[str]]:
+        asked.append(recipe)
+        return []
+
+    monkeypatch.setattr(apart, "measure", measure)
+    words = ["--device", "cpu", "--checkpoint", "minilm", "--mixed-precision", "bf16"]
+    assert apart.main([*words, "--max-steps", "5"]) == 0
+    (recipe,) = asked
+    assert (recipe.checkpoint, recipe.mixed_precision, recipe.max_steps) == ("minilm", "bf16", 5)
+
+
 def test_a_measurement_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.apart", "--device", "cpu"]
     check_stopped(
@@ -239,10 +253,14 @@ def test_a_measurement_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_device_it_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert apart.main([]) == 2
-    assert capsys.readouterr().err == (
-        "error: device: cuda was asked for and there is none; use --device cpu\n"
-    )
+    for measure in (
+        functools.partial(apart.main, []),
+        functools.partial(parts.main, ["--device", "cuda"]),
+    ):
+        assert measure() == 2
+        assert capsys.readouterr().err == (
+            "error: device: cuda was asked for and there is none; use --device cpu\n"
+        )
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "benchmarks"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -272,7 +290,7 @@ def test_what_a_loop_launches_is_told_beside_the_bare_step(
     small: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That takes as many kernels as a GPU's libraries need."""
-    launched = {"bare": 300, "manual": 306, "trainer": 320}
+    launched = {"bare": 300, "manual": 306, "accelerated": 308, "trainer": 320}
     monkeypatch.setattr(count, "make_recipe", lambda *_: small)
     monkeypatch.setattr(count, "trained", lambda loop, *_: loop)
     monkeypatch.setattr(
@@ -281,5 +299,7 @@ def test_what_a_loop_launches_is_told_beside_the_bare_step(
     on_cuda = replace(small, device="cuda")
     data = load_data(small)
     bounds = [Exact(loop, "added_launches", 6, "", "cuda") for loop in ("manual", "trainer")]
-    found = count.count(bounds, on_cuda, data)
-    assert found == {"manual-added_launches-cuda": 6, "trainer-added_launches-cuda": 20}
+    wanted = {"manual-added_launches-cuda": 6, "trainer-added_launches-cuda": 20}
+    assert count.count(bounds, on_cuda, data) == wanted
+    found = {n: c for n, c in count.count_all(on_cuda, data).items() if "added" in n}
+    assert found == {**wanted, "accelerated-added_launches-cuda": 8}
