@@ -75,12 +75,12 @@ def pytest_configure(config: pytest.Config) -> None:
             return
         stored = _stored(folder, wanted)
         if stored is not None:
-            run = read_run(stored)
+            run = _read(stored)
             check_machine(stored, run)
             check_times(stored, run)
             _known.update({benchmark["fullname"]: benchmark for benchmark in run["benchmarks"]})
-            if wanted is not True:  # else pytest-benchmark takes every run that begins so
-                config.option.benchmark_compare = str(stored)
+            # By its path: else pytest-benchmark reads all that are there, or that begin so.
+            config.option.benchmark_compare = str(stored)
     except InputError as error:
         pytest.exit(f"error: {error}", returncode=InputError.exit_code)
     if stored is None:
@@ -88,6 +88,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.benchmark_compare_fail = []  # there is nothing to be slower than
         config.option.benchmark_autosave = f"{datetime.now():%Y%m%d_%H%M%S}"
         print("--benchmark-compare: no stored run on this machine yet: this one will be stored")
+
+
+def _read(stored: Path) -> Run:
+    try:
+        return read_run(stored)
+    except InputError as error:
+        raise InputError(f"--benchmark-compare: {error}, or delete that file") from error
 
 
 def _folder(storage: str) -> Path | None:
@@ -102,6 +109,10 @@ def _check_options(config: pytest.Config, folder: Path | None) -> None:
     check_output(config.getoption("benchmark_json", None))
     if config.getoption("benchmark_disable", False):
         raise InputError("--benchmark-disable: nothing would be timed here; leave it out")
+    if config.getoption("benchmark_compare_fail", None) and not config.getoption(
+        "benchmark_compare", None
+    ):
+        raise InputError("--benchmark-compare-fail: compares nothing; give --benchmark-compare too")
     if config.getoption("numprocesses", None):
         raise InputError("-n: benchmarks beside each other time each other; leave it out")
     saved = ("benchmark_save", "benchmark_autosave", "benchmark_compare")
@@ -148,8 +159,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     found = session.config._benchmarksession.benchmarks  # type: ignore[attr-defined]
     none = not any(benchmark for benchmark in found)  # true for one that was timed
     if none:  # nothing to compare or to write: each would be a traceback
-        session.config._benchmarksession.compare_fail = []  # type: ignore[attr-defined]
-        session.config._benchmarksession.json = None  # type: ignore[attr-defined]
+        theirs = session.config._benchmarksession  # type: ignore[attr-defined]
+        theirs.compare_fail, theirs.json, theirs.save, theirs.autosave = [], None, None, None
     result = yield
     options = session.config.option
     only_shown = options.collectonly or options.setupplan

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.plot import draw
-from benchmarks.section import cpu_of, plot_name, section, title_of, versions_of
+from benchmarks.section import cpu_of, heading, plot_name, section
 from benchmarks.stored import Run, check_run, read_json
 from benchmarks.written import check_output, write_output
 from reference.ended import ended
@@ -41,6 +41,7 @@ def _command(files: Sequence[Path], page: Path) -> int:
     text = _text_of(page)
     try:
         plot = page.with_name(plot_name(run, measured))
+        replaced = heading(run, measured) in text
         text = new_page(text, run, measured, pairs, plot.name)
         picture = draw(measured)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -50,7 +51,8 @@ def _command(files: Sequence[Path], page: Path) -> int:
     write_output(plot, picture)
     write_output(page, text)
     names = ", ".join(extra["checkpoint"] for extra in measured)
-    print(f"{page}: {names} in turn, {len(pairs)} pairs, of {len(files)} files")
+    instead = " in place of the section that was there" if replaced else ""
+    print(f"{page}: {names} in turn, {len(pairs)} pairs, of {len(files)} files{instead}")
     return 0
 
 
@@ -128,7 +130,7 @@ def new_page(
 ) -> str:
     """The page's text with the section among its results, the newest first."""
     before, mark, after = text.partition(BEGIN)
-    head = f"### {title_of(run, measured)}\n\n{versions_of(measured)}\n"
+    head = heading(run, measured)
     sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]
     kept = [part.rstrip() for part in sections if not part.startswith(head)]
     new = section(run, measured, pairs, plot).rstrip()

@@ -64,11 +64,16 @@ def title_of(run: Run, measured: Sequence[dict[str, Any]]) -> str:
     return f"{day}, {where}, {cpu_of(run).get('count', '?')} cores"
 
 
+def heading(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    """How a section begins: a machine, a date and versions."""
+    return f"### {title_of(run, measured)}\n\n{versions_of(measured)}\n"
+
+
 def section(
     run: Run, measured: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], plot: str
 ) -> str:
     """The results of one run as Markdown."""
-    lines = [f"### {title_of(run, measured)}", "", versions_of(measured), ""]
+    lines = [heading(run, measured)]
     for extra in measured:
         noise = as_ratio(extra["noise"])
         peak = extra["matrix_product_peak"] / 1e9

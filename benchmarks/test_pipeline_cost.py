@@ -28,7 +28,7 @@ from reference.loops import LOOPS, get_loop
 def test_tokenizing(benchmark: BenchmarkFixture) -> None:
     """From the raw text of both splits to token ids."""
     recipe = measured.make_recipe("embedded", 6)
-    data = benchmark.pedantic(load_data, args=(recipe,), rounds=2, warmup_rounds=1)
+    data = benchmark.pedantic(load_data, args=(recipe,), rounds=5, warmup_rounds=1)
     splits = (("train", data.train), ("validation", data.validation))
     for split, rows_of in splits:
         raw = embedded.make_split("mrpc", split)

@@ -93,11 +93,19 @@ def test_a_stored_run_of_no_use_is_one_line(tmp_path: Path) -> None:
 def configure(storage: Path, wanted: str | bool) -> None:
     """As a session on the benchmarks begins, in this process, which is quicker."""
     options = {"benchmark_compare": wanted, "benchmark_storage": f"file://{storage}"}
-    config: Any = SimpleNamespace(getoption=lambda name, default: options.get(name, default))
+    config: Any = SimpleNamespace(
+        getoption=lambda name, default: options.get(name, default), option=SimpleNamespace()
+    )
     try:
         conftest.pytest_configure(config)
     finally:
         conftest.pytest_unconfigure()
+
+
+def test_to_be_slower_than_nothing_is_one_line(tmp_path: Path) -> None:
+    done = compare(tmp_path, "--benchmark-compare-fail=mean:5%")
+    assert done.returncode == 2
+    assert "error: --benchmark-compare-fail: compares nothing" in done.stdout + done.stderr
 
 
 def refuses(storage: Path, wanted: str | bool, says: str) -> None:

@@ -45,6 +45,10 @@ def test_it(benchmark):
     note(benchmark)
 """
 FAILS = TIMED + "    assert False\n"
+FAILS_FIRST = """
+def test_it(benchmark):
+    assert 'this' == 'that'
+"""
 
 
 def session(
@@ -53,7 +57,7 @@ def session(
     """The benchmarks' own hooks on a file of one benchmark: its exit code, and what it printed."""
     (folder / "conftest.py").write_text(PLUGIN)
     (folder / "test_made_up.py").write_text(BEGIN + text)
-    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")  # as the project's
     storage = f"--benchmark-storage=file://{folder / 'runs'}"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", storage, *words],
@@ -93,6 +97,19 @@ def test_a_run_that_failed_is_nothing_to_compare_with(tmp_path: Path) -> None:
     assert code == 1
     assert "a benchmark failed: nothing of this run is stored" in said
     assert not stored(tmp_path)
+    for words in (["--benchmark-compare"], ["--benchmark-autosave"]):
+        code, said = session(tmp_path, FAILS_FIRST, *words)
+        assert code == 1
+        assert "assert 'this'" in said  # why is still told
+        assert not stored(tmp_path)
+
+
+@pytest.mark.parametrize("option", ["--benchmark-compare", "--benchmark-autosave"])
+def test_no_benchmark_of_that_name_is_one_line(option: str, tmp_path: Path) -> None:
+    code, said = session(tmp_path, TIMED, "-k", "nosuch", option)
+    assert code == 2
+    assert "error: no benchmark of that name" in said
+    assert not stored(tmp_path)
 
 
 def test_a_regression_is_one_line_and_ratios_are_told_beside_it(tmp_path: Path) -> None:
@@ -118,6 +135,9 @@ def test_of_several_runs_of_that_name_the_last_is_taken(tmp_path: Path) -> None:
     assert code == 0
     assert "(0002" in said
     assert "Failed to load" not in said
+    code, said = session(tmp_path, TIMED, "--benchmark-compare")
+    assert code == 0
+    assert "(0002" in said
 
 
 def test_a_damaged_ratio_is_said_to_be() -> None:
