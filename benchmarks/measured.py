@@ -110,7 +110,7 @@ def measure(
         raise InputError(f"steps: {steps} isn't a multiple of {places}, one for each order")
     data = short_evaluation(load_data(recipe) if data is None else data)
     measured = Measured(recipe)
-    warm_up(recipe, data, (BARE, AGAIN, PIPELINE, *loops))
+    warm_up(recipe, data, _of_a_round(loops))
     started = time.monotonic()
     while True:
         add_round(measured, recipe, data, loops)
@@ -180,7 +180,11 @@ def warm_up(recipe: Recipe, data: Data, names: Sequence[str] = (BARE,)) -> None:
 
 def add_round(measured: Measured, recipe: Recipe, data: Data, loops: Sequence[str]) -> None:
     """One round: all are made anew, train, and must end with the same weights."""
-    add_turns(measured, recipe, data, (BARE, AGAIN, PIPELINE, *loops))
+    add_turns(measured, recipe, data, _of_a_round(loops))
+
+
+def _of_a_round(loops: Sequence[str]) -> Sequence[str]:
+    return (BARE, AGAIN, PIPELINE, *loops)
 
 
 def add_turns(measured: Measured, recipe: Recipe, data: Data, names: Sequence[str]) -> None:

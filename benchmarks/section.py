@@ -107,12 +107,12 @@ def _counts(counts: dict[str, int]) -> list[str]:
         return []
     lines = ["| one step | kernels launched | more than the bare step | waits for the GPU |"]
     lines.append("| --- | --- | --- | --- |")
-    bare = counts["bare-kernel_launches-cuda"]
-    lines.append(f"| bare step | {bare} | | {counts['bare-synchronisations-cuda']} |")
+    bare = [counts[f"bare-{figure}-cuda"] for figure in ("kernel_launches", "synchronisations")]
+    lines.append(f"| bare step | {bare[0]} | | {bare[1]} |")
     for loop in LOOPS:
-        launched = counts[f"{loop}-kernel_launches-cuda"]
-        waits = counts[f"{loop}-synchronisations-cuda"]
-        lines.append(f"| {loop} | {launched} | {launched - bare} | {waits} |")
+        figures = ("kernel_launches", "added_launches", "synchronisations")
+        cells = [str(counts[f"{loop}-{figure}-cuda"]) for figure in figures]
+        lines.append(f"| {loop} | {' | '.join(cells)} |")
     return [*lines, ""]
 
 

@@ -81,7 +81,7 @@ def test_a_stored_run_of_no_use_is_one_line(tmp_path: Path) -> None:
     configure(tmp_path, True)  # this one is of use
     for text, says in (
         (json.dumps({**run, "machine_info": {"cpu": {"brand_raw": "x"}}}), "another machine's run"),
-        ("{", "damaged"),
+        ("{", "or delete that file"),
         (json.dumps(run).replace('"mean": 1.0', '"mean": null'), "stats.mean: None is no number"),
     ):
         stored.write_text(text)

@@ -145,10 +145,15 @@ def test_other_files_stand_beside_the_first(
     assert page.read_text() == text
 
 
-def test_the_same_days_run_is_replaced_and_others_are_kept(tmp_path: Path, page: Path) -> None:
+def test_the_same_days_run_is_replaced_and_others_are_kept(
+    tmp_path: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for day, manual in (("2026-11-23", 1.111), ("2026-11-24", 1.222), ("2026-11-24", 1.333)):
         assert report.main([str(made_up(tmp_path, day, manual)), "--page", str(page)]) == 0
     text = page.read_text()
+    said = capsys.readouterr().out.splitlines()
+    replaced = "in place of the section that was there"
+    assert [line.endswith(replaced) for line in said] == [False, False, True]
     assert text.startswith("# Title")
     assert text.count("### ") == 2
     assert "1.2220" not in text
@@ -181,7 +186,7 @@ def test_a_gpus_section_tells_what_it_is_asked(tmp_path: Path, page: Path) -> No
     run = json.loads(file.read_text())
     counts = {"bare-kernel_launches-cuda": 315, "bare-synchronisations-cuda": 1}
     for number, loop in enumerate(LOOPS, 1):
-        figures = {"kernel_launches": 315 + number, "synchronisations": 5}
+        figures = {"kernel_launches": 315 + number, "added_launches": number, "synchronisations": 5}
         counts |= {f"{loop}-{name}-cuda": value for name, value in figures.items()}
     run["benchmarks"][0]["extra_info"]["counts"] = counts
     run["machine_info"]["cpu"]["brand_raw"] = "made-up host"

@@ -104,6 +104,21 @@ def test_a_run_that_failed_is_nothing_to_compare_with(tmp_path: Path) -> None:
         assert not stored(tmp_path)
 
 
+def test_a_benchmark_leaves_no_deterministic_algorithms_on(tmp_path: Path) -> None:
+    """As one on a GPU turns them on; a CPU's counts are others then."""
+    more = """
+import torch
+
+def test_first():
+    torch.use_deterministic_algorithms(True)
+
+def test_second():
+    assert not torch.are_deterministic_algorithms_enabled()
+"""
+    code, said = session(tmp_path, more + TIMED)
+    assert code == 0, said
+
+
 @pytest.mark.parametrize("option", ["--benchmark-compare", "--benchmark-autosave"])
 def test_no_benchmark_of_that_name_is_one_line(option: str, tmp_path: Path) -> None:
     code, said = session(tmp_path, TIMED, "-k", "nosuch", option)
