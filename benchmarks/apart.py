@@ -31,8 +31,8 @@ from reference.ledger.envelope import apart, shown
 from reference.ledger.record import LEDGER_FILE
 from reference.loops import LOOPS
 from reference.recipe import Recipe, load_recipe
-from reference.report import table
 from reference.run import resolve_device, run
+from reference.terminal import table
 
 MAX_STEPS = 100
 RUNS = 3

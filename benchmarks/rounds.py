@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from benchmarks.measured import AfterRound
 from reference.errors import InputError
-from reference.report import Progress
+from reference.terminal import Progress
 
 CORES = 2  # one for the steps, one for whatever else runs
 

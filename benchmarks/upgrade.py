@@ -40,7 +40,7 @@ from reference.ended import ended
 from reference.errors import InputError
 from reference.ledger.diff import Verdict
 from reference.loops import LOOPS
-from reference.report import table
+from reference.terminal import table
 from reference.verdicts import sentence, sentences
 
 # Models that are made anew lie elsewhere in memory, and that alone moves a round by up to 1 %

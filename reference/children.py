@@ -21,8 +21,8 @@ from reference.errors import InputError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE
 from reference.loops import LOOPS
 from reference.recipe import Recipe
-from reference.report import Progress
 from reference.run_dir import write_json
+from reference.terminal import Progress
 
 POLL = 0.2  # seconds between two looks at the ledgers
 

@@ -19,8 +19,8 @@ from reference.ledger.diff import Verdict, diff
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.loops import LOOPS
 from reference.recipe import Recipe
-from reference.report import comparison
 from reference.run_dir import make_run_dir, write_json
+from reference.terminal import comparison
 from reference.verdicts import sentences
 
 VERDICT_VERSION = 1

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from reference.errors import RunError, TrainingFailed
-from reference.ledger.record import plain
+from reference.messages import plain
 from reference.stopping import Stopped, signals_raise
 
 

@@ -1,7 +1,5 @@
 """What can go wrong, and the exit code of each; `cli.py` turns them into one line on stderr."""
 
-import sys
-
 
 class RunError(Exception):
     """The base of this project's errors. `exit_code` is what the command line ends with."""
@@ -19,8 +17,3 @@ class TrainingFailed(RunError, RuntimeError):
     """A loss or a gradient that isn't finite: names the step and its samples. Exit code 3."""
 
     exit_code = 3
-
-
-def say(line: str) -> None:
-    """One line on stderr: stdout is the program's own."""
-    print(f"reference: {line}", file=sys.stderr)

@@ -15,14 +15,15 @@ from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE, Chosen, shown
 from reference.ledger.deviations.clue import MOST_STEPS, part
 from reference.ledger.explain import Explanation, explain
-from reference.ledger.record import Ledger, Record, is_newer, plain, read_ledger
+from reference.ledger.record import Ledger, Record, is_newer, read_ledger
 from reference.ledger.replay import Outcome
 from reference.ledger.schema import check
 from reference.ledger.streams import groups
+from reference.messages import plain
 from reference.model import check_checkpoint
 from reference.recipe import Recipe, nearest
-from reference.report import Progress
 from reference.run import header, prepare
+from reference.terminal import Progress
 
 SHOWN_EVERY = 0.2  # seconds
 

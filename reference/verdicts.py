@@ -6,9 +6,9 @@ python -m reference diff A B
 from reference.errors import InputError
 from reference.ledger.curve import Point
 from reference.ledger.diff import Verdict
-from reference.ledger.record import plain
 from reference.ledger.shown import short
-from reference.report import table
+from reference.messages import plain
+from reference.terminal import table
 
 EVERY = "every link of every step"
 

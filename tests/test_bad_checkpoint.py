@@ -19,7 +19,7 @@ from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.model import checkpoint_source, load_model, load_tokenizer, weights_file
 from reference.recipe import Recipe
 from reference.run import run
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c ##d".split()
 POSITIONS = 32

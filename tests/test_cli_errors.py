@@ -14,7 +14,7 @@ from reference.cli import main
 from reference.errors import InputError, TrainingFailed
 from tests.conftest import ROOT
 from tests.data.files import splits, write_tsv
-from tests.refusal import says
+from tests.helpers.refusal import says
 
 Refuse = Callable[[Sequence[str]], str]
 

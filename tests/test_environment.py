@@ -16,7 +16,7 @@ from reference.loops import LOOPS
 from reference.recipe import Recipe
 from reference.run import run
 from tests.conftest import ROOT
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 # As `accelerate launch` sets them for one process, and some that belong to what is off.
 HARMLESS = {

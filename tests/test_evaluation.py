@@ -20,7 +20,7 @@ from reference.evaluation import (
     matthews_correlation,
 )
 from reference.tasks import TASKS
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 PLAIN = settings(deadline=None, max_examples=60)
 EMPTY = (AttributeError, ValueError)  # what `evaluate` raises where nothing was added

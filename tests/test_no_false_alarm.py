@@ -16,7 +16,7 @@ from reference.loops import LOOPS, get_loop
 from reference.recipe import Recipe
 from reference.run import header, quiet
 from tests.conftest import write_mrpc, write_sst2
-from tests.strategies import RECIPES
+from tests.helpers.strategies import RECIPES
 
 Alarm = Callable[[Recipe, dict[str, Any]], None]
 

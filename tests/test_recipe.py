@@ -21,7 +21,7 @@ from reference.recipe import (
     load_recipe,
     parse_field,
 )
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 NONSENSE: list[tuple[str, Any, str]] = [
     ("train_batch_size", 0, "1 or more"),

@@ -10,9 +10,9 @@ from reference.ledger.diff import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.recipe import load_recipe
 from reference.run import run
-from tests.ledger.planted import explained
-from tests.observing import observe
-from tests.six import EDITS, REFERENCE, write_six
+from tests.helpers.observing import observe
+from tests.helpers.planted import explained
+from tests.helpers.six import EDITS, REFERENCE, write_six
 
 # The first step and link at which each parts from the reference, and the cause.
 PARTS = {

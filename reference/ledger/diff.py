@@ -15,9 +15,10 @@ from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Dive
 from reference.ledger.curve import Curve, Point
 from reference.ledger.links import HARD, Unequal, buffers
 from reference.ledger.matching import at_places
-from reference.ledger.record import SCHEMA, Ledger, Record, plain
+from reference.ledger.record import SCHEMA, Ledger, Record
 from reference.ledger.shown import short
 from reference.ledger.streams import Group, open_ledger
+from reference.messages import plain
 
 # Links that are numbers a machine computed; the others are what it was told.
 COMPUTED = ("rng", "weights", "forward", "gradient", "clip", "update", METRICS)

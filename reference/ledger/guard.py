@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from reference.errors import say
 from reference.ledger.record import Record, Sink
+from reference.messages import say
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 

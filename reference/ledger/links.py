@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference.ledger.record import Record, plain
+from reference.ledger.record import Record
 from reference.ledger.schema import GENERATORS
 from reference.ledger.shown import both, distance
+from reference.messages import plain
 
 HARD, SOFT, NOTE = "hard", "soft", "note"
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from reference.ledger.parallel import combine
-from reference.ledger.record import Record, plain
+from reference.ledger.record import Record
+from reference.messages import plain
 
 NUMBERED = re.compile(r"model(\d+)\.(.+)")  # as the ledger calls what isn't the first model's
 OTHERS = ("another of the first", "another of the second")

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference.errors import say
 from reference.ledger import calls, describe
 from reference.ledger.backward import Backward
 from reference.ledger.guard import Careful, reason
@@ -31,6 +30,7 @@ from reference.ledger.window import (
     current_device,
     predict,
 )
+from reference.messages import say
 
 
 @dataclass(frozen=True)

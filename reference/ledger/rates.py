@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from reference.ledger.links import Unequal
-from reference.ledger.record import Record, plain
+from reference.ledger.record import Record
+from reference.messages import plain
 
 Each = dict[int, tuple[Any, Any]]  # a parameter's place -> both rates; one for all of them is at -1
 

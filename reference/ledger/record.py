@@ -46,6 +46,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from reference.errors import InputError
+from reference.messages import plain
 
 SCHEMA = 2
 LEDGER_FILE = "ledger.jsonl"
@@ -58,16 +59,6 @@ KINDS = ("step", "evaluation", "model", "header", "end")
 
 class Twice(InputError):
     """A field that a record has twice."""
-
-
-def plain(text: str) -> str:
-    """A ledger's text as it can be shown: what would steer a terminal is written as its code.
-
-    So are line ends, marks that turn the direction of writing, and halves of a character.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _no_number(word: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from reference.errors import InputError
 from reference.ledger import LINKS
-from reference.ledger.record import KINDS, Item, Record, plain
+from reference.ledger.record import KINDS, Item, Record
+from reference.messages import plain
 
 Check = Callable[[Any], str | None]  # the path of what is wrong ('' for the value itself), or None
 

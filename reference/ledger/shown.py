@@ -6,7 +6,7 @@ Used by `python -m reference diff A B`.
 import sys
 from typing import Any
 
-from reference.ledger.record import plain
+from reference.messages import plain
 
 LONGEST = 90  # characters of a value in a line
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from reference.errors import say
 from reference.ledger.record import Record, Writer
+from reference.messages import say
 
 
 class PatientWriter(Writer):

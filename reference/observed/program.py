@@ -20,7 +20,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-from reference.errors import InputError, say
+from reference.errors import InputError
+from reference.messages import say
 from reference.observed import Observation, program_record
 from reference.observed.launch import PROGRAM_FILE, default_folder, launched, take_folder
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import measured
 from benchmarks.rounds import rounds_shown
-from reference import report
+from reference import terminal
 from reference.recipe import Recipe
 
 ROUNDS, MOST = 3, 5
@@ -88,7 +88,7 @@ def test_rounds_are_shown_with_the_time_left(
     plant(monkeypatch, 0.0)
     out = io.StringIO()
     monkeypatch.setattr("sys.__stderr__", out)
-    monkeypatch.setattr(report, "PLAIN_EVERY", 0.0)
+    monkeypatch.setattr(terminal, "PLAIN_EVERY", 0.0)
     with rounds_shown() as progress:
         measured.measure(recipe, rounds=ROUNDS, most_rounds=MOST, progress=progress)
     lines = out.getvalue().splitlines()

@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from reference.data.sources import load_raw
 from reference.tasks import Task, get_task
-from tests.refusal import refusal
+from tests.helpers.refusal import refusal
 
 Rows = dict[str, list[Any]]
 

@@ -12,7 +12,7 @@ from reference.data.sources import load_raw
 from reference.errors import InputError
 from reference.tasks import get_task
 from tests.data.files import WRITERS, refused, splits, write_parquet, write_saved
-from tests.refusal import says
+from tests.helpers.refusal import says
 
 
 @pytest.mark.parametrize("kind", ["parquet", "saved"])

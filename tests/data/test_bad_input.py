@@ -8,7 +8,7 @@ import pytest
 from reference.data.sources import load_raw
 from reference.tasks import get_task
 from tests.data.files import WRITERS, refused, splits, write_csv, write_tsv
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 MEND = "mend or remove the row"
 

@@ -8,7 +8,7 @@ from datasets import ClassLabel, DatasetDict
 from reference.data.sources import digest, load_raw
 from reference.tasks import TASKS, get_task
 from tests.data.files import WRITERS, Rows, refused, splits, write_csv, write_saved, write_tsv
-from tests.refusal import says
+from tests.helpers.refusal import says
 
 
 def read(folder: Path, name: str) -> DatasetDict:

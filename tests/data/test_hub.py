@@ -7,7 +7,7 @@ import time
 import pytest
 
 from reference.data import hub
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 
 @pytest.fixture(autouse=True)

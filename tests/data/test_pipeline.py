@@ -27,7 +27,7 @@ from reference.model import load_tokenizer
 from reference.recipe import COURSE, Recipe
 from reference.tasks import get_task
 from tests.data.files import splits, write_csv
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 PLAIN = settings(deadline=None, max_examples=60)
 

@@ -23,7 +23,7 @@ from reference.ledger import ahead, hashing, parallel
 from reference.ledger.ahead import READERS
 from reference.ledger.parameters import Parameters
 from reference.ledger.record import Ledger
-from tests.ledger.small import watch
+from tests.helpers.small import watch
 
 STEPS = 3
 

@@ -27,8 +27,8 @@ from reference.loops import manual
 from reference.recipe import Recipe
 from reference.run import header, quiet
 from tests.conftest import write_mrpc
-from tests.ledger.planted import answer, data_of, explained, keep, names, planted, setting
-from tests.ledger.small import net, train, watch
+from tests.helpers.planted import answer, data_of, explained, keep, names, planted, setting
+from tests.helpers.small import net, train, watch
 
 FEW = ("eps", "no-clip", "never-zeroed", "no-shuffle", "f1-of-class-0", "clip-after-step")
 

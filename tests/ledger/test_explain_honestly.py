@@ -19,7 +19,7 @@ from reference.ledger.replay import Outcome
 from reference.loops import manual
 from reference.recipe import Recipe
 from reference.run import header, quiet
-from tests.ledger.planted import data_of, explained, keep, planted
+from tests.helpers.planted import data_of, explained, keep, planted
 
 
 def kept_of_loop(recipe: Recipe) -> Ledger:

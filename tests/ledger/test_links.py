@@ -18,7 +18,7 @@ from reference.ledger.shown import both
 from reference.recipe import Recipe
 from reference.run import run
 from reference.verdicts import lines
-from tests.refusal import refusal, says
+from tests.helpers.refusal import refusal, says
 
 Change = Callable[[Record], None]
 OTHER = "0" * 16

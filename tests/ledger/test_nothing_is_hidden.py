@@ -17,7 +17,7 @@ from reference.ledger import record
 from reference.ledger.diff import diff
 from reference.ledger.hashing import hash_tensors
 from reference.ledger.record import Item, Ledger, Record, encode
-from tests.ledger.small import net, train, watch
+from tests.helpers.small import net, train, watch
 
 
 class Normed(nn.Module):

@@ -17,8 +17,8 @@ from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.recipe import Recipe
 from reference.run import prepare
 from tests.conftest import DEVICES
-from tests.ledger.planted import explained, keep, names, planted
-from tests.observing import observe
+from tests.helpers.observing import observe
+from tests.helpers.planted import explained, keep, names, planted
 
 TENSORS: dict[str, Callable[[], torch.Tensor]] = {
     "float32": lambda: torch.randn(300, 70),

@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from reference.ledger.diff import diff
 from reference.ledger.observe import Observer
 from reference.ledger.record import Memory, Record
-from tests.ledger.small import net, train, watch
+from tests.helpers.small import net, train, watch
 
 
 def test_buffers_that_only_one_run_has_do_nothing() -> None:

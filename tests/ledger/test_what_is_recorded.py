@@ -13,7 +13,7 @@ from reference.ledger.diff import diff
 from reference.ledger.hashing import hash_tensors
 from reference.ledger.observe import Observer
 from reference.ledger.record import Memory, Record
-from tests.ledger.small import watch
+from tests.helpers.small import watch
 
 
 def step(optimizer: Optimizer, loss: torch.Tensor) -> None:

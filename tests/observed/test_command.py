@@ -11,7 +11,7 @@ import torch
 from reference import embedded
 from reference.cli import main
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from tests.observing import SCRIPTS, observe, printed_by, python, write
+from tests.helpers.observing import SCRIPTS, observe, printed_by, python, write
 
 # Steps of each: one for every step of an optimizer.
 TOYS = {

@@ -7,8 +7,8 @@ import pytest
 from reference.errors import InputError
 from reference.ledger.record import read_ledger
 from reference.observed.launch import Launch, default_folder, launched, take_folder
-from tests.observing import SCRIPTS, python
-from tests.refusal import refusal, says
+from tests.helpers.observing import SCRIPTS, python
+from tests.helpers.refusal import refusal, says
 
 PROGRAM = {"script": "train.py", "argv": [], "sha256": None}
 

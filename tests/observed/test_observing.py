@@ -18,7 +18,7 @@ from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.observed import observing
 from reference.observed.patient import PatientWriter
 from reference.observed.when_imported import WhenImported
-from tests.observing import observe, python, write
+from tests.helpers.observing import observe, python, write
 
 LIMITED = """
 import resource, sys, torch

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from reference import report
+from reference import terminal
 from reference.ledger.diff import Verdict
-from reference.report import Progress, comparison, table
+from reference.terminal import Progress, comparison, table
 from reference.verdicts import sentences
 
 METRICS: dict[str, Any] = {
@@ -32,7 +32,7 @@ def test_a_comparison_has_each_number() -> None:
 
 def test_progress_in_a_plain_log_has_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 5.0, 11.0, 11.0, 11.0, 12.0, 13.0])
-    monkeypatch.setattr(report.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock))
     out = io.StringIO()
     progress = Progress(["a", "b"], out)
     progress.update("a", 5, 10)  # too early for a line
@@ -45,8 +45,8 @@ def test_progress_in_a_plain_log_has_the_time_left(monkeypatch: pytest.MonkeyPat
 def test_the_time_left_counts_runs_that_havent_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with `--jobs 1`: one after another."""
     clock = iter([0.0, 5.0, 5.0, 5.0, 15.0, 15.0, 15.0])
-    monkeypatch.setattr(report.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(report, "PLAIN_EVERY", 5.0)
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(terminal, "PLAIN_EVERY", 5.0)
     out = io.StringIO()
     progress = Progress(["a", "b"], out)
     progress.update("a", 0, None)  # nothing is known yet

@@ -5,7 +5,7 @@ They are the runs that TrainCheck was measured on: a clean one with another seed
 
 from pathlib import Path
 
-from tests.observing import SCRIPTS
+from tests.helpers.observing import SCRIPTS
 
 REFERENCE = SCRIPTS / "forty_steps.py"  # the embedded recipe's run, step by step
 # Name -> what stands in the reference, and what somebody wrote in its place.
