@@ -23,8 +23,8 @@ from benchmarks.rounds import check_cores, rounds_shown
 from benchmarks.stored import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.written import check_output, write_output
 from reference.data.pipeline import Data, load_data
-from reference.ended import ended
 from reference.errors import InputError
+from reference.process.exit_codes import ended
 from reference.recipe import Recipe, nearest
 
 STEPS = 42  # a round: seven times each of the six orders

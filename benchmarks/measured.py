@@ -26,9 +26,9 @@ from reference.data.pipeline import Data, load_data
 from reference.environment import put_aside
 from reference.errors import InputError, TrainingFailed
 from reference.loops import LOOPS, get_loop
+from reference.process.versions import machine, versions
 from reference.recipe import Recipe, load_recipe
 from reference.run import prepare
-from reference.versions import machine, versions
 
 BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"
 NOISE = 0.01  # an A/A interval wider than this asks for more rounds

@@ -26,9 +26,9 @@ from benchmarks import gate
 from benchmarks.plants import PLANTS, SHARE, planted
 from benchmarks.rounds import check_cores
 from benchmarks.written import check_output, write_output
-from reference.ended import ended
 from reference.errors import InputError, TrainingFailed
 from reference.loops import LOOPS
+from reference.process.exit_codes import ended
 from reference.recipe import nearest
 
 RESTLESS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"

@@ -20,8 +20,8 @@ from benchmarks.plot import draw
 from benchmarks.section import cpu_of, heading, plot_name, section
 from benchmarks.stored import Run, check_run, read_json
 from benchmarks.written import check_output, write_output
-from reference.ended import ended
 from reference.errors import InputError
+from reference.process.exit_codes import ended
 
 PAGE = Path(__file__).with_name("README.md")
 BEGIN = "<!-- results: written by `python -m benchmarks.report`, newest first -->\n"

@@ -21,10 +21,10 @@ from benchmarks import bare
 from benchmarks.measured import check_right, make_recipe, short_evaluation, take_turns_unheard
 from benchmarks.turns import Participant, balanced
 from reference.data.pipeline import Data, load_data
-from reference.ended import ended
 from reference.loops import LOOPS, get_loop
+from reference.process.exit_codes import ended
+from reference.process.run_folder import write_json
 from reference.recipe import Recipe
-from reference.run_dir import write_json
 
 BARE, YARDSTICK = "bare step", "yardstick"
 Times = dict[str, list[list[float]]]  # by name: rounds of steps, in seconds

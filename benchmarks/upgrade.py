@@ -36,10 +36,10 @@ from benchmarks.sides import (
     train_all,
     within,
 )
-from reference.ended import ended
 from reference.errors import InputError
 from reference.ledger.diff import Verdict
 from reference.loops import LOOPS
+from reference.process.exit_codes import ended
 from reference.terminal import table
 from reference.verdicts import sentence, sentences
 

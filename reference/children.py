@@ -20,8 +20,8 @@ from typing import IO
 from reference.errors import InputError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE
 from reference.loops import LOOPS
+from reference.process.run_folder import write_json
 from reference.recipe import Recipe
-from reference.run_dir import write_json
 from reference.terminal import Progress
 
 POLL = 0.2  # seconds between two looks at the ledgers

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reference.ended import ended, failed
 from reference.environment import see_one_gpu
 from reference.errors import InputError, RunError
 from reference.loops import LOOPS
@@ -23,8 +22,9 @@ from reference.options import (
     parse_observe,
     refuse_matrix_options,
 )
+from reference.process.exit_codes import ended, failed
+from reference.process.signals import stop_at_end_of_input
 from reference.recipe import nearest
-from reference.stopping import stop_at_end_of_input
 
 SAYS = "reference: error: "
 

@@ -18,7 +18,7 @@ from reference.ledger.explain import Explanation, explain
 from reference.ledger.record import Ledger, Record, is_newer, read_ledger
 from reference.ledger.replay import Outcome
 from reference.ledger.schema import check
-from reference.ledger.streams import groups
+from reference.ledger.steps import groups
 from reference.messages import plain
 from reference.model import check_checkpoint
 from reference.recipe import Recipe, nearest

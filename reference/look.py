@@ -16,9 +16,9 @@ from reference.data.hub import check_hub
 from reference.data.pipeline import get_dataloaders, load_data
 from reference.errors import InputError
 from reference.model import checkpoint_source, load_model
+from reference.process.versions import versions
 from reference.recipe import Recipe
 from reference.run import quiet, resolve_device
-from reference.versions import versions
 
 
 def show_batch(recipe: Recipe) -> None:

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from reference.errors import InputError
 from reference.loops import LOOPS
+from reference.process.run_folder import check_run_dir, default_run_dir
 from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
-from reference.run_dir import check_run_dir, default_run_dir
 
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
 

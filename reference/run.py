@@ -23,10 +23,10 @@ from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import LEDGER_FILE, Writer
 from reference.loops import get_loop
 from reference.model import check_checkpoint, weights_file
+from reference.process.run_folder import make_run_dir, write_json
+from reference.process.signals import check_not_stopped
+from reference.process.versions import machine, versions
 from reference.recipe import Recipe
-from reference.run_dir import make_run_dir, write_json
-from reference.stopping import check_not_stopped
-from reference.versions import machine, versions
 
 METRICS_VERSION = 1
 

@@ -10,9 +10,9 @@ from itertools import count
 
 import torch
 
+from reference.ledger.combined_hash import combine
 from reference.ledger.hashing import hash_tensors
 from reference.ledger.names import plain_name
-from reference.ledger.parallel import combine
 from reference.ledger.record import Record
 
 # What stands before a module's buffers' names, and the module.

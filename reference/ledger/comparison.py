@@ -19,7 +19,7 @@ from reference.ledger.rates import Rates
 from reference.ledger.record import Item, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.shown import both, short
-from reference.ledger.streams import Group
+from reference.ledger.steps import Group
 
 # What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.
 SURROUNDINGS = ("device", "num_threads", "versions", "platform", "cpu_capability", "world_size")

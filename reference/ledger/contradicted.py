@@ -5,7 +5,7 @@ Used by `python -m reference diff A B`.
 
 import math
 
-from reference.ledger.parallel import combine
+from reference.ledger.combined_hash import combine
 from reference.ledger.record import Record
 
 

@@ -17,7 +17,7 @@ from reference.ledger.links import HARD, Unequal, buffers
 from reference.ledger.matching import at_places
 from reference.ledger.record import SCHEMA, Ledger, Record
 from reference.ledger.shown import short
-from reference.ledger.streams import Group, open_ledger
+from reference.ledger.steps import Group, open_ledger
 from reference.messages import plain
 
 # Links that are numbers a machine computed; the others are what it was told.

@@ -17,7 +17,7 @@ from reference.ledger.diff import Verdict
 from reference.ledger.links import COMPARE, HARD, Unequal
 from reference.ledger.record import Ledger, Record
 from reference.ledger.schema import check
-from reference.ledger.streams import open_ledger
+from reference.ledger.steps import open_ledger
 
 EXACT = ("batch", "optimizer")
 Source = Ledger | Path

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from reference.ledger.parallel import combine
+from reference.ledger.combined_hash import combine
 from reference.ledger.record import Record
 from reference.messages import plain
 

@@ -115,11 +115,6 @@ def hash_buffer(buffer: memoryview) -> str:
     return of_pieces([digest(buffer[start : start + PIECE]) for start in starts])
 
 
-def combine(hashes: Sequence[str]) -> str:
-    """One hash for a list of them, in order."""
-    return xxhash.xxh3_128_hexdigest(",".join(hashes).encode())
-
-
 def of_pieces(digests: list[str]) -> str:
     """The hash of a buffer from those of its pieces; '-' where there is no buffer."""
     if not digests:

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from reference.ledger.buffers import State, describe_buffers, find_buffers, modules_with_state
+from reference.ledger.combined_hash import combine
 from reference.ledger.hashing import begin_hashes_and_norms, buffer_of, hash_tensors
 from reference.ledger.names import plain_name
-from reference.ledger.parallel import combine, hash_buffers
+from reference.ledger.parallel import hash_buffers
 from reference.ledger.record import Record
 
 

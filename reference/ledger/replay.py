@@ -22,7 +22,7 @@ from reference.ledger.diff import Verdict, judge
 from reference.ledger.generators import generators, set_generators
 from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import Item, Ledger, Record, encode, is_newer
-from reference.ledger.streams import Group, Grouper, groups
+from reference.ledger.steps import Group, Grouper, groups
 from reference.recipe import Recipe
 
 

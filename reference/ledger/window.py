@@ -13,9 +13,9 @@ import xxhash
 from torch import Tensor
 
 from reference.ledger import describe
+from reference.ledger.combined_hash import combine
 from reference.ledger.hashing import buffer_of, generator_states
 from reference.ledger.optimizers import Stepped
-from reference.ledger.parallel import combine
 from reference.ledger.parameters import Parameters, first_parameter
 from reference.ledger.record import Record
 

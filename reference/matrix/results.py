@@ -25,10 +25,10 @@ from reference.ledger.record import LEDGER_FILE
 from reference.matrix.jobs import Task, run_tasks
 from reference.matrix.task import AGAIN, FAITHFUL, FOUND, RUN, WEIGHTS, chosen, read
 from reference.model import check_checkpoint
+from reference.process.run_folder import write_json
+from reference.process.versions import machine, versions
 from reference.recipe import Recipe, nearest
 from reference.run import prepare
-from reference.run_dir import write_json
-from reference.versions import machine, versions
 
 # All that a run or an explanation depends on; a test holds it against what a task imports.
 CODE = (

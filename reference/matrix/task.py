@@ -31,10 +31,10 @@ from reference.ledger.explain import explain
 from reference.ledger.observe import Observer
 from reference.ledger.record import LEDGER_FILE, Record, Writer, read_ledger
 from reference.loops import LOOPS, get_loop
+from reference.process.run_folder import write_json
+from reference.process.signals import signals_raise, stop_at_end_of_input
 from reference.recipe import Recipe, load_recipe
 from reference.run import header, prepare
-from reference.run_dir import write_json
-from reference.stopping import signals_raise, stop_at_end_of_input
 
 FAITHFUL = "manual"  # the run that all others of a setting are compared with
 AGAIN = "manual-again"

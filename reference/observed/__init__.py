@@ -29,7 +29,7 @@ from reference.ledger.record import Record
 from reference.observed.launch import Launch, launched, take_folder
 from reference.observed.patient import PatientWriter
 from reference.observed.when_imported import WhenImported
-from reference.versions import machine, versions
+from reference.process.versions import machine, versions
 
 if TYPE_CHECKING:  # it imports torch
     from reference.ledger.observe import Observer

@@ -14,8 +14,8 @@ from reference.data.pipeline import get_dataloaders
 from reference.errors import InputError
 from reference.loops import accelerated, manual, trainer
 from reference.model import load_model, parameter_groups
+from reference.process.run_folder import write_json
 from reference.recipe import Recipe, load_recipe
-from reference.run_dir import write_json
 from reference.testing import assert_same_run, diagnosis, same_run
 
 Mine = Callable[..., Any]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from reference.errors import InputError
-from reference.run_dir import default_run_dir, make_run_dir, write_json
-from reference.stopping import Stopped
+from reference.process.run_folder import default_run_dir, make_run_dir, write_json
+from reference.process.signals import Stopped
 from tests.conftest import ROOT
 
 
@@ -31,8 +31,8 @@ def test_a_run_folder_is_never_shared(tmp_path: Path) -> None:
 
 def test_default_names_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("reference.run_dir.time.strftime", lambda _: "now")
-    monkeypatch.setattr("reference.run_dir.os.getpid", lambda: 7)
+    monkeypatch.setattr("reference.process.run_folder.time.strftime", lambda _: "now")
+    monkeypatch.setattr("reference.process.run_folder.os.getpid", lambda: 7)
     for expected in ("now-compare-7", "now-compare-7-2", "now-compare-7-3"):
         assert default_run_dir("compare").name == expected
         make_run_dir(default_run_dir("compare"))
@@ -76,7 +76,7 @@ def test_a_write_that_fails_leaves_the_old_file_or_none(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from reference.run_dir import write_json
+from reference.process.run_folder import write_json
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from reference.errors import RunError, TrainingFailed
 from reference.messages import plain
-from reference.stopping import Stopped, signals_raise
+from reference.process.signals import Stopped, signals_raise
 
 
 def ended(
