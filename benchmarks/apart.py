@@ -28,9 +28,9 @@ from reference.environment import see_one_gpu
 from reference.errors import InputError
 from reference.ledger.envelope import apart, shown
 from reference.ledger.record import LEDGER_FILE
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe, load_recipe
 from reference.process.exit_codes import ended
-from reference.recipe import Recipe, load_recipe
 from reference.run import resolve_device, run
 from reference.terminal import table
 

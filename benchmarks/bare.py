@@ -14,10 +14,10 @@ from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
 from benchmarks.turns import Participant
-from reference.data.pipeline import Data, get_dataloaders, training_order
 from reference.errors import InputError
-from reference.model import load_model, parameter_groups
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data, get_dataloaders, training_order
+from reference.lesson.model import load_model, parameter_groups
+from reference.lesson.recipe import Recipe
 
 
 def fetched(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.measured import LINKS, OF_ALL
 from benchmarks.pairs import Ratio
 from reference.errors import InputError
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 
 FILE = Path(__file__).with_name("bounds.toml")
 CHECKPOINTS = ("embedded", "minilm")

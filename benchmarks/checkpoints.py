@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from transformers import BertConfig, BertModel, set_seed
 
-from reference import embedded
-from reference.model import MINILM_PACKAGE
+from reference.lesson import embedded
+from reference.lesson.checkpoints import MINILM_PACKAGE
 
 SEED = 42
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")

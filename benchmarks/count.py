@@ -8,9 +8,9 @@ from benchmarks import bare, exact
 from benchmarks.bounds import BATCHES, Exact
 from benchmarks.measured import make_recipe
 from benchmarks.turns import Participant, take_turns
-from reference.data.pipeline import Data
-from reference.loops import LOOPS, get_loop
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data
+from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.recipe import Recipe
 
 
 def count(bounds: Iterable[Exact], recipe: Recipe, data: Data) -> dict[str, int]:

@@ -16,9 +16,9 @@ from transformers import set_seed
 
 from benchmarks import bare
 from benchmarks.measured import unheard
-from reference.data.pipeline import Data
 from reference.errors import TrainingFailed
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data
+from reference.lesson.recipe import Recipe
 
 BEFORE = 3  # steps before the one that is counted: the optimizer's state is there by then
 READ = "aten::_local_scalar_dense"

@@ -22,10 +22,10 @@ from benchmarks.pairs import Ratio
 from benchmarks.rounds import check_cores, rounds_shown
 from benchmarks.stored import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.written import check_output, write_output
-from reference.data.pipeline import Data, load_data
 from reference.errors import InputError
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.recipe import Recipe, nearest
 from reference.process.exit_codes import ended
-from reference.recipe import Recipe, nearest
 
 STEPS = 42  # a round: seven times each of the six orders
 ROUNDS = 26  # with both cores loaded 45 of 50 gates had an A/A within 1 % (2026-11-24)

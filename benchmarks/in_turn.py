@@ -21,9 +21,9 @@ from benchmarks.measured import PIPELINE, Measured
 from benchmarks.memory import forget_peak, peak_bytes
 from benchmarks.pairs import Ratio
 from benchmarks.peak import matrix_product_peak, operations_a_step
-from reference.data.pipeline import Data, load_data
-from reference.loops import LOOPS
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe
 
 
 @dataclass(frozen=True)

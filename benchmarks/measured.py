@@ -22,12 +22,12 @@ from benchmarks import bare
 from benchmarks.memory import peak_bytes
 from benchmarks.pairs import Ratio, ratio
 from benchmarks.turns import Participant, balanced, take_turns
-from reference.data.pipeline import Data, load_data
 from reference.environment import put_aside
 from reference.errors import InputError, TrainingFailed
-from reference.loops import LOOPS, get_loop
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.recipe import Recipe, load_recipe
 from reference.process.versions import machine, versions
-from reference.recipe import Recipe, load_recipe
 from reference.run import prepare
 
 BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"

@@ -26,9 +26,9 @@ from benchmarks.judged import noise_line
 from benchmarks.rounds import check_cores, rounds_shown
 from benchmarks.written import check_output, write_output
 from reference.errors import InputError
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import nearest
 from reference.process.exit_codes import ended
-from reference.recipe import nearest
 
 STEPS, ROUNDS, MOST = 24, 6, 12  # minilm: about 50 s a round
 

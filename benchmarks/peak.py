@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import bare
 from benchmarks.moments import duration
-from reference.data.pipeline import Data
-from reference.model import load_model
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data
+from reference.lesson.model import load_model
+from reference.lesson.recipe import Recipe
 
 SIZE = 2048  # of the square matrices: 16 MB each, far more than a cache
 TRIES = 7

@@ -27,9 +27,9 @@ from benchmarks.plants import PLANTS, SHARE, planted
 from benchmarks.rounds import check_cores
 from benchmarks.written import check_output, write_output
 from reference.errors import InputError, TrainingFailed
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import nearest
 from reference.process.exit_codes import ended
-from reference.recipe import nearest
 
 RESTLESS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 _going: "set[subprocess.Popen[str]]" = set()  # the gates that are measuring now

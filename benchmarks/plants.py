@@ -15,9 +15,9 @@ import torch
 from benchmarks import bare, measured
 from benchmarks.gate import STEPS
 from benchmarks.turns import Clock, Participant, take_turns
-from reference.data.pipeline import Data, load_data
-from reference.loops import get_loop
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.loops import get_loop
+from reference.lesson.recipe import Recipe
 
 SHARE = 0.05  # of the loop's own step
 CALLS = 20
@@ -77,7 +77,7 @@ def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, A
     step = step_seconds(loop, recipe, data)
     call = seconds_of(lambda: PLANTS[plant](weights))
     calls = max(1, round(share * step / call))
-    module: Any = importlib.import_module(f"reference.loops.{loop}")
+    module: Any = importlib.import_module(f"reference.lesson.loops.{loop}")
     train, load_model = module.train, module.load_model
 
     def work(*_: Any) -> None:

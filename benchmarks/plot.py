@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.pairs import Ratio
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 
 
 def draw(measured: Sequence[dict[str, Any]]) -> bytes:

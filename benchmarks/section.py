@@ -12,7 +12,7 @@ from benchmarks.measured import NOISE
 from benchmarks.pairs import Ratio
 from benchmarks.parts import footing, table
 from benchmarks.stored import Run, as_ratio
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 
 FIGURES = {
     "epoch_seconds": "epoch {:.2f} s",

@@ -20,11 +20,11 @@ import torch
 from benchmarks import bare
 from benchmarks.measured import check_right, make_recipe, short_evaluation, take_turns_unheard
 from benchmarks.turns import Participant, balanced
-from reference.data.pipeline import Data, load_data
-from reference.loops import LOOPS, get_loop
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.recipe import Recipe
 from reference.process.exit_codes import ended
 from reference.process.run_folder import write_json
-from reference.recipe import Recipe
 
 BARE, YARDSTICK = "bare step", "yardstick"
 Times = dict[str, list[list[float]]]  # by name: rounds of steps, in seconds

@@ -18,7 +18,7 @@ from benchmarks.pairs import Ratio, ratio
 from benchmarks.side import BARE, YARDSTICK, Times, orders
 from reference.ledger.diff import Verdict, diff
 from reference.ledger.record import LEDGER_FILE
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 
 ABBA = ("old", "new", "new", "old")  # one round: two pairs of neighbours
 Runs = dict[str, dict[str, Path]]  # by environment and loop: the ledger

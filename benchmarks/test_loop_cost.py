@@ -18,7 +18,7 @@ from benchmarks.checkpoints import cases, source_of
 from benchmarks.in_turn import CHECKPOINTS, InTurn, measure_in_turn, padding
 from benchmarks.measured import BARE
 from benchmarks.replay import replay, replayed
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 
 Measure = Callable[[str, str], InTurn]
 

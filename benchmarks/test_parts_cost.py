@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import exact, measured, parts
 from benchmarks.checkpoints import cases, named, source_of
-from reference.data.pipeline import load_data
+from reference.lesson.data.pipeline import load_data
 
 STEPS = {"embedded": 80, "minilm": 16}
 

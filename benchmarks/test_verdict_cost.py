@@ -19,8 +19,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import measured
-from reference import embedded
-from reference.recipe import EMBEDDED
+from reference.lesson import embedded
+from reference.lesson.recipe import EMBEDDED
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = [

@@ -38,7 +38,7 @@ from benchmarks.sides import (
 )
 from reference.errors import InputError
 from reference.ledger.diff import Verdict
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 from reference.process.exit_codes import ended
 from reference.terminal import table
 from reference.verdicts import sentence, sentences

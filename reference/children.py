@@ -19,9 +19,9 @@ from typing import IO
 
 from reference.errors import InputError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe
 from reference.process.run_folder import write_json
-from reference.recipe import Recipe
 from reference.terminal import Progress
 
 POLL = 0.2  # seconds between two looks at the ledgers

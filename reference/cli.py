@@ -12,7 +12,8 @@ from pathlib import Path
 
 from reference.environment import see_one_gpu
 from reference.errors import InputError, RunError
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import nearest
 from reference.options import (
     check_jobs,
     command_of,
@@ -24,7 +25,6 @@ from reference.options import (
 )
 from reference.process.exit_codes import ended, failed
 from reference.process.signals import stop_at_end_of_input
-from reference.recipe import nearest
 
 SAYS = "reference: error: "
 

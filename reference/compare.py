@@ -17,9 +17,9 @@ from reference.errors import InputError
 from reference.judge import verdict_of_judge
 from reference.ledger.diff import Verdict, diff
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe
 from reference.process.run_folder import make_run_dir, write_json
-from reference.recipe import Recipe
 from reference.terminal import comparison
 from reference.verdicts import sentences
 

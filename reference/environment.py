@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from reference.errors import InputError
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 PREFIXES = ("ACCELERATE_", "FSDP_", "MEGATRON_LM_", "PARALLELISM_CONFIG_")
 SIZES = (

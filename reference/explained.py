@@ -10,7 +10,6 @@ import math
 import time
 from pathlib import Path
 
-from reference.data.pipeline import Data, load_data
 from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE, Chosen, shown
 from reference.ledger.deviations.clue import MOST_STEPS, part
@@ -19,9 +18,10 @@ from reference.ledger.record import Ledger, Record, is_newer, read_ledger
 from reference.ledger.replay import Outcome
 from reference.ledger.schema import check
 from reference.ledger.steps import groups
+from reference.lesson.checkpoints import check_checkpoint
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.recipe import Recipe, nearest
 from reference.messages import plain
-from reference.model import check_checkpoint
-from reference.recipe import Recipe, nearest
 from reference.run import header, prepare
 from reference.terminal import Progress
 

@@ -17,9 +17,9 @@ from statistics import median
 
 from reference.children import Job, run_all
 from reference.ledger.record import LEDGER_FILE, read_items
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe
 from reference.process.run_folder import write_json
-from reference.recipe import Recipe
 
 FULL = "full-batch"
 STEPS = 4  # judged: the first begins with equal weights, the others show that it stays so

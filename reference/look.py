@@ -11,13 +11,14 @@ from collections.abc import Callable
 import torch
 from transformers import set_seed
 
-from reference import embedded
-from reference.data.hub import check_hub
-from reference.data.pipeline import get_dataloaders, load_data
 from reference.errors import InputError
-from reference.model import checkpoint_source, load_model
+from reference.lesson import embedded
+from reference.lesson.checkpoints import checkpoint_source
+from reference.lesson.data.hub import check_hub
+from reference.lesson.data.pipeline import get_dataloaders, load_data
+from reference.lesson.model import load_model
+from reference.lesson.recipe import Recipe
 from reference.process.versions import versions
-from reference.recipe import Recipe
 from reference.run import quiet, resolve_device
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from reference.errors import InputError
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
 from reference.process.run_folder import check_run_dir, default_run_dir
-from reference.recipe import FIELDS, RECIPES, Recipe, load_recipe, nearest, parse_field
 
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
 
@@ -167,9 +167,9 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def get_recipe(options: argparse.Namespace) -> Recipe:
     """The recipe asked for, with what can be checked of it before the slow imports."""
-    from reference.data.hub import check_hub
     from reference.environment import check_environment
-    from reference.tasks import get_task
+    from reference.lesson.data.hub import check_hub
+    from reference.lesson.tasks import get_task
 
     given = {n: parse_field(n, v) for n, v in vars(options).items() if n in FIELDS}
     recipe = load_recipe(options.recipe, given)

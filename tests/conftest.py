@@ -17,8 +17,8 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import torch
 from accelerate.state import AcceleratorState
 
-from reference import embedded
-from reference.recipe import Recipe, load_recipe
+from reference.lesson import embedded
+from reference.lesson.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))

@@ -13,8 +13,8 @@ from reference import cli
 from reference.cli import main
 from reference.errors import InputError, TrainingFailed
 from tests.conftest import ROOT
-from tests.data.files import splits, write_tsv
 from tests.helpers.refusal import says
+from tests.lesson.data.files import splits, write_tsv
 
 Refuse = Callable[[Sequence[str]], str]
 

@@ -13,8 +13,8 @@ from reference.cli import main
 from reference.errors import TrainingFailed
 from reference.ledger.diff import Verdict
 from reference.ledger.record import LEDGER_FILE, Record, Writer
-from reference.loops import LOOPS
-from reference.recipe import Recipe
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe
 
 
 @pytest.mark.parametrize(

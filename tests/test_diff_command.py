@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reference.cli import main
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 from reference.run import run
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reference import embedded
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.loops import LOOPS
-from reference.recipe import RECIPES
+from reference.lesson import embedded
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import RECIPES
 from tests.conftest import GLUE, ROOT
 
 MAJORITY = 279 / 408  # what calling every pair a paraphrase scores

@@ -12,8 +12,8 @@ import pytest
 from reference.cli import main
 from reference.environment import check_environment, put_aside
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.loops import LOOPS
-from reference.recipe import Recipe
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe
 from reference.run import run
 from tests.conftest import ROOT
 from tests.helpers.refusal import refusal, says

@@ -7,7 +7,7 @@ import pytest
 
 from reference.compare import compare
 from reference.judge import words
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 
 def test_the_trainer_is_found_wrong_for_bert(

@@ -4,8 +4,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from reference.cli import main
-from reference.model import checkpoint_source
-from reference.recipe import Recipe
+from reference.lesson.checkpoints import checkpoint_source
+from reference.lesson.recipe import Recipe
 
 
 def test_the_first_row_is_its_text_without_padding(

@@ -12,11 +12,11 @@ from reference.cli import main
 from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE
 from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.lesson.recipe import EMBEDDED, Recipe, load_recipe
 from reference.matrix import jobs, results
 from reference.matrix.page import page
 from reference.matrix.results import CODE, key, make_matrix, needs, setting_of
 from reference.matrix.task import FAITHFUL, RUN, read
-from reference.recipe import EMBEDDED, Recipe, load_recipe
 from tests.conftest import ROOT
 
 # At five steps of six an epoch's last, smaller batch is never come to: the same run.
@@ -141,7 +141,7 @@ def test_a_changed_recipe_begins_anew() -> None:
 
 def test_a_result_depends_on_all_the_code_that_a_task_imports() -> None:
     program = (
-        "import sys, reference.matrix.task; from reference.loops import LOOPS, get_loop\n"
+        "import sys, reference.matrix.task; from reference.lesson.loops import LOOPS, get_loop\n"
         "for loop in LOOPS: get_loop(loop)\n"
         "print(*(n for n in sys.modules if n.split('.')[0] == 'reference'))"
     )
@@ -149,7 +149,7 @@ def test_a_result_depends_on_all_the_code_that_a_task_imports() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     modules = said.stdout.split()
-    assert {"reference.loops.trainer", "reference.ledger.explain"} <= {*modules}
+    assert {"reference.lesson.loops.trainer", "reference.ledger.explain"} <= {*modules}
     for module in modules:
         path = "/".join(module.split(".")[1:]) or "__init__"
         if (ROOT / "reference" / path).is_dir():

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from reference.data.pipeline import load_data
 from reference.ledger.diff import diff
 from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
-from reference.loops import LOOPS, get_loop
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import load_data
+from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.recipe import Recipe
 from reference.run import header, quiet
 from tests.conftest import write_mrpc, write_sst2
 from tests.helpers.strategies import RECIPES

@@ -8,7 +8,7 @@ import pytest
 
 from reference.ledger.diff import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
-from reference.recipe import load_recipe
+from reference.lesson.recipe import load_recipe
 from reference.run import run
 from tests.helpers.observing import observe
 from tests.helpers.planted import explained

@@ -12,10 +12,10 @@ import pytest
 from reference.cli import main
 from reference.ledger.diff import diff
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.loops import LOOPS
-from reference.model import MINILM_PACKAGE, MINILM_SHA256
+from reference.lesson.checkpoints import MINILM_PACKAGE, MINILM_SHA256
+from reference.lesson.loops import LOOPS
 from tests.conftest import GLUE, ROOT
-from tests.data.files import WRITERS, splits
+from tests.lesson.data.files import WRITERS, splits
 
 TINY = ["--max-steps", "3", "--device", "cpu"]
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice, pairwise
 
-from reference.data.pipeline import Data
 from reference.ledger import LINKS, METRICS
 from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Conflict, source
 from reference.ledger.deviations.clue import seeds, usual_seeds
@@ -20,7 +19,8 @@ from reference.ledger.first_batch import FirstBatches
 from reference.ledger.links import HARD
 from reference.ledger.record import Ledger, Record
 from reference.ledger.replay import Outcome, Replays
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data
+from reference.lesson.recipe import Recipe
 
 MOST_TOGETHER = 5  # deviations in one explanation
 MOST_STEPS = 60_000  # replayed in search, the proof's own left out

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from reference.data.pipeline import Data
 from reference.errors import InputError
 from reference.ledger.comparison import DECISIVE, Comparison, Divergence
 from reference.ledger.deviations import Chosen, expected_warnings, source, train_with
@@ -23,7 +22,8 @@ from reference.ledger.generators import generators, set_generators
 from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import Item, Ledger, Record, encode, is_newer
 from reference.ledger.steps import Group, Grouper, groups
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data
+from reference.lesson.recipe import Recipe
 
 
 class Parted(Exception):

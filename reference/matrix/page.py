@@ -13,9 +13,9 @@ from typing import Any
 from reference.errors import InputError
 from reference.ledger.deviations import CATALOGUE, shown
 from reference.ledger.matrix import DETECTORS, OURS, Control, Matrix, Row
+from reference.lesson.recipe import RECIPES, Recipe
 from reference.matrix.results import make_matrix
 from reference.matrix.task import chosen
-from reference.recipe import RECIPES, Recipe
 
 COLUMNS = (OURS, *(d.name for d in DETECTORS))
 PAGE, WORK = Path("docs/deviations.md"), Path("runs/matrix")

@@ -16,18 +16,18 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from reference.data.pipeline import load_data
 from reference.errors import InputError, TrainingFailed
 from reference.ledger.deviations import CATALOGUE
 from reference.ledger.diff import diff
 from reference.ledger.matrix import Control, Matrix, Row, Run, failed_by
 from reference.ledger.record import LEDGER_FILE
+from reference.lesson.checkpoints import check_checkpoint
+from reference.lesson.data.pipeline import load_data
+from reference.lesson.recipe import Recipe, nearest
 from reference.matrix.jobs import Task, run_tasks
 from reference.matrix.task import AGAIN, FAITHFUL, FOUND, RUN, WEIGHTS, chosen, read
-from reference.model import check_checkpoint
 from reference.process.run_folder import write_json
 from reference.process.versions import machine, versions
-from reference.recipe import Recipe, nearest
 from reference.run import prepare
 
 # All that a run or an explanation depends on; a test holds it against what a task imports.

@@ -23,17 +23,17 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from transformers import BertForSequenceClassification
 
-from reference.data.pipeline import Data, load_data
 from reference.environment import put_aside
 from reference.ledger.deviations import CATALOGUE, Chosen, train_with
 from reference.ledger.diff import diff
 from reference.ledger.explain import explain
 from reference.ledger.observe import Observer
 from reference.ledger.record import LEDGER_FILE, Record, Writer, read_ledger
-from reference.loops import LOOPS, get_loop
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.recipe import Recipe, load_recipe
 from reference.process.run_folder import write_json
 from reference.process.signals import signals_raise, stop_at_end_of_input
-from reference.recipe import Recipe, load_recipe
 from reference.run import header, prepare
 
 FAITHFUL = "manual"  # the run that all others of a setting are compared with

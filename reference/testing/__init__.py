@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reference.recipe import Recipe
+    from reference.lesson.recipe import Recipe
 
 DEFAULT_STEPS = 40
 

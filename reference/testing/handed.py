@@ -14,9 +14,9 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 from transformers import BatchEncoding, set_seed
 
-from reference.data.pipeline import Data, get_dataloaders, training_order
-from reference.model import load_model
-from reference.recipe import Recipe, nearest
+from reference.lesson.data.pipeline import Data, get_dataloaders, training_order
+from reference.lesson.model import load_model
+from reference.lesson.recipe import Recipe, nearest
 
 AVAILABLE = (
     "model",

@@ -17,7 +17,7 @@ import torch
 from benchmarks import apart, parts
 from reference.errors import InputError
 from reference.ledger import envelope
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 from reference.run import prepare, run
 from tests.benchmarks.stopped import check_stopped
 from tests.conftest import ROOT
@@ -59,7 +59,7 @@ def test_how_far_apart_runs_are_is_measured(
     small: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a device's sums in another order each time would move it, the manual loop's loss is."""
-    module = importlib.import_module("reference.loops.manual")
+    module = importlib.import_module("reference.lesson.loops.manual")
     load_model, noise = module.load_model, random.Random(0)
 
     def trembling(recipe: Recipe) -> torch.nn.Module:

@@ -11,9 +11,9 @@ import pytest
 from benchmarks import bare, measured
 from benchmarks.bounds import read_bounds
 from benchmarks.plants import collator_work, seconds_of
-from reference.data.pipeline import Data, load_data
 from reference.errors import TrainingFailed
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.recipe import Recipe
 
 ROUNDS = 4
 

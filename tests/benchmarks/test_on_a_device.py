@@ -19,9 +19,9 @@ from benchmarks.measured import BARE
 from benchmarks.moments import Moments, duration
 from benchmarks.turns import Clock
 from benchmarks.wrapped import BARE_PARTS, WAITING
-from reference.data.pipeline import load_data
-from reference.loops import LOOPS, get_loop
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import load_data
+from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.recipe import Recipe
 from tests.conftest import DEVICES
 
 SECONDS = 0.05
@@ -111,7 +111,7 @@ def test_what_is_added_to_a_step_is_counted(
     recipe = measured.make_recipe("embedded", 3, device, data=small.data)
     plain = counted(loop, recipe)
     assert counted(loop, recipe) == plain
-    module = importlib.import_module(f"reference.loops.{loop}")
+    module = importlib.import_module(f"reference.lesson.loops.{loop}")
     load_model = module.load_model
 
     def exp(weight: torch.Tensor) -> torch.Tensor:
@@ -170,7 +170,7 @@ def test_a_devices_own_work_is_waited_for(small: Recipe, monkeypatch: pytest.Mon
     recipe = measured.make_recipe("embedded", 4, "cuda", data=small.data)
     data = load_data(recipe)
     measured.warm_up(recipe, data)
-    module = importlib.import_module("reference.loops.manual")
+    module = importlib.import_module("reference.lesson.loops.manual")
     train = bare.loop(get_loop("manual"), recipe, data)
     plain = parts.take_apart(recipe, {"manual": train}).spent("manual")
     asking = with_more(lambda _: work("cuda"), module.load_model)

@@ -28,10 +28,10 @@ from benchmarks.wrapped import (
     timed,
     wrapped,
 )
-from reference.data.pipeline import load_data
 from reference.errors import TrainingFailed
-from reference.loops import get_loop, manual
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import load_data
+from reference.lesson.loops import get_loop, manual
+from reference.lesson.recipe import Recipe
 
 STEPS = 48  # of each; four participants have four orders
 PLANT = 3000e-6  # seconds

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from benchmarks import measured, planted, plants
-from reference.data.pipeline import load_data
 from reference.errors import TrainingFailed
-from reference.loops import LOOPS
+from reference.lesson.data.pipeline import load_data
+from reference.lesson.loops import LOOPS
 
 SHARE = 2.0  # forty times what the gate must see, so that few steps on a busy machine tell it
 
@@ -31,7 +31,7 @@ def test_a_plant_is_as_large_as_it_is_said_to_be(loop: str, plant: str) -> None:
     def seconds() -> float:
         return plants.step_seconds(loop, recipe, data)
 
-    module = importlib.import_module(f"reference.loops.{loop}")
+    module = importlib.import_module(f"reference.lesson.loops.{loop}")
     own = module.train, module.load_model
     before = seconds()
     with plants.planted(loop, plant, SHARE) as size:

@@ -12,7 +12,7 @@ from benchmarks.pairs import Ratio
 from benchmarks.parts import AROUND
 from benchmarks.stored import machine_info
 from benchmarks.wrapped import PARTS
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 
 
 def made_up(

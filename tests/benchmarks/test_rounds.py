@@ -10,7 +10,7 @@ import pytest
 from benchmarks import measured
 from benchmarks.rounds import rounds_shown
 from reference import terminal
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 ROUNDS, MOST = 3, 5
 BEFORE = [(1, ROUNDS), (2, ROUNDS)]  # (done, of how many) as they are told

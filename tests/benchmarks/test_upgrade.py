@@ -23,7 +23,7 @@ from benchmarks.side import BARE, YARDSTICK, YARDSTICKS
 from benchmarks.sides import Counted, Speed, Timing
 from reference.errors import InputError, TrainingFailed
 from reference.ledger.diff import Verdict
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
 from tests.benchmarks.stopped import check_stopped
 
 # Changes the module of a loop right after it was imported.
@@ -44,7 +44,7 @@ def change(module):
 class Plant:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name != "reference.loops.manual":
+        if name != "reference.lesson.loops.manual":
             return None
         sys.meta_path.remove(Plant)
         spec = importlib.util.find_spec(name)

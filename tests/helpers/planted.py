@@ -4,12 +4,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from reference.data.pipeline import Data, load_data
 from reference.ledger.deviations import CATALOGUE, Chosen, train_with
 from reference.ledger.explain import Explanation, explain
 from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.recipe import Recipe
 from reference.run import header
 
 # On 44 short pairs these values show where the catalogue's own don't.

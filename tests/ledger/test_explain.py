@@ -14,7 +14,6 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from reference import evaluation
 from reference.cli import main
 from reference.explained import words
 from reference.ledger.deviations import CATALOGUE, Chosen, Conflict
@@ -23,8 +22,9 @@ from reference.ledger.explain import Explanation, _without_idle
 from reference.ledger.observe import Observer
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.ledger.replay import Outcome, Replays
-from reference.loops import manual
-from reference.recipe import Recipe
+from reference.lesson import metrics
+from reference.lesson.loops import manual
+from reference.lesson.recipe import Recipe
 from reference.run import header, quiet
 from tests.conftest import write_mrpc
 from tests.helpers.planted import answer, data_of, explained, keep, names, planted, setting
@@ -234,7 +234,7 @@ def test_a_replay_that_breaks_proves_nothing(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no metric")
 
-    monkeypatch.setattr(evaluation.GlueMetric, "_compute", broken)
+    monkeypatch.setattr(metrics.GlueMetric, "_compute", broken)
     outcome = Replays(target, header(small, "manual", data), small, data).run(())
     assert "no metric" in outcome.failure
     assert not outcome.proven

@@ -16,8 +16,8 @@ from reference.ledger.explain import _dropped, _until_contradicted
 from reference.ledger.observe import Observer
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.ledger.replay import Outcome
-from reference.loops import manual
-from reference.recipe import Recipe
+from reference.lesson.loops import manual
+from reference.lesson.recipe import Recipe
 from reference.run import header, quiet
 from tests.helpers.planted import data_of, explained, keep, planted
 

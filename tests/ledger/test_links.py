@@ -15,7 +15,7 @@ from reference.ledger import LINKS
 from reference.ledger.diff import diff
 from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
 from reference.ledger.shown import both
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 from reference.run import run
 from reference.verdicts import lines
 from tests.helpers.refusal import refusal, says

@@ -18,8 +18,8 @@ from reference.ledger.hashing import (
 )
 from reference.ledger.observe import Observer
 from reference.ledger.record import LEDGER_FILE, Ledger, Writer, read_ledger
-from reference.loops import LOOPS, manual
-from reference.recipe import Recipe
+from reference.lesson.loops import LOOPS, manual
+from reference.lesson.recipe import Recipe
 from reference.run import run
 
 

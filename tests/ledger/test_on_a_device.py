@@ -14,7 +14,7 @@ from reference.cli import main
 from reference.ledger.diff import diff
 from reference.ledger.hashing import begin_hashes_and_norms, generator_states, hash_tensors
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 from reference.run import prepare
 from tests.conftest import DEVICES
 from tests.helpers.observing import observe

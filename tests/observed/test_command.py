@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference import embedded
 from reference.cli import main
 from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.lesson import embedded
 from tests.helpers.observing import SCRIPTS, observe, printed_by, python, write
 
 # Steps of each: one for every step of an optimizer.

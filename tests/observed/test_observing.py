@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from reference.errors import InputError
-from reference.evaluation import load_metric
 from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.lesson.metrics import load_metric
 from reference.observed import observing
 from reference.observed.patient import PatientWriter
 from reference.observed.when_imported import WhenImported

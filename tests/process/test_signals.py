@@ -14,9 +14,9 @@ import pytest
 from reference import run
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.loops import LOOPS
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import Recipe
 from reference.process.signals import Stopped, signals_raise
-from reference.recipe import Recipe
 from tests.conftest import ROOT
 
 LONG = ["--num-train-epochs", "500", "--device", "cpu"]

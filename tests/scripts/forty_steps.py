@@ -10,7 +10,7 @@ from transformers import (
     set_seed,
 )
 
-from reference.embedded import checkpoint_folder, make_split
+from reference.lesson.embedded import checkpoint_folder, make_split
 
 SEED = 42
 STEPS = 40

@@ -4,7 +4,7 @@ import torch
 from digest import digest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_seed
 
-from reference.embedded import checkpoint_folder, make_split
+from reference.lesson.embedded import checkpoint_folder, make_split
 
 set_seed(0)
 tokenizer = AutoTokenizer.from_pretrained(checkpoint_folder())

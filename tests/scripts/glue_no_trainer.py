@@ -17,8 +17,8 @@ from transformers import (
     get_scheduler,
 )
 
-from reference.embedded import make_split
-from reference.evaluation import load_metric
+from reference.lesson.embedded import make_split
+from reference.lesson.metrics import load_metric
 
 
 def parse_args():

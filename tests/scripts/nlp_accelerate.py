@@ -14,8 +14,8 @@ from transformers import (
     set_seed,
 )
 
-from reference.embedded import checkpoint_folder, make_split
-from reference.evaluation import load_metric
+from reference.lesson.embedded import checkpoint_folder, make_split
+from reference.lesson.metrics import load_metric
 
 MAX_GPU_BATCH_SIZE = 16
 EVAL_BATCH_SIZE = 32

@@ -10,12 +10,12 @@ import torch
 from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
-from reference.data.pipeline import get_dataloaders
 from reference.errors import InputError
-from reference.loops import accelerated, manual, trainer
-from reference.model import load_model, parameter_groups
+from reference.lesson.data.pipeline import get_dataloaders
+from reference.lesson.loops import accelerated, manual, trainer
+from reference.lesson.model import load_model, parameter_groups
+from reference.lesson.recipe import Recipe, load_recipe
 from reference.process.run_folder import write_json
-from reference.recipe import Recipe, load_recipe
 from reference.testing import assert_same_run, diagnosis, same_run
 
 Mine = Callable[..., Any]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.embedded import checkpoint_folder
+from reference.lesson.embedded import checkpoint_folder
 from tests.conftest import ROOT
 
 STRICT = ("-p", "no:cacheprovider", "-W", "error", "--strict-markers", "--strict-config")

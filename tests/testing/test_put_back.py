@@ -11,8 +11,8 @@ import torch
 import transformers
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
-from reference.loops import accelerated
-from reference.recipe import Recipe
+from reference.lesson.loops import accelerated
+from reference.lesson.recipe import Recipe
 from reference.testing import assert_same_run
 from tests.testing.test_assert import CPU, loop, message
 

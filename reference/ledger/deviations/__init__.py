@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import reference.loops
+import reference.lesson.loops
 from reference.ledger.deviations import (
     accumulation,
     batches,
@@ -31,9 +31,9 @@ from reference.ledger.deviations.deviation import Chosen, Deviation
 from reference.ledger.deviations.edit import Conflict, Edit, apply
 
 if TYPE_CHECKING:
-    from reference.data.pipeline import Data
-    from reference.loops import Loop
-    from reference.recipe import Recipe
+    from reference.lesson.data.pipeline import Data
+    from reference.lesson.loops import Loop
+    from reference.lesson.recipe import Recipe
 
 __all__ = (
     "CATALOGUE",
@@ -73,7 +73,7 @@ _PLACES = {name: place for place, name in enumerate(CATALOGUE)}
 
 def manual_source() -> str:
     """The text of the lesson's loop."""
-    return (Path(reference.loops.__file__).parent / "manual.py").read_text(encoding="utf-8")
+    return (Path(reference.lesson.loops.__file__).parent / "manual.py").read_text(encoding="utf-8")
 
 
 def source(chosen: Sequence[Chosen]) -> str:
@@ -109,7 +109,7 @@ def expected_warnings() -> Iterator[None]:
 def loop_with(chosen: Sequence[Chosen], **others: Any) -> "Loop":
     """As `train_with`; `others` take the place of the loop's own imports of that name."""
     name = "manual.py" + "".join(f", {c}" for c in chosen)
-    namespace: dict[str, Any] = {"__name__": "reference.loops.manual"}
+    namespace: dict[str, Any] = {"__name__": "reference.lesson.loops.manual"}
     exec(compile(source(chosen), f"<{name}>", "exec"), namespace)
     namespace.update(others)
     train: Loop = namespace["train"]

@@ -15,7 +15,7 @@ from reference.ledger.deviations.clue import (
 )
 from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import Edit, after, imports, replace
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 LOADERS = "train_dataloader, eval_dataloader = get_dataloaders(recipe, data)"
 PIECES = imports("from reference.ledger.deviations import pieces")

@@ -15,7 +15,7 @@ from typing import Any
 
 from reference.ledger.hashing import hash_python
 from reference.ledger.record import Record
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 # The seeds that people set: small ones, the books' and the years'.
 USUAL_SEEDS: tuple[int, ...] = (

@@ -10,7 +10,7 @@ from typing import Any
 from reference.errors import InputError
 from reference.ledger.deviations.clue import Clue
 from reference.ledger.deviations.edit import Edit
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 VALUE = "VALUE"  # stands among a recipe's fields for the deviation's own value
 

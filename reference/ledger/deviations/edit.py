@@ -52,7 +52,7 @@ def after(anchor: str, text: str, depth: int = 0) -> Edit:
 def imports(line: str) -> Edit:
     """An import, once however many deviations need it."""
     if line.startswith("from reference"):
-        return Edit("after", "from reference.recipe import Recipe", line)
+        return Edit("after", "from reference.lesson.recipe import Recipe", line)
     return Edit("before", "import torch", line)
 
 

@@ -9,8 +9,8 @@ from reference.ledger.deviations.batches import LOADERS
 from reference.ledger.deviations.clue import MOST_PROCESSES, Clue, number, part
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, delete, imports, replace
-from reference.recipe import Recipe
-from reference.tasks import get_task
+from reference.lesson.recipe import Recipe
+from reference.lesson.tasks import get_task
 
 PIECES = imports("from reference.ledger.deviations import pieces")
 METRIC = "load_metric(recipe.task)"

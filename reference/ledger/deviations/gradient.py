@@ -6,7 +6,7 @@ Try one: `python -m reference explain LEDGER`
 from reference.ledger.deviations.clue import Clue, close, norm, times, unclipped
 from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import after, before, delete, replace
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 BACKWARD = "loss.backward()"
 ZERO = "optimizer.zero_grad()"

@@ -48,7 +48,7 @@ class Halves:
         """The half as a function, among the module's own imports and helpers."""
         around = [s for s in self._module.body if s is not _train_of(self._module)]
         module = ast.Module([*around, *half.body], type_ignores=[])
-        namespace: dict[str, Any] = {"__name__": "reference.loops.manual"}
+        namespace: dict[str, Any] = {"__name__": "reference.lesson.loops.manual"}
         exec(compile(ast.fix_missing_locations(module), f"<manual.py, {name}>", "exec"), namespace)
         return namespace[name]
 

@@ -17,8 +17,8 @@ from reference.ledger.deviations.clue import (
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, before
 from reference.ledger.deviations.parameters import positions
-from reference.recipe import FIELDS, Recipe
-from reference.tasks import get_task
+from reference.lesson.recipe import FIELDS, Recipe
+from reference.lesson.tasks import get_task
 
 FORWARD = "with torch.autocast("
 EVALUATION = "with torch.no_grad(), "

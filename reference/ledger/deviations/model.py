@@ -7,7 +7,7 @@ from reference.ledger.deviations.batches import LOADERS
 from reference.ledger.deviations.clue import Clue, part, same_rows, seeds, usual_seeds
 from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import after, before, delete, imports, replace
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 PIECES = imports("from reference.ledger.deviations import pieces")
 REPLACE = imports("from dataclasses import replace")

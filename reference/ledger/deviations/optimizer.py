@@ -9,7 +9,7 @@ from reference.ledger.deviations.clue import Clue, base_rate, hyper, number, par
 from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import Edit, imports, replace
 from reference.ledger.record import Record
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 TORCH_DECAY = 0.01  # `torch.optim.AdamW`'s default
 FUSED = 'fused=True if recipe.optimizer == "adamw_torch_fused" else None'

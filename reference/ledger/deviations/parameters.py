@@ -8,7 +8,7 @@ from functools import lru_cache
 from reference.ledger.deviations.clue import Clue, held, part
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import after, before, imports
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 PIECES = imports("from reference.ledger.deviations import pieces")
 
@@ -52,7 +52,7 @@ def _modules(names: list[str], out: set[str]) -> tuple[str, ...]:
 @lru_cache(maxsize=4)
 def positions(recipe: Recipe) -> int:
     """How many tokens the recipe's model has places for."""
-    from reference.model import check_checkpoint
+    from reference.lesson.checkpoints import check_checkpoint
 
     return int(check_checkpoint(recipe).max_position_embeddings)
 
@@ -63,7 +63,7 @@ def parameter_names(recipe: Recipe) -> list[str]:
     import torch
     from transformers import BertForSequenceClassification
 
-    from reference.model import check_checkpoint
+    from reference.lesson.checkpoints import check_checkpoint
 
     config = check_checkpoint(recipe)  # which may make the embedded checkpoint, of real tensors
     with torch.device("meta"):

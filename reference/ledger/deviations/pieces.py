@@ -15,11 +15,11 @@ from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 from transformers import DataCollatorWithPadding, set_seed
 
-from reference.data.pipeline import Data, SeededSampler, tokenize
-from reference.data.sources import load_raw
-from reference.evaluation import GlueMetric, load_metric
-from reference.recipe import Recipe
-from reference.tasks import get_task
+from reference.lesson.data.pipeline import Data, SeededSampler, tokenize
+from reference.lesson.data.sources import load_raw
+from reference.lesson.metrics import GlueMetric, load_metric
+from reference.lesson.recipe import Recipe
+from reference.lesson.tasks import get_task
 
 KEPT = 8  # tokenized forms of the data, of which a search asks for each many times
 _TOKENIZED: dict[Any, tuple[Dataset, Dataset]] = {}

@@ -7,7 +7,7 @@ from reference.ledger.deviations.batches import LOADERS
 from reference.ledger.deviations.clue import Clue, seen_before
 from reference.ledger.deviations.deviation import Deviation
 from reference.ledger.deviations.edit import Edit, after, imports
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 PIECES = imports("from reference.ledger.deviations import pieces")
 RESUMED = "after a resume"

@@ -6,7 +6,7 @@ Try one: `python -m reference explain LEDGER`
 from reference.ledger.deviations import scheduled
 from reference.ledger.deviations.deviation import VALUE, Deviation
 from reference.ledger.deviations.edit import after, before, delete, imports, replace
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 STEP = "lr_scheduler.step()"
 TOTAL = "num_training_steps=num_training_steps"

@@ -13,7 +13,7 @@ from reference.ledger.deviations.clue import (
     close,
     linear,
 )
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 MOST_LOOKED_AT = 10_000  # steps of a schedule
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import reference.run
-from reference.data.pipeline import Data, load_data
 from reference.ledger.deviations import Chosen, train_with
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
-from reference.recipe import Recipe
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from reference.ledger.deviations import (
     source,
     train_with,
 )
-from reference.recipe import FIELDS
+from reference.lesson.recipe import FIELDS
 from tests.conftest import ROOT
 
 ROWS = 49  # of the table of known deviations

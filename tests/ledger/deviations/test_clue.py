@@ -13,7 +13,7 @@ from reference.ledger.deviations import CATALOGUE, Clue
 from reference.ledger.deviations.clue import MOST_STEPS, MOST_TOKENS, linear, seed_of, seeds
 from reference.ledger.deviations.parameters import _modules, parameter_names
 from reference.ledger.hashing import generator_states
-from reference.recipe import EMBEDDED
+from reference.lesson.recipe import EMBEDDED
 
 Record = dict[str, Any]
 

@@ -16,7 +16,7 @@ from reference.ledger.deviations.edit import (
 
 TEXT = """\
 import torch
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 
 
 def train():
@@ -60,7 +60,9 @@ def test_an_import_stands_once() -> None:
     line = "from reference.ledger.deviations import pieces"
     text = edited(imports(line), imports(line), imports("import copy"), imports("import copy"))
     assert text.count(line) == 1
-    assert text.startswith("import copy\nimport torch\nfrom reference.recipe import Recipe\nfrom ")
+    assert text.startswith(
+        "import copy\nimport torch\nfrom reference.lesson.recipe import Recipe\nfrom "
+    )
 
 
 def test_a_line_that_goes_may_have_others_beside_it() -> None:

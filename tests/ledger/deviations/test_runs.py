@@ -8,7 +8,7 @@ import pytest
 from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Deviation
 from reference.ledger.diff import diff
 from reference.ledger.record import Ledger, Record
-from reference.recipe import Recipe
+from reference.lesson.recipe import Recipe
 from tests.ledger.deviations.conftest import Keep
 
 # Where the known value does nothing to pairs as short as these, or isn't what a reader would try.

@@ -1,0 +1,137 @@
+"""The shared pipeline: raw text -> tokens -> batches, the same for all three loops.
+
+Look at one batch: `python -m reference data`
+
+Rows are tokenized in batches with truncation and padded in the collator, to the longest of their
+own batch and no further. What is left of a row is `attention_mask`, `input_ids`, `labels` and
+`token_type_ids`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from datasets import Dataset, DatasetDict
+from torch.utils.data import DataLoader, RandomSampler, Sampler, SequentialSampler
+from transformers import BatchEncoding, DataCollatorWithPadding, PreTrainedTokenizerBase
+
+from reference.errors import InputError
+from reference.lesson.checkpoints import load_tokenizer
+from reference.lesson.data.sources import digest, load_raw
+from reference.lesson.recipe import Recipe
+from reference.lesson.tasks import Task, get_task
+
+COLUMNS = ["attention_mask", "input_ids", "labels", "token_type_ids"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a loop trains and evaluates on, tokenized; and what the batches are made with."""
+
+    task: Task
+    train: Dataset
+    validation: Dataset
+    tokenizer: PreTrainedTokenizerBase
+    collator: DataCollatorWithPadding
+    digest: str  # SHA-256 of the raw text and labels
+
+
+def load_data(recipe: Recipe) -> Data:
+    """The recipe's tokenized splits. Raises InputError for data or a tokenizer of no use."""
+    task = get_task(recipe.task)
+    tokenizer = load_tokenizer(recipe)
+    raw_datasets = load_raw(task, recipe.data)
+    # Nothing is trained or scored on a test split.
+    raw_datasets.pop("test", None)
+    sha256 = digest(raw_datasets)
+    tokenized = tokenize(raw_datasets, task, tokenizer, recipe.max_length)
+    collator = DataCollatorWithPadding(tokenizer)
+    return Data(task, tokenized["train"], tokenized["validation"], tokenizer, collator, sha256)
+
+
+def tokenize(
+    raw_datasets: DatasetDict, task: Task, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> DatasetDict:
+    """Each split with just the model's columns, as tensors; ids and types are int64."""
+
+    def tokenize_function(example: dict[str, list[str]]) -> BatchEncoding:
+        texts = [example[name] for name in task.text]
+        return tokenizer(*texts, truncation=True, max_length=max_length)
+
+    tokenized = raw_datasets.map(tokenize_function, batched=True)
+    tokenized = tokenized.remove_columns([*task.text, "idx"])
+    tokenized = tokenized.rename_column("label", "labels")
+    tokenized.set_format("torch")
+    for split, dataset in tokenized.items():
+        if sorted(dataset.column_names) != COLUMNS:
+            have = ", ".join(sorted(dataset.column_names))
+            raise InputError(f"{split}: the tokenizer gives {have}; BERT needs others")
+    return tokenized
+
+
+def get_dataloaders(
+    recipe: Recipe, data: Data
+) -> tuple[DataLoader[BatchEncoding], DataLoader[BatchEncoding]]:
+    """(train_dataloader, eval_dataloader); each batch holds (n, L) tensors and (n,) labels.
+
+    L is the longest of that batch. Training rows come in the recipe's order, evaluation rows in
+    their own.
+    """
+    train_dataloader = DataLoader(
+        data.train,
+        batch_size=recipe.train_batch_size,
+        sampler=training_order(recipe, data.train),
+        collate_fn=data.collator,
+    )
+    eval_dataloader = DataLoader(
+        data.validation, batch_size=recipe.eval_batch_size, collate_fn=data.collator
+    )
+    return train_dataloader, eval_dataloader
+
+
+def training_order(recipe: Recipe, dataset: Dataset) -> Sampler[int]:
+    """`seeded` is the stock Trainer's order; `global` that of `DataLoader(shuffle=True)`."""
+    if recipe.data_order == "seeded":
+        return SeededSampler(len(dataset), recipe.seed)
+    if recipe.data_order == "global":
+        return RandomSampler(dataset)
+    return SequentialSampler(dataset)
+
+
+class SeededSampler(Sampler[int]):
+    """One permutation an epoch, from a generator of its own, seeded with seed + epoch.
+
+    The rule is Accelerate's `SeedableRandomSampler`, which the Trainer turns on and Accelerate by
+    itself leaves off. The global generator isn't drawn from, so that dropout doesn't move.
+    """
+
+    def __init__(self, num_rows: int, seed: int) -> None:
+        self.num_rows = num_rows
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        yield from torch.randperm(self.num_rows, generator=generator).tolist()
+        self.epoch += 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next pass is that of `epoch` (Accelerate calls this; a plain loop needn't)."""
+        self.epoch = epoch
+
+
+def windows(
+    dataloader: DataLoader[BatchEncoding], batches_per_step: int
+) -> Iterator[list[BatchEncoding]]:
+    """The batches of each optimizer step; the last list of an epoch may be shorter."""
+    window = []
+    for batch in dataloader:
+        window.append(batch)
+        if len(window) == batches_per_step:
+            yield window
+            window = []
+    if window:
+        yield window

@@ -1,0 +1,131 @@
+"""One split out of one kind of file: GLUE's TSV, CSV or parquet; `folder.py` finds the files.
+
+Look at one: `python -m reference data --data FOLDER`
+
+Each reader gives the columns under the hub's names, as they stand in the file, and says where a
+row stands. What a cell may hold is checked in `sources.py`, the same for every source.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from reference.errors import InputError
+from reference.lesson.tasks import Task
+
+Columns = dict[str, list[Any]]
+# Where row N (from 0) stands, in words, and the columns under the hub's names.
+Split = tuple[Callable[[int], str], Columns]
+
+
+def read_tsv(files: list[Path], task: Task, split: str) -> Split:
+    """GLUE's own layout. Quotes are text in it, and MRPC begins with a byte-order mark."""
+    path = files[0]
+    # Only a line feed ends a row: other Unicode line ends are text as well.
+    lines = [line.rstrip("\r").split("\t") for line in _text(path).split("\n")]
+    if lines[-1] == [""]:
+        lines.pop()
+    first = 0 if task.headless and split != "test" else 1
+    if not lines:
+        raise InputError(f"{path}: empty; get {task.folder}'s file anew")
+    header = lines[0] if first else list(task.headless)
+    wanted = dict(zip((*task.text, "label"), task.tsv, strict=True))
+    if split == "test" and wanted["label"] not in header:
+        del wanted["label"]
+    for name in wanted.values():
+        if name not in header:
+            raise InputError(
+                f"{path}: row 1: no field {name!r}; it has {_brief(header)}; is it "
+                f"{task.folder}'s {split} file?"
+            )
+    for number, cells in enumerate(lines[first:], first + 1):
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: row {number}: {len(cells)} fields where {len(header)} are expected "
+                f"({_brief(header)}); mend or remove the row"
+            )
+    columns = {
+        name: [cells[header.index(column)] for cells in lines[first:]]
+        for name, column in wanted.items()
+    }
+    return (lambda row: f"{path}: row {row + first + 1}"), columns
+
+
+def read_csv(files: list[Path], task: Task, split: str) -> Split:
+    path = files[0]
+    # Not splitlines(): only a line feed or carriage return ends a row, no other Unicode line end.
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    numbers: list[int] = []
+    rows: list[list[str]] = []
+    try:
+        header = next(reader, [])
+        if not header:
+            raise InputError(f"{path}: row 1: empty; the first row is the header")
+        for cells in reader:
+            if len(cells) != len(header):
+                raise InputError(
+                    f"{path}: row {reader.line_num}: {len(cells)} fields where the header has "
+                    f"{len(header)}; mend or remove the row"
+                )
+            rows.append(cells)
+            numbers.append(reader.line_num)
+    except csv.Error as error:
+        raise InputError(f"{path}: row {reader.line_num}: not CSV ({error}); mend it") from None
+    columns = {name: [cells[i] for cells in rows] for i, name in enumerate(header)}
+    need_columns(str(path), columns, task, split)
+    return (lambda row: f"{path}: row {numbers[row] if row < len(numbers) else 1}"), columns
+
+
+def read_parquet(files: list[Path], task: Task, split: str) -> Split:
+    import pyarrow.parquet
+
+    columns: Columns = {}
+    places: list[tuple[Path, int]] = []  # of each row
+    for path in files:
+        try:
+            part = pyarrow.parquet.read_table(path).to_pydict()
+        except Exception as error:  # damage comes out of Arrow as a dozen kinds
+            raise InputError(
+                f"{path}: not a whole parquet file ({reason(error)}); get it anew"
+            ) from error
+        need_columns(str(path), part, task, split)
+        places += [(path, row + 1) for row in range(len(part[task.text[0]]))]
+        for name in [c for c in part if c in (*task.text, "label")]:
+            columns[name] = columns.get(name, []) + part[name]
+
+    def where(row: int) -> str:
+        path, number = places[row] if places else (files[0], 1)
+        return f"{path}: row {number}"
+
+    return where, columns
+
+
+def reason(error: Exception) -> str:
+    """A library's error in one line, with its kind: a KeyError's text alone is a bare word."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+
+
+def need_columns(where: str, columns: Columns, task: Task, split: str) -> None:
+    for name in (*task.text, *(() if split == "test" else ("label",))):
+        if name not in columns:
+            raise InputError(
+                f"{where}: no field {name!r}; it has {_brief(columns)}; rename or add the column"
+            )
+
+
+def _brief(names: Iterable[str]) -> str:
+    """The names of columns, cut where a file that isn't a table makes them endless."""
+    return shorten(", ".join(names), 200, placeholder=" ...") or "none"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = error.object[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}: row {row}: not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror})") from None

@@ -1,0 +1,26 @@
+"""The three loops, by name; each is `train(recipe, data) -> scores`.
+
+Run one: `python -m reference train manual`
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reference.lesson.recipe import Recipe, nearest
+
+if TYPE_CHECKING:
+    from reference.lesson.data.pipeline import Data
+
+    Loop = Callable[[Recipe, Data], dict[str, float]]
+
+# Also the order in which they are shown: the baseline first.
+LOOPS = ("trainer", "manual", "accelerated")
+
+
+def get_loop(name: str) -> "Loop":
+    """A loop's `train`. Imported when asked for: `Trainer`'s own import takes seconds."""
+    if name not in LOOPS:
+        raise nearest("loop", name, LOOPS)
+    train: Loop = importlib.import_module(f"reference.lesson.loops.{name}").train
+    return train

@@ -1,0 +1,222 @@
+"""The recipe: every field's nonsense is refused by name, and a run's file gives the run back."""
+
+import dataclasses
+import json
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference.errors import InputError
+from reference.lesson.recipe import (
+    COURSE,
+    COURSE_AS_WRITTEN,
+    FIELDS,
+    RECIPES,
+    Recipe,
+    load_recipe,
+    parse_field,
+)
+from tests.helpers.refusal import refusal, says
+
+NONSENSE: list[tuple[str, Any, str]] = [
+    ("train_batch_size", 0, "1 or more"),
+    ("train_batch_size", -8, "1 or more"),
+    ("eval_batch_size", 0, "1 or more"),
+    ("num_train_epochs", 0, "1 or more"),
+    ("num_train_epochs", -1, "1 or more"),
+    ("max_steps", 0, "-1 for all epochs"),
+    ("max_steps", -2, "-1 or more"),
+    ("max_length", 3, "4 or more"),
+    ("seed", -1, "0 or more"),
+    ("seed", 2**32, "at most 4294967295"),
+    ("seed", 10**400, "at most 4294967295"),
+    ("learning_rate", 0.0, "above 0"),
+    ("learning_rate", -5e-5, "above 0"),
+    ("learning_rate", math.nan, "nan makes no sense"),
+    ("learning_rate", math.inf, "inf makes no sense"),
+    ("accelerated_learning_rate", 0.0, "above 0"),
+    ("accelerated_learning_rate", -3e-5, "above 0"),
+    ("accelerated_learning_rate", math.nan, "nan makes no sense"),
+    ("adam_beta1", 1.0, "below 1"),
+    ("adam_beta1", -0.1, "0 or more"),
+    ("adam_beta2", 1.0, "below 1"),
+    ("adam_beta2", 1.5, "below 1"),
+    ("adam_epsilon", 0.0, "above 0"),
+    ("weight_decay", -0.01, "0 or more"),
+    ("weight_decay", math.inf, "inf makes no sense"),
+    ("max_grad_norm", -1.0, "0 or more"),
+    ("max_grad_norm", math.nan, "nan makes no sense"),
+    ("num_warmup_steps", -1, "0 or more"),
+    ("gradient_accumulation_steps", 0, "1 or more"),
+    ("dropout", 1.0, "at most 0.99"),
+    ("dropout", -0.1, "0 or more"),
+    ("num_threads", 0, "1 or more"),
+    ("mixed_precision", "fp16", "use bf16 or no"),
+    ("mixed_precision", "bf61", "did you mean bf16?"),
+    ("device", "gpu", "auto, cpu, cuda"),
+    ("device", "cpuu", "did you mean cpu?"),
+    ("data_order", "shuffled", "seeded, global, sequential"),
+    ("optimizer", "adamw", "did you mean adamw_torch?"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "part"), NONSENSE)
+def test_a_value_that_makes_no_sense(field: str, value: Any, part: str) -> None:
+    line = refusal(lambda: load_recipe("embedded", {field: value}))
+    says(line, f"{field}: ", part)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_wrong_type(field: str) -> None:
+    """True is no 1, text no number, and 8.0 no batch size."""
+    wrong: list[Any] = [["x"], {}, True]
+    if field != "accelerated_learning_rate":
+        wrong.append(None)
+    kind = type(getattr(COURSE_AS_WRITTEN, field))
+    others: dict[type, list[Any]] = {int: ["8", 8.0], float: ["0.1"], str: [1]}
+    for value in wrong + others[kind]:
+        line = refusal(partial(load_recipe, "embedded", {field: value}))
+        says(line, f"{field}: {value!r} is not of type {kind.__name__}")
+
+
+def test_nonsense_is_looked_for_in_every_number_and_choice() -> None:
+    """A new field with bounds or choices needs a row above."""
+    bounded = {f.name for f in FIELDS.values() if f.metadata}
+    assert bounded == {field for field, _, _ in NONSENSE}
+    numbers = {f.name for f in FIELDS.values() if f.type != "str" and f.type is not str}
+    assert numbers <= bounded
+
+
+def test_bounds_themselves_are_taken() -> None:
+    edges = {"seed": 2**32 - 1, "adam_beta1": 0.0, "dropout": 0.0, "max_grad_norm": 0.0}
+    recipe = load_recipe("embedded", {**edges, "max_steps": 1, "weight_decay": 0, "max_length": 4})
+    assert {name: getattr(recipe, name) for name in edges} == edges
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [
+        ("seed", "7", 7),
+        ("learning_rate", "3e-5", 3e-5),
+        ("task", "sst2", "sst2"),
+        ("accelerated_learning_rate", "none", None),
+        ("accelerated_learning_rate", "1e-4", 1e-4),
+    ],
+)
+def test_text_of_a_command_line(field: str, text: str, value: Any) -> None:
+    assert parse_field(field, text) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "text"), [("seed", "x"), ("seed", "4.5"), ("learning_rate", ""), ("seed", "none")]
+)
+def test_text_that_is_no_number(field: str, text: str) -> None:
+    says(refusal(lambda: parse_field(field, text)), f"{field}: {text!r} is not a number")
+
+
+def test_unknown_names_are_shown_the_nearest() -> None:
+    says(refusal(lambda: load_recipe("cource")), "'cource'", "did you mean course?")
+    says(refusal(lambda: load_recipe("embedded", {"sead": 1})), "'sead'", "did you mean seed?")
+    line = refusal(lambda: load_recipe("embedded", {"batch_size": 8}))
+    says(line, "unknown recipe field 'batch_size'", "train_batch_size")
+
+
+def test_a_rate_that_is_asked_for_is_meant_for_all_loops() -> None:
+    """course-as-written has two: 5e-5, and 3e-5 in its Accelerate listing."""
+    assert COURSE_AS_WRITTEN.for_loop("manual").learning_rate == 5e-5
+    assert COURSE_AS_WRITTEN.for_loop("trainer").learning_rate == 5e-5
+    assert COURSE_AS_WRITTEN.for_loop("accelerated").learning_rate == 3e-5
+    asked = load_recipe("course-as-written", {"learning_rate": 1e-4})
+    assert asked.accelerated_learning_rate is None
+    assert {asked.for_loop(loop).learning_rate for loop in ("manual", "accelerated")} == {1e-4}
+    both = {"learning_rate": 1e-4, "accelerated_learning_rate": 2e-4}
+    assert load_recipe("course", both).for_loop("accelerated").learning_rate == 2e-4
+
+
+def test_the_course_recipe_is_what_trainer_does_by_default() -> None:
+    """Read from TrainingArguments itself, so that an upgrade that moves a default is seen."""
+    from transformers import TrainingArguments
+
+    default = {f.name: f.default for f in dataclasses.fields(TrainingArguments)}
+    ours = (
+        "seed",
+        "learning_rate",
+        "weight_decay",
+        "adam_beta1",
+        "adam_beta2",
+        "adam_epsilon",
+        "max_grad_norm",
+        "num_train_epochs",
+        "max_steps",
+        "gradient_accumulation_steps",
+    )
+    assert {n: getattr(COURSE, n) for n in ours} == {n: default[n] for n in ours}
+    assert COURSE.train_batch_size == default["per_device_train_batch_size"]
+    assert COURSE.eval_batch_size == default["per_device_eval_batch_size"]
+    assert COURSE.accelerated_learning_rate is None
+
+
+def written(tmp_path: Path, values: Any) -> str:
+    path = tmp_path / "recipe.json"
+    path.write_text(values if isinstance(values, str) else json.dumps(values))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipes_file_gives_it_back(name: str, tmp_path: Path) -> None:
+    assert load_recipe(written(tmp_path, RECIPES[name].to_json())) == RECIPES[name]
+
+
+@given(
+    rate=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+    seed=st.integers(0, 2**32 - 1),
+    data=st.text(),
+)
+def test_any_values_survive_the_file(rate: float, seed: int, data: str) -> None:
+    recipe = Recipe(learning_rate=rate, seed=seed, data=data)
+    values = json.loads(json.dumps(recipe.to_json()))
+    del values["version"]
+    assert Recipe(**values) == recipe
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("", ["not a readable recipe", "make it anew"]),
+        ('{"version": 1, "seed": 4', ["not a readable recipe"]),
+        ("[" * 100_000, ["not a readable recipe"]),
+        ('{"version": 1, "seed": ' + "9" * 5000 + "}", ["not a readable recipe"]),
+        ("[]", ["field version"]),
+        ("{}", ["field version"]),
+        ({"version": 2}, ["field version", "version 1"]),
+        ({"version": 1, "sead": 1}, ["'sead'", "did you mean seed?"]),
+        ({"version": 1, "seed": "x"}, ["seed: 'x' is not of type int"]),
+        ({"version": 1, "learning_rate": math.nan}, ["learning_rate: nan makes no sense"]),
+        ({"version": 1, "mixed_precision": "fp16"}, ["mixed_precision: fp16"]),
+    ],
+)
+def test_a_file_of_no_use(content: Any, parts: list[str], tmp_path: Path) -> None:
+    path = written(tmp_path, content)
+    says(refusal(lambda: load_recipe(path)), f"{path}: ", *parts)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    says(refusal(lambda: load_recipe(str(path))), f"{path}: no such file", "recipe's name")
+    path.write_bytes(b"\xff\xfe")
+    says(refusal(lambda: load_recipe(str(path))), f"{path}: not a readable recipe")
+    path.unlink()
+    path.mkdir()
+    says(refusal(lambda: load_recipe(str(path))), f"{path}: not a readable recipe")
+
+
+def test_a_recipe_file_gives_every_value(tmp_path: Path) -> None:
+    values = RECIPES["embedded"].to_json()
+    del values["dropout"]
+    with pytest.raises(InputError, match="field dropout: missing"):
+        load_recipe(written(tmp_path, values))
