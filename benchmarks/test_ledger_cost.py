@@ -31,12 +31,12 @@ from benchmarks.measured import surroundings
 from benchmarks.moments import duration
 from benchmarks.pairs import ratio
 from reference.ledger.diff import diff
-from reference.ledger.generators import generators, set_generators
-from reference.ledger.observe import Observer
 from reference.ledger.record import Record, Writer, read_ledger
 from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import load_recipe
+from reference.observe.generators import generators, set_generators
+from reference.observe.observer import Observer
 from reference.run import prepare
 
 STEPS = {"embedded": 120, "minilm": 48}

@@ -19,10 +19,10 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from benchmarks import exact, measured
 from benchmarks.checkpoints import cases, named, source_of
 from benchmarks.moments import Moments
-from reference.ledger.hashing import hash_tensors
 from reference.lesson import embedded
 from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.loops import LOOPS, get_loop
+from reference.observe.tensors.hashing import hash_tensors
 
 
 def test_tokenizing(benchmark: BenchmarkFixture) -> None:

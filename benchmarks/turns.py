@@ -18,8 +18,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks.moments import event
 from reference.errors import TrainingFailed
-from reference.ledger.generators import generators, set_generators
-from reference.ledger.hashing import hash_tensors
+from reference.observe.generators import generators, set_generators
+from reference.observe.tensors.hashing import hash_tensors
 
 SCHEDSTAT = "/proc/thread-self/schedstat"
 

@@ -155,7 +155,7 @@ def _observe(arguments: list[str]) -> int:
     try:
         options, program = parse_observe(arguments)
         debug = options.debug
-        from reference.observed.program import observe
+        from reference.observe.script.run_script import observe
 
         return observe(program, options.run_dir)
     except RunError as error:

@@ -17,13 +17,13 @@ import torch
 
 from reference.environment import check_environment, put_aside
 from reference.errors import InputError, RunError, TrainingFailed
-from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import LEDGER_FILE, Writer
 from reference.lesson.checkpoints import check_checkpoint, weights_file
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
+from reference.observe.observer import NotFinite, Observer
 from reference.process.run_folder import make_run_dir, write_json
 from reference.process.signals import check_not_stopped
 from reference.process.versions import machine, versions

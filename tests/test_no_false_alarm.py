@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from reference.ledger.diff import diff
-from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
+from reference.observe.observer import Observer
 from reference.run import header, quiet
 from tests.conftest import write_mrpc, write_sst2
 from tests.helpers.strategies import RECIPES

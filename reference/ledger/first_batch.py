@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
-from reference.ledger import describe
 from reference.ledger.deviations import Chosen, loop_with
-from reference.ledger.generators import generators, set_generators
 from reference.ledger.links import HARD, batch
 from reference.ledger.record import Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
+from reference.observe.generators import generators, set_generators
+from reference.observe.step import describe
 
 
 class Taken(Exception):

@@ -18,12 +18,12 @@ from reference.ledger.comparison import DECISIVE, Comparison, Divergence
 from reference.ledger.deviations import Chosen, expected_warnings, source, train_with
 from reference.ledger.deviations.halves import Halves, halves
 from reference.ledger.diff import Verdict, judge
-from reference.ledger.generators import generators, set_generators
-from reference.ledger.observe import NotFinite, Observer
 from reference.ledger.record import Item, Ledger, Record, encode, is_newer
 from reference.ledger.steps import Group, Grouper, groups
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
+from reference.observe.generators import generators, set_generators
+from reference.observe.observer import NotFinite, Observer
 
 
 class Parted(Exception):

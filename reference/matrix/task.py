@@ -27,11 +27,11 @@ from reference.environment import put_aside
 from reference.ledger.deviations import CATALOGUE, Chosen, train_with
 from reference.ledger.diff import diff
 from reference.ledger.explain import explain
-from reference.ledger.observe import Observer
 from reference.ledger.record import LEDGER_FILE, Record, Writer, read_ledger
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe, load_recipe
+from reference.observe.observer import Observer
 from reference.process.run_folder import write_json
 from reference.process.signals import signals_raise, stop_at_end_of_input
 from reference.run import header, prepare

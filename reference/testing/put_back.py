@@ -18,7 +18,7 @@ from huggingface_hub.utils.tqdm import (
     enable_progress_bars,
 )
 
-from reference.ledger.generators import generators, set_generators
+from reference.observe.generators import generators, set_generators
 
 # Shared by all their instances, which look into these very dicts.
 SINGLETONS = (PartialState, AcceleratorState, GradientState)

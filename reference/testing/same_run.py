@@ -19,13 +19,13 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from reference.environment import put_aside
 from reference.ledger.explain import explain
-from reference.ledger.observe import Observer
 from reference.ledger.record import Memory, Record
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.hub import check_hub
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops.manual import train
 from reference.lesson.recipe import FIELDS, Recipe, load_recipe, nearest
+from reference.observe.observer import Observer
 from reference.run import header, prepare
 from reference.testing.diagnosis import Run, diagnosis
 from reference.testing.handed import hand, name_of, names_of

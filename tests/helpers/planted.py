@@ -6,10 +6,10 @@ from typing import Any
 
 from reference.ledger.deviations import CATALOGUE, Chosen, train_with
 from reference.ledger.explain import Explanation, explain
-from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
+from reference.observe.observer import Observer
 from reference.run import header
 
 # On 44 short pairs these values show where the catalogue's own don't.

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.optim import SGD
 
-from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
+from reference.observe.observer import Observer
 
 
 def watch(train: Callable[..., Any], *given: Any) -> Ledger:

@@ -19,12 +19,12 @@ from reference.explained import words
 from reference.ledger.deviations import CATALOGUE, Chosen, Conflict
 from reference.ledger.diff import Verdict, diff
 from reference.ledger.explain import Explanation, _without_idle
-from reference.ledger.observe import Observer
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.ledger.replay import Outcome, Replays
 from reference.lesson import metrics
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
+from reference.observe.observer import Observer
 from reference.run import header, quiet
 from tests.conftest import write_mrpc
 from tests.helpers.planted import answer, data_of, explained, keep, names, planted, setting

@@ -13,11 +13,11 @@ from reference.ledger.comparison import Divergence
 from reference.ledger.deviations import Chosen
 from reference.ledger.diff import Verdict, diff
 from reference.ledger.explain import _dropped, _until_contradicted
-from reference.ledger.observe import Observer
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.ledger.replay import Outcome
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
+from reference.observe.observer import Observer
 from reference.run import header, quiet
 from tests.helpers.planted import data_of, explained, keep, planted
 

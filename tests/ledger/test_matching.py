@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from reference.ledger.diff import diff
-from reference.ledger.observe import Observer
 from reference.ledger.record import Ledger, Memory
+from reference.observe.observer import Observer
 from reference.verdicts import lines
 from tests.conftest import ROOT
 

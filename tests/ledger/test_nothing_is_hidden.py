@@ -15,8 +15,8 @@ from torch.optim import SGD
 from reference.errors import InputError
 from reference.ledger import record
 from reference.ledger.diff import diff
-from reference.ledger.hashing import hash_tensors
 from reference.ledger.record import Item, Ledger, Record, encode
+from reference.observe.tensors.hashing import hash_tensors
 from tests.helpers.small import net, train, watch
 
 

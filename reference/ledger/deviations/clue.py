@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from reference.ledger.hashing import hash_python
 from reference.ledger.record import Record
 from reference.lesson.recipe import Recipe
+from reference.observe.generators import hash_python
 
 # The seeds that people set: small ones, the books' and the years'.
 USUAL_SEEDS: tuple[int, ...] = (

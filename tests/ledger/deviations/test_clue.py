@@ -12,8 +12,8 @@ from transformers import set_seed
 from reference.ledger.deviations import CATALOGUE, Clue
 from reference.ledger.deviations.clue import MOST_STEPS, MOST_TOKENS, linear, seed_of, seeds
 from reference.ledger.deviations.parameters import _modules, parameter_names
-from reference.ledger.hashing import generator_states
 from reference.lesson.recipe import EMBEDDED
+from reference.observe.generators import generator_states
 
 Record = dict[str, Any]
 

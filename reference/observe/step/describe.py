@@ -1,0 +1,117 @@
+"""What the ledger writes of batches, outputs and modes.
+
+See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from reference.ledger.record import Record
+from reference.observe.tensors.hashing import hash_tensor
+from reference.observe.tensors.parameters import modules_of
+
+Number = float | str
+SHOWN = 64  # logits of a batch that are written as numbers too
+
+
+def number(value: Tensor | float) -> Number:
+    """A float, exactly; 'nan', 'inf' and '-inf' as words, which JSON has no numbers for."""
+    plain = float(value)
+    return plain if math.isfinite(plain) else str(plain)
+
+
+def batch(inputs: Mapping[str, Tensor]) -> Record:
+    """By name: hash, shape, type and, if all its values are one, that value; and real tokens.
+
+    A bare number that is passed along (the Trainer's `num_items_in_batch`) isn't part of the
+    batch: where it does something, that shows in the links that follow.
+    """
+    described: Record = {
+        _beside(name, "tokens", "model"): [
+            hash_tensor(t),
+            list(t.shape),
+            str(t.dtype).removeprefix("torch."),
+            constant(t),
+        ]
+        for name, t in sorted(inputs.items())
+        if t.dim() > 0
+    }
+    mask = inputs.get("attention_mask")
+    if mask is not None and bool(((mask == 0) | (mask == 1)).all()):
+        described["tokens"] = int(mask.detach().sum())  # not of a mask that is added to scores
+    return described
+
+
+def _beside(name: str, *ours: str) -> str:
+    """An input's or output's name where the record has fields of its own by that name."""
+    return f"{name} (the model's)" if name in ours else name
+
+
+def dense(tensor: Tensor) -> Tensor:
+    """Its values, as a tensor that all operations know.
+
+    Raises TypeError for a nested tensor and for one without values.
+    """
+    plain = tensor.detach()
+    if plain.is_nested or plain.is_meta:
+        raise TypeError("a nested tensor, or one without values, can't be read")
+    plain = plain.dequantize() if plain.is_quantized else plain
+    plain = plain if plain.layout == torch.strided else plain.to_dense()
+    return plain.to(torch.uint8) if plain.dtype == torch.bool else plain
+
+
+def constant(tensor: Tensor) -> Number | None:
+    """The one value of a tensor that has no other, as a mask without padding; else None."""
+    plain = tensor.layout == torch.strided and not tensor.is_quantized
+    if not plain or tensor.numel() == 0 or tensor.is_complex():
+        return None
+    first = tensor.detach().reshape(-1)[0]
+    return number(first) if bool((tensor == first).all()) else None
+
+
+def logits(found: Mapping[str, Tensor]) -> Tensor | None:
+    """The logits among a model's outputs, or else its first output of more than a number."""
+    if "logits" in found:
+        return found["logits"]
+    return next((t for t in found.values() if t.dim() > 0), None)
+
+
+def forward(found: Mapping[str, Tensor]) -> Record:
+    """The loss as a number; of each other output hash, shape, and values where they are few.
+
+    Accelerate gives float32 copies of what a model computes in bf16, so the hash is of these.
+    """
+    described: Record = {}
+    for plain_name, tensor in found.items():
+        name, values = _beside(plain_name, "model"), dense(tensor)
+        values = values.float() if values.is_floating_point() else values
+        if values.numel() == 1 and (name == "loss" or values.dim() == 0):
+            described[name] = number(values)
+        elif not values.is_complex():
+            described[name] = [hash_tensor(values), list(values.shape), _numbers(values)]
+        else:
+            described[name] = [hash_tensor(values), list(values.shape), []]
+    return described
+
+
+def _numbers(values: Tensor) -> list[Number]:
+    few = values.reshape(-1)[:SHOWN] if values.numel() <= SHOWN else values.float().mean()[None]
+    return [number(v) for v in few.tolist()]
+
+
+def mode(module: torch.nn.Module) -> Record:
+    """Train or eval: of the model, and the names of the modules that differ from it."""
+    odd: list[str] = []
+    if any(m.training != module.training for m in modules_of(module)):
+        odd = [name for name, m in module.named_modules() if m.training != module.training]
+    return {"training": module.training, "odd": odd, "gradients": torch.is_grad_enabled()}
+
+
+def autocast(device: str) -> str:
+    """The type that autocast computes in on such a device, or 'off'."""
+    if not torch.is_autocast_enabled(device):
+        return "off"
+    return str(torch.get_autocast_dtype(device)).removeprefix("torch.")

@@ -1,0 +1,125 @@
+"""What the ledger writes of an optimizer: what it does to each parameter, however it is grouped.
+
+See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
+
+One group or two with the same hyper-parameters are the same optimizer, and so are Adam and AdamW
+without decay. So hyper-parameters are written for each parameter, and those that do nothing are
+left out. How a step is computed (`fused`, `foreach`) stands apart: it may move bits, or not.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from reference.ledger.record import Record
+from reference.observe.step.describe import Number, number
+from reference.observe.tensors.hashing import hash_tensor
+from reference.observe.tensors.parameters import Parameters
+
+HOW = ("fused", "foreach", "capturable", "differentiable")
+NOT_HYPER = ("params", "lr", "initial_lr", "swa_lr", *HOW)
+NO_GRADIENT, NO_GROUP = "-", "x"
+
+
+class Stepped:
+    """An optimizer as it steps: which group each parameter with a gradient is in."""
+
+    def __init__(self, index: int, optimizer: Optimizer, parameters: Parameters) -> None:
+        self.optimizer = optimizer
+        self._index = index
+        groups: dict[int, dict[str, Any]] = {}
+        self._strangers = 0
+        beside: dict[str, Record] = {}  # groups of strangers that it moves
+        for group in optimizer.param_groups:
+            strangers = [p for p in group["params"] if parameters.place(p) is None]
+            self._strangers += len(strangers)
+            moved = sum(p.grad is not None for p in strangers)
+            if moved:
+                told = {"learning_rate": _plain(group.get("lr")), **_effective(group)}
+                one = beside.setdefault(repr(sorted(told.items())), {"parameters": 0, **told})
+                one["parameters"] += moved
+            for parameter in group["params"]:
+                place = parameters.place(parameter)
+                if place is not None:
+                    groups[place] = group
+        self._beside = [beside[key] for key in sorted(beside)]
+        # By parameter: its group, '-' where it has no gradient, 'x' where no group has it.
+        self._groups: list[dict[str, Any] | str] = [
+            NO_GRADIENT if t is None or t.grad is None else groups.get(i, NO_GROUP)
+            for i, t in enumerate(parameters.tensors())
+        ]
+
+    @property
+    def has_strangers(self) -> bool:
+        """Whether it moves parameters of no known model: their gradients are there."""
+        return bool(self._beside)
+
+    def describe(self) -> Record:
+        """Class, the distinct sets of hyper-parameters, and which parameter has which."""
+        hyper: list[Record] = []
+        places: dict[int, str] = {}  # a group's id -> its place among the distinct sets
+        of = []
+        for group in self._groups:
+            if isinstance(group, str):
+                of.append(group)
+                continue
+            if id(group) not in places:
+                effective = _effective(group)
+                if effective not in hyper:
+                    hyper.append(effective)
+                places[id(group)] = str(hyper.index(effective))
+            of.append(places[id(group)])
+        first = self.optimizer.param_groups[0]
+        base = self._rates("initial_lr")
+        record: Record = {
+            "index": self._index,
+            "class": type(self.optimizer).__name__,
+            "hyper": hyper,
+            "of": " ".join(of),
+            "strangers": self._strangers,
+            "how": {key: first[key] for key in HOW if first.get(key)},
+            "base_learning_rate": base if base else self._rates("lr"),
+        }
+        return {**record, "beside": self._beside} if self._beside else record
+
+    def learning_rates(self) -> list[Number | str]:
+        """As they stand: one where all parameters have the same, else one a parameter."""
+        return self._rates("lr")
+
+    def _rates(self, key: str) -> list[Number | str]:
+        groups = {id(g): g for g in self._groups if not isinstance(g, str) and key in g}
+        each = {place: number(group[key]) for place, group in groups.items()}
+        distinct = set(each.values())
+        if len(distinct) < 2:
+            return list(distinct)
+        return [g if isinstance(g, str) else each.get(id(g), NO_GROUP) for g in self._groups]
+
+
+def _effective(group: dict[str, Any]) -> Record:
+    """A group's hyper-parameters without those that do nothing at these values."""
+    kept = {k: _plain(v) for k, v in group.items() if k not in NOT_HYPER}
+    if not kept.get("weight_decay", 1):
+        kept.pop("decoupled_weight_decay", None)
+    if not kept.get("momentum", 1):
+        kept.pop("nesterov", None)
+        kept.pop("dampening", None)
+    for key in ("amsgrad", "maximize"):
+        if kept.get(key) is False:
+            kept.pop(key)
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return number(value) if value.numel() == 1 else hash_tensor(value)
+    if isinstance(value, list | tuple) and not isinstance(value, str):
+        return _sequence(value)
+    if isinstance(value, float):
+        return number(value)
+    return value if isinstance(value, bool | int | str) or value is None else type(value).__name__
+
+
+def _sequence(values: Sequence[Any]) -> list[Any]:
+    return [_plain(v) for v in values]

@@ -1,0 +1,89 @@
+"""The tensors in a call's arguments or outputs, by name."""
+
+import contextlib
+import inspect
+from collections import UserDict
+from collections.abc import Iterable, Mapping, Sequence
+from types import MemberDescriptorType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
+
+
+DEEP = 4  # nested so far
+
+
+def named_inputs(
+    module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """The tensors that a forward pass got, by the names of `forward`'s parameters.
+
+    `model(x)` and `model(x=x)` are the same call. Nested ones are `outer.inner`.
+    """
+    try:
+        bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):  # no signature, or a wrapper's that takes anything
+        bound = {**{f"[{i}]": a for i, a in enumerate(args)}, **kwargs}
+    found: dict[str, Tensor] = {}
+    for name, value in bound.items():
+        outer = "" if name == "kwargs" and isinstance(value, Mapping) else name
+        found.update(tensors_in(outer, value))
+    return found
+
+
+def tensors_in(name: str, value: Any) -> dict[str, Tensor]:
+    """The tensors in nested mappings, sequences and plain objects, by path.
+
+    Raises TypeError for a mapping that may make its values anew, and for what is too large to be
+    looked through at every step.
+    """
+    found: dict[str, Tensor] = {}
+    waiting, looked_at = [(name, value, 0)], 0
+    while waiting:
+        path, one, depth = waiting.pop()
+        if isinstance(one, Tensor):
+            found[path] = one
+        elif depth <= DEEP and type(one) not in PLAIN:
+            inner = _fields(path, one)
+            looked_at += len(inner)
+            if looked_at > MOST_FIELDS:
+                raise TypeError(f"more than {MOST_FIELDS} fields to look for tensors in")
+            waiting += [(n, v, depth + 1) for n, v in reversed(inner)]
+    return found
+
+
+def _fields(name: str, value: Any) -> list[tuple[str, Any]]:
+    """What stands in it that may hold tensors, by path. Runs none of a script's own code."""
+    if isinstance(value, Mapping):
+        if not isinstance(value, dict | UserDict):
+            raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
+        found = [(f"{name}.{k}" if name else str(k), v) for k, v in _worth(value.items())]
+    elif isinstance(value, list | tuple):
+        found = [(f"{name}[{i}]", v) for i, v in _worth(enumerate(value))]
+    elif isinstance(value, (type, torch.nn.Module)):
+        return []
+    else:
+        found = [(f"{name}.{k}" if name else k, v) for k, v in _worth(_own(value).items())]
+    return found
+
+
+def _worth(fields: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Without the plain values, of which there may be many."""
+    return [(key, value) for key, value in fields if type(value) not in PLAIN]
+
+
+def _own(value: Any) -> dict[str, Any]:
+    """An object's own attributes, in its dictionary and in its slots."""
+    own = dict(value.__dict__) if type(value).__dictoffset__ else {}
+    for kind in type(value).__mro__:
+        for slot, member in vars(kind).items():
+            if isinstance(member, MemberDescriptorType):
+                with contextlib.suppress(AttributeError):  # not set
+                    own.setdefault(slot, member.__get__(value, kind))
+    return own

@@ -1,0 +1,98 @@
+"""Gradients that another core reads while the optimizer steps, so that nobody waits for the ledger.
+
+Only where that step is known to read them and nothing else. Measured by
+`python -m pytest benchmarks -k observing`.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+from reference.observe.tensors.parameters import Parameters
+from reference.observe.tensors.two_threads import cores
+
+# Their steps write no gradient, with the options that `_only_reads` leaves (a test goes through
+# them). Older ones, and people's own, add a decay to it in place.
+READERS = (Adam, AdamW, SGD)
+TORCH = os.path.join(os.path.dirname(torch.__file__), "")
+
+
+def read_gradients(
+    parameters: Parameters, optimizer: Optimizer
+) -> Callable[[], tuple[list[str], list[float]] | None]:
+    """As this optimizer gets them; to be called for hashes and norms when its step is over.
+
+    None then if it changed them after all.
+    """
+    tensors = parameters.tensors()
+    gradients = [None if t is None else t.grad for t in tensors]
+    if not (_has_free_core() and _only_reads(optimizer) and _apart(tensors, gradients)):
+        found = parameters.gradients()
+        return lambda: found
+    before, finish = _versions(gradients), parameters.begin_gradients()
+    return lambda: finish() if _versions(gradients) == before else None
+
+
+def _has_free_core() -> bool:
+    """Whether the training leaves a core over.
+
+    Of several processes that train together this one can't tell; nor what they do to its memory.
+    """
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.get_num_threads() < cores() and not together
+
+
+def _only_reads(optimizer: Optimizer) -> bool:
+    """Whether its step is torch's own, with no other hook in it, and writes no gradient."""
+    if type(optimizer) not in READERS or not _is_torchs(type(optimizer).step):
+        return False
+    if len(_global_optimizer_pre_hooks) > 1 or len(_global_optimizer_post_hooks) > 1:
+        return False
+    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+        return False
+    if getattr(optimizer, "grad_scale", None) is not None:
+        return False  # a fused step divides by it in place
+    return not any(
+        # Together, `foreach` and `nesterov` add the momentum to the gradient itself.
+        group.get("nesterov")
+        or group.get("differentiable")
+        or isinstance(group.get("weight_decay"), Tensor)
+        for group in optimizer.param_groups
+    )
+
+
+def _is_torchs(function: Any) -> bool:
+    """Whether torch wrote it, and all that is wrapped around it."""
+    while function is not None:
+        code = getattr(function, "__code__", None)
+        if code is None or not code.co_filename.startswith(TORCH):
+            return False
+        function = getattr(function, "__wrapped__", None)
+    return True
+
+
+def _apart(tensors: list[Tensor | None], gradients: list[Tensor | None]) -> bool:
+    """Whether no gradient lies where a weight does, which the step changes.
+
+    Of tensors that aren't plainly a piece of memory it can't be told.
+    """
+    known = [t for t in (*tensors, *gradients) if t is not None]
+    if any(type(t) not in (Tensor, Parameter) or t.layout != torch.strided for t in known):
+        return False
+    return not (_memory(tensors) & _memory(gradients))
+
+
+def _memory(tensors: list[Tensor | None]) -> set[int]:
+    """Where each one's storage begins."""
+    return {t.untyped_storage().data_ptr() for t in tensors if t is not None and t.numel()}
+
+
+def _versions(tensors: list[Tensor | None]) -> list[int]:
+    """How often torch saw each changed in place; -1 for one that it doesn't count for."""
+    return [-1 if t is None or t.is_inference() else t._version for t in tensors]

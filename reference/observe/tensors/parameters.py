@@ -1,0 +1,250 @@
+"""The parameters of every model that trains: their names, their order, their hashes.
+
+Each list of hashes in a ledger is in this order; `python -m reference train manual` writes one.
+"""
+
+import weakref
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from reference.ledger.combined_hash import combine
+from reference.ledger.record import Record
+from reference.observe.tensors.buffers import (
+    State,
+    describe_buffers,
+    find_buffers,
+    modules_with_state,
+)
+from reference.observe.tensors.hashing import begin_hashes_and_norms, buffer_of, hash_tensors
+from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.tensors.two_threads import hash_buffers
+
+
+def modules_of(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """A module and all within it, in no particular order: `modules()` takes ten times as long."""
+    waiting = [module]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += [inner for inner in one._modules.values() if inner is not None]
+
+
+def first_parameter(module: torch.nn.Module) -> torch.Tensor | None:
+    """Some parameter of it, if it has any; the model's own `parameters()` may be anything."""
+    found = (p for one in modules_of(module) for p in one._parameters.values() if p is not None)
+    return next(found, None)
+
+
+def _identity(module: torch.nn.Module) -> list[int]:
+    """Of every module in it and of every parameter; and which of these are frozen."""
+    found = []
+    for one in modules_of(module):
+        found.append(id(one))
+        found.append(len(one._buffers))
+        for parameter in one._parameters.values():
+            if parameter is not None:
+                found.append(id(parameter) if parameter.requires_grad else -id(parameter))
+    return found
+
+
+def _is_parameter(tensor: torch.Tensor) -> bool:
+    """Not what stands in for one in a single call, as `torch.func.functional_call` has it."""
+    return tensor.is_leaf and not torch.nn.parameter.is_lazy(tensor)
+
+
+@dataclass(frozen=True)
+class _Wrapper:
+    """A module of which every parameter is a known model's, as it was last seen."""
+
+    module: "weakref.ref[torch.nn.Module]"
+    ids: list[int]
+    owner: int
+    state: list[State]
+
+
+class Parameters:
+    """All models seen so far. Holds none of them alive but those that the last step used."""
+
+    def __init__(self, on_gradient: Callable[[int, torch.Tensor], None]) -> None:
+        self.names: list[str] = []
+        self._on_gradient = on_gradient
+        self._references: list[weakref.ref[torch.Tensor]] = []
+        self._models: list[weakref.ref[torch.nn.Module]] = []
+        self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
+        self._index: dict[int, int] = {}  # a tensor's id -> its place in the lists
+        self._hooked: dict[int, Any] = {}  # by place
+        self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
+        self._model_of: list[int] = []  # by place
+        self._with_state: dict[int, list[State]] = {}
+        self._wrappers: list[_Wrapper] = []
+        self._used: set[int] = set()  # models with a forward pass since the last step
+        self._used_ids: dict[int, list[int]] = {}  # of what is in the modules that were called
+        self.kept: list[torch.Tensor] = []  # those of the last step's models
+        self._kept_places: list[int] = []
+        self._kept_states: list[State] = []  # and what they keep beside them
+        self._kept_buffers: dict[str, torch.Tensor] = {}
+
+    def watch(self, module: torch.nn.Module) -> tuple[int, Record | None]:
+        """(its number, a record if anything of it is new): called before each forward pass."""
+        number, record = self._number(module)
+        self._used.add(number)
+        return number, record
+
+    def _number(self, module: torch.nn.Module) -> tuple[int, Record | None]:
+        """As `watch`.
+
+        A module of which every parameter is known is a part of a model, or wraps one: it gets the
+        number of the first model that has it.
+        """
+        number = next((i for i, ref in enumerate(self._models) if ref() is module), None)
+        ids = self._used_ids[id(module)] = _identity(module)
+        if number is not None and self._known[number] == ids and self._alive(number):
+            return number, None
+        wrapper = next((w for w in self._wrappers if w.module() is module), None)
+        if wrapper is not None and wrapper.ids == ids and self._alive(wrapper.owner):
+            return wrapper.owner, None
+        named = list(module.named_parameters())
+        fresh = [(n, p) for n, p in named if self.place(p) is None and _is_parameter(p)]
+        if number is None and not fresh:
+            if all(self.place(p) is None for _, p in named):
+                raise TypeError("the model's weights are no parameters")
+            return self._wrapped(module, ids, named), None
+        if number is None:
+            number = len(self._models)
+            self._models.append(weakref.ref(module))
+        self._known[number] = ids
+        prefix = f"model{number}." if number else ""
+        self._with_state[number] = modules_with_state(module, prefix)
+        for name, parameter in fresh:
+            self._index[id(parameter)] = len(self.names)
+            self._references.append(weakref.ref(parameter))
+            self._model_of.append(number)
+            self.names.append(prefix + plain_name(name))
+        self._hook(named)
+        if not fresh:
+            return number, None  # some part of it was frozen, thawed or taken out
+        return number, {
+            "kind": "model",
+            "model": number,
+            "class": type(module).__name__,
+            "parameters": [[prefix + plain_name(n), list(p.shape)] for n, p in fresh],
+            "gone": [n for n, r in zip(self.names, self._references, strict=True) if r() is None],
+        }
+
+    def _wrapped(
+        self, module: torch.nn.Module, ids: list[int], named: list[tuple[str, torch.nn.Parameter]]
+    ) -> int:
+        """The number of the model that a part or wrapper belongs to; its own buffers join it."""
+        others = [(w, w.module()) for w in self._wrappers]
+        self._wrappers = [w for w, one in others if one is not None and one is not module]
+        self._hook(named)
+        owner, state = self._owner(named), modules_with_state(module, "")
+        self._wrappers.append(_Wrapper(weakref.ref(module), ids, owner, state))
+        return owner
+
+    def _alive(self, number: int) -> bool:
+        """Whether a model's tensors are all still there: else another may have got one's id."""
+        pairs = zip(self._references, self._model_of, strict=True)
+        return all(r() is not None for r, model in pairs if model == number)
+
+    def _owner(self, named: list[tuple[str, torch.nn.Parameter]]) -> int:
+        places = [self.place(parameter) for _, parameter in named]
+        return next((self._model_of[place] for place in places if place is not None), 0)
+
+    def place(self, tensor: torch.Tensor) -> int | None:
+        """A tensor's place; None for a stranger, also one that got a dead one's id."""
+        place = self._index.get(id(tensor))
+        return place if place is not None and self._references[place]() is tensor else None
+
+    def _hook(self, named: list[tuple[str, torch.nn.Parameter]]) -> None:
+        """Hooks on gradients; a frozen part may be thawed later, so this looks at every step."""
+        for _, parameter in named:
+            place = self.place(parameter)
+            hookable = parameter.requires_grad and parameter.is_leaf
+            if hookable and place is not None and place not in self._hooked:
+                register: Any = parameter.register_post_accumulate_grad_hook
+                self._hooked[place] = register(partial(self._on_gradient, place))
+
+    def remove_hooks(self) -> None:
+        for handle in self._hooked.values():
+            handle.remove()
+        self._hooked.clear()
+
+    def keep(self) -> None:
+        """Hold the tensors of the models that the last step used, until the next step."""
+        if not self._used:
+            return  # a step without a forward pass of its own
+        # By identity: a part that was seen before its model has a number of its own.
+        ids = {abs(i) for each in self._used_ids.values() for i in each}
+        kept = [
+            (place, t)
+            for place, t in enumerate(self.tensors())
+            if t is not None and (id(t) in ids or self._model_of[place] in self._used)
+        ]
+        self.kept, self._kept_places = [t for _, t in kept], [place for place, _ in kept]
+        self._kept_states = self._states(self._used)
+        self._kept_buffers = find_buffers(self._kept_states)
+        self._used, self._used_ids = set(), {}
+
+    def _states(self, models: Collection[int]) -> list[State]:
+        """Of these models, and of what wraps them."""
+        states = [state for number in models for state in self._with_state.get(number, [])]
+        wrappers = [w for w in self._wrappers if w.owner in models]
+        return states + [state for wrapper in wrappers for state in wrapper.state]
+
+    def tensors(self) -> list[torch.Tensor | None]:
+        """In order; None for one that is gone."""
+        return [reference() for reference in self._references]
+
+    def values(self) -> Record:
+        """The hash of all the weights, and of each."""
+        hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
+        record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
+        kept = describe_buffers(find_buffers(self._states(self._with_state)))
+        return record if kept is None else {**record, "buffers": kept}
+
+    def last(self) -> Record:
+        """The last step's models as they are now: the hash of all their weights, and each one's.
+
+        `tensors` has '-' for those of other models. And their `buffers`, where they have any: of a
+        model that is gone, or has no values any more, as they were at its end.
+        """
+        now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
+        kept, hashes = describe_buffers({**self._kept_buffers, **now}), hash_tensors(self.kept)
+        each = dict(zip(self._kept_places, hashes, strict=True))
+        tensors = " ".join(each.get(place, "-") for place in range(len(self.names)))
+        record: Record = {"weights": combine(hashes), "tensors": tensors}
+        return record if kept is None else {**record, "buffers": kept}
+
+    def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
+        """A tensor's bytes. Its view is kept as long as it is of the same memory."""
+        if tensor is None:
+            self._buffers.pop(place, None)
+            return None
+        if tensor.device.type != "cpu":
+            return buffer_of(tensor)
+        key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        known = self._buffers.get(place)
+        if known is None or known[0] != key:
+            if not tensor.is_contiguous():
+                return buffer_of(tensor)  # a copy: it would not follow the tensor
+            known = self._buffers[place] = (key, buffer_of(tensor))
+        return known[1]
+
+    def gradients(self) -> tuple[list[str], list[float]]:
+        """Each gradient's hash and norm; '-' and 0.0 where there is none."""
+        return self.begin_gradients()()
+
+    def begin_gradients(self) -> Callable[[], tuple[list[str], list[float]]]:
+        """The same, begun by another core or done; to be called for the two."""
+        finish = begin_hashes_and_norms([None if t is None else t.grad for t in self.tensors()])
+
+        def finished() -> tuple[list[str], list[float]]:
+            found = finish()
+            return [hash_ for hash_, _ in found], [norm for _, norm in found]
+
+        return finished

@@ -1,0 +1,209 @@
+"""Observing within a program, as in a notebook; a full disk; what comes with an import."""
+
+import errno
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reference.errors import InputError
+from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.lesson.metrics import load_metric
+from reference.observe.script import observing
+from reference.observe.script.import_hook import WhenImported
+from reference.observe.script.tolerant_writer import PatientWriter
+from tests.helpers.observing import observe, python, write
+
+LIMITED = """
+import resource, sys, torch
+limit = int(sys.argv[1])
+torch.manual_seed(0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+model = torch.nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(30):
+    model(torch.randn(8, 4)).square().mean().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+print(model.weight.tolist())
+"""
+
+
+def cell(model: torch.nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> None:
+    for _ in range(steps):
+        model(torch.ones(2, 3)).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def make() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    model = torch.nn.Linear(3, 2)
+    return model, torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def test_cells_of_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    model, optimizer = make()
+    with observing(tmp_path / "mine") as observer:
+        cell(model, optimizer, 3)
+        model.eval()
+        with torch.no_grad():
+            predictions = model(torch.ones(2, 3)).argmax(-1)
+        load_metric("sst2").compute(predictions=predictions, references=predictions)
+    assert observer.steps == 3
+    ledger = read_ledger(tmp_path / "mine" / LEDGER_FILE)
+    assert len(ledger.steps) == 3
+    assert ledger.evaluations[0]["metrics"]["scores"] == {"accuracy": 1.0}
+    assert ledger.header["program"]["script"] is None
+    assert ledger.end["complete"]
+    cell(model, optimizer, 2)  # seen by nobody
+    assert read_ledger(tmp_path / "mine" / LEDGER_FILE).steps == ledger.steps
+    with pytest.raises(InputError, match="holds another run"), observing(tmp_path / "mine"):
+        pass
+    with observing(tmp_path / "again") as observer:
+        cell(model, optimizer, 1)
+    assert observer.steps == 1
+
+
+def test_a_cell_that_fails(tmp_path: Path) -> None:
+    model, optimizer = make()
+
+    def fails() -> None:
+        with observing(str(tmp_path / "mine")):
+            cell(model, optimizer, 2)
+            _ = 1 // 0
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    ledger = read_ledger(tmp_path / "mine" / LEDGER_FILE)
+    assert len(ledger.steps) == 2
+    assert not ledger.end["complete"]
+
+
+def test_evaluate_is_left_as_it_was(tmp_path: Path) -> None:
+    import evaluate
+
+    before = evaluate.EvaluationModule.compute
+    with observing(tmp_path / "run"):
+        metric = load_metric("mrpc")
+    assert evaluate.EvaluationModule.compute is before
+    assert metric.compute(predictions=[1, 0], references=[1, 1])["accuracy"] == 0.5
+
+
+class FullDisk:
+    """A file on a disk that takes `room` bytes; the last write is cut in silence, as writes are."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self.file, self.room = file, room
+
+    def write(self, data: bytes) -> int:
+        if self.room == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written: int = self.file.write(data[: self.room])
+        self.room -= written
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("room", [0, 10, 50])
+def test_a_full_disk_ends_the_ledger(
+    room: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / LEDGER_FILE
+    writer = PatientWriter(path, lambda: {"loop": "mine"})
+    writer.write({"kind": "step", "step": 1, "zeroed": True})
+    whole = path.read_bytes()
+    writer._file = FullDisk(writer._file, room)  # type: ignore[assignment]
+    for step in (2, 3):
+        writer.write({"kind": "step", "step": step, "text": "x" * 100})
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "No space left on device; the training goes on" in error
+    assert "the ledger ends after step 1" in error
+    assert path.read_bytes() == whole
+    writer._file = writer._file.file  # type: ignore[attr-defined]  # somebody made room
+    writer.write({"kind": "end", "complete": True, "steps": 3, "weights": "x", "tensors": "y z"})
+    writer.close()
+    end = json.loads(path.read_bytes()[len(whole) :])
+    assert end == {
+        "kind": "end",
+        "complete": False,
+        "steps": 3,
+        "weights": "",
+        "recorded": 1,
+        "lost": "No space left on device",
+    }
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A script that may write no larger file than it is told; what it prints."""
+    script = write(tmp_path_factory.mktemp("limited"), "script.py", LIMITED)
+    return script, python(script, "1000000").stdout
+
+
+@pytest.mark.parametrize("limit", [100, 6000])
+def test_training_goes_on_without_room(
+    limit: int, limited: tuple[Path, str], tmp_path: Path
+) -> None:
+    script, printed = limited
+    result = observe(tmp_path / "run", script, str(limit))
+    assert (result.returncode, result.stdout) == (0, printed), result.stderr
+    assert result.stderr.count("the ledger ends after step") == 1
+    content = (tmp_path / "run" / LEDGER_FILE).read_bytes()
+    assert content == b"" or content.endswith(b"\n")
+    if limit == 6000:
+        ledger = read_ledger(tmp_path / "run" / LEDGER_FILE)
+        assert f"the ledger ends after step {len(ledger.steps)}" in result.stderr
+        assert 0 < len(ledger.steps) < 30
+        assert ledger.end is None or not ledger.end["complete"]
+
+
+def test_an_import_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write(tmp_path, "late_module.py", "ready = True\n")
+    told: list[bool] = []
+    watch = WhenImported({"late_module": lambda: told.append(sys.modules["late_module"].ready)})
+    watch.install()
+    try:
+        import importlib.util
+
+        assert importlib.util.find_spec("late_module") is not None  # looked up, not imported
+        assert told == []
+        __import__("late_module")
+        assert told == [True]
+        assert "exec_module" not in vars(sys.modules["late_module"].__loader__)
+        del sys.modules["late_module"]
+        __import__("late_module")
+        assert told == [True]
+    finally:
+        watch.remove()
+        sys.modules.pop("late_module", None)
+
+
+def test_two_threads_that_write_at_once_begin_one_file(tmp_path: Path) -> None:
+    """The header takes a while to be made; nobody writes before it stands there."""
+    making, path = threading.Event(), tmp_path / LEDGER_FILE
+
+    def header() -> dict[str, Any]:
+        making.set()
+        time.sleep(0.2)
+        return {"loop": "mine"}
+
+    writer = PatientWriter(path, header)
+    first = threading.Thread(target=writer.write, args=({"kind": "step", "step": 1},))
+    first.start()
+    assert making.wait(10)
+    writer.write({"kind": "step", "step": 2})
+    first.join()
+    writer.close()
+    kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
+    assert kinds == ["header", "step", "step"]
