@@ -24,9 +24,9 @@ from pathlib import Path
 
 from benchmarks.measured import unheard
 from benchmarks.sides import Counted
+from reference.diff.tolerance import apart, shown
 from reference.environment import see_one_gpu
 from reference.errors import InputError
-from reference.ledger.envelope import apart, shown
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe, load_recipe

@@ -16,7 +16,8 @@ from benchmarks.environments import Environment, call_failed
 from benchmarks.measured import NOISE
 from benchmarks.pairs import Ratio, ratio
 from benchmarks.side import BARE, YARDSTICK, Times, orders
-from reference.ledger.diff import Verdict, diff
+from reference.diff.ledgers import diff
+from reference.diff.verdict import Verdict
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 

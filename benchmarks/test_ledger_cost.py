@@ -30,7 +30,7 @@ from benchmarks.checkpoints import cases, named, source_of
 from benchmarks.measured import surroundings
 from benchmarks.moments import duration
 from benchmarks.pairs import ratio
-from reference.ledger.diff import diff
+from reference.diff.ledgers import diff
 from reference.ledger.record import Record, Writer, read_ledger
 from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.model import load_model, parameter_groups

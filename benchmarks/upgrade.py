@@ -36,12 +36,12 @@ from benchmarks.sides import (
     train_all,
     within,
 )
+from reference.diff.verdict import Verdict
+from reference.diff.verdict_text import sentence, sentences
 from reference.errors import InputError
-from reference.ledger.diff import Verdict
 from reference.lesson.loops import LOOPS
 from reference.process.exit_codes import ended
 from reference.terminal import table
-from reference.verdicts import sentence, sentences
 
 # Models that are made anew lie elsewhere in memory, and that alone moves a round by up to 1 %
 # (pairs.py, 2026-11-24); here each round is another process.

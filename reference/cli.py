@@ -49,7 +49,7 @@ def _run(arguments: list[str]) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from reference.children import default_jobs
     from reference.compare import compare
-    from reference.verdicts import exit_code
+    from reference.diff.verdict_text import exit_code
 
     recipe = get_recipe(options)
     jobs = check_jobs(options.jobs, default_jobs(recipe))
@@ -93,9 +93,9 @@ def _env(_options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from reference.ledger.diff import diff
-    from reference.ledger.envelope import diff_within
-    from reference.verdicts import exit_code, lines
+    from reference.diff.ledgers import diff
+    from reference.diff.tolerance import diff_within
+    from reference.diff.verdict_text import exit_code, lines
 
     a, b = map(_ledger, (options.a, options.b))
     envelope = options.envelope and [_ledger(path) for path in options.envelope]

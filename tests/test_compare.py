@@ -10,8 +10,8 @@ import pytest
 from reference import children, compare
 from reference.children import default_jobs
 from reference.cli import main
+from reference.diff.verdict import Verdict
 from reference.errors import TrainingFailed
-from reference.ledger.diff import Verdict
 from reference.ledger.record import LEDGER_FILE, Record, Writer
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
@@ -76,7 +76,7 @@ def test_exit_codes_of_diff(
     word: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Writer(tmp_path / LEDGER_FILE, {}).close()
-    monkeypatch.setattr("reference.ledger.diff.diff", lambda _a, _b: Verdict(word, 1))
+    monkeypatch.setattr("reference.diff.ledgers.diff", lambda _a, _b: Verdict(word, 1))
     assert main(["diff", str(tmp_path), str(tmp_path)]) == code
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from reference.ledger.diff import diff
+from reference.diff.ledgers import diff
 from reference.ledger.record import Ledger, Memory
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS, get_loop

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from reference import terminal
-from reference.ledger.diff import Verdict
+from reference.diff.verdict import Verdict
+from reference.diff.verdict_text import sentences
 from reference.terminal import Progress, comparison, table
-from reference.verdicts import sentences
 
 METRICS: dict[str, Any] = {
     "loop": "manual",

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice, pairwise
 
+from reference.diff.link_differences import HARD
+from reference.diff.verdict import Verdict
 from reference.ledger import LINKS, METRICS
 from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Conflict, source
 from reference.ledger.deviations.clue import seeds, usual_seeds
-from reference.ledger.diff import Verdict
 from reference.ledger.first_batch import FirstBatches
-from reference.ledger.links import HARD
 from reference.ledger.record import Ledger, Record
 from reference.ledger.replay import Outcome, Replays
 from reference.lesson.data.pipeline import Data

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from reference.diff.ledgers import diff
+from reference.diff.verdict import Verdict
+from reference.diff.verdict_text import curve, lines, sentence
 from reference.explained import words
-from reference.ledger.diff import Verdict, diff
 from reference.ledger.explain import Explanation
 from reference.ledger.record import Ledger
-from reference.verdicts import curve, lines, sentence
 
 PATIENCE = 60.0  # seconds that a failed test may search for its explanation
 

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from benchmarks import apart, parts
+from reference.diff import tolerance
 from reference.errors import InputError
-from reference.ledger import envelope
 from reference.lesson.recipe import Recipe
 from reference.run import prepare, run
 from tests.benchmarks.stopped import check_stopped
@@ -39,7 +39,7 @@ def test_the_farthest_of_all_pairs_and_steps_is_told(
         step = next(line for line in lines if line.get("step") == 1 and "forward" in line)
         step["forward"][0]["loss"] = first
         ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert envelope.apart(*(tmp_path / n / "ledger.jsonl" for n in "ab"))["forward loss"] == 4.0
+    assert tolerance.apart(*(tmp_path / n / "ledger.jsonl" for n in "ab"))["forward loss"] == 4.0
 
 
 def test_a_devices_runs_are_deterministic_unless_it_is_measured_how_far_apart_they_are(

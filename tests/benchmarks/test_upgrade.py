@@ -21,8 +21,8 @@ from benchmarks.environments import CONSTRAINTS, Environment, lifted, read_requi
 from benchmarks.pairs import Ratio
 from benchmarks.side import BARE, YARDSTICK, YARDSTICKS
 from benchmarks.sides import Counted, Speed, Timing
+from reference.diff.verdict import Verdict
 from reference.errors import InputError, TrainingFailed
-from reference.ledger.diff import Verdict
 from reference.lesson.loops import LOOPS
 from tests.benchmarks.stopped import check_stopped
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from reference.cli import main
+from reference.diff.ledgers import diff
 from reference.errors import InputError, TrainingFailed
 from reference.ledger import LINKS
-from reference.ledger.diff import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, Writer, read_ledger
 from reference.lesson.loops import LOOPS, manual
 from reference.lesson.recipe import Recipe

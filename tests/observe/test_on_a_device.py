@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from reference.cli import main
-from reference.ledger.diff import diff
+from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generator_states

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam
 from torch.utils.checkpoint import checkpoint
 
-from reference.ledger.diff import diff
+from reference.diff.ledgers import diff
 from reference.ledger.record import Memory, Record
 from reference.observe.observer import Observer
 from tests.helpers.small import net, train, watch

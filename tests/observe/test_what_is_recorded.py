@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.utils.checkpoint import checkpoint
 
-from reference.ledger.diff import diff
+from reference.diff.ledgers import diff
 from reference.ledger.record import Memory, Record
 from reference.observe.observer import Observer
 from reference.observe.tensors.hashing import hash_tensors

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from reference.diff.ledgers import diff
 from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Deviation
-from reference.ledger.diff import diff
 from reference.ledger.record import Ledger, Record
 from reference.lesson.recipe import Recipe
 from tests.ledger.deviations.conftest import Keep

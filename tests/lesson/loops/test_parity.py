@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from reference.ledger.diff import diff
+from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe

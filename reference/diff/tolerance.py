@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
+from reference.diff.link_differences import COMPARE, HARD, Unequal
+from reference.diff.verdict import Verdict
 from reference.errors import InputError
 from reference.ledger import LINKS
-from reference.ledger.diff import Verdict
-from reference.ledger.links import COMPARE, HARD, Unequal
 from reference.ledger.record import Ledger, Record
 from reference.ledger.schema import check
 from reference.ledger.steps import open_ledger

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reference.diff.value_text import both, distance
 from reference.ledger.record import Record
 from reference.ledger.schema import GENERATORS
-from reference.ledger.shown import both, distance
 from reference.messages import plain
 
 HARD, SOFT, NOTE = "hard", "soft", "note"

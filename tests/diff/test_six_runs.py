@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.ledger.diff import diff
+from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.lesson.recipe import load_recipe
 from reference.run import run

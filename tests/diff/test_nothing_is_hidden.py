@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD
 
+from reference.diff.ledgers import diff
 from reference.errors import InputError
 from reference.ledger import record
-from reference.ledger.diff import diff
 from reference.ledger.record import Item, Ledger, Record, encode
 from reference.observe.tensors.hashing import hash_tensors
 from tests.helpers.small import net, train, watch

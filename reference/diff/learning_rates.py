@@ -7,7 +7,7 @@ optimizer moved that parameter before; else it is the optimizer's own, or the sc
 from collections.abc import Sequence
 from typing import Any
 
-from reference.ledger.links import Unequal
+from reference.diff.link_differences import Unequal
 from reference.ledger.record import Record
 from reference.messages import plain
 

@@ -4,21 +4,21 @@ Used by `python -m reference diff A B`, which reads two files, and by `explain`,
 run that is still going on.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from reference.diff.closure_passes import PASS, told_before
+from reference.diff.divergence import Divergence
+from reference.diff.evaluation_pairs import aligned
+from reference.diff.learning_rates import Rates
+from reference.diff.link_differences import COMPARE, HARD, SOFT, Unequal, metrics
+from reference.diff.parameter_matching import Matching, picked
+from reference.diff.self_contradiction import contradiction
+from reference.diff.unmatched_models import first_other, takes_part, trained_by_one
+from reference.diff.value_text import both, short
 from reference.errors import InputError
 from reference.ledger import LINKS, METRICS
-from reference.ledger.aligned import aligned
-from reference.ledger.closures import PASS, told_before
-from reference.ledger.contradicted import contradiction
-from reference.ledger.links import COMPARE, HARD, NOTE, SOFT, Unequal, metrics
-from reference.ledger.matching import Matching, picked
-from reference.ledger.others import first_other, takes_part, trained_by_one
-from reference.ledger.rates import Rates
 from reference.ledger.record import Item, Record, is_newer
 from reference.ledger.schema import check, known
-from reference.ledger.shown import both, short
 from reference.ledger.steps import Group
 
 # What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.
@@ -32,33 +32,6 @@ DECISIVE = frozenset({"forward", "gradient", "update"})
 # What reading a record may raise that somebody edited in a way that no check foresaw.
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
 SIDES = ("the first", "the second")
-SHOWN = 4  # unequal fields in a verdict's detail
-
-
-@dataclass
-class Divergence:
-    """The first step that is unequal, and all that is unequal in it up to its hard link."""
-
-    step: int
-    link: str
-    unequal: list[Unequal]
-    left: Record = field(default_factory=dict)
-    right: Record = field(default_factory=dict)
-
-    @property
-    def suspects(self) -> tuple[str, ...]:
-        links = [u.link for u in self.unequal if u.weight != NOTE]
-        return tuple(dict.fromkeys([self.link, *links]))
-
-    def detail(self) -> str:
-        """The fields of its link; then what else is unequal before the hard link."""
-        own = [u for u in self.unequal if u.link == self.link and u.weight != NOTE]
-        others = [u for u in self.unequal if u not in own]
-        shown = [str(u) for u in own[:SHOWN]]
-        if len(own) > SHOWN:
-            shown.append(f"and {len(own) - SHOWN} more fields")
-        also = [f"{u.link} {u}" for u in others[:SHOWN]]
-        return "; ".join(shown) + (f" (also unequal: {'; '.join(also)})" if also else "")
 
 
 class Comparison:

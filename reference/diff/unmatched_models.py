@@ -5,9 +5,9 @@ Used by `python -m reference diff A B`: they do no harm until they take part in 
 
 from itertools import zip_longest
 
-from reference.ledger.matching import Matching
+from reference.diff.parameter_matching import Matching
+from reference.diff.value_text import short
 from reference.ledger.record import Record
-from reference.ledger.shown import short
 
 
 def trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str:

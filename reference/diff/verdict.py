@@ -7,17 +7,15 @@ one line of cause, and a curve of how the two go on.
 """
 
 from dataclasses import dataclass, replace
-from itertools import zip_longest
-from pathlib import Path
 
+from reference.diff.comparison import SIDES, WITHOUT_TENSORS, Comparison
+from reference.diff.divergence import Divergence
+from reference.diff.divergence_curve import Curve, Point
+from reference.diff.link_differences import HARD, Unequal, buffers
+from reference.diff.parameter_matching import at_places
+from reference.diff.value_text import short
 from reference.ledger import LINKS, METRICS
-from reference.ledger.comparison import SIDES, WITHOUT_TENSORS, Comparison, Divergence
-from reference.ledger.curve import Curve, Point
-from reference.ledger.links import HARD, Unequal, buffers
-from reference.ledger.matching import at_places
-from reference.ledger.record import SCHEMA, Ledger, Record
-from reference.ledger.shown import short
-from reference.ledger.steps import Group, open_ledger
+from reference.ledger.record import SCHEMA, Record
 from reference.messages import plain
 
 # Links that are numbers a machine computed; the others are what it was told.
@@ -42,23 +40,6 @@ class Verdict:
     notes: tuple[str, ...] = ()
     curve: tuple[Point, ...] = ()
     every_link: bool = True  # was compared, and nothing else stands in the ledgers' steps
-
-
-def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
-    """The verdict on two ledgers; the first one is named first in its detail."""
-    (left_header, left), (right_header, right) = open_ledger(a), open_ledger(b)
-    comparison = Comparison(left_header, right_header)
-    curve = Curve()
-    ends: list[Record | None] = [None, None]
-    counts = [0, 0]
-    for x, y in zip_longest(left, right, fillvalue=Group()):
-        comparison.add(x, y)
-        if comparison.divergence is not None and x.step is not None and y.step is not None:
-            curve.add(x.step, y.step)
-        for side, group in enumerate((x, y)):
-            counts[side] += group.step is not None
-            ends[side] = group.end or ends[side]
-    return judge(comparison, counts, ends, curve)
 
 
 def judge(

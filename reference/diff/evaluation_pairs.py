@@ -6,7 +6,7 @@ run evaluated is counted, and not compared.
 
 from collections.abc import Sequence
 
-from reference.ledger.links import HARD, metrics
+from reference.diff.link_differences import HARD, metrics
 from reference.ledger.record import Record
 
 MOST = 64  # evaluations at one step that are looked through for the pairs that fit best

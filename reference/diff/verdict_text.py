@@ -3,10 +3,10 @@
 python -m reference diff A B
 """
 
+from reference.diff.divergence_curve import Point
+from reference.diff.value_text import short
+from reference.diff.verdict import Verdict
 from reference.errors import InputError
-from reference.ledger.curve import Point
-from reference.ledger.diff import Verdict
-from reference.ledger.shown import short
 from reference.messages import plain
 from reference.terminal import table
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from reference.ledger.links import COMPARE, HARD, Unequal
+from reference.diff.link_differences import COMPARE, HARD, Unequal
 from reference.ledger.record import Record
 
 PASS = re.compile(r"pass (\d+), ")

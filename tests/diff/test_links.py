@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from reference.diff.ledgers import diff
+from reference.diff.value_text import both
+from reference.diff.verdict_text import lines
 from reference.errors import InputError
 from reference.ledger import LINKS
-from reference.ledger.diff import diff
 from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
-from reference.ledger.shown import both
 from reference.lesson.recipe import Recipe
 from reference.run import run
-from reference.verdicts import lines
 from tests.helpers.refusal import refusal, says
 
 Change = Callable[[Record], None]

@@ -1,0 +1,27 @@
+"""Two ledgers read side by side, a step at a time, to one verdict."""
+
+from itertools import zip_longest
+from pathlib import Path
+
+from reference.diff.comparison import Comparison
+from reference.diff.divergence_curve import Curve
+from reference.diff.verdict import Verdict, judge
+from reference.ledger.record import Ledger, Record
+from reference.ledger.steps import Group, open_ledger
+
+
+def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
+    """The verdict on two ledgers; the first one is named first in its detail."""
+    (left_header, left), (right_header, right) = open_ledger(a), open_ledger(b)
+    comparison = Comparison(left_header, right_header)
+    curve = Curve()
+    ends: list[Record | None] = [None, None]
+    counts = [0, 0]
+    for x, y in zip_longest(left, right, fillvalue=Group()):
+        comparison.add(x, y)
+        if comparison.divergence is not None and x.step is not None and y.step is not None:
+            curve.add(x.step, y.step)
+        for side, group in enumerate((x, y)):
+            counts[side] += group.step is not None
+            ends[side] = group.end or ends[side]
+    return judge(comparison, counts, ends, curve)
