@@ -8,7 +8,9 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("-m") == "gpu":
-        from reference.environment import see_one_gpu  # here: the tests say first what a hub is
+        from reference.run.environment_variables import (
+            see_one_gpu,  # here: the tests say first what a hub is
+        )
 
         see_one_gpu()
     compared = config.getoption("benchmark_compare", None)

@@ -25,13 +25,14 @@ from pathlib import Path
 from benchmarks.measured import unheard
 from benchmarks.sides import Counted
 from reference.diff.tolerance import apart, shown
-from reference.environment import see_one_gpu
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe, load_recipe
 from reference.process.exit_codes import ended
-from reference.run import resolve_device, run
+from reference.run.environment_variables import see_one_gpu
+from reference.run.one_run import run
+from reference.run.prepare import resolve_device
 from reference.terminal import table
 
 MAX_STEPS = 100

@@ -24,7 +24,7 @@ from benchmarks.rounds import check_cores
 from benchmarks.stored import Run, check_machine, check_times, read_run
 from benchmarks.written import check_output, write_new, write_output
 from reference.errors import InputError
-from reference.run import quiet
+from reference.run.prepare import quiet
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 SCHEME = "file://"

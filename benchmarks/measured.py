@@ -22,13 +22,13 @@ from benchmarks import bare
 from benchmarks.memory import peak_bytes
 from benchmarks.pairs import Ratio, ratio
 from benchmarks.turns import Participant, balanced, take_turns
-from reference.environment import put_aside
 from reference.errors import InputError, TrainingFailed
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe, load_recipe
 from reference.process.versions import machine, versions
-from reference.run import prepare
+from reference.run.environment_variables import put_aside
+from reference.run.prepare import prepare
 
 BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"
 NOISE = 0.01  # an A/A interval wider than this asks for more rounds

@@ -26,12 +26,12 @@ from benchmarks.rounds import check_cores
 from benchmarks.turns import Participant, balanced
 from benchmarks.wrapped import BARE_PARTS, PARTS, PartsClock, clock_cost, keep_parts, wrapped
 from benchmarks.written import check_output, write_output
-from reference.environment import see_one_gpu
 from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
 from reference.process.exit_codes import ended
+from reference.run.environment_variables import see_one_gpu
 
 STEPS = 80  # ten times each of the eight orders of four and four again
 AROUND = "around the bare step"  # all parts that the bare step doesn't have, and the rest

@@ -37,7 +37,7 @@ from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import load_recipe
 from reference.observe.generators import generators, set_generators
 from reference.observe.observer import Observer
-from reference.run import prepare
+from reference.run.prepare import prepare
 
 STEPS = {"embedded": 120, "minilm": 48}
 BLOCK = 4

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reference.environment import see_one_gpu
 from reference.errors import InputError, RunError
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import nearest
@@ -25,6 +24,7 @@ from reference.options import (
 )
 from reference.process.exit_codes import ended, failed
 from reference.process.signals import stop_at_end_of_input
+from reference.run.environment_variables import see_one_gpu
 
 SAYS = "reference: error: "
 
@@ -47,9 +47,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from reference.children import default_jobs
     from reference.compare import compare
     from reference.diff.verdict_text import exit_code
+    from reference.run.worker_processes import default_jobs
 
     recipe = get_recipe(options)
     jobs = check_jobs(options.jobs, default_jobs(recipe))
@@ -69,7 +69,7 @@ def _train(options: argparse.Namespace) -> int:
     if recipe.device != "cpu":
         see_one_gpu()
     from reference.compare import summary
-    from reference.run import run
+    from reference.run.one_run import run
 
     metrics = run(recipe, options.loop, run_dir)
     print(summary(metrics))

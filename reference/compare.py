@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reference.children import Job, run_all
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import sentences
@@ -22,6 +21,7 @@ from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.process.run_folder import make_run_dir, write_json
+from reference.run.worker_processes import Job, run_all
 from reference.terminal import comparison
 
 VERDICT_VERSION = 1

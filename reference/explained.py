@@ -22,7 +22,8 @@ from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe, nearest
 from reference.messages import plain
-from reference.run import header, prepare
+from reference.run.header import header
+from reference.run.prepare import prepare
 from reference.terminal import Progress
 
 SHOWN_EVERY = 0.2  # seconds

@@ -15,11 +15,11 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from reference.children import Job, run_all
 from reference.ledger.record import LEDGER_FILE, read_items
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.process.run_folder import write_json
+from reference.run.worker_processes import Job, run_all
 
 FULL = "full-batch"
 STEPS = 4  # judged: the first begins with equal weights, the others show that it stays so

@@ -19,7 +19,7 @@ from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
 from reference.process.versions import versions
-from reference.run import quiet, resolve_device
+from reference.run.prepare import quiet, resolve_device
 
 
 def show_batch(recipe: Recipe) -> None:

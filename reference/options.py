@@ -167,9 +167,9 @@ def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def get_recipe(options: argparse.Namespace) -> Recipe:
     """The recipe asked for, with what can be checked of it before the slow imports."""
-    from reference.environment import check_environment
     from reference.lesson.data.hub import check_hub
     from reference.lesson.tasks import get_task
+    from reference.run.environment_variables import check_environment
 
     given = {n: parse_field(n, v) for n, v in vars(options).items() if n in FIELDS}
     recipe = load_recipe(options.recipe, given)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from reference import children, compare
-from reference.children import default_jobs
+from reference import compare
 from reference.cli import main
 from reference.diff.verdict import Verdict
 from reference.errors import TrainingFailed
 from reference.ledger.record import LEDGER_FILE, Record, Writer
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
+from reference.run import worker_processes
+from reference.run.worker_processes import default_jobs
 
 
 @pytest.mark.parametrize(
@@ -35,9 +36,9 @@ from reference.lesson.recipe import Recipe
 def test_default_jobs(
     device: str, gpu: bool, threads: int, cores: int, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(children, "_may_have_gpu", lambda: gpu)
+    monkeypatch.setattr(worker_processes, "_may_have_gpu", lambda: gpu)
     monkeypatch.setattr(
-        children.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False
+        worker_processes.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False
     )
     assert default_jobs(Recipe(device=device, num_threads=threads)) == jobs <= len(LOOPS)
 
@@ -86,7 +87,9 @@ def test_why_a_loop_failed_is_found_above_its_progress_bar(tmp_path: Path) -> No
     process = subprocess.Popen(["true"])
     process.wait()
     with pytest.raises(TrainingFailed, match=r"^manual: step 2: why$"):
-        children._check(children.Child("manual", tmp_path / "manual", process), tmp_path, 3)
+        worker_processes._check(
+            worker_processes.Child("manual", tmp_path / "manual", process), tmp_path, 3
+        )
 
 
 def test_a_full_disk_ends_our_own_run_in_one_line(

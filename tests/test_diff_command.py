@@ -7,7 +7,7 @@ import pytest
 
 from reference.cli import main
 from reference.lesson.recipe import Recipe
-from reference.run import run
+from reference.run.one_run import run
 
 
 @pytest.mark.smoke

@@ -14,7 +14,8 @@ from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
-from reference.run import header, quiet
+from reference.run.header import header
+from reference.run.prepare import quiet
 from tests.conftest import write_mrpc, write_sst2
 from tests.helpers.strategies import RECIPES
 

@@ -28,7 +28,7 @@ from reference.matrix.jobs import Task, run_tasks
 from reference.matrix.task import AGAIN, FAITHFUL, FOUND, RUN, WEIGHTS, chosen, read
 from reference.process.run_folder import write_json
 from reference.process.versions import machine, versions
-from reference.run import prepare
+from reference.run.prepare import prepare
 
 # All that a run or an explanation depends on; a test holds it against what a task imports.
 CODE = (

@@ -24,7 +24,6 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from transformers import BertForSequenceClassification
 
 from reference.diff.ledgers import diff
-from reference.environment import put_aside
 from reference.ledger.deviations import CATALOGUE, Chosen, train_with
 from reference.ledger.explain import explain
 from reference.ledger.record import LEDGER_FILE, Record, Writer, read_ledger
@@ -34,7 +33,9 @@ from reference.lesson.recipe import Recipe, load_recipe
 from reference.observe.observer import Observer
 from reference.process.run_folder import write_json
 from reference.process.signals import signals_raise, stop_at_end_of_input
-from reference.run import header, prepare
+from reference.run.environment_variables import put_aside
+from reference.run.header import header
+from reference.run.prepare import prepare
 
 FAITHFUL = "manual"  # the run that all others of a setting are compared with
 AGAIN = "manual-again"

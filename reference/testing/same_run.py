@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from reference.environment import put_aside
 from reference.ledger.explain import explain
 from reference.ledger.record import Memory, Record
 from reference.lesson.checkpoints import check_checkpoint
@@ -26,7 +25,9 @@ from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops.manual import train
 from reference.lesson.recipe import FIELDS, Recipe, load_recipe, nearest
 from reference.observe.observer import Observer
-from reference.run import header, prepare
+from reference.run.environment_variables import put_aside
+from reference.run.header import header
+from reference.run.prepare import prepare
 from reference.testing.diagnosis import Run, diagnosis
 from reference.testing.handed import hand, name_of, names_of
 from reference.testing.put_back import clean_state

@@ -18,7 +18,8 @@ from benchmarks import apart, parts
 from reference.diff import tolerance
 from reference.errors import InputError
 from reference.lesson.recipe import Recipe
-from reference.run import prepare, run
+from reference.run.one_run import run
+from reference.run.prepare import prepare
 from tests.benchmarks.stopped import check_stopped
 from tests.conftest import ROOT
 

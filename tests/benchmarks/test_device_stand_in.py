@@ -10,10 +10,10 @@ import torch
 from benchmarks import count, exact, measured
 from benchmarks.bounds import Exact
 from benchmarks.turns import Clock
-from reference.environment import see_one_gpu
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe
+from reference.run.environment_variables import see_one_gpu
 
 
 class Device:

@@ -17,7 +17,7 @@ from reference.errors import InputError
 from reference.ledger import LINKS
 from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
 from reference.lesson.recipe import Recipe
-from reference.run import run
+from reference.run.one_run import run
 from tests.helpers.refusal import refusal, says
 
 Change = Callable[[Record], None]

@@ -9,7 +9,7 @@ import pytest
 from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.lesson.recipe import load_recipe
-from reference.run import run
+from reference.run.one_run import run
 from tests.helpers.observing import observe
 from tests.helpers.planted import explained
 from tests.helpers.six import EDITS, REFERENCE, write_six

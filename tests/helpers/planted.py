@@ -10,7 +10,7 @@ from reference.ledger.record import Ledger, Memory
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
-from reference.run import header
+from reference.run.header import header
 
 # On 44 short pairs these values show where the catalogue's own don't.
 VALUES: dict[str, Any] = {"cut-at": 24, "padded-to": 64}

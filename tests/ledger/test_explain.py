@@ -26,7 +26,8 @@ from reference.lesson import metrics
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
-from reference.run import header, quiet
+from reference.run.header import header
+from reference.run.prepare import quiet
 from tests.conftest import write_mrpc
 from tests.helpers.planted import answer, data_of, explained, keep, names, planted, setting
 from tests.helpers.small import net, train, watch

@@ -19,7 +19,8 @@ from reference.ledger.replay import Outcome
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
-from reference.run import header, quiet
+from reference.run.header import header
+from reference.run.prepare import quiet
 from tests.helpers.planted import data_of, explained, keep, planted
 
 

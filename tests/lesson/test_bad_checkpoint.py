@@ -19,7 +19,7 @@ from reference.lesson import model
 from reference.lesson.checkpoints import checkpoint_source, load_tokenizer, weights_file
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
-from reference.run import run
+from reference.run.one_run import run
 from tests.helpers.refusal import refusal, says
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c ##d".split()

@@ -17,7 +17,7 @@ from reference.lesson.recipe import Recipe
 from reference.observe.generators import generator_states
 from reference.observe.observer import Observer
 from reference.observe.tensors.hashing import hash_tensor, hash_tensors
-from reference.run import run
+from reference.run.one_run import run
 
 
 def train_plain(path: Path, *, bump: float = 0.0) -> Ledger:

@@ -16,7 +16,7 @@ from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generator_states
 from reference.observe.tensors.hashing import begin_hashes_and_norms, hash_tensors
-from reference.run import prepare
+from reference.run.prepare import prepare
 from tests.conftest import DEVICES
 from tests.helpers.observing import observe
 from tests.helpers.planted import explained, keep, names, planted

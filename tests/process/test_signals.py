@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from reference import run
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.process.signals import Stopped, signals_raise
+from reference.run import one_run
 from tests.conftest import ROOT
 
 LONG = ["--num-train-epochs", "500", "--device", "cpu"]
@@ -121,13 +121,13 @@ def test_a_stop_that_a_library_takes_for_damage_is_a_stop(
         except Stopped:
             raise InputError("model.safetensors: damaged") from None
 
-    monkeypatch.setattr(run, "get_loop", lambda _: train)
+    monkeypatch.setattr(one_run, "get_loop", lambda _: train)
     with pytest.raises(Stopped), signals_raise():
-        run.run(small, "manual", tmp_path / "run")
+        one_run.run(small, "manual", tmp_path / "run")
     assert (tmp_path / "run" / LEDGER_FILE).exists()
-    monkeypatch.setattr(run, "get_loop", lambda _: damaged)
+    monkeypatch.setattr(one_run, "get_loop", lambda _: damaged)
     with pytest.raises(InputError), signals_raise():
-        run.run(small, "manual", tmp_path / "other")
+        one_run.run(small, "manual", tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import reference.run
+import reference.run.one_run
 from reference.ledger.deviations import Chosen, train_with
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.lesson.data.pipeline import Data, load_data
@@ -53,10 +53,10 @@ def keep(
     def run(recipe: Recipe, *chosen: Chosen) -> Kept:
         if not chosen and recipe in kept_runs:
             return kept_runs[recipe]
-        monkeypatch.setattr(reference.run, "get_loop", lambda _: train_with(chosen))
-        monkeypatch.setattr(reference.run, "load_data", data_of)
+        monkeypatch.setattr(reference.run.one_run, "get_loop", lambda _: train_with(chosen))
+        monkeypatch.setattr(reference.run.one_run, "load_data", data_of)
         folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
-        metrics = reference.run.run(recipe, "manual", folder)
+        metrics = reference.run.one_run.run(recipe, "manual", folder)
         found = Kept(read_ledger(folder / LEDGER_FILE), metrics)
         if not chosen:
             kept_runs[recipe] = found

@@ -13,7 +13,7 @@ from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import SeededSampler
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.run import run
+from reference.run.one_run import run
 from tests.lesson.data.files import splits, write_tsv
 
 FAILING = 9  # the pass whose gradient isn't finite: the third of the second epoch's six batches

@@ -82,7 +82,7 @@ def altered(change: Callable[[Trainer], object]) -> Callable[..., Trainer]:
 
 def main(data: str, folder: Path) -> None:
     from reference.lesson.recipe import load_recipe
-    from reference.run import run
+    from reference.run.one_run import run
 
     loop = importlib.import_module("reference.lesson.loops.trainer")
     recipe = load_recipe("embedded", {"data": data, "device": "cpu", "max_steps": 1})

@@ -11,7 +11,7 @@ from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.run import run
+from reference.run.one_run import run
 
 SAME_RUN: dict[str, dict[str, Any]] = {
     "as the embedded recipe": {},

@@ -14,7 +14,7 @@ from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
-from reference.run import run
+from reference.run.one_run import run
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 

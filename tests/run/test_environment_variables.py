@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from reference.cli import main
-from reference.environment import check_environment, put_aside
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.run import run
+from reference.run.environment_variables import check_environment, put_aside
+from reference.run.one_run import run
 from tests.conftest import ROOT
 from tests.helpers.refusal import refusal, says
 

@@ -5,56 +5,26 @@
 The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `metrics.json`.
 """
 
-import dataclasses
-import hashlib
-import os
 import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from reference.environment import check_environment, put_aside
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE, Writer
-from reference.lesson.checkpoints import check_checkpoint, weights_file
+from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.fetched_rows import Fetched
-from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import NotFinite, Observer
 from reference.process.run_folder import make_run_dir, write_json
 from reference.process.signals import check_not_stopped
-from reference.process.versions import machine, versions
+from reference.run.environment_variables import put_aside
+from reference.run.header import header
+from reference.run.prepare import prepare
 
 METRICS_VERSION = 1
-
-
-def resolve_device(recipe: Recipe) -> Recipe:
-    """The recipe with `auto` made plain: a GPU where there is one, else the CPU."""
-    there = torch.cuda.is_available()
-    if recipe.device == "cuda" and not there:
-        raise InputError("device: cuda was asked for and there is none; use --device cpu")
-    device = ("cuda" if there else "cpu") if recipe.device == "auto" else recipe.device
-    return dataclasses.replace(recipe, device=device)
-
-
-def prepare(recipe: Recipe, *, deterministic: bool = True) -> Recipe:
-    """Make this process one that runs by the recipe: threads, determinism; the device made plain.
-
-    Not `deterministic` is for measuring how far apart a GPU's runs are then; a CPU's are no other.
-    Raises InputError for a device that isn't there, or variables that ask for another run.
-    """
-    recipe = resolve_device(recipe)
-    check_environment(recipe)
-    quiet()
-    torch.set_num_threads(recipe.num_threads)
-    if recipe.device == "cuda":
-        if deterministic:
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(deterministic)
-    return recipe
 
 
 def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True) -> dict[str, Any]:
@@ -110,37 +80,3 @@ def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True)
     }
     write_json(run_dir / "metrics.json", metrics)
     return metrics
-
-
-def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
-    """What identifies a run: the first line of its ledger."""
-    _, steps = recipe.duration(-(-len(data.train) // recipe.train_batch_size))
-    synthetic = {"synthetic": True} if recipe.data == "embedded" else {}
-    return {
-        "loop": loop,
-        "recipe": recipe.to_json(),
-        "data": {"source": recipe.data, "sha256": data.digest, **synthetic},
-        "checkpoint": {"name": recipe.checkpoint, "sha256": _sha256(weights_file(recipe))},
-        "versions": versions(),
-        "device": torch.cuda.get_device_name() if recipe.device == "cuda" else "cpu",
-        "num_threads": recipe.num_threads,
-        "platform": machine(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "num_training_steps": steps,
-    }
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def quiet() -> None:
-    """Leave the screen to the progress bar: the head is new by design, and said so here."""
-    import datasets
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
