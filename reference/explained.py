@@ -10,9 +10,9 @@ import math
 import time
 from pathlib import Path
 
+from reference.deviations import CATALOGUE, Chosen, shown
+from reference.deviations.clues.clue import MOST_STEPS, part
 from reference.errors import InputError
-from reference.ledger.deviations import CATALOGUE, Chosen, shown
-from reference.ledger.deviations.clue import MOST_STEPS, part
 from reference.ledger.explain import Explanation, explain
 from reference.ledger.record import Ledger, Record, is_newer, read_ledger
 from reference.ledger.replay import Outcome

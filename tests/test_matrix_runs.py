@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reference.cli import main
+from reference.deviations import CATALOGUE
 from reference.errors import InputError
-from reference.ledger.deviations import CATALOGUE
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.recipe import EMBEDDED, Recipe, load_recipe
 from reference.matrix import jobs, results

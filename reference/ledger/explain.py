@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice, pairwise
 
+from reference.deviations import CATALOGUE, Chosen, Clue, Conflict, source
+from reference.deviations.clues.seeds import seeds, usual_seeds
 from reference.diff.link_differences import HARD
 from reference.diff.verdict import Verdict
 from reference.ledger import LINKS, METRICS
-from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Conflict, source
-from reference.ledger.deviations.clue import seeds, usual_seeds
 from reference.ledger.first_batch import FirstBatches
 from reference.ledger.record import Ledger, Record
 from reference.ledger.replay import Outcome, Replays

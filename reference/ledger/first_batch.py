@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from reference.deviations import Chosen, loop_with
 from reference.diff.link_differences import HARD, batch
-from reference.ledger.deviations import Chosen, loop_with
 from reference.ledger.record import Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.model import load_model

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from reference.deviations import CATALOGUE
 from reference.errors import TrainingFailed
-from reference.ledger.deviations import CATALOGUE
 from reference.matrix.task import is_done
 
 POLL = 0.2  # seconds between two looks at the tasks

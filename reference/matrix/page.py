@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from reference.deviations import CATALOGUE, shown
 from reference.errors import InputError
-from reference.ledger.deviations import CATALOGUE, shown
 from reference.ledger.matrix import DETECTORS, OURS, Control, Matrix, Row
 from reference.lesson.recipe import RECIPES, Recipe
 from reference.matrix.results import make_matrix

@@ -16,9 +16,9 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from reference.deviations import CATALOGUE
 from reference.diff.ledgers import diff
 from reference.errors import InputError, TrainingFailed
-from reference.ledger.deviations import CATALOGUE
 from reference.ledger.matrix import Control, Matrix, Row, Run, failed_by
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.checkpoints import check_checkpoint

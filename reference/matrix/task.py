@@ -23,8 +23,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from transformers import BertForSequenceClassification
 
+from reference.deviations import CATALOGUE, Chosen, train_with
 from reference.diff.ledgers import diff
-from reference.ledger.deviations import CATALOGUE, Chosen, train_with
 from reference.ledger.explain import explain
 from reference.ledger.record import LEDGER_FILE, Record, Writer, read_ledger
 from reference.lesson.data.pipeline import Data, load_data

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from reference.ledger.deviations import CATALOGUE, Chosen, train_with
+from reference.deviations import CATALOGUE, Chosen, train_with
 from reference.ledger.explain import Explanation, explain
 from reference.ledger.record import Ledger, Memory
 from reference.lesson.data.pipeline import Data, load_data

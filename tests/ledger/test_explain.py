@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from reference.cli import main
+from reference.deviations import CATALOGUE, Chosen, Conflict
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.explained import words
-from reference.ledger.deviations import CATALOGUE, Chosen, Conflict
 from reference.ledger.explain import Explanation, _without_idle
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.ledger.replay import Outcome, Replays

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.optim import AdamW
 
+from reference.deviations import Chosen
 from reference.diff.divergence import Divergence
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.explained import words
-from reference.ledger.deviations import Chosen
 from reference.ledger.explain import _dropped, _until_contradicted
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.ledger.replay import Outcome

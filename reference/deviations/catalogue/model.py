@@ -3,13 +3,15 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from reference.ledger.deviations.batches import LOADERS
-from reference.ledger.deviations.clue import Clue, part, same_rows, seeds, usual_seeds
-from reference.ledger.deviations.deviation import VALUE, Deviation
-from reference.ledger.deviations.edit import after, before, delete, imports, replace
+from reference.deviations.catalogue.batches import LOADERS
+from reference.deviations.clues.batches import same_rows
+from reference.deviations.clues.clue import Clue, part
+from reference.deviations.clues.seeds import seeds, usual_seeds
+from reference.deviations.deviation import VALUE, Deviation
+from reference.deviations.source_edits import after, before, delete, imports, replace
 from reference.lesson.recipe import Recipe
 
-PIECES = imports("from reference.ledger.deviations import pieces")
+PIECES = imports("from reference.deviations import pieces")
 REPLACE = imports("from dataclasses import replace")
 LOSS = "loss = outputs.loss"
 PROGRESS = "progress_bar = tqdm("

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from reference.deviations import CATALOGUE, Chosen, Clue, Deviation
 from reference.diff.ledgers import diff
-from reference.ledger.deviations import CATALOGUE, Chosen, Clue, Deviation
 from reference.ledger.record import Ledger, Record
 from reference.lesson.recipe import Recipe
-from tests.ledger.deviations.conftest import Keep
+from tests.deviations.conftest import Keep
 
 # Where the known value does nothing to pairs as short as these, or isn't what a reader would try.
 VALUES: dict[str, Any] = {"cut-at": 24, "padded-to": 64}

@@ -3,14 +3,13 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from functools import lru_cache
+from reference.deviations.clues.clue import Clue, part
+from reference.deviations.clues.optimizer import held
+from reference.deviations.clues.recipe_model import parameter_names
+from reference.deviations.deviation import Deviation
+from reference.deviations.source_edits import after, before, imports
 
-from reference.ledger.deviations.clue import Clue, held, part
-from reference.ledger.deviations.deviation import Deviation
-from reference.ledger.deviations.edit import after, before, imports
-from reference.lesson.recipe import Recipe
-
-PIECES = imports("from reference.ledger.deviations import pieces")
+PIECES = imports("from reference.deviations import pieces")
 
 
 def _strangers(clue: Clue) -> bool:
@@ -47,28 +46,6 @@ def _modules(names: list[str], out: set[str]) -> tuple[str, ...]:
                 found.append(module)
                 break
     return tuple(dict.fromkeys(found))
-
-
-@lru_cache(maxsize=4)
-def positions(recipe: Recipe) -> int:
-    """How many tokens the recipe's model has places for."""
-    from reference.lesson.checkpoints import check_checkpoint
-
-    return int(check_checkpoint(recipe).max_position_embeddings)
-
-
-@lru_cache(maxsize=4)
-def parameter_names(recipe: Recipe) -> list[str]:
-    """The recipe's model's parameters, in order; nothing is loaded or drawn."""
-    import torch
-    from transformers import BertForSequenceClassification
-
-    from reference.lesson.checkpoints import check_checkpoint
-
-    config = check_checkpoint(recipe)  # which may make the embedded checkpoint, of real tensors
-    with torch.device("meta"):
-        model = BertForSequenceClassification(config)
-    return [name for name, _ in model.named_parameters()]
 
 
 DEVIATIONS = (

@@ -3,22 +3,15 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from reference.ledger.deviations.clue import (
-    MOST_TOKENS,
-    Clue,
-    length,
-    same_rows,
-    seen_before,
-    shapes,
-    size,
-    usual_seeds,
-)
-from reference.ledger.deviations.deviation import VALUE, Deviation
-from reference.ledger.deviations.edit import Edit, after, imports, replace
+from reference.deviations.clues.batches import length, same_rows, seen_before, shapes, size
+from reference.deviations.clues.clue import MOST_TOKENS, Clue
+from reference.deviations.clues.seeds import usual_seeds
+from reference.deviations.deviation import VALUE, Deviation
+from reference.deviations.source_edits import Edit, after, imports, replace
 from reference.lesson.recipe import Recipe
 
 LOADERS = "train_dataloader, eval_dataloader = get_dataloaders(recipe, data)"
-PIECES = imports("from reference.ledger.deviations import pieces")
+PIECES = imports("from reference.deviations import pieces")
 REPLACE = imports("from dataclasses import replace")
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from transformers import set_seed
 
-from reference.ledger.deviations import CATALOGUE, Clue
-from reference.ledger.deviations.clue import MOST_STEPS, MOST_TOKENS, linear, seed_of, seeds
-from reference.ledger.deviations.parameters import _modules, parameter_names
+from reference.deviations import CATALOGUE, Clue
+from reference.deviations.catalogue.parameters import _modules
+from reference.deviations.clues.clue import MOST_STEPS, MOST_TOKENS
+from reference.deviations.clues.rates import linear
+from reference.deviations.clues.recipe_model import parameter_names
+from reference.deviations.clues.seeds import seed_of, seeds
 from reference.lesson.recipe import EMBEDDED
 from reference.observe.generators import generator_states
 

@@ -5,16 +5,18 @@ Try one: `python -m reference explain LEDGER`
 
 from typing import Any
 
-from reference.ledger.deviations.clue import Clue, base_rate, hyper, number, part, rates
-from reference.ledger.deviations.deviation import VALUE, Deviation
-from reference.ledger.deviations.edit import Edit, imports, replace
+from reference.deviations.clues.clue import Clue, number, part
+from reference.deviations.clues.optimizer import hyper
+from reference.deviations.clues.rates import base_rate, rates
+from reference.deviations.deviation import VALUE, Deviation
+from reference.deviations.source_edits import Edit, imports, replace
 from reference.ledger.record import Record
 from reference.lesson.recipe import Recipe
 
 TORCH_DECAY = 0.01  # `torch.optim.AdamW`'s default
 FUSED = 'fused=True if recipe.optimizer == "adamw_torch_fused" else None'
-OTHERS = imports("from reference.ledger.deviations import adamw")
-PIECES = imports("from reference.ledger.deviations import pieces")
+OTHERS = imports("from reference.deviations import adamw")
+PIECES = imports("from reference.deviations import pieces")
 # Biases and norms in a group with all the others, and with the others' decay.
 ONE_GROUP: tuple[Edit, ...] = (
     replace("parameter_groups(model, ", '[{"params": list(model.parameters()), "weight_decay": '),

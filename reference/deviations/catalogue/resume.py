@@ -3,13 +3,14 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from reference.ledger.deviations.batches import LOADERS
-from reference.ledger.deviations.clue import Clue, seen_before
-from reference.ledger.deviations.deviation import Deviation
-from reference.ledger.deviations.edit import Edit, after, imports
+from reference.deviations.catalogue.batches import LOADERS
+from reference.deviations.clues.batches import seen_before
+from reference.deviations.clues.clue import Clue
+from reference.deviations.deviation import Deviation
+from reference.deviations.source_edits import Edit, after, imports
 from reference.lesson.recipe import Recipe
 
-PIECES = imports("from reference.ledger.deviations import pieces")
+PIECES = imports("from reference.deviations import pieces")
 RESUMED = "after a resume"
 
 

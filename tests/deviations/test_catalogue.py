@@ -5,8 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from reference.ledger import LINKS, METRICS
-from reference.ledger.deviations import (
+from reference.deviations import (
     CATALOGUE,
     Chosen,
     Conflict,
@@ -16,6 +15,7 @@ from reference.ledger.deviations import (
     source,
     train_with,
 )
+from reference.ledger import LINKS, METRICS
 from reference.lesson.recipe import FIELDS
 from tests.conftest import ROOT
 

@@ -1,15 +1,15 @@
 """What a deviation is: an edit of the lesson's loop, and all that is known of it.
 
-See them all: `python -c "from reference.ledger.deviations import *; print(*CATALOGUE)"`
+See them all: `python -c "from reference.deviations import *; print(*CATALOGUE)"`
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reference.deviations.clues.clue import Clue
+from reference.deviations.source_edits import Edit
 from reference.errors import InputError
-from reference.ledger.deviations.clue import Clue
-from reference.ledger.deviations.edit import Edit
 from reference.lesson.recipe import Recipe
 
 VALUE = "VALUE"  # stands among a recipe's fields for the deviation's own value

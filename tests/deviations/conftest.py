@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import reference.run.one_run
-from reference.ledger.deviations import Chosen, train_with
+from reference.deviations import Chosen, train_with
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe

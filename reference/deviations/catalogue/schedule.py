@@ -3,15 +3,15 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from reference.ledger.deviations import scheduled
-from reference.ledger.deviations.deviation import VALUE, Deviation
-from reference.ledger.deviations.edit import after, before, delete, imports, replace
+from reference.deviations.clues import schedule
+from reference.deviations.deviation import VALUE, Deviation
+from reference.deviations.source_edits import after, before, delete, imports, replace
 from reference.lesson.recipe import Recipe
 
 STEP = "lr_scheduler.step()"
 TOTAL = "num_training_steps=num_training_steps"
 PROGRESS = "progress_bar = tqdm("
-PIECES = imports("from reference.ledger.deviations import pieces")
+PIECES = imports("from reference.deviations import pieces")
 BY_EPOCHS = "the run's length is given in epochs"
 
 
@@ -36,7 +36,7 @@ DEVIATIONS = (
         "none",
         "always",
         (delete(STEP),),
-        fits=scheduled.constant,
+        fits=schedule.constant,
     ),
     Deviation(
         "schedule-before-optimizer",
@@ -46,7 +46,7 @@ DEVIATIONS = (
         "none",
         "always",
         (delete(STEP), before("optimizer.step()", STEP)),
-        fits=scheduled.is_another_rate,
+        fits=schedule.is_another_rate,
     ),
     Deviation(
         "schedule-once-an-epoch",
@@ -56,7 +56,7 @@ DEVIATIONS = (
         "none",
         "always",
         (delete(STEP), after("break", STEP, depth=-2)),
-        fits=scheduled.rests,
+        fits=schedule.rests,
     ),
     Deviation(
         "schedule-every-micro-batch",
@@ -69,7 +69,7 @@ DEVIATIONS = (
         shows_with={"gradient_accumulation_steps": 2},
         hidden_with={},
         can_show=accumulates,
-        fits=scheduled.is_another_rate,
+        fits=schedule.is_another_rate,
     ),
     Deviation(
         "schedule-once-a-process",
@@ -82,7 +82,7 @@ DEVIATIONS = (
         (replace(STEP, f"for _process in range(VALUE):\n                {STEP}"),),
         rank=1,  # one process was seen
         value=2,
-        values=scheduled.steps_a_step,
+        values=schedule.steps_a_step,
     ),
     Deviation(
         "total-steps-floor",
@@ -143,7 +143,7 @@ DEVIATIONS = (
         ),
         also=("batch",),
         value=2,
-        values=scheduled.epochs,
+        values=schedule.epochs,
         sets={"num_train_epochs": VALUE},
         can_show=_by_epochs,
         length=True,
@@ -158,7 +158,7 @@ DEVIATIONS = (
         (replace(TOTAL, "num_training_steps=VALUE"),),
         value=1000,
         rank=2,  # any slope
-        values=scheduled.totals,
+        values=schedule.totals,
     ),
     Deviation(
         "warm-up",
@@ -169,7 +169,7 @@ DEVIATIONS = (
         "always",
         (replace("recipe.num_warmup_steps", "VALUE"),),
         value=2,
-        values=scheduled.warm_ups,
+        values=schedule.warm_ups,
         sets={"num_warmup_steps": VALUE},
     ),
     Deviation(
@@ -181,7 +181,7 @@ DEVIATIONS = (
         "always",
         (replace('"linear"', "VALUE"),),
         value="cosine",
-        values=scheduled.kinds,
+        values=schedule.kinds,
     ),
     Deviation(
         "schedule-rounded",
@@ -193,10 +193,10 @@ DEVIATIONS = (
         "a length at which the roundings differ",
         (PIECES, before(PROGRESS, "lr_scheduler = pieces.rounded(lr_scheduler, VALUE)")),
         hidden_with={"max_steps": 16},
-        can_show=scheduled.rounds,
+        can_show=schedule.rounds,
         value="1 - step / total",
         values=lambda _: ("1 - step / total", "lr * steps left / total", "LinearLR"),
-        fits=scheduled.nearly_ours,
+        fits=schedule.nearly_ours,
     ),
 )
 

@@ -5,14 +5,14 @@ Try one: `python -m reference explain LEDGER`
 
 from typing import Any
 
-from reference.ledger.deviations.batches import LOADERS
-from reference.ledger.deviations.clue import MOST_PROCESSES, Clue, number, part
-from reference.ledger.deviations.deviation import Deviation
-from reference.ledger.deviations.edit import Edit, after, delete, imports, replace
+from reference.deviations.catalogue.batches import LOADERS
+from reference.deviations.clues.clue import MOST_PROCESSES, Clue, number, part
+from reference.deviations.deviation import Deviation
+from reference.deviations.source_edits import Edit, after, delete, imports, replace
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
 
-PIECES = imports("from reference.ledger.deviations import pieces")
+PIECES = imports("from reference.deviations import pieces")
 METRIC = "load_metric(recipe.task)"
 AUTOCAST = "with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):"
 

@@ -5,14 +5,8 @@ Used by `python -m reference explain LEDGER`, by way of `schedule.py`.
 
 import itertools
 
-from reference.ledger.deviations.clue import (
-    MOST_PROCESSES,
-    Clue,
-    all_rates,
-    base_rate,
-    close,
-    linear,
-)
+from reference.deviations.clues.clue import MOST_PROCESSES, Clue, close
+from reference.deviations.clues.rates import all_rates, base_rate, linear
 from reference.lesson.recipe import Recipe
 
 MOST_LOOKED_AT = 10_000  # steps of a schedule

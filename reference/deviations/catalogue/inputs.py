@@ -3,20 +3,12 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from reference.ledger.deviations.batches import LOADERS, PIECES, train_loader
-from reference.ledger.deviations.clue import (
-    MOST_TOKENS,
-    Clue,
-    given,
-    length,
-    lengths,
-    passed,
-    same_labels,
-    shapes,
-)
-from reference.ledger.deviations.deviation import Deviation
-from reference.ledger.deviations.edit import Edit, after, before
-from reference.ledger.deviations.parameters import positions
+from reference.deviations.catalogue.batches import LOADERS, PIECES, train_loader
+from reference.deviations.clues.batches import given, length, lengths, passed, same_labels, shapes
+from reference.deviations.clues.clue import MOST_TOKENS, Clue
+from reference.deviations.clues.recipe_model import positions
+from reference.deviations.deviation import Deviation
+from reference.deviations.source_edits import Edit, after, before
 from reference.lesson.recipe import FIELDS, Recipe
 from reference.lesson.tasks import get_task
 

@@ -3,11 +3,12 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from reference.ledger.deviations.clue import Clue, times
-from reference.ledger.deviations.deviation import Deviation
-from reference.ledger.deviations.edit import Edit, after, before, delete, replace
-from reference.ledger.deviations.gradient import BACKWARD, CLIP, CLIP_LINES, EPOCH, ZERO, clips
-from reference.ledger.deviations.schedule import accumulates
+from reference.deviations.catalogue.gradient import BACKWARD, CLIP, CLIP_LINES, EPOCH, ZERO, clips
+from reference.deviations.catalogue.schedule import accumulates
+from reference.deviations.clues.clue import Clue
+from reference.deviations.clues.gradients import times
+from reference.deviations.deviation import Deviation
+from reference.deviations.source_edits import Edit, after, before, delete, replace
 
 SHARE = ' * (len(batch["labels"]) / num_samples)'
 # The loop as most people write it: batch by batch, and a test of whether it is time to step.

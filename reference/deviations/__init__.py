@@ -1,6 +1,6 @@
 """Known deviations: how hand-written loops differ, each an edit of the lesson's loop in memory.
 
-    python -c "from reference.ledger.deviations import *; print(shown([Chosen(CATALOGUE['eps'])]))"
+    python -c "from reference.deviations import *; print(shown([Chosen(CATALOGUE['eps'])]))"
 
 `loops/manual.py` itself is never changed and knows nothing of this. What a deviation is can
 therefore be shown as a diff of the loop, and several can be had at once.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reference.lesson.loops
-from reference.ledger.deviations import (
+from reference.deviations.catalogue import (
     accumulation,
     batches,
     evaluation,
@@ -26,9 +26,9 @@ from reference.ledger.deviations import (
     resume,
     schedule,
 )
-from reference.ledger.deviations.clue import Clue
-from reference.ledger.deviations.deviation import Chosen, Deviation
-from reference.ledger.deviations.edit import Conflict, Edit, apply
+from reference.deviations.clues.clue import Clue
+from reference.deviations.deviation import Chosen, Deviation
+from reference.deviations.source_edits import Conflict, Edit, apply
 
 if TYPE_CHECKING:
     from reference.lesson.data.pipeline import Data

@@ -3,9 +3,10 @@
 Try one: `python -m reference explain LEDGER`
 """
 
-from reference.ledger.deviations.clue import Clue, close, norm, times, unclipped
-from reference.ledger.deviations.deviation import VALUE, Deviation
-from reference.ledger.deviations.edit import after, before, delete, replace
+from reference.deviations.clues.clue import Clue, close
+from reference.deviations.clues.gradients import norm, times, unclipped
+from reference.deviations.deviation import VALUE, Deviation
+from reference.deviations.source_edits import after, before, delete, replace
 from reference.lesson.recipe import Recipe
 
 BACKWARD = "loss.backward()"
