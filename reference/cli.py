@@ -120,7 +120,7 @@ def _ledger(path: Path) -> Path:
 
 def _explain(options: argparse.Namespace) -> int:
     recipe = get_recipe(options)
-    from reference.explained import explain_ledger
+    from reference.explain.command import explain_ledger
 
     own_length = not (hasattr(options, "max_steps") or hasattr(options, "num_train_epochs"))
     return explain_ledger(_ledger(options.ledger), recipe, own_length=own_length)
@@ -130,7 +130,7 @@ def _deviations(options: argparse.Namespace) -> int:
     if options.matrix:
         return _matrix(options)
     refuse_matrix_options(options)
-    from reference.explained import show_deviation, show_deviations
+    from reference.explain.command import show_deviation, show_deviations
 
     if options.deviation is None:
         show_deviations()

@@ -149,7 +149,7 @@ def test_a_result_depends_on_all_the_code_that_a_task_imports() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     modules = said.stdout.split()
-    assert {"reference.lesson.loops.trainer", "reference.ledger.explain"} <= {*modules}
+    assert {"reference.lesson.loops.trainer", "reference.explain.search"} <= {*modules}
     for module in modules:
         path = "/".join(module.split(".")[1:]) or "__init__"
         if (ROOT / "reference" / path).is_dir():

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import curve, lines, sentence
-from reference.explained import words
-from reference.ledger.explain import Explanation
+from reference.explain.explanation_text import words
+from reference.explain.search import Explanation
 from reference.ledger.record import Ledger
 
 PATIENCE = 60.0  # seconds that a failed test may search for its explanation

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from reference.ledger.explain import explain
+from reference.explain.search import explain
 from reference.ledger.record import Memory, Record
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.hub import check_hub

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from reference.deviations import CATALOGUE, Chosen, train_with
-from reference.ledger.explain import Explanation, explain
+from reference.explain.search import Explanation, explain
 from reference.ledger.record import Ledger, Memory
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe

@@ -12,10 +12,10 @@ from reference.deviations import Chosen
 from reference.diff.divergence import Divergence
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
-from reference.explained import words
-from reference.ledger.explain import _dropped, _until_contradicted
+from reference.explain.explanation_text import words
+from reference.explain.replay import Outcome
+from reference.explain.search import _dropped, _until_contradicted
 from reference.ledger.record import Item, Ledger, Memory, encode
-from reference.ledger.replay import Outcome
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer

@@ -13,9 +13,9 @@ from pathlib import Path
 from reference.deviations import CATALOGUE, Chosen, shown
 from reference.deviations.clues.clue import MOST_STEPS, part
 from reference.errors import InputError
-from reference.ledger.explain import Explanation, explain
+from reference.explain.explanation_text import words
+from reference.explain.search import Explanation, explain
 from reference.ledger.record import Ledger, Record, is_newer, read_ledger
-from reference.ledger.replay import Outcome
 from reference.ledger.schema import check
 from reference.ledger.steps import groups
 from reference.lesson.checkpoints import check_checkpoint
@@ -146,144 +146,6 @@ def check_belongs(path: Path, theirs: Record, ours: Record) -> None:
                 f"{other.get(field)}, and their contents differ; give the ledger's own with "
                 f"--{name}"
             )
-
-
-def words(found: Explanation) -> list[str]:
-    """The explanation as lines: the result, each divergence and what it was, the replays."""
-    last = found.outcome
-    lines = [_result(found)]
-    for before, after in zip(found.path, (*found.path, last)[1:], strict=True):
-        # A guess on the way that the end does without isn't named.
-        added = [c for c in last.chosen if c in after.chosen and c not in before.chosen]
-        if added:
-            lines.append(f"  {_where(before)}")
-        for one in added:
-            d = one.deviation
-            lines.append(f"    {one}: {d.sentence} ({d.source})")
-            lines += [f"    the same run: {twin}" for twin in twins(d.name)]
-            if d.name == "total-steps":
-                lines.append(f"    if the run was meant to be that long: --max-steps {one.value}")
-    if not found.proven:
-        lines += [f"  {_where(last)}", f"    {_left(found)}"]
-    replays = f"{found.replays} replays, {found.steps} steps"
-    if found.proven:
-        every = "every link" if last.verdict.verdict == "identical" else "every link that it has"
-        proof = f"the last one equal in {every} of all {last.known_steps} steps"
-        lines += [*_notes(last), f"replayed: {replays}; {proof}"]
-    else:
-        lines += [*_notes(last), f"replayed: {replays}", f"next: {_next(found)}"]
-    return lines
-
-
-def _notes(outcome: Outcome) -> list[str]:
-    return [_of_replay(note) for note in outcome.verdict.notes]
-
-
-def _of_replay(text: str) -> str:
-    """A verdict's words, in which the first run is the recipe's own, replayed."""
-    for side, name in (
-        ("the first and the second ledger", "the replay and the ledger"),
-        (" in the first is ", " in the replay is "),
-        ("the first ledger", "the replay"),
-        ("the second ledger", "the ledger"),
-    ):
-        text = text.replace(side, name)
-    return text
-
-
-def twins(name: str) -> list[str]:
-    """The deviations that always give the same run as this one, so that no ledger tells."""
-    return [f"{d.name}: {d.sentence}" for d in CATALOGUE.values() if d.twin == name]
-
-
-def _result(found: Explanation) -> str:
-    names = "; ".join(map(str, found.outcome.chosen))
-    v = found.outcome.verdict
-    if found.proven and v.verdict != "identical":
-        names = (
-            f"proven as far as it goes: {names}; "
-            if names
-            else "as far as it goes the recipe's own run; "
-        )
-        return f"{names}{_of_replay(v.detail)}"
-    if found.proven and not names:
-        return "identical: this is the recipe's own run, with no deviation"
-    if found.proven:
-        return f"proven: {names}"
-    if names:
-        return f"not explained in full; so far: {names}"
-    return "not explained"
-
-
-def _where(outcome: Outcome) -> str:
-    v = outcome.verdict
-    if v.step is None:
-        return _of_replay(v.detail) or outcome.failure
-    return f"step {v.step}, link {v.link}: {v.detail}"
-
-
-def _left(found: Explanation) -> str:
-    """Why the divergence that is left has no name."""
-    if not found.outcome.decisive:
-        return "nothing can be proven by this ledger"
-    if found.outcome.verdict.verdict == "incomparable":
-        return "that may be no deviation at all"
-    if found.foreign and _only_labels(found):
-        return "the inputs are this data's, and the labels beside them are others"
-    if found.foreign and not _other_rows(found):
-        return (
-            f"the labels are this data's, but none of {found.foreign} orders and forms of it gives "
-            "these inputs"
-        )
-    if found.foreign:
-        return (
-            f"these batches aren't of this data: none of {found.foreign} orders (the usual seeds "
-            "among them) and forms of it gives the first one"
-        )
-    tried = f"{found.tried} tried here"
-    if found.dropped is not None:
-        those, v = found.dropped
-        names = " and ".join(map(str, those))
-        tried += f"; with {names} the runs part again at step {v.step}, link {v.link}"
-        if not found.tried:
-            return f"not searched any further ({tried})"
-    return f"none of the known deviations gives this ({tried})"
-
-
-def _other_rows(found: Explanation) -> bool:
-    """Whether the labels, which no tokenizer changes, are others, or aren't there."""
-    fields = [u.field.split()[-1] for u in found.outcome.verdict.unequal]
-    return "labels" in fields
-
-
-def _only_labels(found: Explanation) -> bool:
-    """Whether the first batch's inputs are this data's, and just the labels aren't."""
-    fields = {u.field.split()[-1] for u in found.outcome.verdict.unequal if u.link == "batch"}
-    return fields == {"labels"}
-
-
-def _next(found: Explanation) -> str:
-    """What to do about it."""
-    verdict, steps = found.outcome.verdict, found.outcome.known_steps
-    if not found.outcome.decisive:
-        return "record the whole run again, of the recipe's own model, and explain that ledger"
-    if verdict.verdict == "incomparable":
-        return "record the run again where the recipe runs: same device, threads and versions"
-    if found.foreign and _only_labels(found):
-        return "see where the loop takes its labels from"
-    if found.foreign and not _other_rows(found):
-        return "see how the run makes its inputs: tokenizer, truncation, padding, masks"
-    if found.foreign:
-        return (
-            "give the ledger's own data with --data and --task; or set a seed in the loop that a "
-            "recipe can have (--seed), and record it again"
-        )
-    if "one run ends" in verdict.detail:
-        return f"if the run is meant to be that long, give --max-steps {steps}"
-    return (
-        f"see what the loop does at step {verdict.step} for its {verdict.link}, or give the "
-        "recipe that it means to follow; `python -m reference deviations` lists what is known"
-    )
 
 
 def show_deviations() -> None:

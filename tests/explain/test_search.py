@@ -18,10 +18,10 @@ from reference.cli import main
 from reference.deviations import CATALOGUE, Chosen, Conflict
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
-from reference.explained import words
-from reference.ledger.explain import Explanation, _without_idle
+from reference.explain.explanation_text import words
+from reference.explain.replay import Outcome, Replays
+from reference.explain.search import Explanation, _without_idle
 from reference.ledger.record import Item, Ledger, Memory, encode
-from reference.ledger.replay import Outcome, Replays
 from reference.lesson import metrics
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe

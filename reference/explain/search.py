@@ -15,10 +15,10 @@ from reference.deviations import CATALOGUE, Chosen, Clue, Conflict, source
 from reference.deviations.clues.seeds import seeds, usual_seeds
 from reference.diff.link_differences import HARD
 from reference.diff.verdict import Verdict
+from reference.explain.first_batch import FirstBatches
+from reference.explain.replay import Outcome, Replays
 from reference.ledger import LINKS, METRICS
-from reference.ledger.first_batch import FirstBatches
 from reference.ledger.record import Ledger, Record
-from reference.ledger.replay import Outcome, Replays
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 
