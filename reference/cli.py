@@ -47,7 +47,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from reference.compare import compare
+    from reference.compare.three_loops import compare
     from reference.diff.verdict_text import exit_code
     from reference.run.worker_processes import default_jobs
 
@@ -68,7 +68,7 @@ def _train(options: argparse.Namespace) -> int:
     run_dir = get_run_dir(options, options.loop)
     if recipe.device != "cpu":
         see_one_gpu()
-    from reference.compare import summary
+    from reference.compare.three_loops import summary
     from reference.run.one_run import run
 
     metrics = run(recipe, options.loop, run_dir)

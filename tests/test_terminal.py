@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from reference import terminal
+from reference.compare.table import comparison
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import sentences
-from reference.terminal import Progress, comparison, table
+from reference.terminal import Progress, table
 
 METRICS: dict[str, Any] = {
     "loop": "manual",

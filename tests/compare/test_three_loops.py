@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reference import compare
 from reference.cli import main
+from reference.compare import three_loops
 from reference.diff.verdict import Verdict
 from reference.errors import TrainingFailed
 from reference.ledger.record import LEDGER_FILE, Record, Writer
@@ -67,8 +67,8 @@ def test_exit_codes_of_compare(
                 ' "weights": "0"}'
             )
 
-    monkeypatch.setattr(compare, "run_all", no_training)
-    monkeypatch.setattr(compare, "diff", lambda _a, _b: next(given))
+    monkeypatch.setattr(three_loops, "run_all", no_training)
+    monkeypatch.setattr(three_loops, "diff", lambda _a, _b: next(given))
     assert main(["compare", "--device", "cpu", "--run-dir", str(tmp_path / "run")]) == code
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reference.compare import compare
-from reference.judge import words
+from reference.compare.accumulation_judge import words
+from reference.compare.three_loops import compare
 from reference.lesson.recipe import Recipe
 
 

@@ -12,17 +12,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from reference.compare.accumulation_judge import verdict_of_judge
+from reference.compare.table import comparison
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import sentences
 from reference.errors import InputError
-from reference.judge import verdict_of_judge
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.process.run_folder import make_run_dir, write_json
 from reference.run.worker_processes import Job, run_all
-from reference.terminal import comparison
 
 VERDICT_VERSION = 1
 VERDICTS = ("diverged", "incomparable", "identical")  # what one of several pairs makes of them all
