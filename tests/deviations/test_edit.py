@@ -57,7 +57,7 @@ def test_lines_before_and_after_stand_as_deep_as_the_anchor() -> None:
 
 
 def test_an_import_stands_once() -> None:
-    line = "from reference.deviations import pieces"
+    line = "from reference.deviations import loop_parts"
     text = edited(imports(line), imports(line), imports("import copy"), imports("import copy"))
     assert text.count(line) == 1
     assert text.startswith(

@@ -11,13 +11,13 @@ from reference.deviations.source_edits import Edit, after, imports, replace
 from reference.lesson.recipe import Recipe
 
 LOADERS = "train_dataloader, eval_dataloader = get_dataloaders(recipe, data)"
-PIECES = imports("from reference.deviations import pieces")
+PIECES = imports("from reference.deviations import loop_parts")
 REPLACE = imports("from dataclasses import replace")
 
 
 def train_loader(options: str) -> tuple[Edit, ...]:
     """The training loader, with these options of DataLoader."""
-    line = f"train_dataloader = pieces.rebuilt(train_dataloader, {options})"
+    line = f"train_dataloader = loop_parts.rebuilt(train_dataloader, {options})"
     return (PIECES, after(LOADERS, line))
 
 
@@ -89,7 +89,7 @@ DEVIATIONS = (
         "The stock Trainer's order, one permutation an epoch from a generator of its own.",
         "transformers#14647",
         "the recipe has another order",
-        train_loader("sampler=pieces.seeded(recipe, data)"),
+        train_loader("sampler=loop_parts.seeded(recipe, data)"),
         sets={"data_order": "seeded"},
         also=("rng",),
         shows_with={"data_order": "global"},
@@ -118,7 +118,7 @@ DEVIATIONS = (
         "The rows are shuffled once, and come in that order in each epoch.",
         "accelerate#2208",
         "from epoch 2",
-        train_loader("sampler=pieces.SameOrder(train_dataloader.sampler)"),
+        train_loader("sampler=loop_parts.SameOrder(train_dataloader.sampler)"),
         also=("rng",),
         hidden_with={"num_train_epochs": 1},
         can_show=shuffled,

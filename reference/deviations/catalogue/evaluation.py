@@ -12,13 +12,13 @@ from reference.deviations.source_edits import Edit, after, delete, imports, repl
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
 
-PIECES = imports("from reference.deviations import pieces")
+PIECES = imports("from reference.deviations import loop_parts")
 METRIC = "load_metric(recipe.task)"
 AUTOCAST = "with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):"
 
 
 def _loader(options: str) -> tuple[Edit, ...]:
-    line = f"eval_dataloader = pieces.rebuilt(eval_dataloader, {options})"
+    line = f"eval_dataloader = loop_parts.rebuilt(eval_dataloader, {options})"
     return (PIECES, after(LOADERS, line))
 
 
@@ -68,7 +68,7 @@ DEVIATIONS = (
         "F1 isn't a mean at all.",
         "transformers#16716",
         "a last, smaller batch; with F1, more than one batch",
-        (PIECES, replace(METRIC, "pieces.AverageOfBatches(recipe.task)")),
+        (PIECES, replace(METRIC, "loop_parts.AverageOfBatches(recipe.task)")),
         hidden_with={"eval_batch_size": 20},
         fits=_same_predictions,
     ),
@@ -81,7 +81,7 @@ DEVIATIONS = (
         "accelerate#226, accelerate#575",
         "processes > 1, uneven",
         _loader(
-            "sampler=pieces.PaddedWithRepeats(\n"
+            "sampler=loop_parts.PaddedWithRepeats(\n"
             "    len(data.validation), VALUE * recipe.eval_batch_size\n"
             ")"
         ),
@@ -108,7 +108,7 @@ DEVIATIONS = (
         "F1 is that of class 0.",
         "none",
         "the task is scored by F1",
-        (PIECES, replace(METRIC, 'pieces.OtherF1(recipe.task, "class 0")')),
+        (PIECES, replace(METRIC, 'loop_parts.OtherF1(recipe.task, "class 0")')),
         can_show=scores_f1,
         fits=_same_predictions,
     ),
@@ -119,7 +119,7 @@ DEVIATIONS = (
         "F1 is averaged over the classes.",
         "none",
         "the task is scored by F1",
-        (PIECES, replace(METRIC, "pieces.OtherF1(recipe.task, VALUE)")),
+        (PIECES, replace(METRIC, "loop_parts.OtherF1(recipe.task, VALUE)")),
         can_show=scores_f1,
         value="macro",
         values=lambda _: ("macro", "weighted", "micro"),

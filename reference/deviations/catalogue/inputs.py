@@ -18,7 +18,7 @@ PADDING = "padding"
 
 
 def both_loaders(options: str) -> tuple[Edit, ...]:
-    line = f"eval_dataloader = pieces.rebuilt(eval_dataloader, {options})"
+    line = f"eval_dataloader = loop_parts.rebuilt(eval_dataloader, {options})"
     return (*train_loader(options), after(LOADERS, line))
 
 
@@ -93,7 +93,7 @@ DEVIATIONS = (
         "The second sentence of a pair comes first.",
         "none",
         "pairs",
-        (PIECES, before(LOADERS, "data = pieces.swapped(data, recipe)")),
+        (PIECES, before(LOADERS, "data = loop_parts.swapped(data, recipe)")),
         can_show=_pairs,
         fits=_same_shapes,
     ),
@@ -104,7 +104,7 @@ DEVIATIONS = (
         "Inputs that are too long lose their beginning, not their end.",
         "none",
         "inputs longer than the recipe's max_length",
-        (PIECES, before(LOADERS, "data = pieces.truncated_left(data, recipe)")),
+        (PIECES, before(LOADERS, "data = loop_parts.truncated_left(data, recipe)")),
         shows_with={"max_length": 24},
         hidden_with={},
         fits=_same_shapes,
@@ -116,7 +116,7 @@ DEVIATIONS = (
         "Inputs are cut at another length.",
         "run_glue.py",
         "longer pairs",
-        (PIECES, before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)")),
+        (PIECES, before(LOADERS, "data = loop_parts.cut_at(VALUE, data, recipe)")),
         hidden_with={},
         value=128,
         values=_cut,
@@ -130,9 +130,9 @@ DEVIATIONS = (
         "run_glue.py",
         "shorter pairs",
         (
-            before(LOADERS, "data = pieces.cut_at(VALUE, data, recipe)"),
+            before(LOADERS, "data = loop_parts.cut_at(VALUE, data, recipe)"),
             *both_loaders(
-                'collate_fn=pieces.padding(data, padding="max_length", max_length=VALUE)'
+                'collate_fn=loop_parts.padding(data, padding="max_length", max_length=VALUE)'
             ),
         ),
         value=128,
@@ -161,7 +161,7 @@ DEVIATIONS = (
         "Batches are padded on to a multiple of 8 or the like (`pad_to_multiple_of`).",
         "none",
         PADDING,
-        both_loaders("collate_fn=pieces.padding(data, pad_to_multiple_of=VALUE)"),
+        both_loaders("collate_fn=loop_parts.padding(data, pad_to_multiple_of=VALUE)"),
         value=8,
         values=_multiple,
     ),
@@ -172,7 +172,7 @@ DEVIATIONS = (
         "Padding comes before the tokens, and moves their positions.",
         "none",
         PADDING,
-        both_loaders("collate_fn=pieces.PaddingLeft(data)"),
+        both_loaders("collate_fn=loop_parts.PaddingLeft(data)"),
         hidden_with={"train_batch_size": 1, "eval_batch_size": 1},
         can_show=lambda recipe, _: recipe.train_batch_size > 1,
         fits=_same_shapes,

@@ -11,7 +11,7 @@ from reference.deviations.deviation import VALUE, Deviation
 from reference.deviations.source_edits import after, before, delete, imports, replace
 from reference.lesson.recipe import Recipe
 
-PIECES = imports("from reference.deviations import pieces")
+PIECES = imports("from reference.deviations import loop_parts")
 REPLACE = imports("from dataclasses import replace")
 LOSS = "loss = outputs.loss"
 PROGRESS = "progress_bar = tqdm("
@@ -210,7 +210,7 @@ DEVIATIONS = (
         "always",
         (
             PIECES,
-            after(LOADERS, "class_weights = pieces.class_weights(data, VALUE, device)"),
+            after(LOADERS, "class_weights = loop_parts.class_weights(data, VALUE, device)"),
             replace(LOSS, "loss = " + CROSS_ENTROPY.format("weight=class_weights")),
         ),
         also=("forward",),

@@ -15,8 +15,8 @@ from reference.lesson.recipe import Recipe
 
 TORCH_DECAY = 0.01  # `torch.optim.AdamW`'s default
 FUSED = 'fused=True if recipe.optimizer == "adamw_torch_fused" else None'
-OTHERS = imports("from reference.deviations import adamw")
-PIECES = imports("from reference.deviations import pieces")
+OTHERS = imports("from reference.deviations import other_adamws")
+PIECES = imports("from reference.deviations import loop_parts")
 # Biases and norms in a group with all the others, and with the others' decay.
 ONE_GROUP: tuple[Edit, ...] = (
     replace("parameter_groups(model, ", '[{"params": list(model.parameters()), "weight_decay": '),
@@ -124,7 +124,7 @@ DEVIATIONS = (
         "always",
         (
             OTHERS,
-            replace("optimizer = AdamW(", "optimizer = adamw.TransformersAdamW("),
+            replace("optimizer = AdamW(", "optimizer = other_adamws.TransformersAdamW("),
             replace(FUSED, "correct_bias=VALUE"),
         ),
         also=("update",),
@@ -151,7 +151,7 @@ DEVIATIONS = (
         "Adam's running means aren't corrected for starting at zero.",
         "arXiv 2006.05987",
         "always",
-        (OTHERS, replace("optimizer = AdamW(", "optimizer = adamw.UncorrectedAdamW(")),
+        (OTHERS, replace("optimizer = AdamW(", "optimizer = other_adamws.UncorrectedAdamW(")),
         also=("optimizer",),
     ),
     Deviation(

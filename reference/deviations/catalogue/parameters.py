@@ -9,7 +9,7 @@ from reference.deviations.clues.recipe_model import parameter_names
 from reference.deviations.deviation import Deviation
 from reference.deviations.source_edits import after, before, imports
 
-PIECES = imports("from reference.deviations import pieces")
+PIECES = imports("from reference.deviations import loop_parts")
 
 
 def _strangers(clue: Clue) -> bool:
@@ -78,7 +78,7 @@ DEVIATIONS = (
             after(
                 "num_epochs, num_training_steps = recipe.duration(len(train_dataloader))",
                 "for name, parameter in model.named_parameters():\n"
-                "    if pieces.in_modules(VALUE, name):\n"
+                "    if loop_parts.in_modules(VALUE, name):\n"
                 "        for group in optimizer.param_groups:\n"
                 '            group["params"] = [p for p in group["params"] if p is not parameter]',
             ),
@@ -100,7 +100,7 @@ DEVIATIONS = (
             before(
                 "optimizer = AdamW(",
                 "for name, parameter in model.named_parameters():\n"
-                "    parameter.requires_grad = not pieces.in_modules(VALUE, name)",
+                "    parameter.requires_grad = not loop_parts.in_modules(VALUE, name)",
             ),
         ),
         also=("weights", "clip", "optimizer", "update"),

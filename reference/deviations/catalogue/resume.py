@@ -10,7 +10,7 @@ from reference.deviations.deviation import Deviation
 from reference.deviations.source_edits import Edit, after, imports
 from reference.lesson.recipe import Recipe
 
-PIECES = imports("from reference.deviations import pieces")
+PIECES = imports("from reference.deviations import loop_parts")
 RESUMED = "after a resume"
 
 
@@ -52,7 +52,7 @@ DEVIATIONS = (
         "The run was resumed without the schedule's state: the rate begins anew.",
         "accelerate#2574",
         RESUMED,
-        (PIECES, _then("pieces.restart(lr_scheduler)")),
+        (PIECES, _then("loop_parts.restart(lr_scheduler)")),
         value=9,
         values=_after_first,
     ),
@@ -65,7 +65,7 @@ DEVIATIONS = (
         RESUMED,
         (
             PIECES,
-            _then("pieces.seed_as_a_new_process(recipe, train_dataloader, completed_steps)"),
+            _then("loop_parts.seed_as_a_new_process(recipe, train_dataloader, completed_steps)"),
         ),
         also=("batch",),
         hidden_with={"dropout": 0.0},
@@ -85,9 +85,9 @@ DEVIATIONS = (
             PIECES,
             after(
                 LOADERS,
-                "train_dataloader = pieces.rebuilt(\n"
+                "train_dataloader = loop_parts.rebuilt(\n"
                 "    train_dataloader,\n"
-                "    sampler=pieces.FromTheFirstBatch(train_dataloader, recipe, VALUE),\n"
+                "    sampler=loop_parts.FromTheFirstBatch(train_dataloader, recipe, VALUE),\n"
                 ")",
             ),
         ),

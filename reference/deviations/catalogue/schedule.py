@@ -11,7 +11,7 @@ from reference.lesson.recipe import Recipe
 STEP = "lr_scheduler.step()"
 TOTAL = "num_training_steps=num_training_steps"
 PROGRESS = "progress_bar = tqdm("
-PIECES = imports("from reference.deviations import pieces")
+PIECES = imports("from reference.deviations import loop_parts")
 BY_EPOCHS = "the run's length is given in epochs"
 
 
@@ -191,7 +191,7 @@ DEVIATIONS = (
         "a rate that differs in its last bit.",
         "none",
         "a length at which the roundings differ",
-        (PIECES, before(PROGRESS, "lr_scheduler = pieces.rounded(lr_scheduler, VALUE)")),
+        (PIECES, before(PROGRESS, "lr_scheduler = loop_parts.rounded(lr_scheduler, VALUE)")),
         hidden_with={"max_steps": 16},
         can_show=schedule.rounds,
         value="1 - step / total",
