@@ -143,7 +143,7 @@ def _matrix(options: argparse.Namespace) -> int:
     recipe, jobs = get_recipe(options), check_jobs(options.jobs, 2)
     if options.deviation is not None:
         raise InputError(f"--matrix: is of all deviations; give --only {options.deviation} for one")
-    from reference.matrix.page import write_matrix
+    from reference.deviation_matrix.page import write_matrix
 
     write_matrix(recipe, options.only, options.out, options.work, jobs)
     return 0

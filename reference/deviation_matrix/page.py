@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from reference.deviation_matrix.detectors import DETECTORS, OURS, Control, Matrix, Row
+from reference.deviation_matrix.one_run import chosen
+from reference.deviation_matrix.results import make_matrix
 from reference.deviations import CATALOGUE, shown
 from reference.errors import InputError
-from reference.ledger.matrix import DETECTORS, OURS, Control, Matrix, Row
 from reference.lesson.recipe import RECIPES, Recipe
-from reference.matrix.results import make_matrix
-from reference.matrix.task import chosen
 
 COLUMNS = (OURS, *(d.name for d in DETECTORS))
 PAGE, WORK = Path("docs/deviations.md"), Path("runs/matrix")

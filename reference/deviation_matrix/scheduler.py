@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from reference.deviation_matrix.one_run import is_done
 from reference.deviations import CATALOGUE
 from reference.errors import TrainingFailed
-from reference.matrix.task import is_done
 
 POLL = 0.2  # seconds between two looks at the tasks
 
@@ -66,7 +66,13 @@ def _start(task: Task, threads: int) -> "subprocess.Popen[bytes]":
     offline = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
     with open(task.folder / f"{task.what}.log", "wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "reference.matrix.task", str(task.folder), task.what],
+            [
+                sys.executable,
+                "-m",
+                "reference.deviation_matrix.one_run",
+                str(task.folder),
+                task.what,
+            ],
             stdin=subprocess.PIPE,  # never written to: it ends when we do, and the task with it
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -16,16 +16,16 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from reference.deviation_matrix.detectors import Control, Matrix, Row, Run, failed_by
+from reference.deviation_matrix.one_run import AGAIN, FAITHFUL, FOUND, RUN, WEIGHTS, chosen, read
+from reference.deviation_matrix.scheduler import Task, run_tasks
 from reference.deviations import CATALOGUE
 from reference.diff.ledgers import diff
 from reference.errors import InputError, TrainingFailed
-from reference.ledger.matrix import Control, Matrix, Row, Run, failed_by
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe, nearest
-from reference.matrix.jobs import Task, run_tasks
-from reference.matrix.task import AGAIN, FAITHFUL, FOUND, RUN, WEIGHTS, chosen, read
 from reference.process.run_folder import write_json
 from reference.process.versions import machine, versions
 from reference.run.prepare import prepare

@@ -1,6 +1,6 @@
 """The checks of others, each on numbers just within its bound and just beyond; what they add up to.
 
-The matrix's own runs: `tests/test_matrix_runs.py`.
+The matrix's own runs: `tests/deviation_matrix/test_runs.py`.
 """
 
 import math
@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from reference.ledger.matrix import (
+from reference.deviation_matrix.detectors import (
     DETECTORS,
     OURS,
     Control,

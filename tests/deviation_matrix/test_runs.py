@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from reference.cli import main
+from reference.deviation_matrix import results, scheduler
+from reference.deviation_matrix.one_run import FAITHFUL, RUN, read
+from reference.deviation_matrix.page import page
+from reference.deviation_matrix.results import CODE, key, make_matrix, needs, setting_of
 from reference.deviations import CATALOGUE
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.recipe import EMBEDDED, Recipe, load_recipe
-from reference.matrix import jobs, results
-from reference.matrix.page import page
-from reference.matrix.results import CODE, key, make_matrix, needs, setting_of
-from reference.matrix.task import FAITHFUL, RUN, read
 from tests.conftest import ROOT
 
 # At five steps of six an epoch's last, smaller batch is never come to: the same run.
@@ -42,9 +42,9 @@ def made(small_glue: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The command, stopped by Ctrl-C when its fourth task begins, and run again."""
     tmp_path = tmp_path_factory.mktemp("matrix")
     work, out = tmp_path / "work", tmp_path / "docs" / "page.md"
-    start, started = jobs._start, list[str]()
+    start, started = scheduler._start, list[str]()
 
-    def counted(task: jobs.Task, threads: int) -> "subprocess.Popen[bytes]":
+    def counted(task: scheduler.Task, threads: int) -> "subprocess.Popen[bytes]":
         if len(started) == 3:
             raise KeyboardInterrupt
         started.append(task.what)
@@ -54,13 +54,13 @@ def made(small_glue: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     options += ["--only", *NAMES, "--work", str(work), "--out", str(out), "--jobs", "2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")  # which `main` sets, here until the end
-        patch.setattr(jobs, "_start", counted)
+        patch.setattr(scheduler, "_start", counted)
         code = main(["deviations", "--matrix", *options])
         assert not out.exists()
         first, started = started, []
         # As if one had been killed in its midst: what it left can't be taken for a run.
         next(work.glob("*/*/manual-again/run.json")).unlink()
-        patch.setattr(jobs, "_start", lambda t, n: started.append(t.what) or start(t, n))  # type: ignore[func-returns-value]
+        patch.setattr(scheduler, "_start", lambda t, n: started.append(t.what) or start(t, n))  # type: ignore[func-returns-value]
         assert main(["deviations", "--matrix", *options]) == 0
     changes = {"data": str(small_glue), "max_steps": STEPS, "device": "cpu"}
     recipe = load_recipe("embedded", changes)
@@ -83,7 +83,7 @@ def test_goes_on_where_it_was_stopped(made: Made) -> None:
 def test_is_made_of_what_is_there_and_the_same_again(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_start", None)  # nothing is started
+    monkeypatch.setattr(scheduler, "_start", None)  # nothing is started
     names = sorted(NAMES, key=list(CATALOGUE).index)
     matrix = make_matrix(made.recipe, names, made.work, 1)
     assert page(matrix) == made.page
@@ -141,7 +141,8 @@ def test_a_changed_recipe_begins_anew() -> None:
 
 def test_a_result_depends_on_all_the_code_that_a_task_imports() -> None:
     program = (
-        "import sys, reference.matrix.task; from reference.lesson.loops import LOOPS, get_loop\n"
+        "import sys, reference.deviation_matrix.one_run\n"
+        "from reference.lesson.loops import LOOPS, get_loop\n"
         "for loop in LOOPS: get_loop(loop)\n"
         "print(*(n for n in sys.modules if n.split('.')[0] == 'reference'))"
     )

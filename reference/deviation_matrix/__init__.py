@@ -3,5 +3,5 @@
     python -m reference deviations --matrix
 
 `task` is one run in a process of its own, `jobs` runs them, `results` says what came of them, and
-`page` writes it down. The checks are in `reference/ledger/matrix.py`.
+`page` writes it down. The checks are in `reference/deviation_matrix/detectors.py`.
 """
