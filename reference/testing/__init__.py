@@ -55,5 +55,5 @@ def assert_same_run(
     __tracebackhide__ = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the libraries' own imports
-        from reference.testing.same_run import check
+        from reference.testing.check import check
     check(mine, recipe, fields, DEFAULT_STEPS)

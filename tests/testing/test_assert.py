@@ -16,7 +16,7 @@ from reference.lesson.loops import accelerated, manual, trainer
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import Recipe, load_recipe
 from reference.process.run_folder import write_json
-from reference.testing import assert_same_run, diagnosis, same_run
+from reference.testing import assert_same_run, check, diagnosis
 
 Mine = Callable[..., Any]
 CPU = {"device": "cpu"}
@@ -119,7 +119,7 @@ def test_a_loop_may_do_everything_itself() -> None:
     recipe = replace(load_recipe("embedded", CPU), max_steps=3)
 
     def everything() -> None:
-        data = same_run.load_data(recipe)
+        data = check.load_data(recipe)
         train_dataloader, _ = get_dataloaders(recipe, data)
         model = load_model(recipe)
         set_seed(recipe.seed)
@@ -245,8 +245,8 @@ def test_the_recipes_run_is_trained_once(monkeypatch: pytest.MonkeyPatch) -> Non
         runs.append(recipe)
         return manual.train(recipe, data)
 
-    monkeypatch.setattr(same_run, "train", counted)
-    monkeypatch.setattr(same_run, "_FAITHFUL", {})
+    monkeypatch.setattr(check, "train", counted)
+    monkeypatch.setattr(check, "_FAITHFUL", {})
     for _ in range(2):
         assert_same_run(loop(), max_steps=2, **CPU)
     assert_same_run(loop(), max_steps=3, **CPU)

@@ -29,8 +29,8 @@ from reference.run.environment_variables import put_aside
 from reference.run.header import header
 from reference.run.prepare import prepare
 from reference.testing.diagnosis import Run, diagnosis
-from reference.testing.handed import hand, name_of, names_of
-from reference.testing.put_back import clean_state
+from reference.testing.global_state import clean_state
+from reference.testing.loop_arguments import hand, name_of, names_of
 
 INSIDE = ("embedded", "minilm")  # data and checkpoints that can't change while a session lasts
 
