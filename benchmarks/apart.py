@@ -22,8 +22,8 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
-from benchmarks.measured import unheard
-from benchmarks.sides import Counted
+from benchmarks.timing.progress import Counted
+from benchmarks.timing.quiet import unheard
 from reference.diff.tolerance import apart, shown
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE

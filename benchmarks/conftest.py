@@ -18,11 +18,11 @@ from pytest_benchmark.session import BenchmarkSession, PerformanceRegression
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import get_machine_id, safe_dumps
 
-from benchmarks.compared import ratio_lines
-from benchmarks.memory import forget_peak
-from benchmarks.rounds import check_cores
-from benchmarks.stored import Run, check_machine, check_times, read_run
-from benchmarks.written import check_output, write_new, write_output
+from benchmarks.results.output_file import check_output, write_new, write_output
+from benchmarks.results.ratios_then_and_now import ratio_lines
+from benchmarks.results.stored_run import Run, check_machine, check_times, read_run
+from benchmarks.timing.peak_memory import forget_peak
+from benchmarks.timing.progress import check_cores
 from reference.errors import InputError
 from reference.run.prepare import quiet
 

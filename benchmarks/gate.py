@@ -14,14 +14,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import measured
-from benchmarks.bounds import FILE, Bound, Bounds, read_bounds
-from benchmarks.count import count
-from benchmarks.judged import Outcome, judge
-from benchmarks.pairs import Ratio
-from benchmarks.rounds import check_cores, rounds_shown
-from benchmarks.stored import check_machine, read_run, stored_counts, stored_ratios
-from benchmarks.written import check_output, write_output
+from benchmarks.bounds.judge import Outcome, judge
+from benchmarks.bounds.read import FILE, Bound, Bounds, read_bounds
+from benchmarks.counting.counts_of_bounds import count
+from benchmarks.results.output_file import check_output, write_output
+from benchmarks.results.stored_run import check_machine, read_run, stored_counts, stored_ratios
+from benchmarks.timing import recipes, rounds
+from benchmarks.timing.progress import check_cores, rounds_shown
+from benchmarks.timing.ratio import Ratio
 from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe, nearest
@@ -62,8 +62,8 @@ def _command(args: argparse.Namespace) -> int:
 def judge_now(bounds: Bounds) -> Outcome:
     """Count and measure the embedded checkpoint, and hold it against its bounds."""
     check_cores()
-    recipe = measured.make_recipe("embedded", STEPS)
-    data = measured.short_evaluation(load_data(recipe))
+    recipe = recipes.make_recipe("embedded", STEPS)
+    data = recipes.short_evaluation(load_data(recipe))
     counts = count(bounds.exact, recipe, data)
     ratios, noise = _ratios(bounds.ratios, recipe, data)
     return judge(bounds, ratios, counts, noise)
@@ -78,7 +78,7 @@ def _ratios(
     in_turn = [b for b in bounds if b.link != "batches"]
     if in_turn:
         with rounds_shown() as progress:
-            run = measured.measure(
+            run = rounds.measure(
                 recipe,
                 rounds=ROUNDS,
                 most_rounds=MOST_ROUNDS,
@@ -93,7 +93,7 @@ def _ratios(
         ratios |= {b.data: run.ratio("all", "data") for b in in_turn if b.of_data}
     for bound in bounds:
         if bound.link == "batches":
-            ratios[bound.name] = measured.measure_batches(recipe, data)
+            ratios[bound.name] = rounds.measure_batches(recipe, data)
     return ratios, noise
 
 

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info as machine_info
 
-from benchmarks import measured
-from benchmarks.bounds import FILE, read_bounds
-from benchmarks.judged import noise_line
-from benchmarks.rounds import check_cores, rounds_shown
-from benchmarks.written import check_output, write_output
+from benchmarks.bounds.judge import noise_line
+from benchmarks.bounds.read import FILE, read_bounds
+from benchmarks.results.output_file import check_output, write_output
+from benchmarks.timing import recipes, rounds
+from benchmarks.timing.progress import check_cores, rounds_shown
 from reference.errors import InputError
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import nearest
@@ -48,9 +48,9 @@ def _command(args: argparse.Namespace) -> int:
     check_output(args.json)
     name = f"{args.checkpoint}-{args.loop}-step"
     bound = next((b for b in read_bounds(args.bounds).ratios if b.name == name), None)
-    recipe = measured.make_recipe(args.checkpoint, args.steps)
+    recipe = recipes.make_recipe(args.checkpoint, args.steps)
     with rounds_shown() as progress:
-        with_loop, with_itself = measured.measure_pair(
+        with_loop, with_itself = rounds.measure_pair(
             recipe,
             args.loop,
             rounds=args.rounds,
@@ -72,7 +72,7 @@ def _command(args: argparse.Namespace) -> int:
             "step_ms": {n: 1000 * float(np.median(t)) for n, t in with_loop.times.items()},
             "steps": args.steps,
             "processor": machine_info()["cpu"].get("brand_raw"),
-            **measured.surroundings(recipe),
+            **recipes.surroundings(recipe),
         }
         write_output(args.json, json.dumps(figures, indent=1) + "\n")
     return 1 if past else 0

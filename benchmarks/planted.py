@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import gate
-from benchmarks.plants import PLANTS, SHARE, planted
-from benchmarks.rounds import check_cores
-from benchmarks.written import check_output, write_output
+from benchmarks.planted_slowdowns import PLANTS, SHARE, planted
+from benchmarks.results.output_file import check_output, write_output
+from benchmarks.timing.progress import check_cores
 from reference.errors import InputError, TrainingFailed
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import nearest

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.plot import draw
-from benchmarks.section import cpu_of, heading, plot_name, section
-from benchmarks.stored import Run, check_run, read_json
-from benchmarks.written import check_output, write_output
+from benchmarks.results.output_file import check_output, write_output
+from benchmarks.results.plot import draw
+from benchmarks.results.readme_section import cpu_of, heading, plot_name, section
+from benchmarks.results.stored_run import Run, check_run, read_json
 from reference.errors import InputError
 from reference.process.exit_codes import ended
 

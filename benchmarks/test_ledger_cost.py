@@ -24,12 +24,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
-from benchmarks import exact
-from benchmarks.bounds import OF_LEDGER, read_bounds
-from benchmarks.checkpoints import cases, named, source_of
-from benchmarks.measured import surroundings
-from benchmarks.moments import duration
-from benchmarks.pairs import ratio
+from benchmarks.bounds.read import OF_LEDGER, read_bounds
+from benchmarks.counting import step_counts
+from benchmarks.timing.checkpoints import cases, named, source_of
+from benchmarks.timing.device_moments import duration
+from benchmarks.timing.ratio import ratio
+from benchmarks.timing.recipes import surroundings
 from reference.diff.ledgers import diff
 from reference.ledger.record import Record, Writer, read_ledger
 from reference.lesson.data.pipeline import get_dataloaders, load_data
@@ -115,7 +115,7 @@ def test_observing(
             "plain_by_plain": asdict(drift),
             "steps": observed.size,
             "plain_step_ms": 1000 * float(np.median(before)),
-            **exact.padding(replace(recipe, max_steps=len(batches)), data),
+            **step_counts.padding(replace(recipe, max_steps=len(batches)), data),
             **surroundings(recipe),
         }
     )

@@ -13,11 +13,11 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks import measured
-from benchmarks.checkpoints import cases, source_of
-from benchmarks.in_turn import CHECKPOINTS, InTurn, measure_in_turn, padding
-from benchmarks.measured import BARE
-from benchmarks.replay import replay, replayed
+from benchmarks.measurements.loops_in_turn import CHECKPOINTS, InTurn, measure_in_turn, padding
+from benchmarks.results.replayed_timer import replay, replayed
+from benchmarks.timing import recipes
+from benchmarks.timing.checkpoints import cases, source_of
+from benchmarks.timing.rounds import BARE
 from reference.lesson.loops import LOOPS
 
 Measure = Callable[[str, str], InTurn]
@@ -53,7 +53,7 @@ def test_in_turn(
     benchmark.group = f"a step in turn, {turn.checkpoint}"
     replay(benchmark, turn.seconds(name))
     figures = {"checkpoint": turn.checkpoint, "in_turn": name, "steps": turn.steps}
-    benchmark.extra_info.update({**figures, **padding(turn), **measured.surroundings(turn.recipe)})
+    benchmark.extra_info.update({**figures, **padding(turn), **recipes.surroundings(turn.recipe)})
     benchmark.extra_info["peak_process_bytes"] = turn.peak_bytes
     if turn.peak_device_bytes is not None:
         benchmark.extra_info["peak_device_bytes"] = turn.peak_device_bytes

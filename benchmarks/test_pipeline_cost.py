@@ -16,9 +16,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from benchmarks import exact, measured
-from benchmarks.checkpoints import cases, named, source_of
-from benchmarks.moments import Moments
+from benchmarks.counting import step_counts
+from benchmarks.timing import quiet, recipes, rounds
+from benchmarks.timing.checkpoints import cases, named, source_of
+from benchmarks.timing.device_moments import Moments
 from reference.lesson import embedded
 from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.loops import LOOPS, get_loop
@@ -27,7 +28,7 @@ from reference.observe.tensors.hashing import hash_tensors
 
 def test_tokenizing(benchmark: BenchmarkFixture) -> None:
     """From the raw text of both splits to token ids."""
-    recipe = measured.make_recipe("embedded", 6)
+    recipe = recipes.make_recipe("embedded", 6)
     data = benchmark.pedantic(load_data, args=(recipe,), rounds=5, warmup_rounds=1)
     splits = (("train", data.train), ("validation", data.validation))
     for split, rows_of in splits:
@@ -38,12 +39,12 @@ def test_tokenizing(benchmark: BenchmarkFixture) -> None:
     rows = sum(len(rows_of) for _, rows_of in splits)
     seconds = benchmark.stats.stats.min
     benchmark.extra_info.update({"rows": rows, "rows_a_second": rows / seconds})
-    benchmark.extra_info.update(measured.surroundings(recipe))
+    benchmark.extra_info.update(recipes.surroundings(recipe))
 
 
 def test_collating(benchmark: BenchmarkFixture) -> None:
     """An epoch's batches, fetched and padded."""
-    recipe = measured.make_recipe("embedded", 6)
+    recipe = recipes.make_recipe("embedded", 6)
     data = load_data(recipe)
 
     def epoch() -> int:
@@ -51,13 +52,13 @@ def test_collating(benchmark: BenchmarkFixture) -> None:
         return sum(1 for _ in dataloader)
 
     batches = math.ceil(len(data.train) / recipe.train_batch_size)
-    padding = exact.padding(replace(recipe, max_steps=batches), data)
+    padding = step_counts.padding(replace(recipe, max_steps=batches), data)
     # Each row once, whole: the batches' real tokens are the rows' own.
     assert padding["tokens"] == sum(len(ids) for ids in data.train["input_ids"])
     assert benchmark.pedantic(epoch, rounds=3, warmup_rounds=1) == batches
     seconds = benchmark.stats.stats.min
     figures: dict[str, Any] = {"steps": batches, "batches_a_second": batches / seconds}
-    benchmark.extra_info.update({**figures, **padding, **measured.surroundings(recipe)})
+    benchmark.extra_info.update({**figures, **padding, **recipes.surroundings(recipe)})
 
 
 # Rows to train and to evaluate on, of larger models the first ones: an epoch of BERT-base over all
@@ -86,14 +87,14 @@ def test_epoch_and_evaluation(
     The epoch's time is from its first step's end on; the evaluation's to the loop's return.
     """
     source = source_of(checkpoint, tmp_path)
-    whole = load_data(measured.make_recipe(source, 6))
+    whole = load_data(recipes.make_recipe(source, 6))
     train, validation = (range(rows) for rows in ROWS[checkpoint])
     data = replace(
         whole, train=whole.train.select(train), validation=whole.validation.select(validation)
     )
     batches = math.ceil(len(data.train) / 8)
-    recipe = measured.make_recipe(source, batches - 1, device)
-    measured.warm_up(recipe, data)
+    recipe = recipes.make_recipe(source, batches - 1, device)
+    rounds.warm_up(recipe, data)
     moments = Moments(device)  # of each step's end, and of the loop's
     weights: list[torch.Tensor] = []
 
@@ -104,7 +105,7 @@ def test_epoch_and_evaluation(
     def run() -> dict[str, float]:
         handle = register_optimizer_step_post_hook(stepped)
         try:
-            with measured.unheard():
+            with quiet.unheard():
                 scores = get_loop(loop)(recipe, data)
         finally:
             handle.remove()
@@ -127,5 +128,5 @@ def test_epoch_and_evaluation(
         "evaluation_seconds": evaluation,
         "evaluated_rows": len(data.validation),
     }
-    padding = exact.padding(recipe, data)
-    benchmark.extra_info.update({**figures, **padding, **measured.surroundings(recipe)})
+    padding = step_counts.padding(recipe, data)
+    benchmark.extra_info.update({**figures, **padding, **recipes.surroundings(recipe)})

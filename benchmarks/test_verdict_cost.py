@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks import measured
+from benchmarks.timing import recipes
 from reference.lesson import embedded
 from reference.lesson.recipe import EMBEDDED
 
@@ -47,7 +47,7 @@ def length(steps: int | None) -> tuple[int, list[str]]:
 def note(benchmark: BenchmarkFixture, steps: int, device: str) -> None:
     """Into `extra_info`; the memory is that of the largest process that was started so far."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    around = measured.surroundings(measured.make_recipe("embedded", steps - 1, device))
+    around = recipes.surroundings(recipes.make_recipe("embedded", steps - 1, device))
     figures: dict[str, Any] = {**around, "compared_steps": steps, "peak_process_bytes": peak}
     benchmark.extra_info.update(figures)
 

@@ -15,18 +15,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.environments import (
+from benchmarks.timing.progress import Counted, check_cores
+from benchmarks.timing.rounds import NOISE
+from benchmarks.upgrading.environments import (
     Environment,
     no_upgrade,
     read_requirements,
     second_environment,
 )
-from benchmarks.measured import NOISE
-from benchmarks.rounds import check_cores
-from benchmarks.side import orders
-from benchmarks.sides import (
+from benchmarks.upgrading.time_one_process import orders
+from benchmarks.upgrading.two_environments import (
     ABBA,
-    Counted,
     Runs,
     Speed,
     Timing,

@@ -2,7 +2,7 @@
 
 import sys
 
-from reference.cli import main
+from reference.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

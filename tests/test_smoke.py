@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.checkpoints import MINILM_PACKAGE, MINILM_SHA256

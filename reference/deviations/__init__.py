@@ -2,7 +2,7 @@
 
     python -c "from reference.deviations import *; print(shown([Chosen(CATALOGUE['eps'])]))"
 
-`loops/manual.py` itself is never changed and knows nothing of this. What a deviation is can
+`lesson/loops/manual.py` itself is never changed and knows nothing of this. What a deviation is can
 therefore be shown as a diff of the loop, and several can be had at once.
 """
 

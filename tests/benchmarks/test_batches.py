@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import bare, measured
-from benchmarks.bounds import read_bounds
-from benchmarks.plants import collator_work, seconds_of
+from benchmarks.bounds.read import read_bounds
+from benchmarks.planted_slowdowns import collator_work, seconds_of
+from benchmarks.timing import participants, recipes, rounds
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
@@ -20,7 +20,7 @@ ROUNDS = 4
 
 @pytest.fixture(scope="module")
 def embedded() -> tuple[Recipe, Data]:
-    recipe = measured.make_recipe("embedded", 6)
+    recipe = recipes.make_recipe("embedded", 6)
     return recipe, load_data(recipe)
 
 
@@ -32,10 +32,10 @@ def with_collator(data: Data, change: Callable[[Any], Any]) -> Data:
 def test_a_slower_pipeline_is_past_its_bound(embedded: tuple[Recipe, Data]) -> None:
     recipe, data = embedded
     (bound,) = (b for b in read_bounds().ratios if b.link == "batches")
-    clean = measured.measure_batches(recipe, data, ROUNDS)
+    clean = rounds.measure_batches(recipe, data, ROUNDS)
     assert clean.low < bound.at_most
     started = time.thread_time()
-    batches = sum(1 for _ in bare.fetched(replace(recipe, max_steps=100), data))
+    batches = sum(1 for _ in participants.fetched(replace(recipe, max_steps=100), data))
     own = (time.thread_time() - started) / batches
     calls = math.ceil(own / seconds_of(lambda: collator_work([])))  # twice as long
 
@@ -44,7 +44,7 @@ def test_a_slower_pipeline_is_past_its_bound(embedded: tuple[Recipe, Data]) -> N
             collator_work([])
         return batch
 
-    slow = measured.measure_batches(recipe, with_collator(data, slower), ROUNDS)
+    slow = rounds.measure_batches(recipe, with_collator(data, slower), ROUNDS)
     assert slow.low > max(bound.at_most, clean.high)
 
 
@@ -56,4 +56,4 @@ def test_unequal_batches_are_not_timed(embedded: tuple[Recipe, Data]) -> None:
         return batch
 
     with pytest.raises(TrainingFailed, match="batch 1: the pipeline's isn't the plain one"):
-        measured.measure_batches(recipe, with_collator(data, emptied), ROUNDS)
+        rounds.measure_batches(recipe, with_collator(data, emptied), ROUNDS)

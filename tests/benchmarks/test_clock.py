@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from benchmarks.turns import Clock
+from benchmarks.timing.clock import Clock
 
 
 def test_all_three_clocks_are_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:

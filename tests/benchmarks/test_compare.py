@@ -11,7 +11,7 @@ import pytest
 from pytest_benchmark.utils import get_machine_id
 
 from benchmarks import conftest
-from benchmarks.stored import TIMES, machine_info
+from benchmarks.results.stored_run import TIMES, machine_info
 from tests.conftest import ROOT
 
 

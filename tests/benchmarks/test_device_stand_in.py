@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import count, exact, measured
-from benchmarks.bounds import Exact
-from benchmarks.turns import Clock
+from benchmarks.bounds.read import Exact
+from benchmarks.counting import counts_of_bounds, step_counts
+from benchmarks.timing import rounds
+from benchmarks.timing.clock import Clock
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe
@@ -111,9 +112,9 @@ def test_a_participants_clock_is_its_recipes_devices(
     data = load_data(small)
     for device in ("cpu", "cuda"):
         recipe = replace(small, device=device, max_steps=2)
-        found = measured.Measured(recipe)
+        found = rounds.Measured(recipe)
         with pytest.raises(RuntimeError, match="seen"):
-            measured.add_turns(found, recipe, data, (measured.BARE,))
+            rounds.add_turns(found, recipe, data, (rounds.BARE,))
     assert clocks == ["cpu", "cuda"]
 
 
@@ -122,17 +123,17 @@ def test_before_a_devices_rounds_one_warms_it_up(
 ) -> None:
     rounds: list[tuple[int, Any]] = []  # of how many steps, and of whom
 
-    def add_turns(run: measured.Measured, recipe: Recipe, _: Any, names: Any) -> None:
+    def add_turns(run: rounds.Measured, recipe: Recipe, _: Any, names: Any) -> None:
         rounds.append((recipe.max_steps, names))
-        run.times.setdefault(measured.BARE, []).append([0.01] * 6)
-        run.times.setdefault(measured.AGAIN, []).append([0.01] * 6)
+        run.times.setdefault(rounds.BARE, []).append([0.01] * 6)
+        run.times.setdefault(rounds.AGAIN, []).append([0.01] * 6)
 
-    monkeypatch.setattr(measured, "add_turns", add_turns)
+    monkeypatch.setattr(rounds, "add_turns", add_turns)
     data = load_data(small)
     for name, warm in (("cpu", 0), ("cuda", 1)):
         rounds.clear()
         recipe = replace(small, device=name, max_steps=7)
-        found = measured.measure(recipe, rounds=2, most_rounds=2, data=data)
+        found = rounds.measure(recipe, rounds=2, most_rounds=2, data=data)
         assert rounds == [rounds[0]] * (2 + warm)
         assert found.rounds == 2
 
@@ -149,11 +150,11 @@ def test_one_gpu_is_seen(set_to: str | None, seen: str, monkeypatch: pytest.Monk
 def test_what_a_device_does_in_a_step_is_counted_without_the_profilers_own() -> None:
     names = ["aten::mm", "cudaLaunchKernel", "cuLaunchKernelEx", "cudaStreamSynchronize"]
     names += ["aten::_local_scalar_dense", "cudaDeviceSynchronize", "[memory]"]
-    counted = exact._counts(names, [100, 50, -100, 70], cuda=True, own=1)
-    assert counted == exact.Counts(2, 220, 1, kernel_launches=2, synchronisations=1)
-    assert exact._counts(names, [], cuda=False).kernel_launches is None
+    counted = step_counts._counts(names, [100, 50, -100, 70], cuda=True, own=1)
+    assert counted == step_counts.Counts(2, 220, 1, kernel_launches=2, synchronisations=1)
+    assert step_counts._counts(names, [], cuda=False).kernel_launches is None
     with pytest.raises(TrainingFailed, match="CUPTI"):
-        exact._counts(["aten::mm"], [], cuda=True)
+        step_counts._counts(["aten::mm"], [], cuda=True)
 
 
 def test_what_a_loop_launches_is_told_beside_the_bare_step(
@@ -161,15 +162,15 @@ def test_what_a_loop_launches_is_told_beside_the_bare_step(
 ) -> None:
     """That takes as many kernels as a GPU's libraries need."""
     launched = {"bare": 300, "manual": 306, "accelerated": 308, "trainer": 320}
-    monkeypatch.setattr(count, "make_recipe", lambda *_: small)
-    monkeypatch.setattr(count, "trained", lambda loop, *_: loop)
+    monkeypatch.setattr(counts_of_bounds, "make_recipe", lambda *_: small)
+    monkeypatch.setattr(counts_of_bounds, "trained", lambda loop, *_: loop)
     monkeypatch.setattr(
-        exact, "count_step", lambda loop, _: exact.Counts(1, 1, 1, launched[loop], 5)
+        exact, "count_step", lambda loop, _: step_counts.Counts(1, 1, 1, launched[loop], 5)
     )
     on_cuda = replace(small, device="cuda")
     data = load_data(small)
     bounds = [Exact(loop, "added_launches", 6, "", "cuda") for loop in ("manual", "trainer")]
     wanted = {"manual-added_launches-cuda": 6, "trainer-added_launches-cuda": 20}
-    assert count.count(bounds, on_cuda, data) == wanted
-    found = {n: c for n, c in count.count_all(on_cuda, data).items() if "added" in n}
+    assert counts_of_bounds.count(bounds, on_cuda, data) == wanted
+    found = {n: c for n, c in counts_of_bounds.count_all(on_cuda, data).items() if "added" in n}
     assert found == {**wanted, "accelerated-added_launches-cuda": 8}

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import gate, pair, rounds
-from benchmarks.bounds import FILE, Bound, Bounds, Exact, read_bounds
-from benchmarks.judged import judge
-from benchmarks.pairs import Ratio
-from benchmarks.stored import check_machine, machine_info, read_run
-from benchmarks.turns import Participant, balanced, take_turns
+from benchmarks import gate, pair
+from benchmarks.bounds.judge import judge
+from benchmarks.bounds.read import FILE, Bound, Bounds, Exact, read_bounds
+from benchmarks.results.stored_run import check_machine, machine_info, read_run
+from benchmarks.timing import progress
+from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.turns import Participant, balanced, take_turns
 from reference.errors import InputError
 from tests.benchmarks.stopped import check_stopped
 from tests.conftest import ROOT
@@ -303,7 +304,7 @@ def test_a_name_that_doesnt_exist_is_one_line(capsys: pytest.CaptureFixture[str]
 def test_too_few_cores_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(rounds, "CORES", 1000)
+    monkeypatch.setattr(progress, "CORES", 1000)
     for command in (lambda: gate.main([]), lambda: pair.main(["manual"])):
         assert command() == 2
         assert "this needs 1000" in capsys.readouterr().err

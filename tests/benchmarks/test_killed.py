@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.stored import read_run
+from benchmarks.results.stored_run import read_run
 from tests.benchmarks.test_compare import compare
 from tests.conftest import ROOT
 

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import bare, count, measured, parts
-from benchmarks.exact import Counts, count_step
-from benchmarks.measured import BARE
-from benchmarks.moments import Moments, duration
-from benchmarks.turns import Clock
-from benchmarks.wrapped import BARE_PARTS, WAITING
+from benchmarks.counting import counts_of_bounds
+from benchmarks.counting.step_counts import Counts, count_step
+from benchmarks.measurements import step_parts
+from benchmarks.timing import participants, recipes, rounds
+from benchmarks.timing.clock import Clock
+from benchmarks.timing.device_moments import Moments, duration
+from benchmarks.timing.parts_clock import BARE_PARTS, WAITING
+from benchmarks.timing.rounds import BARE
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
@@ -84,7 +86,7 @@ def test_a_call_lasts_until_its_device_is_done(device: str) -> None:
 
 
 def counted(loop: str, recipe: Recipe) -> Counts:
-    return count_step(count.trained(loop, recipe, load_data(recipe)), recipe.device)
+    return count_step(counts_of_bounds.trained(loop, recipe, load_data(recipe)), recipe.device)
 
 
 def with_more(more: Callable[[torch.Tensor], Any], load_model: Callable[..., Any]) -> Any:
@@ -108,7 +110,7 @@ def test_what_is_added_to_a_step_is_counted(
     loop: str, device: str, small: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same each time; and a kernel more, a value read more, are one more of each."""
-    recipe = measured.make_recipe("embedded", 3, device, data=small.data)
+    recipe = recipes.make_recipe("embedded", 3, device, data=small.data)
     plain = counted(loop, recipe)
     assert counted(loop, recipe) == plain
     module = importlib.import_module(f"reference.lesson.loops.{loop}")
@@ -136,7 +138,7 @@ def test_what_is_added_to_a_step_is_counted(
 @pytest.mark.gpu
 def test_a_bare_step_waits_for_nothing_but_its_mask(small: Recipe) -> None:
     """Transformers looks whether anything is padded; no clock of ours is in the count."""
-    recipe = measured.make_recipe("embedded", 3, "cuda", data=small.data)
+    recipe = recipes.make_recipe("embedded", 3, "cuda", data=small.data)
     found = counted("bare", recipe)
     assert found.synchronisations == found.reads == 1
     assert found.kernel_launches is not None
@@ -145,11 +147,14 @@ def test_a_bare_step_waits_for_nothing_but_its_mask(small: Recipe) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_step_is_taken_apart(device: str, small: Recipe) -> None:
-    recipe = measured.make_recipe("embedded", 4, device, data=small.data)
+    recipe = recipes.make_recipe("embedded", 4, device, data=small.data)
     data = load_data(recipe)
-    measured.warm_up(recipe, data)
-    trains = {BARE: bare.bare(recipe, data), "manual": bare.loop(get_loop("manual"), recipe, data)}
-    apart = parts.take_apart(recipe, trains)
+    rounds.warm_up(recipe, data)
+    trains = {
+        BARE: participants.bare(recipe, data),
+        "manual": participants.loop(get_loop("manual"), recipe, data),
+    }
+    apart = step_parts.take_apart(recipe, trains)
     for name in trains:
         spent = apart.spent(name)
         assert all(spent[part] > 0 for part in BARE_PARTS if part != WAITING)
@@ -167,14 +172,14 @@ def test_a_devices_own_work_is_waited_for(small: Recipe, monkeypatch: pytest.Mon
     After the forward pass: within it the host reads whether the mask pads anything, and waits.
     """
     cycles()  # counted before: that waits
-    recipe = measured.make_recipe("embedded", 4, "cuda", data=small.data)
+    recipe = recipes.make_recipe("embedded", 4, "cuda", data=small.data)
     data = load_data(recipe)
-    measured.warm_up(recipe, data)
+    rounds.warm_up(recipe, data)
     module = importlib.import_module("reference.lesson.loops.manual")
-    train = bare.loop(get_loop("manual"), recipe, data)
-    plain = parts.take_apart(recipe, {"manual": train}).spent("manual")
+    train = participants.loop(get_loop("manual"), recipe, data)
+    plain = step_parts.take_apart(recipe, {"manual": train}).spent("manual")
     asking = with_more(lambda _: work("cuda"), module.load_model)
     monkeypatch.setattr(module, "load_model", asking)
-    more = parts.take_apart(recipe, {"manual": train}).spent("manual")
+    more = step_parts.take_apart(recipe, {"manual": train}).spent("manual")
     for part in ("step", WAITING):  # less what the host asked for meanwhile
         assert more[part] - plain[part] > 0.5e6 * SECONDS

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from torch.optim.lr_scheduler import LRScheduler
 
-from benchmarks import measured, pair
-from benchmarks.measured import AGAIN, BARE
+from benchmarks import pair
+from benchmarks.timing import recipes, rounds
+from benchmarks.timing.rounds import AGAIN, BARE
 
 FEW = ["--checkpoint", "embedded", "--steps", "8", "--rounds", "2", "--most-rounds", "2"]
 BOUNDS = """
@@ -70,15 +71,15 @@ def test_a_plant_is_past_its_bound(
 
 def test_just_two_take_turns_and_each_is_first_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[str] = []
-    take_turn = measured.Participant.take_turn
+    take_turn = rounds.Participant.take_turn
 
-    def noted(self: measured.Participant) -> None:
+    def noted(self: rounds.Participant) -> None:
         turns.append(self.name)
         take_turn(self)
 
-    monkeypatch.setattr(measured.Participant, "take_turn", noted)
-    recipe = measured.make_recipe("embedded", 4)
-    measured.measure_pair(recipe, "accelerated", rounds=2, most_rounds=2)
+    monkeypatch.setattr(rounds.Participant, "take_turn", noted)
+    recipe = recipes.make_recipe("embedded", 4)
+    rounds.measure_pair(recipe, "accelerated", rounds=2, most_rounds=2)
     one, other = [BARE, "accelerated"], [BARE, AGAIN]
     # Five steps of each, and a turn for what comes after the last.
     wanted = []

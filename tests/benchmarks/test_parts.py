@@ -14,9 +14,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from transformers import DataCollatorWithPadding
 from transformers.trainer_callback import DefaultFlowCallback
 
-from benchmarks import bare, measured, parts
-from benchmarks.measured import BARE
-from benchmarks.wrapped import (
+from benchmarks import parts
+from benchmarks.measurements import step_parts
+from benchmarks.timing import participants, recipes
+from benchmarks.timing.parts_clock import (
     BARE_PARTS,
     CALLS,
     GENERATORS,
@@ -28,6 +29,7 @@ from benchmarks.wrapped import (
     timed,
     wrapped,
 )
+from benchmarks.timing.rounds import BARE
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import get_loop, manual
@@ -60,7 +62,7 @@ def with_plant(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def short(small: Recipe) -> Recipe:
-    return measured.make_recipe("embedded", STEPS, data=small.data)
+    return recipes.make_recipe("embedded", STEPS, data=small.data)
 
 
 PLANTS = {
@@ -96,8 +98,8 @@ def test_a_plant_shows_in_its_own_part(
         monkeypatch.setattr(owner, name, with_plant(getattr(owner, name)))
     recipe = short(small)
     data = load_data(recipe)
-    train = bare.loop(get_loop(loop), recipe, data)
-    apart = parts.take_apart(recipe, {loop: train, PLANTED: train})
+    train = participants.loop(get_loop(loop), recipe, data)
+    apart = step_parts.take_apart(recipe, {loop: train, PLANTED: train})
     added = apart.added(PLANTED, loop)
     assert abs(added.pop(part) - 1e6 * PLANT) < APART, added
     for other in set(PARTS) - {part}:
@@ -105,17 +107,20 @@ def test_a_plant_shows_in_its_own_part(
 
 
 def test_parts_and_the_rest_sum_to_the_step() -> None:
-    recipe = measured.make_recipe("embedded", STEPS)  # one epoch, as the bare step needs it
+    recipe = recipes.make_recipe("embedded", STEPS)  # one epoch, as the bare step needs it
     data = load_data(recipe)
-    trains = {BARE: bare.bare(recipe, data), "manual": bare.loop(manual.train, recipe, data)}
-    apart = parts.take_apart(recipe, trains)
+    trains = {
+        BARE: participants.bare(recipe, data),
+        "manual": participants.loop(manual.train, recipe, data),
+    }
+    apart = step_parts.take_apart(recipe, trains)
     for name in trains:
         assert apart.parts[name].shape == (STEPS, len(PARTS))
         together = apart.parts[name].sum(axis=1) + apart.clock[name]
         assert np.abs(together - apart.whole[name]).max() < 0.1  # by two sums of floats
         spent = apart.spent(name)
         named = sum(np.median(apart.parts[name][:, PARTS.index(part)]) for part in BARE_PARTS)
-        assert abs(named + spent[parts.AROUND] - spent["step"]) < 0.1 * spent["step"]
+        assert abs(named + spent[step_parts.AROUND] - spent["step"]) < 0.1 * spent["step"]
         assert all(spent[part] > 0 for part in ("forward", "backward", "clip", "optimizer", "zero"))
         # Nothing is counted twice: a like model without a clock takes as long, as far as a busy
         # machine can tell (more than 5 % apart was seen on one).
@@ -131,11 +136,11 @@ def test_another_run_is_not_taken_apart(small: Recipe, monkeypatch: pytest.Monke
         if threading.current_thread().name != PLANTED:
             step(self, *args)
 
-    recipe = measured.make_recipe("embedded", 4, data=small.data)
-    train = bare.loop(manual.train, recipe, load_data(recipe))
+    recipe = recipes.make_recipe("embedded", 4, data=small.data)
+    train = participants.loop(manual.train, recipe, load_data(recipe))
     monkeypatch.setattr(LRScheduler, "step", skipped)
     with pytest.raises(TrainingFailed, match="unequal weights"):
-        parts.take_apart(recipe, {"manual": train, PLANTED: train})
+        step_parts.take_apart(recipe, {"manual": train, PLANTED: train})
 
 
 def test_times_are_exclusive() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import measured, planted, plants
+from benchmarks import planted, planted_slowdowns
+from benchmarks.timing import recipes
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS
@@ -25,16 +26,16 @@ SHARE = 2.0  # forty times what the gate must see, so that few steps on a busy m
     ],
 )
 def test_a_plant_is_as_large_as_it_is_said_to_be(loop: str, plant: str) -> None:
-    recipe = measured.make_recipe("embedded", 12)
-    data = measured.short_evaluation(load_data(recipe))
+    recipe = recipes.make_recipe("embedded", 12)
+    data = recipes.short_evaluation(load_data(recipe))
 
     def seconds() -> float:
-        return plants.step_seconds(loop, recipe, data)
+        return planted_slowdowns.step_seconds(loop, recipe, data)
 
     module = importlib.import_module(f"reference.lesson.loops.{loop}")
     own = module.train, module.load_model
     before = seconds()
-    with plants.planted(loop, plant, SHARE) as size:
+    with planted_slowdowns.planted(loop, plant, SHARE) as size:
         during = seconds()
     assert size["share"] == pytest.approx(SHARE, rel=0.1)
     assert 2 < during / before < 5
@@ -65,7 +66,7 @@ def test_a_gate_that_blames_another_loop_has_seen_nothing_by_its_ratio(
     assert planted.main(["--runs", "9", "--out", str(out)]) == 1  # one failed to fail
     found = json.loads(out.read_text())
     assert {(r["plant"], r["loop"]) for r in found["results"]} == {
-        (plant, loop) for plant in plants.PLANTS for loop in LOOPS
+        (plant, loop) for plant in planted_slowdowns.PLANTS for loop in LOOPS
     }
     assert found["as_wanted"] == 8
     assert found["as_wanted_by_ratio"] == 3 + 1  # the collator's, and the item's in the trainer

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from benchmarks import report
-from benchmarks.pairs import Ratio
-from benchmarks.parts import AROUND
-from benchmarks.stored import machine_info
-from benchmarks.wrapped import PARTS
+from benchmarks.measurements.step_parts import AROUND
+from benchmarks.results.stored_run import machine_info
+from benchmarks.timing.parts_clock import PARTS
+from benchmarks.timing.ratio import Ratio
 from reference.lesson.loops import LOOPS
 
 

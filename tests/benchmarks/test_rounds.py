@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import measured
-from benchmarks.rounds import rounds_shown
+from benchmarks.timing import recipes, rounds
+from benchmarks.timing.progress import rounds_shown
 from reference import terminal
 from reference.lesson.recipe import Recipe
 
@@ -20,19 +20,19 @@ def plant(monkeypatch: pytest.MonkeyPatch, noise: float) -> None:
     """Rounds that take no time, with an A/A that is so noisy."""
     rng = np.random.default_rng(0)
 
-    def add_round(run: measured.Measured, *_: Any) -> None:
-        for name in (measured.BARE, measured.AGAIN):
+    def add_round(run: rounds.Measured, *_: Any) -> None:
+        for name in (rounds.BARE, rounds.AGAIN):
             steps = 0.01 * (1 + noise * rng.random(12))
             run.times.setdefault(name, []).append(steps.tolist())
 
-    monkeypatch.setattr(measured, "add_round", add_round)
-    monkeypatch.setattr(measured, "short_evaluation", lambda data: data)
-    monkeypatch.setattr(measured, "load_data", lambda recipe: None)
+    monkeypatch.setattr(rounds, "add_round", add_round)
+    monkeypatch.setattr(rounds, "short_evaluation", lambda data: data)
+    monkeypatch.setattr(rounds, "load_data", lambda recipe: None)
 
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return measured.make_recipe("embedded", 12)
+    return recipes.make_recipe("embedded", 12)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_more_rounds_where_it_is_noisy_and_there_is_time(
 ) -> None:
     plant(monkeypatch, noise)
     seen: list[tuple[int, int]] = []
-    run = measured.measure(
+    run = rounds.measure(
         recipe,
         rounds=ROUNDS,
         most_rounds=MOST,
@@ -70,7 +70,7 @@ def test_a_gate_ends_in_time_with_fewer_rounds(
 ) -> None:
     plant(monkeypatch, 0.0)
     seen: list[tuple[int, int]] = []
-    run = measured.measure(
+    run = rounds.measure(
         recipe,
         rounds=ROUNDS,
         most_rounds=MOST,
@@ -90,7 +90,7 @@ def test_rounds_are_shown_with_the_time_left(
     monkeypatch.setattr("sys.__stderr__", out)
     monkeypatch.setattr(terminal, "PLAIN_EVERY", 0.0)
     with rounds_shown() as progress:
-        measured.measure(recipe, rounds=ROUNDS, most_rounds=MOST, progress=progress)
+        rounds.measure(recipe, rounds=ROUNDS, most_rounds=MOST, progress=progress)
     lines = out.getvalue().splitlines()
     assert len(lines) == ROUNDS
     assert re.fullmatch(r"\d+ s: rounds 2/3, about \d+ s left", lines[1])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.compared import ratio_lines
-from benchmarks.memory import forget_peak, peak_bytes
-from benchmarks.pairs import Ratio
+from benchmarks.results.ratios_then_and_now import ratio_lines
+from benchmarks.timing.peak_memory import forget_peak, peak_bytes
+from benchmarks.timing.ratio import Ratio
 from tests.conftest import ROOT
 
 PLUGIN = 'pytest_plugins = ["benchmarks.conftest"]\n'
@@ -19,7 +19,7 @@ BEGIN = """
 import os, time
 from dataclasses import asdict
 import pytest
-from benchmarks.pairs import Ratio
+from benchmarks.timing.ratio import Ratio
 
 def note(benchmark, middle=1.0):
     names = ("versions", "threads", "device", "platform", "peak_process_bytes")
@@ -37,7 +37,7 @@ def test_it(benchmark):
     pytest.skip("not here")
 """
 REPLAYED = """
-from benchmarks.replay import replay, replayed
+from benchmarks.results.replayed_timer import replay, replayed
 
 @pytest.mark.benchmark(timer=replayed)
 def test_it(benchmark):

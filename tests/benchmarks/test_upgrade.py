@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import side, sides, upgrade
-from benchmarks.environments import CONSTRAINTS, Environment, lifted, read_requirements
-from benchmarks.pairs import Ratio
-from benchmarks.side import BARE, YARDSTICK, YARDSTICKS
-from benchmarks.sides import Counted, Speed, Timing
+from benchmarks import upgrade
+from benchmarks.timing.progress import Counted
+from benchmarks.timing.ratio import Ratio
+from benchmarks.upgrading import time_one_process, two_environments
+from benchmarks.upgrading.environments import CONSTRAINTS, Environment, lifted, read_requirements
+from benchmarks.upgrading.time_one_process import BARE, YARDSTICK, YARDSTICKS
+from benchmarks.upgrading.two_environments import Speed, Timing
 from reference.diff.verdict import Verdict
 from reference.errors import InputError, TrainingFailed
 from reference.lesson.loops import LOOPS
@@ -86,7 +88,9 @@ def test_nothing_changed_is_the_same_run_and_not_slower(
 @pytest.mark.slow
 def test_a_slower_loop_is_named(tmp_path: Path) -> None:
     new = planted(tmp_path, "slow")
-    timed = sides.speeds(sides.time_all([OLD, new], tmp_path, Timing(2, 2, 40), Counted(8)))
+    timed = two_environments.speeds(
+        two_environments.time_all([OLD, new], tmp_path, Timing(2, 2, 40), Counted(8))
+    )
     found = upgrade.Findings()
     upgrade.judge_speeds(found, {}, timed)
     assert [said.split(":")[0] for said in found.wrong] == ["manual is slower"]
@@ -96,10 +100,12 @@ def test_a_slower_loop_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_loop_that_does_something_else_is_named_with_step_and_link(tmp_path: Path) -> None:
     new = planted(tmp_path, "changed")
-    runs = sides.train_all([OLD, new], tmp_path, 2, Counted(4), loops=("trainer", "manual"))
+    runs = two_environments.train_all(
+        [OLD, new], tmp_path, 2, Counted(4), loops=("trainer", "manual")
+    )
     found = upgrade.Findings()
     assert not upgrade.judge_runs(found, runs)  # so nothing is timed
-    upgrade.judge_speeds(found, sides.across(runs), {})
+    upgrade.judge_speeds(found, two_environments.across(runs), {})
     assert [row[-1] for row in found.rows] == ["identical, 2 steps", "parts at step 1, link clip"]
     assert found.wrong == [
         "new environment: trainer and manual part",
@@ -108,7 +114,9 @@ def test_a_loop_that_does_something_else_is_named_with_step_and_link(tmp_path: P
     assert "old environment: identical: 2 loops, 2 steps, every link of every step" in found.lines
 
 
-def made_up(seed: int, drift: float, slow: dict[str, float], noise: float = 0.03) -> sides.Times:
+def made_up(
+    seed: int, drift: float, slow: dict[str, float], noise: float = 0.03
+) -> two_environments.Times:
     """A process's times with noise, all of them moved by `drift`."""
     rng = np.random.default_rng(seed)
     by_name = {YARDSTICK: 0.009, BARE: 0.010, "trainer": 0.013, "manual": 0.012}
@@ -133,22 +141,22 @@ def test_the_machines_drift_falls_out_and_a_slowdown_stays(
     slow: dict[str, float], wrong: list[str]
 ) -> None:
     drifts = np.linspace(1, 1.25, 16)
-    times: dict[str, list[sides.Times]] = {"old": [], "new": []}
+    times: dict[str, list[two_environments.Times]] = {"old": [], "new": []}
     for number, drift in enumerate(drifts):
-        name = sides.ABBA[number % 4]
+        name = two_environments.ABBA[number % 4]
         times[name].append(made_up(number, drift, slow if name == "new" else {}))
     found = upgrade.Findings()
-    upgrade.judge_speeds(found, {}, sides.speeds(times))
+    upgrade.judge_speeds(found, {}, two_environments.speeds(times))
     assert [said.split(" is slower")[0] for said in found.wrong] == wrong
 
 
 def test_neighbours_are_paired() -> None:
     """The machine drifts, and the yardstick with it only by half: neighbours drift alike."""
-    times: dict[str, list[sides.Times]] = {"old": [], "new": []}
+    times: dict[str, list[two_environments.Times]] = {"old": [], "new": []}
     for number, drift in enumerate(np.linspace(1, 1.5, 32)):
         process = made_up(number, drift, {YARDSTICK: drift**-0.5})
-        times[sides.ABBA[number % 4]].append(process)
-    for speed in sides.speeds(times).values():
+        times[two_environments.ABBA[number % 4]].append(process)
+    for speed in two_environments.speeds(times).values():
         assert speed.change.median == pytest.approx(1, abs=0.01)
         assert speed.change.width < 0.03
         assert speed.noise.median == pytest.approx(1, abs=0.04)  # the later by the earlier one
@@ -159,7 +167,7 @@ class MadeUp(Environment):
     """An environment whose processes measure nothing: numbers with more or less noise."""
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        assert words[:2] == ("-m", "benchmarks.side")
+        assert words[:2] == ("-m", "benchmarks.upgrading.time_one_process")
         runs.append(words)
         process = made_up(len(runs), 1.0, {}, noise=float(self.variables["noise"]))
         Path(words[2]).write_text(json.dumps(process))
@@ -176,7 +184,7 @@ def test_a_wide_noise_takes_more_rounds_up_to_a_limit(
     runs.clear()
     both = [MadeUp(name, Path(sys.executable), {"noise": noise}) for name in ("old", "new")]
     timing = Timing(2, 4, 40, yardstick="numpy")
-    times = sides.time_all(both, tmp_path, timing, Counted(8))
+    times = two_environments.time_all(both, tmp_path, timing, Counted(8))
     assert [len(times[name]) for name in ("old", "new")] == [2 * rounds, 2 * rounds]
     assert all(words[-2:] == ("--yardstick", "numpy") for words in runs)
     said = capsys.readouterr().err
@@ -186,8 +194,8 @@ def test_a_wide_noise_takes_more_rounds_up_to_a_limit(
 
 @pytest.mark.parametrize("yardstick", YARDSTICKS)
 def test_a_process_times_all_beside_a_yardstick(yardstick: str, tmp_path: Path) -> None:
-    steps = side.orders(("manual",))
-    times = side.measure(2, steps, ("manual",), yardstick)
+    steps = time_one_process.orders(("manual",))
+    times = time_one_process.measure(2, steps, ("manual",), yardstick)
     assert list(times) == [YARDSTICK, BARE, "manual"]
     assert np.asarray(list(times.values())).shape == (3, 2, steps)
     assert min(min(round) for rounds in times.values() for round in rounds) > 0.0005
@@ -357,6 +365,6 @@ def test_a_loop_that_doesnt_train_says_whose_and_why(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit('planted')\n")
     new = Environment("new", Path(sys.executable), {"PYTHONPATH": str(tmp_path)})
     with pytest.raises(TrainingFailed) as failed:
-        sides.train_all([new], tmp_path, 2, Counted(1), loops=("manual",))
+        two_environments.train_all([new], tmp_path, 2, Counted(1), loops=("manual",))
     said = "new environment, loop manual: ended with code 1: SystemExit: planted"
     assert str(failed.value) == said

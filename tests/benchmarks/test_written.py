@@ -10,7 +10,7 @@ import pytest
 from pytest_benchmark.storage.file import FileStorage
 
 from benchmarks import conftest, gate, pair, parts, planted
-from benchmarks.written import check_output, write_atomically, write_new, write_output
+from benchmarks.results.output_file import check_output, write_atomically, write_new, write_output
 from reference.errors import InputError
 
 
@@ -23,7 +23,7 @@ def test_a_file_is_written_whole_or_not_at_all(
     def full(_handle: int) -> None:
         raise OSError(28, "no room")
 
-    monkeypatch.setattr("benchmarks.written.os.fsync", full)
+    monkeypatch.setattr("benchmarks.results.output_file.os.fsync", full)
     with pytest.raises(OSError, match="no room"):
         write_atomically(file, "second")
     with pytest.raises(InputError, match=r"out\.json: can't be written .no room"):
@@ -47,7 +47,7 @@ def test_a_name_is_taken_where_there_are_no_links_too(
     def refused(*_: Any) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr("benchmarks.written.os.link", refused)
+    monkeypatch.setattr("benchmarks.results.output_file.os.link", refused)
     test_a_name_that_is_taken_stays_as_it_is(tmp_path)
 
 

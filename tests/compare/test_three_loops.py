@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.compare import three_loops
 from reference.diff.verdict import Verdict
 from reference.errors import TrainingFailed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.deviation_matrix import results, scheduler
 from reference.deviation_matrix.one_run import FAITHFUL, RUN, read
 from reference.deviation_matrix.page import page

@@ -60,13 +60,13 @@ def test_an_entry_is_an_edit_of_the_loop(deviation: Deviation) -> None:
 
 
 def test_no_deviation_is_the_file_itself() -> None:
-    assert source([]) == (ROOT / "reference" / "loops" / "manual.py").read_text()
+    assert source([]) == (ROOT / "reference" / "lesson" / "loops" / "manual.py").read_text()
     assert shown([]) == ""
     assert callable(train_with([]))
 
 
 def test_the_loops_show_no_trace() -> None:
-    for path in (ROOT / "reference" / "loops").glob("*.py"):
+    for path in (ROOT / "reference" / "lesson" / "loops").glob("*.py"):
         assert "deviation" not in path.read_text().lower(), path
 
 

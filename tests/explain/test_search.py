@@ -14,7 +14,7 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.deviations import CATALOGUE, Chosen, Conflict
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict

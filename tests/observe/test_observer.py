@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.errors import InputError, TrainingFailed
 from reference.ledger import LINKS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.recipe import Recipe

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-LOOPS = ROOT / "reference" / "loops"
+LOOPS = ROOT / "reference" / "lesson" / "loops"
 GOLDEN = Path(__file__).with_name("golden.diff")
 
 

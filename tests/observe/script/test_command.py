@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson import embedded
 from tests.helpers.observing import SCRIPTS, observe, printed_by, python, write

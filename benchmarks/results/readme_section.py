@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.measured import NOISE
-from benchmarks.pairs import Ratio
-from benchmarks.parts import footing, table
-from benchmarks.stored import Run, as_ratio
+from benchmarks.measurements.step_parts import footing, table
+from benchmarks.results.stored_run import Run, as_ratio
+from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.rounds import NOISE
 from reference.lesson.loops import LOOPS
 
 FIGURES = {

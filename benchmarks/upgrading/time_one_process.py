@@ -1,6 +1,6 @@
 """What one process of one environment measures for `benchmarks.upgrade`; it writes `OUT.json`.
 
-    python -m benchmarks.side OUT.json [--yardstick numpy]
+    python -m benchmarks.upgrading.time_one_process OUT.json [--yardstick numpy]
 
 The loops, the bare step and a yardstick take their steps in turn. The yardstick is a training step
 of PyTorch's alone: the bare step is by itself partly the library that may have become slower. Where
@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import bare
-from benchmarks.measured import check_right, make_recipe, short_evaluation, take_turns_unheard
-from benchmarks.turns import Participant, balanced
+from benchmarks.timing import participants
+from benchmarks.timing.quiet import take_turns_unheard
+from benchmarks.timing.recipes import make_recipe, short_evaluation
+from benchmarks.timing.rounds import check_right
+from benchmarks.timing.turns import Participant, balanced
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
@@ -38,9 +40,11 @@ def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS, of: str = "to
     for _ in range(rounds):
         participants = [
             Participant(YARDSTICK, YARDSTICKS[of](recipe, data), recipe.num_threads),
-            Participant(BARE, bare.bare(recipe, data), recipe.num_threads),
+            Participant(BARE, participants.bare(recipe, data), recipe.num_threads),
             *(
-                Participant(name, bare.loop(get_loop(name), recipe, data), recipe.num_threads)
+                Participant(
+                    name, participants.loop(get_loop(name), recipe, data), recipe.num_threads
+                )
                 for name in loops
             ),
         ]
@@ -56,7 +60,7 @@ def torchs(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
 
     def train(participant: Participant) -> None:
         torch.manual_seed(recipe.seed)
-        batches = [batch["input_ids"] for batch in bare.fetched(recipe, data)]
+        batches = [batch["input_ids"] for batch in participants.fetched(recipe, data)]
         layers = [torch.nn.TransformerEncoderLayer(64, 1, 128, batch_first=True) for _ in range(2)]
         words = torch.nn.Embedding(1 + max(int(ids.max()) for ids in batches), 64)
         model = torch.nn.Sequential(words, *layers)
@@ -100,7 +104,7 @@ def orders(loops: Sequence[str] = LOOPS) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.side")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.upgrading.time_one_process")
     parser.add_argument("out", type=Path, metavar="OUT.json")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=40)

@@ -14,8 +14,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.profiler import ProfilerActivity, profile
 from transformers import set_seed
 
-from benchmarks import bare
-from benchmarks.measured import unheard
+from benchmarks.timing import participants
+from benchmarks.timing.quiet import unheard
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
@@ -130,7 +130,7 @@ def tokens(recipe: Recipe, data: Data) -> dict[str, int]:
     """Of the batches that the run trains on: real tokens, and those that only pad."""
     set_seed(recipe.seed)
     real = total = 0
-    for batch in bare.fetched(recipe, data):
+    for batch in participants.fetched(recipe, data):
         real += int(batch["attention_mask"].sum())
         total += batch["attention_mask"].numel()
     return {"tokens": real, "padded": total - real}

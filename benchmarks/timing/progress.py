@@ -5,10 +5,11 @@ Used by `python -m benchmarks.gate` and `python -m benchmarks.pair`.
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.measured import AfterRound
+from benchmarks.timing.rounds import AfterRound
 from reference.errors import InputError
 from reference.terminal import Progress
 
@@ -30,3 +31,22 @@ def rounds_shown() -> Iterator[AfterRound]:
         yield lambda done, total: shown.update("rounds", done, total)
     finally:
         shown.close()
+
+
+class Counted:
+    """Progress on stderr: which process of how many, and about how long the others take."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._started = total, 0, time.monotonic()
+
+    def next(self, what: str) -> None:
+        left = ""
+        if self._done:
+            mean = (time.monotonic() - self._started) / self._done
+            left = f", about {mean * (self._total - self._done):.0f} s left"
+        self._done += 1
+        print(f"{self._done}/{self._total} {what}{left}", file=sys.stderr, flush=True)
+
+    def more(self, count: int) -> None:
+        """There is more to do than was thought."""
+        self._total += count

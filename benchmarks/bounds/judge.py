@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.bounds import Bounds
-from benchmarks.measured import NOISE
-from benchmarks.pairs import Ratio
+from benchmarks.bounds.read import Bounds
+from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.rounds import NOISE
 from reference.errors import InputError
 
 

@@ -13,7 +13,7 @@ import torch
 from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
-from benchmarks.turns import Participant
+from benchmarks.timing.turns import Participant
 from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, get_dataloaders, training_order
 from reference.lesson.model import load_model, parameter_groups

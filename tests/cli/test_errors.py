@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reference import cli
-from reference.cli import main
+from reference.cli import main as command_line
+from reference.cli.main import main
 from reference.errors import InputError, TrainingFailed
 from tests.conftest import ROOT
 from tests.helpers.refusal import says
@@ -143,7 +143,7 @@ def test_debug_adds_the_traceback_and_changes_no_exit_code(
     def fail(_options: object) -> int:
         raise error
 
-    monkeypatch.setitem(cli.COMMANDS, "env", fail)
+    monkeypatch.setitem(command_line.COMMANDS, "env", fail)
     assert main(["env", *["--debug"] * debug]) == code
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1] == f"reference: error: {line}"
@@ -194,7 +194,7 @@ def test_a_hub_that_is_away(command: str, tmp_path: Path) -> None:
 def test_nothing_slow_is_imported_before_the_input_is_checked() -> None:
     """The reason why the above is quick, said by name."""
     code = (
-        "import sys; from reference.cli import main; main(['train', 'manual', '--task', 'x']);"
+        "import sys; from reference.cli.main import main; main(['train', 'manual', '--task', 'x']);"
         "print(sorted({'torch', 'transformers', 'datasets', 'numpy'} & set(sys.modules)))"
     )
     result = subprocess.run(

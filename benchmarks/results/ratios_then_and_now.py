@@ -8,7 +8,7 @@ pytest-benchmark itself compares times.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.stored import as_ratio
+from benchmarks.results.stored_run import as_ratio
 
 
 def ratio_lines(

@@ -5,17 +5,17 @@ Used by `python -m benchmarks.upgrade`. Each run and each timing is a process of
 
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.environments import Environment, call_failed
-from benchmarks.measured import NOISE
-from benchmarks.pairs import Ratio, ratio
-from benchmarks.side import BARE, YARDSTICK, Times, orders
+from benchmarks.timing.progress import Counted
+from benchmarks.timing.ratio import Ratio, ratio
+from benchmarks.timing.rounds import NOISE
+from benchmarks.upgrading.environments import Environment, call_failed
+from benchmarks.upgrading.time_one_process import BARE, YARDSTICK, Times, orders
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.ledger.record import LEDGER_FILE
@@ -23,25 +23,6 @@ from reference.lesson.loops import LOOPS
 
 ABBA = ("old", "new", "new", "old")  # one round: two pairs of neighbours
 Runs = dict[str, dict[str, Path]]  # by environment and loop: the ledger
-
-
-class Counted:
-    """Progress on stderr: which process of how many, and about how long the others take."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done, self._started = total, 0, time.monotonic()
-
-    def next(self, what: str) -> None:
-        left = ""
-        if self._done:
-            mean = (time.monotonic() - self._started) / self._done
-            left = f", about {mean * (self._total - self._done):.0f} s left"
-        self._done += 1
-        print(f"{self._done}/{self._total} {what}{left}", file=sys.stderr, flush=True)
-
-    def more(self, count: int) -> None:
-        """There is more to do than was thought."""
-        self._total += count
 
 
 def train_all(
@@ -103,7 +84,13 @@ def time_all(
         for name in ABBA:
             progress.next(f"{name} environment: timing, round {number}")
             out = folder / "times.json"
-            words = ["-m", "benchmarks.side", str(out), "--steps", str(timing.steps)]
+            words = [
+                "-m",
+                "benchmarks.upgrading.time_one_process",
+                str(out),
+                "--steps",
+                str(timing.steps),
+            ]
             done = by_name[name].run(*words, "--yardstick", timing.yardstick)
             if done.returncode:
                 raise call_failed(f"{name} environment, timing", done)

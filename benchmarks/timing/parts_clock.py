@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.turns import Clock, Step
+from benchmarks.timing.clock import Clock, Step
 
 WAITING = "waiting for the GPU"  # at the step's end, when the host has asked for all of it
 BARE_PARTS = ("forward", "backward", "clip", "optimizer", "zero", WAITING)

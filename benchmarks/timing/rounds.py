@@ -6,29 +6,23 @@ pipeline together, and `step` the loop by the bare step alone. Nor need the boun
 know how fast a machine multiplies matrices: `batches` is the pipeline by plain batches.
 """
 
-import contextlib
-import gc
-import io
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks import bare
-from benchmarks.memory import peak_bytes
-from benchmarks.pairs import Ratio, ratio
-from benchmarks.turns import Participant, balanced, take_turns
+from benchmarks.timing import participants
+from benchmarks.timing.quiet import take_turns_unheard
+from benchmarks.timing.ratio import Ratio, ratio
+from benchmarks.timing.recipes import short_evaluation
+from benchmarks.timing.turns import Participant, balanced
 from reference.errors import InputError, TrainingFailed
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
-from reference.lesson.recipe import Recipe, load_recipe
-from reference.process.versions import machine, versions
-from reference.run.environment_variables import put_aside
-from reference.run.prepare import prepare
+from reference.lesson.recipe import Recipe
 
 BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"
 NOISE = 0.01  # an A/A interval wider than this asks for more rounds
@@ -73,17 +67,6 @@ class Measured:
         places = len(balanced(len(self.times)))
         cycles: np.ndarray = times.reshape(len(times), -1, places).sum(axis=2)
         return cycles
-
-
-def make_recipe(checkpoint: str, steps: int, device: str = "cpu", **fields: Any) -> Recipe:
-    """The embedded recipe with another checkpoint, for `steps` timed steps and one before."""
-    given = {"checkpoint": checkpoint, "device": device, "max_steps": steps + 1, **fields}
-    return prepare(load_recipe("embedded", given))
-
-
-def short_evaluation(data: Data) -> Data:
-    """The same training data; eight rows to evaluate on, where evaluating isn't timed."""
-    return replace(data, validation=data.validation.select(range(8)))
 
 
 def measure(
@@ -162,7 +145,7 @@ def _enough(measured: Measured, rounds: int, most_rounds: int, progress: AfterRo
 def measure_batches(recipe: Recipe, data: Data, rounds: int = BATCH_ROUNDS) -> Ratio:
     """The pipeline by plain batches, in ABBA. TrainingFailed where they give unequal batches."""
     recipe = replace(recipe, max_steps=BATCHES + 1)  # the first isn't timed
-    pairs = zip(bare.fetched(recipe, data), bare.plainly(recipe, data), strict=True)
+    pairs = zip(participants.fetched(recipe, data), participants.plainly(recipe, data), strict=True)
     for number, (ours, plain) in enumerate(pairs, 1):
         if set(ours) != set(plain) or not all(torch.equal(ours[k], plain[k]) for k in ours):
             raise TrainingFailed(f"batch {number}: the pipeline's isn't the plain one")
@@ -201,40 +184,14 @@ def add_turns(measured: Measured, recipe: Recipe, data: Data, names: Sequence[st
         measured.walls.setdefault(participant.name, []).append([s.wall for s in timed])
 
 
-def take_turns_unheard(participants: Sequence[Participant], num_steps: int) -> None:
-    """As `take_turns`; nothing is printed, and what stays in memory isn't looked through.
-
-    Collecting garbage would do that in a step that has nothing to do with it.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        with unheard():
-            take_turns(participants, num_steps)
-    finally:
-        gc.unfreeze()
-
-
 def _train(name: str, recipe: Recipe, data: Data) -> Callable[[Participant], None]:
     if name in (BARE, AGAIN):
-        return bare.bare(recipe, data)
+        return participants.bare(recipe, data)
     if name == PIPELINE:
-        return bare.pipeline(recipe, data)
+        return participants.pipeline(recipe, data)
     if name == PLAIN:
-        return bare.plain_batches(recipe, data)
-    return bare.loop(get_loop(name), recipe, data)
-
-
-@contextlib.contextmanager
-def unheard() -> Iterator[None]:
-    """As in a run: no variables; progress bars and the Trainer's results are written to nowhere."""
-    nowhere = io.StringIO()
-    with (
-        put_aside(),
-        contextlib.redirect_stderr(nowhere),
-        contextlib.redirect_stdout(nowhere),
-    ):
-        yield
+        return participants.plain_batches(recipe, data)
+    return participants.loop(get_loop(name), recipe, data)
 
 
 def check_right(participants: Sequence[Participant]) -> None:
@@ -248,15 +205,3 @@ def check_right(participants: Sequence[Participant]) -> None:
             )
         if not math.isfinite(participant.norm):
             raise TrainingFailed(f"{participant.name} ends with weights that aren't finite")
-
-
-def surroundings(recipe: Recipe) -> dict[str, Any]:
-    """Versions, threads, device and memory, as a run's JSON holds them."""
-    cuda = recipe.device == "cuda"
-    return {
-        "versions": versions(),
-        "threads": recipe.num_threads,
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
-        "platform": machine(),
-        "peak_process_bytes": peak_bytes(),
-    }

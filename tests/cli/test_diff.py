@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.lesson.recipe import Recipe
 from reference.run.one_run import run
 

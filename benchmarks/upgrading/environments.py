@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 
 from reference.errors import InputError, RunError, TrainingFailed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "reference")  # what the wheel is built from
 PACKAGES = """

@@ -12,15 +12,16 @@ from typing import Any
 
 import torch
 
-from benchmarks import exact, measured
-from benchmarks.bounds import Bounds, read_bounds
-from benchmarks.checkpoints import named
-from benchmarks.count import count, count_all
-from benchmarks.judged import Outcome, judge, noise_line
-from benchmarks.measured import PIPELINE, Measured
-from benchmarks.memory import forget_peak, peak_bytes
-from benchmarks.pairs import Ratio
-from benchmarks.peak import matrix_product_peak, operations_a_step
+from benchmarks.bounds.judge import Outcome, judge, noise_line
+from benchmarks.bounds.read import Bounds, read_bounds
+from benchmarks.counting import step_counts
+from benchmarks.counting.counts_of_bounds import count, count_all
+from benchmarks.timing import recipes, rounds
+from benchmarks.timing.checkpoints import named
+from benchmarks.timing.machine_peak import matrix_product_peak, operations_a_step
+from benchmarks.timing.peak_memory import forget_peak, peak_bytes
+from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.rounds import PIPELINE, Measured
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
@@ -95,8 +96,8 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     """Count, measure, and hold what has bounds here."""
     forget_peak()
     size = SIZES[device][checkpoint]
-    recipe = measured.make_recipe(source, size.steps, device)
-    data = measured.short_evaluation(load_data(recipe))
+    recipe = recipes.make_recipe(source, size.steps, device)
+    data = recipes.short_evaluation(load_data(recipe))
     # Larger models take too few steps here to be held: `python -m benchmarks.pair` does that.
     held = checkpoint == "embedded"
     bounds = read_bounds()
@@ -104,7 +105,7 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     counts = count(exacts, recipe, data) if device == "cpu" else count_all(recipe, data)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    run = measured.measure(recipe, rounds=size.rounds, most_rounds=size.most, data=data)
+    run = rounds.measure(recipe, rounds=size.rounds, most_rounds=size.most, data=data)
     peak = peak_bytes()
     on_device = torch.cuda.max_memory_allocated() if device == "cuda" else None
     name = named(checkpoint, device)
@@ -112,7 +113,7 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
     ratios = {f"{name}-{loop}-{link}": run.ratio(loop, link) for loop, link in links}
     here = tuple(b for b in bounds.ratios if held and b.in_gate and device == "cpu")
     if here:
-        ratios[f"{name}-all-batches"] = measured.measure_batches(recipe, data)
+        ratios[f"{name}-all-batches"] = rounds.measure_batches(recipe, data)
     outcome = None
     if here or exacts:
         outcome = judge(Bounds(here, exacts), ratios, counts, run.noise(), device)
@@ -121,6 +122,6 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
 
 def padding(turn: InTurn) -> dict[str, Any]:
     """Tokens of all the steps that were timed: each round takes the same batches."""
-    one = exact.padding(turn.recipe, turn.data)
+    one = step_counts.padding(turn.recipe, turn.data)
     rounds = turn.run.rounds
     return {**one, "tokens": rounds * one["tokens"], "padded": rounds * one["padded"]}

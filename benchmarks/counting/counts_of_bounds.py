@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from benchmarks import bare, exact
-from benchmarks.bounds import BATCHES, Exact
-from benchmarks.measured import make_recipe
-from benchmarks.turns import Participant, take_turns
+from benchmarks.bounds.read import BATCHES, Exact
+from benchmarks.counting import step_counts
+from benchmarks.timing import participants
+from benchmarks.timing.recipes import make_recipe
+from benchmarks.timing.turns import Participant, take_turns
 from reference.lesson.data.pipeline import Data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
@@ -21,7 +22,7 @@ def count(bounds: Iterable[Exact], recipe: Recipe, data: Data) -> dict[str, int]
     if any(b.figure in BATCHES for b in bounds):
         epoch = -(-len(data.train) // recipe.train_batch_size)
         whole = make_recipe(recipe.checkpoint, epoch - 1, recipe.device)
-        of_loop["all"] = exact.tokens(whole, data)
+        of_loop["all"] = step_counts.tokens(whole, data)
     return {b.name: of_loop[b.loop][b.figure] for b in bounds if b.figure in of_loop[b.loop]}
 
 
@@ -39,10 +40,10 @@ def _steps(loops: Iterable[str], recipe: Recipe, data: Data) -> dict[str, dict[s
 
     How many the bare step is made of is the choice of the GPU's libraries.
     """
-    short = make_recipe(recipe.checkpoint, exact.BEFORE, recipe.device)
+    short = make_recipe(recipe.checkpoint, step_counts.BEFORE, recipe.device)
 
     def step(loop: str) -> dict[str, int]:
-        return exact.count_step(trained(loop, short, data), recipe.device).to_json()
+        return step_counts.count_step(trained(loop, short, data), recipe.device).to_json()
 
     if recipe.device != "cuda":
         return {loop: step(loop) for loop in loops}
@@ -58,7 +59,7 @@ def trained(loop: str, recipe: Recipe, data: Data) -> Callable[[], Any]:
     if loop == "bare":
         return lambda: take_turns(
             # By a CPU's clock: a GPU's would wait for that, and be counted.
-            [Participant("bare", bare.bare(recipe, data), recipe.num_threads)],
+            [Participant("bare", participants.bare(recipe, data), recipe.num_threads)],
             recipe.max_steps,
         )
     return partial(get_loop(loop), recipe, data)

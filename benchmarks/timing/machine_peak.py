@@ -11,8 +11,8 @@ from functools import partial
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import bare
-from benchmarks.moments import duration
+from benchmarks.timing import participants
+from benchmarks.timing.device_moments import duration
 from reference.lesson.data.pipeline import Data
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
@@ -36,7 +36,7 @@ def operations_a_step(recipe: Recipe, data: Data) -> float:
     model = load_model(recipe).to(device)
     model.train()
     total = steps = 0
-    for batch in list(bare.fetched(recipe, data))[1:]:
+    for batch in list(participants.fetched(recipe, data))[1:]:
         with FlopCounterMode(display=False) as counter:
             model(**{k: v.to(device) for k, v in batch.items()}).loss.backward()
         total, steps = total + counter.get_total_flops(), steps + 1

@@ -6,12 +6,12 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measured import LINKS, OF_ALL
-from benchmarks.pairs import Ratio
+from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.rounds import LINKS, OF_ALL
 from reference.errors import InputError
 from reference.lesson.loops import LOOPS
 
-FILE = Path(__file__).with_name("bounds.toml")
+FILE = Path(__file__).parent.with_name("bounds.toml")
 CHECKPOINTS = ("embedded", "minilm")
 OF_LEDGER = "observing"  # the link of what a ledger costs: an observed step by a plain one
 BATCHES = ("tokens", "padded")

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from benchmarks import bare, measured
 from benchmarks.gate import STEPS
-from benchmarks.turns import Clock, Participant, take_turns
+from benchmarks.timing import participants, quiet, recipes
+from benchmarks.timing.clock import Clock
+from benchmarks.timing.turns import Participant, take_turns
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
@@ -60,10 +61,10 @@ def seconds_of(work: Work) -> float:
 def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:
     """The loop's own step: the median of a round, beside the bare step."""
     participants = [
-        Participant("bare", bare.bare(recipe, data), recipe.num_threads),
-        Participant(loop, bare.loop(get_loop(loop), recipe, data), recipe.num_threads),
+        Participant("bare", participants.bare(recipe, data), recipe.num_threads),
+        Participant(loop, participants.loop(get_loop(loop), recipe, data), recipe.num_threads),
     ]
-    with measured.unheard():
+    with quiet.unheard():
         take_turns(participants, recipe.max_steps)
     return median(s.busy for s in participants[1].steps[1:])
 
@@ -71,8 +72,8 @@ def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:
 @contextmanager
 def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, Any]]:
     """`loop` with the plant in each step while the context lasts; yields the plant's size."""
-    recipe = measured.make_recipe("embedded", STEPS)
-    data = measured.short_evaluation(load_data(recipe))
+    recipe = recipes.make_recipe("embedded", STEPS)
+    data = recipes.short_evaluation(load_data(recipe))
     weights = [torch.randn(64, 64)] if plant == "item" else [torch.randn(512, 64)]
     step = step_seconds(loop, recipe, data)
     call = seconds_of(lambda: PLANTS[plant](weights))

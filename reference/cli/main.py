@@ -10,10 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reference.errors import InputError, RunError
-from reference.lesson.loops import LOOPS
-from reference.lesson.recipe import nearest
-from reference.options import (
+from reference.cli.options import (
     check_jobs,
     command_of,
     get_recipe,
@@ -22,6 +19,9 @@ from reference.options import (
     parse_observe,
     refuse_matrix_options,
 )
+from reference.errors import InputError, RunError
+from reference.lesson.loops import LOOPS
+from reference.lesson.recipe import nearest
 from reference.process.exit_codes import ended, failed
 from reference.process.signals import stop_at_end_of_input
 from reference.run.environment_variables import see_one_gpu
@@ -79,14 +79,14 @@ def _train(options: argparse.Namespace) -> int:
 
 def _data(options: argparse.Namespace) -> int:
     recipe = get_recipe(options)
-    from reference.look import show_batch
+    from reference.cli.inspect import show_batch
 
     show_batch(recipe)
     return 0
 
 
 def _env(_options: argparse.Namespace) -> int:
-    from reference.look import show_environment
+    from reference.cli.inspect import show_environment
 
     show_environment()
     return 0

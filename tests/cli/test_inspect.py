@@ -3,7 +3,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from reference.cli import main
+from reference.cli.main import main
 from reference.lesson.checkpoints import checkpoint_source
 from reference.lesson.recipe import Recipe
 
