@@ -20,8 +20,8 @@ from benchmarks.counting.counts_of_bounds import count
 from benchmarks.results.output_file import check_output, write_output
 from benchmarks.results.stored_run import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.timing import recipes, rounds
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.progress import check_cores, rounds_shown
-from benchmarks.timing.ratio import Ratio
 from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe, nearest

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks.gate import STEPS
-from benchmarks.timing import participants, quiet, recipes
+from benchmarks.timing import quiet, recipes, timed_work
 from benchmarks.timing.clock import Clock
 from benchmarks.timing.turns import Participant, take_turns
 from reference.lesson.data.pipeline import Data, load_data
@@ -61,8 +61,8 @@ def seconds_of(work: Work) -> float:
 def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:
     """The loop's own step: the median of a round, beside the bare step."""
     participants = [
-        Participant("bare", participants.bare(recipe, data), recipe.num_threads),
-        Participant(loop, participants.loop(get_loop(loop), recipe, data), recipe.num_threads),
+        Participant("bare", timed_work.bare(recipe, data), recipe.num_threads),
+        Participant(loop, timed_work.loop(get_loop(loop), recipe, data), recipe.num_threads),
     ]
     with quiet.unheard():
         take_turns(participants, recipe.max_steps)

@@ -28,7 +28,7 @@ from benchmarks.bounds.read import OF_LEDGER, read_bounds
 from benchmarks.counting import step_counts
 from benchmarks.timing.checkpoints import cases, named, source_of
 from benchmarks.timing.device_moments import duration
-from benchmarks.timing.ratio import ratio
+from benchmarks.timing.paired_ratio import ratio
 from benchmarks.timing.recipes import surroundings
 from reference.diff.ledgers import diff
 from reference.ledger.record import Record, Writer, read_ledger

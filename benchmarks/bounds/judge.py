@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.bounds.read import Bounds
-from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.rounds import NOISE
 from reference.errors import InputError
 

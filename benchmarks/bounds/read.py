@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.rounds import LINKS, OF_ALL
 from reference.errors import InputError
 from reference.lesson.loops import LOOPS

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.bounds.read import BATCHES, Exact
 from benchmarks.counting import step_counts
-from benchmarks.timing import participants
+from benchmarks.timing import timed_work
 from benchmarks.timing.recipes import make_recipe
 from benchmarks.timing.turns import Participant, take_turns
 from reference.lesson.data.pipeline import Data
@@ -59,7 +59,7 @@ def trained(loop: str, recipe: Recipe, data: Data) -> Callable[[], Any]:
     if loop == "bare":
         return lambda: take_turns(
             # By a CPU's clock: a GPU's would wait for that, and be counted.
-            [Participant("bare", participants.bare(recipe, data), recipe.num_threads)],
+            [Participant("bare", timed_work.bare(recipe, data), recipe.num_threads)],
             recipe.max_steps,
         )
     return partial(get_loop(loop), recipe, data)

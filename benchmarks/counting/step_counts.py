@@ -14,7 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.profiler import ProfilerActivity, profile
 from transformers import set_seed
 
-from benchmarks.timing import participants
+from benchmarks.timing import timed_work
 from benchmarks.timing.quiet import unheard
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import Data
@@ -130,7 +130,7 @@ def tokens(recipe: Recipe, data: Data) -> dict[str, int]:
     """Of the batches that the run trains on: real tokens, and those that only pad."""
     set_seed(recipe.seed)
     real = total = 0
-    for batch in participants.fetched(recipe, data):
+    for batch in timed_work.fetched(recipe, data):
         real += int(batch["attention_mask"].sum())
         total += batch["attention_mask"].numel()
     return {"tokens": real, "padded": total - real}

@@ -19,8 +19,8 @@ from benchmarks.counting.counts_of_bounds import count, count_all
 from benchmarks.timing import recipes, rounds
 from benchmarks.timing.checkpoints import named
 from benchmarks.timing.machine_peak import matrix_product_peak, operations_a_step
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.peak_memory import forget_peak, peak_bytes
-from benchmarks.timing.ratio import Ratio
 from benchmarks.timing.rounds import PIPELINE, Measured
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS

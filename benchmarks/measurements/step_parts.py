@@ -1,13 +1,12 @@
 """A step taken apart: what each of its parts costs in each loop."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import participants, quiet, recipes, rounds
+from benchmarks.timing import quiet, recipes, rounds, timed_work
 from benchmarks.timing.parts_clock import (
     BARE_PARTS,
     PARTS,
@@ -22,10 +21,6 @@ from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
-
-if __name__ == "__main__":
-    sys.exit(main())
-
 
 STEPS = 80  # ten times each of the eight orders of four and four again
 
@@ -143,8 +138,8 @@ def measure(
     recipe = recipes.make_recipe(checkpoint, steps, device)
     data = recipes.short_evaluation(load_data(recipe) if data is None else data)
     rounds.warm_up(recipe, data)
-    loops = {name: participants.loop(get_loop(name), recipe, data) for name in LOOPS}
-    return take_apart(recipe, {BARE: participants.bare(recipe, data), **loops})
+    loops = {name: timed_work.loop(get_loop(name), recipe, data) for name in LOOPS}
+    return take_apart(recipe, {BARE: timed_work.bare(recipe, data), **loops})
 
 
 def table(result: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.measurements.step_parts import footing, table
 from benchmarks.results.stored_run import Run, as_ratio
-from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.rounds import NOISE
 from reference.lesson.loops import LOOPS
 

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info as machine_info
 
 from benchmarks.bounds.read import Bound, Exact
-from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.paired_ratio import Ratio
 from reference.errors import InputError
 
 Run = dict[str, Any]

@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.timing import participants
+from benchmarks.timing import timed_work
 from benchmarks.timing.device_moments import duration
 from reference.lesson.data.pipeline import Data
 from reference.lesson.model import load_model
@@ -36,7 +36,7 @@ def operations_a_step(recipe: Recipe, data: Data) -> float:
     model = load_model(recipe).to(device)
     model.train()
     total = steps = 0
-    for batch in list(participants.fetched(recipe, data))[1:]:
+    for batch in list(timed_work.fetched(recipe, data))[1:]:
         with FlopCounterMode(display=False) as counter:
             model(**{k: v.to(device) for k, v in batch.items()}).loss.backward()
         total, steps = total + counter.get_total_flops(), steps + 1

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from benchmarks.timing import participants
+from benchmarks.timing import timed_work
+from benchmarks.timing.paired_ratio import Ratio, ratio
 from benchmarks.timing.quiet import take_turns_unheard
-from benchmarks.timing.ratio import Ratio, ratio
 from benchmarks.timing.recipes import short_evaluation
 from benchmarks.timing.turns import Participant, balanced
 from reference.errors import InputError, TrainingFailed
@@ -145,7 +145,7 @@ def _enough(measured: Measured, rounds: int, most_rounds: int, progress: AfterRo
 def measure_batches(recipe: Recipe, data: Data, rounds: int = BATCH_ROUNDS) -> Ratio:
     """The pipeline by plain batches, in ABBA. TrainingFailed where they give unequal batches."""
     recipe = replace(recipe, max_steps=BATCHES + 1)  # the first isn't timed
-    pairs = zip(participants.fetched(recipe, data), participants.plainly(recipe, data), strict=True)
+    pairs = zip(timed_work.fetched(recipe, data), timed_work.plainly(recipe, data), strict=True)
     for number, (ours, plain) in enumerate(pairs, 1):
         if set(ours) != set(plain) or not all(torch.equal(ours[k], plain[k]) for k in ours):
             raise TrainingFailed(f"batch {number}: the pipeline's isn't the plain one")
@@ -186,12 +186,12 @@ def add_turns(measured: Measured, recipe: Recipe, data: Data, names: Sequence[st
 
 def _train(name: str, recipe: Recipe, data: Data) -> Callable[[Participant], None]:
     if name in (BARE, AGAIN):
-        return participants.bare(recipe, data)
+        return timed_work.bare(recipe, data)
     if name == PIPELINE:
-        return participants.pipeline(recipe, data)
+        return timed_work.pipeline(recipe, data)
     if name == PLAIN:
-        return participants.plain_batches(recipe, data)
-    return participants.loop(get_loop(name), recipe, data)
+        return timed_work.plain_batches(recipe, data)
+    return timed_work.loop(get_loop(name), recipe, data)
 
 
 def check_right(participants: Sequence[Participant]) -> None:

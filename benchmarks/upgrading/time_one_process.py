@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.timing import participants
+from benchmarks.timing import timed_work
 from benchmarks.timing.quiet import take_turns_unheard
 from benchmarks.timing.recipes import make_recipe, short_evaluation
 from benchmarks.timing.rounds import check_right
@@ -40,11 +40,9 @@ def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS, of: str = "to
     for _ in range(rounds):
         participants = [
             Participant(YARDSTICK, YARDSTICKS[of](recipe, data), recipe.num_threads),
-            Participant(BARE, participants.bare(recipe, data), recipe.num_threads),
+            Participant(BARE, timed_work.bare(recipe, data), recipe.num_threads),
             *(
-                Participant(
-                    name, participants.loop(get_loop(name), recipe, data), recipe.num_threads
-                )
+                Participant(name, timed_work.loop(get_loop(name), recipe, data), recipe.num_threads)
                 for name in loops
             ),
         ]
@@ -60,7 +58,7 @@ def torchs(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
 
     def train(participant: Participant) -> None:
         torch.manual_seed(recipe.seed)
-        batches = [batch["input_ids"] for batch in participants.fetched(recipe, data)]
+        batches = [batch["input_ids"] for batch in timed_work.fetched(recipe, data)]
         layers = [torch.nn.TransformerEncoderLayer(64, 1, 128, batch_first=True) for _ in range(2)]
         words = torch.nn.Embedding(1 + max(int(ids.max()) for ids in batches), 64)
         model = torch.nn.Sequential(words, *layers)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing.paired_ratio import Ratio, ratio
 from benchmarks.timing.progress import Counted
-from benchmarks.timing.ratio import Ratio, ratio
 from benchmarks.timing.rounds import NOISE
 from benchmarks.upgrading.environments import Environment, call_failed
 from benchmarks.upgrading.time_one_process import BARE, YARDSTICK, Times, orders

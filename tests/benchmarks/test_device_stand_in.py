@@ -165,7 +165,7 @@ def test_what_a_loop_launches_is_told_beside_the_bare_step(
     monkeypatch.setattr(counts_of_bounds, "make_recipe", lambda *_: small)
     monkeypatch.setattr(counts_of_bounds, "trained", lambda loop, *_: loop)
     monkeypatch.setattr(
-        exact, "count_step", lambda loop, _: step_counts.Counts(1, 1, 1, launched[loop], 5)
+        step_counts, "count_step", lambda loop, _: step_counts.Counts(1, 1, 1, launched[loop], 5)
     )
     on_cuda = replace(small, device="cuda")
     data = load_data(small)

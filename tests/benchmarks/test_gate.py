@@ -19,7 +19,7 @@ from benchmarks.bounds.judge import judge
 from benchmarks.bounds.read import FILE, Bound, Bounds, Exact, read_bounds
 from benchmarks.results.stored_run import check_machine, machine_info, read_run
 from benchmarks.timing import progress
-from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.turns import Participant, balanced, take_turns
 from reference.errors import InputError
 from tests.benchmarks.stopped import check_stopped

@@ -16,7 +16,7 @@ import torch
 from benchmarks.counting import counts_of_bounds
 from benchmarks.counting.step_counts import Counts, count_step
 from benchmarks.measurements import step_parts
-from benchmarks.timing import participants, recipes, rounds
+from benchmarks.timing import recipes, rounds, timed_work
 from benchmarks.timing.clock import Clock
 from benchmarks.timing.device_moments import Moments, duration
 from benchmarks.timing.parts_clock import BARE_PARTS, WAITING
@@ -151,8 +151,8 @@ def test_a_step_is_taken_apart(device: str, small: Recipe) -> None:
     data = load_data(recipe)
     rounds.warm_up(recipe, data)
     trains = {
-        BARE: participants.bare(recipe, data),
-        "manual": participants.loop(get_loop("manual"), recipe, data),
+        BARE: timed_work.bare(recipe, data),
+        "manual": timed_work.loop(get_loop("manual"), recipe, data),
     }
     apart = step_parts.take_apart(recipe, trains)
     for name in trains:
@@ -176,7 +176,7 @@ def test_a_devices_own_work_is_waited_for(small: Recipe, monkeypatch: pytest.Mon
     data = load_data(recipe)
     rounds.warm_up(recipe, data)
     module = importlib.import_module("reference.lesson.loops.manual")
-    train = participants.loop(get_loop("manual"), recipe, data)
+    train = timed_work.loop(get_loop("manual"), recipe, data)
     plain = step_parts.take_apart(recipe, {"manual": train}).spent("manual")
     asking = with_more(lambda _: work("cuda"), module.load_model)
     monkeypatch.setattr(module, "load_model", asking)

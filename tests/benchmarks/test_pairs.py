@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.timing import ratio
-from benchmarks.timing.ratio import ratio
+from benchmarks.timing import paired_ratio
+from benchmarks.timing.paired_ratio import ratio
 
 
 def times(scale: float, seed: int) -> list[list[float]]:
@@ -50,7 +50,7 @@ def test_an_interval_holds_the_truth_as_often_as_it_says(
     rounds: int, between: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rounds that differ as models made anew do, and pairs within them: 95 %, or more."""
-    monkeypatch.setattr(ratio, "RESAMPLES", 400)
+    monkeypatch.setattr(paired_ratio, "RESAMPLES", 400)
     rng, truth, tries = np.random.default_rng(3), 1.03, 250
     held = 0
     for _ in range(tries):
@@ -65,7 +65,7 @@ def test_an_interval_holds_the_truth_as_often_as_it_says(
 def test_rounds_of_one_pair_hold_the_truth_too(
     rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratio, "RESAMPLES", 400)
+    monkeypatch.setattr(paired_ratio, "RESAMPLES", 400)
     rng, tries = np.random.default_rng(4), 600
     held = 0
     for _ in range(tries):
@@ -79,7 +79,9 @@ def test_a_pair_is_of_neighbours_and_its_freedom_is_that_of_the_rounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(ratio, "_student", lambda freedom: asked.append(freedom) or ratio.NORMAL)
+    monkeypatch.setattr(
+        paired_ratio, "_student", lambda freedom: asked.append(freedom) or paired_ratio.NORMAL
+    )
     drift = np.linspace(1, 2, 28).reshape(4, 7)
     found = ratio(1.05 * drift, drift)
     assert asked == [3]
@@ -90,4 +92,6 @@ def test_a_pair_is_of_neighbours_and_its_freedom_is_that_of_the_rounds(
 def test_the_widening_is_students() -> None:
     stats = pytest.importorskip("scipy.stats")
     for freedom in range(1, 200):
-        assert ratio._student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=0.005)
+        assert paired_ratio._student(freedom) == pytest.approx(
+            stats.t.ppf(0.975, freedom), abs=0.005
+        )

@@ -16,7 +16,7 @@ from transformers.trainer_callback import DefaultFlowCallback
 
 from benchmarks import parts
 from benchmarks.measurements import step_parts
-from benchmarks.timing import participants, recipes
+from benchmarks.timing import recipes, timed_work
 from benchmarks.timing.parts_clock import (
     BARE_PARTS,
     CALLS,
@@ -98,7 +98,7 @@ def test_a_plant_shows_in_its_own_part(
         monkeypatch.setattr(owner, name, with_plant(getattr(owner, name)))
     recipe = short(small)
     data = load_data(recipe)
-    train = participants.loop(get_loop(loop), recipe, data)
+    train = timed_work.loop(get_loop(loop), recipe, data)
     apart = step_parts.take_apart(recipe, {loop: train, PLANTED: train})
     added = apart.added(PLANTED, loop)
     assert abs(added.pop(part) - 1e6 * PLANT) < APART, added
@@ -110,8 +110,8 @@ def test_parts_and_the_rest_sum_to_the_step() -> None:
     recipe = recipes.make_recipe("embedded", STEPS)  # one epoch, as the bare step needs it
     data = load_data(recipe)
     trains = {
-        BARE: participants.bare(recipe, data),
-        "manual": participants.loop(manual.train, recipe, data),
+        BARE: timed_work.bare(recipe, data),
+        "manual": timed_work.loop(manual.train, recipe, data),
     }
     apart = step_parts.take_apart(recipe, trains)
     for name in trains:
@@ -137,7 +137,7 @@ def test_another_run_is_not_taken_apart(small: Recipe, monkeypatch: pytest.Monke
             step(self, *args)
 
     recipe = recipes.make_recipe("embedded", 4, data=small.data)
-    train = participants.loop(manual.train, recipe, load_data(recipe))
+    train = timed_work.loop(manual.train, recipe, load_data(recipe))
     monkeypatch.setattr(LRScheduler, "step", skipped)
     with pytest.raises(TrainingFailed, match="unequal weights"):
         step_parts.take_apart(recipe, {"manual": train, PLANTED: train})

@@ -10,8 +10,8 @@ import pytest
 from benchmarks import report
 from benchmarks.measurements.step_parts import AROUND
 from benchmarks.results.stored_run import machine_info
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.parts_clock import PARTS
-from benchmarks.timing.ratio import Ratio
 from reference.lesson.loops import LOOPS
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.results.ratios_then_and_now import ratio_lines
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.peak_memory import forget_peak, peak_bytes
-from benchmarks.timing.ratio import Ratio
 from tests.conftest import ROOT
 
 PLUGIN = 'pytest_plugins = ["benchmarks.conftest"]\n'
@@ -19,7 +19,7 @@ BEGIN = """
 import os, time
 from dataclasses import asdict
 import pytest
-from benchmarks.timing.ratio import Ratio
+from benchmarks.timing.paired_ratio import Ratio
 
 def note(benchmark, middle=1.0):
     names = ("versions", "threads", "device", "platform", "peak_process_bytes")

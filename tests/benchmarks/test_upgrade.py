@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from benchmarks import upgrade
+from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.progress import Counted
-from benchmarks.timing.ratio import Ratio
 from benchmarks.upgrading import time_one_process, two_environments
 from benchmarks.upgrading.environments import CONSTRAINTS, Environment, lifted, read_requirements
 from benchmarks.upgrading.time_one_process import BARE, YARDSTICK, YARDSTICKS
