@@ -4,10 +4,9 @@ Used by `python -m reference diff A B`.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
-from reference.diff.link_differences import COMPARE, HARD, Unequal
+from reference.diff.link_comparators import COMPARATORS, HARD, Pair, Unequal
 from reference.ledger.record import Record
 
 PASS = re.compile(r"pass (\d+), ")
@@ -15,14 +14,12 @@ PASSES = ("batch", "forward")  # the links with one entry for each forward pass
 
 
 def told_before(
-    a: Record,
-    b: Record,
+    pair: Pair,
     link: str,
     found: list[Unequal],
-    rate: tuple[int, Unequal] | None,
-    names: Sequence[str],
 ) -> list[Unequal]:
     """Where an optimizer calls its closure again, later passes follow from what it was told."""
+    a, b = pair.left, pair.right
     calls = [(r.get("clip") or {}).get("closure_calls", 0) for r in (a, b)]
     if min(calls) < 1 or max(calls) < 2 or link not in ("batch", "forward", "gradient", "clip"):
         return []
@@ -31,15 +28,17 @@ def told_before(
         return []
     for before in ("weights", "forward"):  # not compared yet where the batches differ
         if link == "batch" and a.get(before) is not None and b.get(before) is not None:
-            own_link = COMPARE[before](a, b, names)
+            own_link = COMPARATORS[before](pair)
             hard = [u for u in own_link if u.weight == HARD and not _is_later(u, own)]
             if hard:
                 return hard
     first = [_first_norm(r, count) for r, count in zip((a, b), calls, strict=True)]
     if first[0] != first[1]:
         return [Unequal("gradient", "norm after the first call", *first)]
-    told = [u for u in COMPARE["optimizer"](a, b, names) if u.weight == HARD]
-    return [*told, *([rate[1]] if rate is not None else [])]
+    told = [u for u in COMPARATORS["optimizer"](pair) if u.weight == HARD]
+    if pair.rate is not None and pair.rate.unequal not in told:
+        told.append(pair.rate.unequal)
+    return told
 
 
 def _passes_a_call(pair: tuple[Record, Record], calls: list[int]) -> int | None:

@@ -10,13 +10,13 @@ from reference.diff.closure_passes import PASS, told_before
 from reference.diff.divergence import Divergence
 from reference.diff.evaluation_pairs import aligned
 from reference.diff.learning_rates import Rates
-from reference.diff.link_differences import COMPARE, HARD, SOFT, Unequal, metrics
+from reference.diff.link_comparators import COMPARATORS, HARD, SOFT, Pair, Unequal, metrics
 from reference.diff.parameter_matching import Matching, picked
 from reference.diff.self_contradiction import contradiction
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one
 from reference.diff.value_text import both, short
 from reference.errors import InputError
-from reference.ledger import LINKS, METRICS
+from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
 from reference.ledger.record import Item, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group
@@ -25,10 +25,6 @@ from reference.ledger.steps import Group
 SURROUNDINGS = ("device", "num_threads", "versions", "platform", "cpu_capability", "world_size")
 # What runs may differ in on purpose; named beside a verdict.
 NAMED = ("schema", "data", "checkpoint")
-# What another model can still be compared in.
-WITHOUT_TENSORS = ("batch", "rng", "mode")
-# Links in which a difference shows that was of any effect.
-DECISIVE = frozenset({"forward", "gradient", "update"})
 # What reading a record may raise that somebody edited in a way that no check foresaw.
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
 SIDES = ("the first", "the second")
@@ -107,7 +103,7 @@ class Comparison:
             for a, b in aligned(ours, theirs):
                 if self._has_unseen(a, b):
                     continue
-                unequal = list(metrics(a, b))
+                unequal = list(metrics(Pair(a, b)))
                 if any(u.weight == HARD for u in unequal):
                     return Divergence(step, METRICS, unequal, a, b)
             more = len(theirs) - len(ours)
@@ -153,7 +149,7 @@ class Comparison:
         links = [link for link in LINKS if self._both_have(link, a, b)]
         self._look_for_others(a, b)
         if self.other_models:
-            links = [link for link in links if link in WITHOUT_TENSORS]
+            links = [link for link in links if link not in NEED_SAME_MODEL]
         elif alike and self.matching.in_place:
             self._remember((a, a), a, a)
             return None
@@ -194,20 +190,19 @@ class Comparison:
         # A step without a forward pass beside one with it: the rates are those of other moments.
         paired = _has_pass(a) == _has_pass(b)
         rate = self._rates.unequal(a, b, number, names) if "schedule" in links and paired else None
-        if rate is not None and rate[0] < number:
-            return Divergence(rate[0], rate[1].link, [rate[1]], a, b)
+        if rate is not None and rate.step < number:
+            return Divergence(rate.step, rate.unequal.link, [rate.unequal], a, b)
+        pair = Pair(a, b, names, rate)
         soft: list[Unequal] = []
         for link in links:
-            found = list(COMPARE[link](a, b, names)) if link in COMPARE else []
-            if link == "optimizer" and rate is not None and rate[1].link == "optimizer":
-                found.append(rate[1])
+            found = list(COMPARATORS[link](pair))
             # A soft one is settled by what follows from it: where that isn't compared, it counts.
             settled = set(links) >= DECISIVE
             hard = any(u.weight == HARD or not settled for u in found)
             if rate is not None and link in ("update", "schedule"):
-                return Divergence(number, rate[1].link, [*soft, rate[1]], a, b)
+                return Divergence(number, rate.unequal.link, [*soft, rate.unequal], a, b)
             if hard:
-                told = told_before(a, b, link, found, rate, names)
+                told = told_before(pair, link, found)
                 if told:
                     return Divergence(number, told[0].link, [*soft, *told, *found], a, b)
                 return Divergence(number, _cause(soft, link), [*soft, *found], a, b)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from reference.diff.link_differences import NOTE, Unequal
+from reference.diff.link_comparators import NOTE, Unequal
 from reference.ledger.record import Record
 
 SHOWN = 4  # unequal fields in a verdict's detail

@@ -6,7 +6,7 @@ run evaluated is counted, and not compared.
 
 from collections.abc import Sequence
 
-from reference.diff.link_differences import HARD, metrics
+from reference.diff.link_comparators import HARD, Pair, metrics
 from reference.ledger.record import Record
 
 MOST = 64  # evaluations at one step that are looked through for the pairs that fit best
@@ -35,4 +35,4 @@ def aligned(left: Sequence[Record], right: Sequence[Record]) -> list[tuple[Recor
 def _apart(one: Record, other: Record) -> int:
     """How much speaks against these two being the same evaluation."""
     same_rows = one["metrics"].get("batches") == other["metrics"].get("batches")
-    return sum(u.weight == HARD for u in metrics(one, other)) + 2 * (not same_rows)
+    return sum(u.weight == HARD for u in metrics(Pair(one, other))) + 2 * (not same_rows)

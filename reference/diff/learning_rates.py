@@ -7,7 +7,7 @@ optimizer moved that parameter before; else it is the optimizer's own, or the sc
 from collections.abc import Sequence
 from typing import Any
 
-from reference.diff.link_differences import Unequal
+from reference.diff.link_comparators import RateDifference, Unequal
 from reference.ledger.record import Record
 from reference.messages import plain
 
@@ -25,8 +25,8 @@ class Rates:
 
     def unequal(
         self, a: Record, b: Record, step: int, names: Sequence[str]
-    ) -> tuple[int, Unequal] | None:
-        """(the step at which the rates part, in what), looking from `step` on both records."""
+    ) -> RateDifference | None:
+        """Where the rates part, looking from `step` on both records."""
         each = _each(a, b, "schedule", "learning_rate")
         differing = [place for place, (x, y) in each.items() if x != y]
         if not differing:
@@ -37,11 +37,11 @@ class Rates:
         # Where both stood alike when this step began, nothing before it is unequal.
         if earlier and not self._same_next[index]:
             unequal = _shown("schedule", "next_learning_rate", each, earlier, names)
-            return self._last_step[index], unequal
+            return RateDifference(self._last_step[index], unequal)
         base = _each(a, b, "optimizer", "base_learning_rate")
         same = all(place in base and base[place][0] == base[place][1] for place in differing)
         link = "schedule" if same else "optimizer"
-        return step, _shown(link, "learning_rate", each, differing, names)
+        return RateDifference(step, _shown(link, "learning_rate", each, differing, names))
 
     def remember(self, a: Record, step: int, *, same: bool) -> None:
         """`same`: both runs' rates were equal when the next step began."""

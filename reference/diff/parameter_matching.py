@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from reference.ledger.combined_hash import combine
+from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.record import Record
 from reference.messages import plain
 
@@ -216,7 +217,7 @@ def _renamed(names: Sequence[str], there: Sequence[str]) -> Iterator[tuple[list[
 def picked(record: Record, places: Sequence[int]) -> Record:
     """A step with only the parameters at these places, in this order, and its hashes over them."""
     kept = dict(record)
-    for link in ("weights", "gradient", "clip", "update"):
+    for link in links_holding(Holds.TENSORS):
         value = record.get(link)
         if isinstance(value, dict):
             kept[link] = _picked_tensors(value, places)

@@ -6,6 +6,7 @@ Used by `python -m reference diff A B`.
 import math
 
 from reference.ledger.combined_hash import combine
+from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.record import Record
 
 
@@ -14,7 +15,7 @@ def contradiction(record: Record) -> str:
 
     A hash or a norm that isn't its tensors': somebody edited it, or a disk did.
     """
-    for link in ("weights", "gradient", "clip", "update"):
+    for link in links_holding(Holds.TENSORS):
         value = record.get(link) or {}
         if "tensors" in value and "hash" in value:
             called = link == "clip" and value.get("closure_calls", 0) > 1  # of each call's hash

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from reference.diff.link_differences import COMPARE, HARD, Unequal
+from reference.diff.link_comparators import COMPARATORS, HARD, Pair, Unequal
 from reference.diff.verdict import Verdict
 from reference.errors import InputError
-from reference.ledger import LINKS
+from reference.ledger.link_table import COMPUTED, LINKS
 from reference.ledger.record import Ledger, Record
 from reference.ledger.schema import check
 from reference.ledger.steps import open_ledger
 
-EXACT = ("batch", "optimizer")
 Source = Ledger | Path
 
 
@@ -119,9 +118,12 @@ def _unequal(
 
 def _told(x: Record, y: Record, names: list[str]) -> Iterator[Unequal]:
     """What is unequal of what the machine was told, and so allows no tolerance."""
-    for link in EXACT:
+    for link in (link for link in LINKS if link not in COMPUTED):
         if x.get(link) is not None and y.get(link) is not None:
-            yield from (u for u in COMPARE[link](x, y, names) if u.weight == HARD)
+            hard = [u for u in COMPARATORS[link](Pair(x, y, names)) if u.weight == HARD]
+            yield from hard
+            if hard:
+                return
     rates = [r.get("schedule", {}).get("learning_rate") for r in (x, y)]
     if rates[0] != rates[1]:
         yield Unequal("schedule", "learning_rate", *rates)

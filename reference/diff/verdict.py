@@ -8,18 +8,15 @@ one line of cause, and a curve of how the two go on.
 
 from dataclasses import dataclass, replace
 
-from reference.diff.comparison import SIDES, WITHOUT_TENSORS, Comparison
+from reference.diff.comparison import SIDES, Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve, Point
-from reference.diff.link_differences import HARD, Unequal, buffers
+from reference.diff.link_comparators import HARD, Unequal, buffers
 from reference.diff.parameter_matching import at_places
 from reference.diff.value_text import short
-from reference.ledger import LINKS, METRICS
+from reference.ledger.link_table import COMPUTED, METRICS, NEED_SAME_MODEL, OF_NAME, Holds
 from reference.ledger.record import SCHEMA, Record
 from reference.messages import plain
-
-# Links that are numbers a machine computed; the others are what it was told.
-COMPUTED = ("rng", "weights", "forward", "gradient", "clip", "update", METRICS)
 
 
 @dataclass(frozen=True)
@@ -154,8 +151,9 @@ def _notes(c: Comparison, verdict: Verdict) -> tuple[str, ...]:
     notes = [f"not the same: {what}" for what in [*c.surroundings, *c.named]]
     notes += c.matching.notes
     if c.other_models:
-        left_out = [link for link in (*LINKS, METRICS) if link not in WITHOUT_TENSORS]
-        notes.append(f"not compared: {', '.join(left_out)}, since the models' parameters differ")
+        notes.append(
+            f"not compared: {', '.join(NEED_SAME_MODEL)}, since the models' parameters differ"
+        )
     else:
         for side, model in c.matching.left_over:
             notes.append(
@@ -203,7 +201,7 @@ def _doubt(c: Comparison, link: str) -> str:
     """Why unequal bits of this link need be no deviation, if so."""
     if c.other_models:
         return f"the models have other parameters: {c.other_models}"
-    if any(c.newer) and link in (*COMPUTED, "batch"):
+    if any(c.newer) and Holds.HASHES in OF_NAME[link].holds:
         return f"a newer schema than {SCHEMA} may write the same bits in another way"
     if c.surroundings and link in COMPUTED:
         return f"bits may differ with nothing wrong, since {' and '.join(c.surroundings)}"

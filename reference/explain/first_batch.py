@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from reference.deviations import Chosen, loop_with
-from reference.diff.link_differences import HARD, batch
+from reference.diff.link_comparators import HARD, Pair, batch
 from reference.ledger.record import Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.model import load_model
@@ -69,8 +69,8 @@ class FirstBatches:
                 ours = describe.batch(taken.inputs)
             except Exception:  # two deviations together may break the loop in any way
                 return None
-        pair = ({"batch": [ours]}, {"batch": self.theirs["batch"][:1]})
-        return sum(unequal.weight == HARD for unequal in batch(*pair, ()))
+        pair = Pair({"batch": [ours]}, {"batch": self.theirs["batch"][:1]})
+        return sum(unequal.weight == HARD for unequal in batch(pair))
 
 
 def _no_model(recipe: Recipe) -> NoModel:

@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from reference.deviations import Chosen, expected_warnings, source, train_with
-from reference.diff.comparison import DECISIVE, Comparison
+from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.verdict import Verdict, judge
 from reference.errors import InputError
 from reference.explain.loop_halves import Halves, halves
+from reference.ledger.link_table import DECISIVE
 from reference.ledger.record import Item, Ledger, Record, encode, is_newer
 from reference.ledger.steps import Group, Grouper, groups
 from reference.lesson.data.pipeline import Data

@@ -13,11 +13,11 @@ from itertools import combinations, islice, pairwise
 
 from reference.deviations import CATALOGUE, Chosen, Clue, Conflict, source
 from reference.deviations.clues.seeds import seeds, usual_seeds
-from reference.diff.link_differences import HARD
+from reference.diff.link_comparators import HARD
 from reference.diff.verdict import Verdict
 from reference.explain.first_batch import FirstBatches
 from reference.explain.replay import Outcome, Replays
-from reference.ledger import LINKS, METRICS
+from reference.ledger.link_table import LINKS, METRICS
 from reference.ledger.record import Ledger, Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe

@@ -1,22 +1,13 @@
-"""The ledger: what one run did, step by step and link by link, kept from outside.
+"""The ledger: the file of what one run did, step by step and link by link.
 
-Keep and compare three: `python -m reference compare`
+This room needs no torch, and knows nothing of who writes a ledger or who compares two. Its files,
+in reading order:
 
-`observe` keeps it through PyTorch's hooks, `record` is its file, `diff` finds the first unequal
-link of two.
+- `link_table.py`: the links of a step, a row each: what it holds, and what it must look like;
+- `record.py`: the file, its kinds of lines, and how they are written and read;
+- `marks.py`: what stands in a list for a parameter without a value;
+- `field_checks.py`: the checks that a schema is made of;
+- `schema.py`: whether a line is as its schema has it, and the error where it isn't;
+- `steps.py`: a ledger read as a stream, a step at a time;
+- `combined_hash.py`: one hash for a list of hashes.
 """
-
-# One part of a step each, in the order in which it can go wrong; `metrics` after an evaluation.
-LINKS = (
-    "batch",
-    "rng",
-    "mode",
-    "weights",
-    "forward",
-    "gradient",
-    "clip",
-    "optimizer",
-    "update",
-    "schedule",
-)
-METRICS = "metrics"

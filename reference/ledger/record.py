@@ -8,21 +8,8 @@ Schema 2. Each line is an object with a field `kind`:
 - `model`: number and class of a model, and name and shape of each of its parameters; a later one
   with the same number names those that came later. All of them, in the order of these records, are
   the order in which every `tensors` and `norms` gives hashes and 2-norms. `gone`: no longer there;
-- `step`: `step` (from 1) and one field for each link that was seen (all, for an ordinary loop):
-  - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
-    hash, shape, type, and the one value of an input that has no other; outputs: the loss, and of
-    others hash, shape, and the values where they are few or else their mean;
-  - `rng`: each generator's state before the first of them, and whether the step drew from it;
-  - `mode`: `training`, the modules that differ from it (`odd`), `gradients`, `autocast`;
-  - `weights`, `update`: hash of all the weights before and after, and of each tensor (no `tensors`
-    where they are those of the update before); `buffers`: the same for what the model keeps
-    beside its weights, by name;
-  - `gradient`, `clip`: what is accumulated after the last backward pass, and what the optimizer
-    gets; `factor`: the second norm by the first (no `tensors` in `clip` where they are equal);
-  - `optimizer`: `hyper`, the distinct sets of hyper-parameters, and `of`, which parameter has
-    which ('-' without gradient, 'x' in no group); `strangers`: parameters of no known model, and
-    `beside`, their groups as far as they have gradients;
-  - `schedule`: the learning rate of this step, and as it stands when the next one begins;
+- `step`: `step` (from 1) and one field for each link that was seen (all, for an ordinary loop),
+  as `link_table.py` describes them; and
   - `zeroed`: whether all gradients are zero or none by then (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
 - `evaluation`: `step` (the steps before it), and the link `metrics`; `unseen`: why a pass of it

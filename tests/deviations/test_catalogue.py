@@ -15,7 +15,7 @@ from reference.deviations import (
     source,
     train_with,
 )
-from reference.ledger import LINKS, METRICS
+from reference.ledger.link_table import LINKS, METRICS
 from reference.lesson.recipe import FIELDS
 from tests.conftest import ROOT
 

@@ -14,7 +14,7 @@ from reference.diff.ledgers import diff
 from reference.diff.value_text import both
 from reference.diff.verdict_text import lines
 from reference.errors import InputError
-from reference.ledger import LINKS
+from reference.ledger.link_table import LINKS
 from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
 from reference.lesson.recipe import Recipe
 from reference.run.one_run import run

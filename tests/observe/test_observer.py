@@ -10,7 +10,7 @@ import torch
 from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.errors import InputError, TrainingFailed
-from reference.ledger import LINKS
+from reference.ledger.link_table import LINKS
 from reference.ledger.record import LEDGER_FILE, Ledger, Writer, read_ledger
 from reference.lesson.loops import LOOPS, manual
 from reference.lesson.recipe import Recipe

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reference.ledger.marks import ABSENT, NO_GROUP
 from reference.ledger.record import Record
 from reference.observe.step.describe import Number, number
 from reference.observe.tensors.hashing import hash_tensor
@@ -20,7 +21,6 @@ from reference.observe.tensors.parameters import Parameters
 
 HOW = ("fused", "foreach", "capturable", "differentiable")
 NOT_HYPER = ("params", "lr", "initial_lr", "swa_lr", *HOW)
-NO_GRADIENT, NO_GROUP = "-", "x"
 
 
 class Stepped:
@@ -47,7 +47,7 @@ class Stepped:
         self._beside = [beside[key] for key in sorted(beside)]
         # By parameter: its group, '-' where it has no gradient, 'x' where no group has it.
         self._groups: list[dict[str, Any] | str] = [
-            NO_GRADIENT if t is None or t.grad is None else groups.get(i, NO_GROUP)
+            ABSENT if t is None or t.grad is None else groups.get(i, NO_GROUP)
             for i, t in enumerate(parameters.tensors())
         ]
 

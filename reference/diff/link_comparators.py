@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.diff.value_text import both, distance
+from reference.ledger.link_table import GENERATORS, OF_NAME
 from reference.ledger.record import Record
-from reference.ledger.schema import GENERATORS
 from reference.messages import plain
 
 HARD, SOFT, NOTE = "hard", "soft", "note"
@@ -38,6 +38,24 @@ class Unequal:
         return f"{plain(self.field)}: {both(self.left, self.right)}{apart}"
 
 
+@dataclass(frozen=True)
+class RateDifference:
+    """Where the learning rates of two runs part, which the steps around a step tell."""
+
+    step: int  # at which they part: the one that is compared, or an earlier one
+    unequal: Unequal
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The records of one step of two runs, or of one evaluation."""
+
+    left: Record
+    right: Record
+    names: Sequence[str] = ()  # of the parameters that both runs have, as the first calls them
+    rate: RateDifference | None = None
+
+
 def _same_fields(x: Record, y: Record, names: Sequence[str]) -> None:
     """KeyError for a field that only one side has: what is not there can't be called equal."""
     for name in names:
@@ -45,9 +63,9 @@ def _same_fields(x: Record, y: Record, names: Sequence[str]) -> None:
             raise KeyError(name)
 
 
-def batch(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+def batch(pair: Pair) -> Iterator[Unequal]:
     """Each forward pass's inputs; one that only one side passes may do nothing."""
-    left, right = a["batch"], b["batch"]
+    left, right = pair.left["batch"], pair.right["batch"]
     if len(left) != len(right):
         yield Unequal("batch", "forward passes", len(left), len(right))
     for i, (x, y) in enumerate(zip(left, right, strict=False)):
@@ -78,33 +96,33 @@ def _shape(described: list[Any]) -> str:
     return f"{tuple(described[1])} {described[2]}"
 
 
-def rng(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+def rng(pair: Pair) -> Iterator[Unequal]:
     """Only of generators that one of the two steps draws from."""
-    _same_fields(a["rng"], b["rng"], GENERATORS)
-    for name in sorted(a["rng"].keys() & b["rng"].keys()):
-        x, y = a["rng"][name], b["rng"][name]
+    _same_fields(pair.left["rng"], pair.right["rng"], GENERATORS)
+    for name in sorted(pair.left["rng"].keys() & pair.right["rng"].keys()):
+        x, y = pair.left["rng"][name], pair.right["rng"][name]
         if x[0] != y[0] and (x[1] or y[1]):
             yield Unequal("rng", name, x[0], y[0], SOFT)
 
 
-def mode(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+def mode(pair: Pair) -> Iterator[Unequal]:
     """Train or eval, and autocast: they matter where the forward pass then differs."""
-    _same_fields(a["mode"], b["mode"], ("training",))
-    for field in sorted(a["mode"].keys() | b["mode"].keys()):
-        x, y = a["mode"].get(field), b["mode"].get(field)
+    _same_fields(pair.left["mode"], pair.right["mode"], ("training",))
+    for field in sorted(pair.left["mode"].keys() | pair.right["mode"].keys()):
+        x, y = pair.left["mode"].get(field), pair.right["mode"].get(field)
         if x != y:
             yield Unequal("mode", field, x, y, NOTE if field == "gradients" else SOFT)
 
 
-def weights(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
-    yield from _tensors("weights", a["weights"], b["weights"], names)
-    yield from buffers("weights", a["weights"], b["weights"])
+def weights(pair: Pair) -> Iterator[Unequal]:
+    yield from _tensors("weights", pair.left["weights"], pair.right["weights"], pair.names)
+    yield from buffers("weights", pair.left["weights"], pair.right["weights"])
 
 
-def forward(a: Record, b: Record, _names: Sequence[str]) -> Iterator[Unequal]:
+def forward(pair: Pair) -> Iterator[Unequal]:
     """The loss where both show it, and the outputs that both have."""
-    for i, (x, y) in enumerate(zip(a["forward"], b["forward"], strict=False)):
-        where = f"pass {i + 1}, " if len(a["forward"]) > 1 else ""
+    for i, (x, y) in enumerate(zip(pair.left["forward"], pair.right["forward"], strict=False)):
+        where = f"pass {i + 1}, " if len(pair.left["forward"]) > 1 else ""
         if "loss" in x and "loss" in y and x["loss"] != y["loss"]:
             yield Unequal("forward", where + "loss", x["loss"], y["loss"])
         elif ("loss" in x) != ("loss" in y):
@@ -126,28 +144,28 @@ def _output(name: str, x: Any, y: Any) -> Unequal:
     return Unequal("forward", name, x, y)
 
 
-def gradient(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
-    x, y = a["gradient"], b["gradient"]
+def gradient(pair: Pair) -> Iterator[Unequal]:
+    x, y = pair.left["gradient"], pair.right["gradient"]
     passes = x.get("backward_passes"), y.get("backward_passes")
     if passes[0] != passes[1]:
         yield Unequal("gradient", "backward passes", *passes, NOTE)
     if x.get("hash") != y.get("hash"):
         yield Unequal("gradient", "norm", x.get("norm"), y.get("norm"))
-        yield from _tensors("gradient", x, y, names)
+        yield from _tensors("gradient", x, y, pair.names)
 
 
-def clip(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
-    x, y = a["clip"], b["clip"]
+def clip(pair: Pair) -> Iterator[Unequal]:
+    x, y = pair.left["clip"], pair.right["clip"]
     if x["hash"] != y["hash"]:
         for field in ("factor", "norm"):
             if x.get(field) != y.get(field):
                 yield Unequal("clip", field, x.get(field), y.get(field))
-        yield from _tensors("clip", x, y, names)
+        yield from _tensors("clip", x, y, pair.names)
 
 
-def optimizer(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
+def optimizer(pair: Pair) -> Iterator[Unequal]:
     """Hyper-parameters of each parameter; class and way of computing only if the update differs."""
-    x, y = a["optimizer"], b["optimizer"]
+    x, y = pair.left["optimizer"], pair.right["optimizer"]
     for field in ("index", "class"):
         if x[field] != y[field]:
             yield Unequal("optimizer", field, x[field], y[field], SOFT)
@@ -155,12 +173,14 @@ def optimizer(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
         if x["how"].get(key) != y["how"].get(key):
             yield Unequal("optimizer", key, x["how"].get(key), y["how"].get(key), SOFT)
     if x["strangers"] != y["strangers"]:
-        pair = x["strangers"], y["strangers"]
-        yield Unequal("optimizer", "parameters of another model", *pair, NOTE)
+        counts = x["strangers"], y["strangers"]
+        yield Unequal("optimizer", "parameters of another model", *counts, NOTE)
     if (x["hyper"], x["of"]) != (y["hyper"], y["of"]):
-        yield from _hyper(x, y, names)
+        yield from _hyper(x, y, pair.names)
     if "beside" in x and "beside" in y and x["beside"] != y["beside"]:
         yield from _beside(x["beside"], y["beside"])
+    if pair.rate is not None and pair.rate.unequal.link == "optimizer":
+        yield pair.rate.unequal
 
 
 def _hyper(x: Record, y: Record, names: Sequence[str]) -> Iterator[Unequal]:
@@ -202,9 +222,15 @@ def _of_parameter(x: Record, y: Record, i: str, j: str) -> Iterator[tuple[str, A
             yield field, p.get(field), q.get(field), HARD if on_both else SOFT
 
 
-def update(a: Record, b: Record, names: Sequence[str]) -> Iterator[Unequal]:
-    yield from _tensors("update", a["update"], b["update"], names)
-    yield from buffers("update", a["update"], b["update"])
+def update(pair: Pair) -> Iterator[Unequal]:
+    yield from _tensors("update", pair.left["update"], pair.right["update"], pair.names)
+    yield from buffers("update", pair.left["update"], pair.right["update"])
+
+
+def schedule(pair: Pair) -> Iterator[Unequal]:
+    """The learning rates of this step; those of the next one are compared at the next one."""
+    if pair.rate is not None and pair.rate.unequal.link == "schedule":
+        yield pair.rate.unequal
 
 
 def buffers(link: str, x: Record, y: Record) -> Iterator[Unequal]:
@@ -246,24 +272,9 @@ def _tensors(link: str, x: Record, y: Record, names: Sequence[str]) -> Iterator[
         yield Unequal(link, field, left[first], right[first])
 
 
-Compare = Callable[[Record, Record, Sequence[str]], Iterator[Unequal]]
-# In the order of the links; the rates are compared by `diff`, which sees the steps around.
-COMPARE: dict[str, Compare] = {
-    "batch": batch,
-    "rng": rng,
-    "mode": mode,
-    "weights": weights,
-    "forward": forward,
-    "gradient": gradient,
-    "clip": clip,
-    "optimizer": optimizer,
-    "update": update,
-}
-
-
-def metrics(a: Record, b: Record) -> Iterator[Unequal]:
+def metrics(pair: Pair) -> Iterator[Unequal]:
     """Two evaluations: what was predicted, for how many, and the scores that both show."""
-    x, y = a["metrics"], b["metrics"]
+    x, y = pair.left["metrics"], pair.right["metrics"]
     if x["count"] != y["count"]:
         yield Unequal("metrics", "count", x["count"], y["count"])
     # Logits of other batches can't be compared: padding moves their bits.
@@ -277,3 +288,44 @@ def metrics(a: Record, b: Record) -> Iterator[Unequal]:
     for name in sorted({*x["scores"]} & {*y["scores"]}):
         if x["scores"][name] != y["scores"][name]:
             yield Unequal("metrics", name, x["scores"][name], y["scores"][name])
+
+
+Comparator = Callable[[Pair], Iterator[Unequal]]
+
+
+def one_for_each_link(comparators: dict[str, Comparator]) -> dict[str, Comparator]:
+    """The comparators as they are, once it is seen that each link has one.
+
+    Raises:
+        LookupError: A link of the table has no comparator, so that `diff` would call it equal; or
+            a comparator is of no link, so that nothing would call it.
+    """
+    missing, superfluous = OF_NAME.keys() - comparators.keys(), comparators.keys() - OF_NAME.keys()
+    if missing:
+        raise LookupError(
+            f"link {', '.join(sorted(missing))}: a row of reference/ledger/link_table.py, and no "
+            "comparator in reference/diff/link_comparators.py; write one and name it there"
+        )
+    if superfluous:
+        raise LookupError(
+            f"comparator {', '.join(sorted(superfluous))}: named in "
+            "reference/diff/link_comparators.py, and no row of reference/ledger/link_table.py"
+        )
+    return comparators
+
+
+COMPARATORS = one_for_each_link(
+    {
+        "batch": batch,
+        "rng": rng,
+        "mode": mode,
+        "weights": weights,
+        "forward": forward,
+        "gradient": gradient,
+        "clip": clip,
+        "optimizer": optimizer,
+        "update": update,
+        "schedule": schedule,
+        "metrics": metrics,
+    }
+)
