@@ -24,7 +24,8 @@ from pathlib import Path
 
 from benchmarks.timing.progress import Counted
 from benchmarks.timing.quiet import unheard
-from reference.diff.tolerance import apart, shown
+from reference.diff.tolerance import apart
+from reference.diff.value_text import distances_text
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
@@ -91,7 +92,7 @@ def farthest(pairs: Iterable[tuple[Path, Path]]) -> str:
     for a, b in pairs:
         for name, distance in apart(a, b).items():
             most[name] = max(most.get(name, 0.0), distance)
-    return shown(most)
+    return distances_text(most)
 
 
 if __name__ == "__main__":

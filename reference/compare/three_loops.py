@@ -8,7 +8,6 @@ end. With accumulated gradients the full batch is the judge of all three.
 
 import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from reference.compare.accumulation_judge import verdict_of_judge
 from reference.compare.table import comparison
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
-from reference.diff.verdict_text import sentences
+from reference.diff.verdict_text import as_json, sentences
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
@@ -45,7 +44,7 @@ def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) ->
     ledgers = {loop: read_ledger(run_dir / loop / LEDGER_FILE) for loop in LOOPS}
     verdicts = {loop: diff(ledgers[LOOPS[0]], ledgers[loop]) for loop in LOOPS[1:]}
     worst = min(verdicts.values(), key=lambda v: (VERDICTS.index(v.verdict), v.steps))
-    against = {loop: asdict(verdict) for loop, verdict in verdicts.items()}
+    against = {loop: as_json(verdict) for loop, verdict in verdicts.items()}
     written = {"version": VERDICT_VERSION, "reference": LOOPS[0], "against": against}
     write_json(run_dir / "verdict.json", written)
     print(comparison(metrics))

@@ -1,0 +1,42 @@
+"""Two ledgers to one verdict: the first step, and in it the first link, at which they part.
+
+    python -m reference diff A B
+
+This room needs no torch, and knows no model and no recipe. Its files stand here in the order of the
+way from the command to the sentence. For any one sentence four of them have to be opened: the first
+two, the one that found the difference, and the one that words it.
+
+The way:
+
+- `ledgers.py`: `diff(a, b)`: both files read side by side, a step at a time;
+- `comparison.py`: the links of each step in turn, up to the first that is unequal;
+- what finds a difference, each called by `comparison.py`:
+  - `link_comparators.py`: one comparator for each link of `ledger/link_table.py`, with
+    `tensor_differences.py` and `optimizer_differences.py` beside it;
+  - `learning_rates.py`: rates, for which the steps around have to be known;
+  - `closure_passes.py`: LBFGS, whose later passes follow from what the optimizer was told;
+  - `self_contradiction.py`: records that somebody edited;
+  - `unmatched_models.py`: models that only one run has;
+- `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
+- `verdict_text.py`: the verdict in words, with `note_text.py` for the notes and `value_text.py`
+  for fields and values.
+
+The values that are handed along it:
+
+- `unequal.py`: a pair of records, and an unequal field with its weight: hard, soft or note;
+- `divergence.py`: the first unequal step and link; `divergence_curve.py`: how the two go on;
+- `notes.py`: what must be known beside a verdict; `verdict.py`: the verdict and its reason.
+
+What is done before anything can be compared:
+
+- `header_differences.py`: device, versions and threads, which may be why bits differ;
+- `parameter_matching.py`: which parameter of the one run is which of the other's;
+- `one_numbering.py`: the second run's records with the first one's places and numbers;
+- `evaluation_pairs.py`: which evaluation of the one run is which of the other's;
+- `without_effect.py`: what was unequal in equal steps.
+
+And `tolerance.py`: the verdict where bits can't be equal, by two runs that measured how far apart.
+"""
+
+# Imported here, so that a link without a comparator is an error wherever the room is entered.
+from reference.diff import link_comparators as link_comparators

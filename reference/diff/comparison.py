@@ -1,62 +1,83 @@
 """Two runs compared step by step, as they come: the first step and link in which they part.
 
-Used by `python -m reference diff A B`, which reads two files, and by `explain`, which compares a
-run that is still going on.
+`diff` compares two files with it, and `explain` a run that is still going on.
 """
 
-from typing import Any
-
-from reference.diff.closure_passes import PASS, told_before
+from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
-from reference.diff.evaluation_pairs import aligned
+from reference.diff.evaluation_pairs import pair_evaluations
+from reference.diff.header_differences import NAMED, SURROUNDINGS, header_differences
 from reference.diff.learning_rates import Rates
-from reference.diff.link_comparators import COMPARATORS, HARD, SOFT, Pair, Unequal, metrics
-from reference.diff.parameter_matching import Matching, picked
+from reference.diff.link_comparators import COMPARATORS, metrics
+from reference.diff.notes import (
+    Contradiction,
+    OtherModels,
+    TrainedInOne,
+    UnseenPass,
+    WithoutEffect,
+)
+from reference.diff.one_numbering import OneNumbering
+from reference.diff.parameter_matching import Matching
 from reference.diff.self_contradiction import contradiction
+from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one
-from reference.diff.value_text import both, short
+from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
 from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
 from reference.ledger.record import Item, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group
 
-# What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.
-SURROUNDINGS = ("device", "num_threads", "versions", "platform", "cpu_capability", "world_size")
-# What runs may differ in on purpose; named beside a verdict.
-NAMED = ("schema", "data", "checkpoint")
 # What reading a record may raise that somebody edited in a way that no check foresaw.
 MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
-SIDES = ("the first", "the second")
 
 
 class Comparison:
-    """Two runs, step by step as they come. Holds one step of each, however long they are."""
+    """Two runs, step by step as they come. Holds one step of each, however long they are.
+
+    Attributes:
+        steps: How many steps were equal so far.
+        divergence: Where the runs part; nothing is compared from there on.
+        missing: Each link that a side lacks somewhere, and these sides (0, 1).
+        unseen: By side, the first pass that couldn't be recorded.
+        other_models: Why their tensors can't be compared, if so.
+        matching: Which parameter of the one run is which of the other's.
+        numbering: Both runs' records, brought to the first one's places and numbers.
+        extra: By side, how many evaluations it made alone, and after which step the first.
+        unknown: By side of a newer schema, the fields that nobody knows here.
+        newer: By side, whether its schema is newer.
+        surroundings: Differences of the headers that may be why bits differ.
+        named: Other differences of the headers that are named beside a verdict.
+        edited: The first record that contradicts itself.
+    """
 
     def __init__(self, left: Record, right: Record) -> None:
-        self.steps = 0  # equal so far
+        """Begins with the headers of both ledgers."""
+        self.steps = 0
         self.divergence: Divergence | None = None
-        self.missing: dict[str, set[str]] = {}  # a link -> the sides that lack it somewhere
-        self.unseen: dict[str, tuple[str, str]] = {}  # a side -> where first, and why
-        self.other_models = ""  # why their tensors can't be compared
+        self.missing: dict[str, set[int]] = {}
+        self.unseen: dict[int, UnseenPass] = {}
+        self.other_models: OtherModels | None = None
         self.matching = Matching()
-        self.extra: dict[
-            str, tuple[int, int]
-        ] = {}  # a side -> how many of its own, the first's step
-        self.unknown: dict[str, set[str]] = {}  # a side of a newer schema -> fields nobody knows
+        self.numbering = OneNumbering(self.matching)
+        self.extra: dict[int, tuple[int, int]] = {}
+        self.unknown: dict[int, set[str]] = {}
         self.newer = [is_newer(header) for header in (left, right)]
-        self.surroundings = _unequal_fields(left, right, SURROUNDINGS)
-        self.named = _unequal_fields(left, right, NAMED)
-        self.edited = ""  # the first record that contradicts itself, and where in it
-        self._idle: dict[str, tuple[int, int]] = {}  # unequal to no effect -> how often, first step
+        self.surroundings = header_differences(left, right, SURROUNDINGS)
+        self.named = header_differences(left, right, NAMED)
+        self.edited: Contradiction | None = None
+        self._ineffective = Ineffective()
         self._rates = Rates()
         self._same_rates = True  # after the last step
-        self._tensors: list[Record] = [{}, {}]  # the last updates', which weights may refer to
 
     def add(self, left: Group, right: Group) -> Divergence | None:
-        """Compare what both wrote since their last step, and their next step.
+        """Compares what both wrote since their last step, and their next step.
 
-        Raises InputError, naming where, for a record that isn't as its schema has it.
+        Returns:
+            Where the runs part, as soon as they have.
+
+        Raises:
+            InputError: A record isn't as its schema has it; the message names file and row.
         """
         try:
             return self._add(left, right)
@@ -69,6 +90,14 @@ class Comparison:
                 f"({type(error).__name__}: {error}); edited or damaged, record the runs again"
             ) from None
 
+    def ineffective_notes(self, *, whole: bool) -> list[WithoutEffect]:
+        """What was unequal in equal steps; of whole runs the rates that no step used, too."""
+        notes = self._ineffective.notes(whole=whole)
+        if whole and not self._same_rates:
+            rates = Unequal("schedule", "next_learning_rate", None, None)
+            notes.append(WithoutEffect(rates, False, steps=1, first=self.steps, whole=whole))
+        return notes
+
     def _add(self, left: Group, right: Group) -> Divergence | None:
         if self.divergence is None:
             self.matching.add(left.models, right.models)
@@ -76,9 +105,9 @@ class Comparison:
         if left.step is not None and right.step == left.step and self.newer[0] == self.newer[1]:
             self._record(0, left.step)
             right.step.same_as(left.step)
-        a, b = (self._record(side, g.step) for side, g in enumerate((left, right)))
-        if self.divergence is None and a is not None and b is not None:
-            self.divergence = self._step(a, b, alike=a is b)
+        ours, theirs = (self._record(side, g.step) for side, g in enumerate((left, right)))
+        if self.divergence is None and ours is not None and theirs is not None:
+            self.divergence = self._step(ours, theirs)
             if self.divergence is None:
                 self.steps += 1
         return self.divergence
@@ -89,9 +118,9 @@ class Comparison:
             return None
         if not self.newer[side]:
             return check(item)
-        record, others = known(item)
-        if others:
-            self.unknown.setdefault(SIDES[side], set()).update(others)
+        record, unknown_fields = known(item)
+        if unknown_fields:
+            self.unknown.setdefault(side, set()).update(unknown_fields)
         return record
 
     def _evaluations(self, left: list[Record], right: list[Record]) -> Divergence | None:
@@ -100,160 +129,135 @@ class Comparison:
             return None
         for step in sorted({e["step"] for e in (*left, *right)}):
             ours, theirs = ([e for e in side if e["step"] == step] for side in (left, right))
-            for a, b in aligned(ours, theirs):
-                if self._has_unseen(a, b):
+            for pair in pair_evaluations(ours, theirs):
+                if self._has_unseen(*pair):
                     continue
-                unequal = list(metrics(Pair(a, b)))
+                unequal = list(metrics(Pair(*pair)))
                 if any(u.weight == HARD for u in unequal):
-                    return Divergence(step, METRICS, unequal, a, b)
+                    return Divergence(step, METRICS, unequal, *pair)
             more = len(theirs) - len(ours)
             if more:
-                count, first = self.extra.get(SIDES[more > 0], (0, step))
-                self.extra[SIDES[more > 0]] = (count + abs(more), first)
+                count, first = self.extra.get(int(more > 0), (0, step))
+                self.extra[int(more > 0)] = (count + abs(more), first)
         return None
 
     def _has_unseen(self, *pair: Record) -> bool:
         """Whether a pass of either evaluation couldn't be recorded: nothing of it is compared."""
-        for side, record in zip(SIDES, pair, strict=True):
+        for side, record in enumerate(pair):
             if "unseen" in record:
                 self.missing.setdefault(METRICS, set()).add(side)
-                place = f"the evaluation after step {record['step']}"
-                self.unseen.setdefault(side, (place, str(record["unseen"])))
+                self._note_unseen(side, record, in_evaluation=True)
         return any("unseen" in record for record in pair)
 
-    def idle_notes(self, *, whole: bool) -> list[str]:
-        """What was unequal in equal steps, in words; of whole runs the rates that none had, too."""
-        idle = dict(self._idle)
-        if whole and not self._same_rates:
-            idle["schedule next_learning_rate, unequal"] = (1, self.steps)
-        return [
-            f"{what} in {count} steps, the first {first}"
-            if count > 1
-            else f"{what} in step {first}"
-            for what, (count, first) in idle.items()
-        ]
+    def _note_unseen(self, side: int, record: Record, *, in_evaluation: bool) -> None:
+        why = str(record["unseen"])
+        self.unseen.setdefault(side, UnseenPass(side, record["step"], in_evaluation, why))
 
-    def _note_idle(self, found: list[Unequal], step: int) -> None:
-        """Once for all passes of a step; a loss that only one run shows is no difference."""
-        told = set()
-        for one in found:
-            field, only = PASS.sub("", short(one.field)), None in (one.left, one.right)
-            if not (only and one.link == "forward"):
-                told.add(f"{one.link} {field}, {'only in one' if only else 'unequal'}")
-        for what in sorted(told):
-            count, first = self._idle.get(what, (0, step))
-            self._idle[what] = (count + 1, first)
-
-    def _step(self, a: Record, b: Record, *, alike: bool) -> Divergence | None:
-        """`alike`: they are the same bytes."""
-        links = [link for link in LINKS if self._both_have(link, a, b)]
-        self._look_for_others(a, b)
-        if self.other_models:
-            links = [link for link in links if link not in NEED_SAME_MODEL]
-        elif alike and self.matching.in_place:
-            self._remember((a, a), a, a)
-            return None
-        left, right = (self._whole(side, record) for side, record in enumerate((a, b)))
-        if not self.edited and self.matching.in_place and not alike:
-            for side, record in enumerate((left, right)):
-                where = "" if self.newer[side] else contradiction(record)
-                if where and not self.edited:
-                    self.edited = f"{SIDES[side]} ledger's {where}"
-        found = self._compare(left, right, links)
-        if found is None:
-            self._remember((left, right), a, b)
-        return found
-
-    def _look_for_others(self, a: Record, b: Record) -> None:
-        """A model that fits nowhere does no harm until it takes part in a step."""
-        if self.other_models:
-            return
-        more = trained_by_one(self.matching, (a, b))
-        if more:
-            self.other_models = f"{short(more)}, which is trained, stands in one of them only"
-        elif self.matching.left_over and (
-            not self.matching.pairs or takes_part(self.matching, (a, b))
-        ):
-            self.other_models = first_other(self.matching)
-
-    def _both_have(self, link: str, a: Record, b: Record) -> bool:
-        for side, record in zip(SIDES, (a, b), strict=True):
+    def _both_have(self, link: str, *pair: Record) -> bool:
+        for side, record in enumerate(pair):
             if record.get(link) is None:
                 self.missing.setdefault(link, set()).add(side)
                 if "unseen" in record:
-                    place = f"step {record['step']}"
-                    self.unseen.setdefault(side, (place, str(record["unseen"])))
-        return a.get(link) is not None and b.get(link) is not None
+                    self._note_unseen(side, record, in_evaluation=False)
+        return all(record.get(link) is not None for record in pair)
 
-    def _compare(self, a: Record, b: Record, links: list[str]) -> Divergence | None:
-        number, names = self.steps + 1, self.matching.names
-        # A step without a forward pass beside one with it: the rates are those of other moments.
-        paired = _has_pass(a) == _has_pass(b)
-        rate = self._rates.unequal(a, b, number, names) if "schedule" in links and paired else None
-        if rate is not None and rate.step < number:
-            return Divergence(rate.step, rate.unequal.link, [rate.unequal], a, b)
-        pair = Pair(a, b, names, rate)
-        soft: list[Unequal] = []
-        for link in links:
-            found = list(COMPARATORS[link](pair))
-            # A soft one is settled by what follows from it: where that isn't compared, it counts.
-            settled = set(links) >= DECISIVE
-            hard = any(u.weight == HARD or not settled for u in found)
-            if rate is not None and link in ("update", "schedule"):
-                return Divergence(number, rate.unequal.link, [*soft, rate.unequal], a, b)
-            if hard:
-                told = told_before(pair, link, found)
-                if told:
-                    return Divergence(number, told[0].link, [*soft, *told, *found], a, b)
-                return Divergence(number, _cause(soft, link), [*soft, *found], a, b)
-            soft += found
-        self._note_idle(soft, number)
+    def _step(self, ours: Record, theirs: Record) -> Divergence | None:
+        links = [link for link in LINKS if self._both_have(link, ours, theirs)]
+        self._look_for_other_models((ours, theirs))
+        same_bytes = ours is theirs
+        if self.other_models is not None:
+            links = [link for link in links if link not in NEED_SAME_MODEL]
+        elif same_bytes and self.matching.in_place:
+            self._remember((ours, ours), ours, ours)
+            return None
+        left, right = (
+            self.numbering.step(side, record, rearrange=self.other_models is None)
+            for side, record in enumerate((ours, theirs))
+        )
+        if self.matching.in_place and not same_bytes:
+            self._look_for_contradiction(left, right)
+        divergence = self._first_unequal_link(left, right, links)
+        if divergence is None:
+            self._remember((left, right), ours, theirs)
+        return divergence
+
+    def _look_for_other_models(self, pair: tuple[Record, Record]) -> None:
+        """A model that fits nowhere does no harm until it takes part in a step."""
+        if self.other_models is not None:
+            return
+        trained = trained_by_one(self.matching, pair)
+        if trained is not None:
+            self.other_models = TrainedInOne(trained)
+        elif self.matching.left_over and (
+            not self.matching.pairs or takes_part(self.matching, pair)
+        ):
+            self.other_models = first_other(self.matching)
+
+    def _look_for_contradiction(self, *pair: Record) -> None:
+        for side, record in enumerate(pair):
+            if self.edited is None and not self.newer[side]:
+                self.edited = contradiction(record, side)
+
+    def _first_unequal_link(
+        self, left: Record, right: Record, links: list[str]
+    ) -> Divergence | None:
+        """Where this step, or the rates that the step before left for it, are unequal."""
+        step = self.steps + 1
+        rate = self._rate_difference(left, right, links)
+        if rate is not None and rate.step < step:
+            return Divergence(rate.step, rate.unequal.link, [rate.unequal], left, right)
+        pair = Pair(left, right, self.matching.names, rate)
+        # A soft one is settled by what follows from it: where that isn't compared, it counts.
+        settled = set(links) >= DECISIVE
+        before: list[Unequal] = []
+        for link in _in_order_of_cause(links):
+            unequal = list(COMPARATORS[link](pair))
+            if any(u.weight == HARD or not settled for u in unequal):
+                causes = causes_before_later_calls(pair, link, unequal)
+                named = _cause(link, unequal, before, causes)
+                fields = [*before, *causes, *unequal]
+                return Divergence(step, named, fields, left, right)
+            before += unequal
+        self._ineffective.add(before, step)
         return None
 
-    def _remember(self, pair: tuple[Record, Record], a: Record, b: Record) -> None:
-        """`pair`: both with their parameters in the first run's places."""
+    def _rate_difference(
+        self, left: Record, right: Record, links: list[str]
+    ) -> RateDifference | None:
+        # A step without a forward pass beside one with it: the rates are those of other moments.
+        if "schedule" not in links or _has_pass(left) != _has_pass(right):
+            return None
+        return self._rates.difference(left, right, self.steps + 1, self.matching.names)
+
+    def _remember(self, pair: tuple[Record, Record], ours: Record, theirs: Record) -> None:
+        """Keeps what the next step may refer to.
+
+        Args:
+            pair: Both records of an equal step, in one numbering.
+            ours: The first run's, as it stands in the ledger.
+            theirs: The second run's.
+        """
         self._same_rates = _next_rates(pair[0]) == _next_rates(pair[1])
         self._rates.remember(pair[0], self.steps + 1, same=self._same_rates)
-        self._tensors = [record.get("update") or {} for record in (a, b)]
+        self.numbering.remember(ours, theirs)
 
-    def _whole(self, side: int, record: Record) -> Record:
-        """A step with the lists of tensors that it leaves out, as another link has them.
 
-        Where the two runs have their parameters in other places, in those of the first.
-        """
-        filled = dict(record)
-        others = (("weights", self._tensors[side]), ("clip", record.get("gradient") or {}))
-        for link, other in others:
-            value = record.get(link)
-            if isinstance(value, dict) and "tensors" not in value and "tensors" in other:
-                filled[link] = {**value, "tensors": other["tensors"]}
-        kept, earlier = ((r or {}).get("buffers") for r in (filled.get("weights"), others[0][1]))
-        if kept and earlier and "tensors" not in kept:
-            filled["weights"] = {**filled["weights"], "buffers": {**earlier, **kept}}
-        if self.matching.in_place or self.other_models:
-            return self._numbered(side, filled)
-        return self._numbered(side, picked(filled, self.matching.places(side)))
+def _in_order_of_cause(links: list[str]) -> list[str]:
+    """As the table has them, but for the rates: an update follows from them."""
+    ordered = [link for link in links if link != "schedule"]
+    if "schedule" in links:
+        at = ordered.index("update") if "update" in ordered else len(ordered)
+        ordered.insert(at, "schedule")
+    return ordered
 
-    def with_named_buffers(self, side: int, value: Any) -> Any:
-        """Weights, or an end, whose buffers have the names of the first run's same model."""
-        kept = value.get("buffers") if isinstance(value, dict) else None
-        if not isinstance(kept, dict) or "tensors" not in kept:
-            return value
-        tensors = self.matching.with_one_numbering(side, kept["tensors"])
-        return {**value, "buffers": {**kept, "tensors": tensors}}
 
-    def _numbered(self, side: int, record: Record) -> Record:
-        """With each forward pass's model, and each buffer's, by its number in the first run."""
-        for link in ("weights", "update"):
-            record[link] = self.with_named_buffers(side, record.get(link))
-        for link in ("batch", "forward"):
-            for i, one in enumerate(record.get(link) or []):
-                number = one.get("model", 0)
-                if self.matching.model(side, number) != number:
-                    passes = list(record[link])
-                    passes[i] = {**one, "model": self.matching.model(side, number)}
-                    record[link] = passes
-        return record
+def _cause(link: str, unequal: list[Unequal], before: list[Unequal], causes: list[Unequal]) -> str:
+    """The link that is named: the first that may be why the hard one is unequal, or else that."""
+    if causes:
+        return causes[0].link
+    if link == "schedule":  # a rate is told, and follows from nothing in its step
+        return unequal[0].link
+    return next((u.link for u in before if u.weight == SOFT), link)
 
 
 def _has_pass(record: Record) -> bool:
@@ -263,25 +267,5 @@ def _has_pass(record: Record) -> bool:
     )
 
 
-def _next_rates(record: Record) -> Any:
+def _next_rates(record: Record) -> object:
     return (record.get("schedule") or {}).get("next_learning_rate")
-
-
-def _unequal_fields(left: Record, right: Record, names: tuple[str, ...]) -> list[str]:
-    return [
-        f"{name} ({_differing(left.get(name), right.get(name))})"
-        for name in names
-        if name in left and name in right and left[name] != right[name]
-    ]
-
-
-def _cause(soft: list[Unequal], hard: str) -> str:
-    """The first link that may be why the hard one is unequal, or else that one."""
-    return next((u.link for u in soft if u.weight == SOFT), hard)
-
-
-def _differing(left: Any, right: Any) -> str:
-    if isinstance(left, dict) and isinstance(right, dict):
-        keys = sorted(k for k in {**left, **right} if left.get(k) != right.get(k))
-        return ", ".join(f"{k}: {both(left.get(k), right.get(k))}" for k in keys)
-    return both(left, right)

@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass, field
 
-from reference.diff.link_comparators import NOTE, Unequal
+from reference.diff.unequal import NOTE, Unequal
 from reference.ledger.record import Record
-
-SHOWN = 4  # unequal fields in a verdict's detail
 
 
 @dataclass
 class Divergence:
-    """The first step that is unequal, and all that is unequal in it up to its hard link."""
+    """The first step that is unequal, and all that is unequal in it up to its hard link.
+
+    Attributes:
+        step: Its number, from 1; of an evaluation, the number of steps before it.
+        link: The link that is named as the cause.
+        unequal: The unequal fields, soft ones and notes before the hard ones.
+        left: The first run's record.
+        right: The second run's, its parameters in the first run's places.
+    """
 
     step: int
     link: str
@@ -20,15 +26,6 @@ class Divergence:
 
     @property
     def suspects(self) -> tuple[str, ...]:
+        """The links in which the cause may lie, the likeliest first."""
         links = [u.link for u in self.unequal if u.weight != NOTE]
         return tuple(dict.fromkeys([self.link, *links]))
-
-    def detail(self) -> str:
-        """The fields of its link; then what else is unequal before the hard link."""
-        own = [u for u in self.unequal if u.link == self.link and u.weight != NOTE]
-        others = [u for u in self.unequal if u not in own]
-        shown = [str(u) for u in own[:SHOWN]]
-        if len(own) > SHOWN:
-            shown.append(f"and {len(own) - SHOWN} more fields")
-        also = [f"{u.link} {u}" for u in others[:SHOWN]]
-        return "; ".join(shown) + (f" (also unequal: {'; '.join(also)})" if also else "")

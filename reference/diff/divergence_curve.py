@@ -1,7 +1,4 @@
-"""How two runs go on after they have parted: the difference of their losses and gradients.
-
-Shown by `python -m reference diff A B`.
-"""
+"""How two runs go on after they have parted: the difference of their losses and gradients."""
 
 from dataclasses import dataclass
 
@@ -29,15 +26,19 @@ class Curve:
         self._seen = 0
         self._next = 0
 
-    def add(self, one: Item, other: Item) -> None:
-        """Raises InputError for steps that aren't as their schema has them."""
-        left, right = one.record, other.record
+    def add(self, ours: Item, theirs: Item) -> None:
+        """The next step of both runs.
+
+        Raises:
+            InputError: A step isn't as its schema has it.
+        """
+        left, right = ours.record, theirs.record
         try:
             point = Point(int(left["step"]), (_loss(left), _loss(right)), _norms(left, right))
         except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError):
             raise InputError(
-                f"{one.where} and {other.where}: fields forward and gradient: not as their schema "
-                "has them; edited or damaged, record the runs again"
+                f"{ours.where} and {theirs.where}: fields forward and gradient: not as their "
+                "schema has them; edited or damaged, record the runs again"
             ) from None
         if self._seen == self._next:
             self._points.append(point)
@@ -46,19 +47,21 @@ class Curve:
         self._seen += 1
 
     def points(self) -> tuple[Point, ...]:
+        """Those that were kept, in the order of the steps."""
         last = [self._last] if self._last and self._last not in self._points else []
         return tuple(self._points[:KEPT] + last)
 
 
 def _loss(record: Record) -> float | None:
+    """That of the last forward pass; None where it has one loss for each row."""
     passes = record.get("forward") or [{}]
     loss = passes[-1].get("loss")
-    return float(loss) if isinstance(loss, int | float | str) else None  # one for each row: none
+    return float(loss) if isinstance(loss, int | float | str) else None
 
 
 def _norms(left: Record, right: Record) -> float | None:
     x, y = ((r.get("gradient") or {}).get("norm") for r in (left, right))
     if x is None or y is None:
         return None
-    scale = max(abs(float(x)), abs(float(y)))
-    return abs(float(x) - float(y)) / scale if scale else 0.0
+    larger = max(abs(float(x)), abs(float(y)))
+    return abs(float(x) - float(y)) / larger if larger else 0.0

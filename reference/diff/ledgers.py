@@ -5,13 +5,28 @@ from pathlib import Path
 
 from reference.diff.comparison import Comparison
 from reference.diff.divergence_curve import Curve
-from reference.diff.verdict import Verdict, judge
+from reference.diff.judgement import judge
+from reference.diff.verdict import Verdict
 from reference.ledger.record import Ledger, Record
 from reference.ledger.steps import Group, open_ledger
 
 
 def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
-    """The verdict on two ledgers; the first one is named first in its detail."""
+    """The verdict on two ledgers. Both are read once, and one step of each is held at a time.
+
+    Args:
+        a: A ledger, in memory or in a file; it is named first in the verdict's words.
+        b: The one that it is compared with.
+
+    Returns:
+        `identical`, `diverged` with the first step and link at which they part, or `incomparable`
+        with the reason. What follows from the divergence isn't listed: a curve shows how the two
+        go on.
+
+    Raises:
+        InputError: A file isn't a ledger, or a record isn't as its schema has it; the message names
+            file, row and field.
+    """
     (left_header, left), (right_header, right) = open_ledger(a), open_ledger(b)
     comparison = Comparison(left_header, right_header)
     curve = Curve()

@@ -1,6 +1,6 @@
 """Which parameter of one run is which of the other's, where the two don't call them alike.
 
-Used by `python -m reference diff A B`. A model that is wrapped has a prefix before every name; of
+A model that is wrapped has a prefix before every name; of
 one that was first looked through in part, the parts are in a ledger as models of their own. The
 tensors are the same, and in another order perhaps. Names that differ in more than a prefix, or that
 fit in two ways, are matched with nothing: then there is nothing to be compared by.
@@ -11,10 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from reference.ledger.combined_hash import combine
-from reference.ledger.link_table import Holds, links_holding
+from reference.diff.notes import MatchedByPosition
 from reference.ledger.record import Record
-from reference.messages import plain
 
 NUMBERED = re.compile(r"model(\d+)\.(.+)")  # as the ledger calls what isn't the first model's
 OTHERS = ("another of the first", "another of the second")
@@ -23,17 +21,21 @@ MOST_WAYS = 256  # in which several models may fit, before it is said that none 
 
 @dataclass(frozen=True)
 class Model:
-    """One record of a model: its parameters, and where in the ledger's lists they begin."""
+    """One record of a model.
+
+    Attributes:
+        number: As the ledger counts models, from 0.
+        kind: The name of its class.
+        names: Of its parameters, without the model's number before them.
+        shapes: Of its parameters.
+        first: Where its parameters begin in the ledger's lists of all parameters.
+    """
 
     number: int
     kind: str
-    names: tuple[str, ...]  # without the model's number before them
+    names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     first: int
-
-    def __str__(self) -> str:
-        count = len(self.names)
-        return f"{plain(self.kind)} ({count} parameter{'s' * (count != 1)})"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Way:
 
 
 def model_of(record: Record, first: int) -> Model:
+    """The model of a record; `first` is where its parameters begin in the ledger's lists."""
     number = record.get("model", 0)
     own = f"model{number}." if number else ""
     parameters = [(str(p[0]).removeprefix(own), tuple(p[1])) for p in record["parameters"]]
@@ -53,17 +56,25 @@ def model_of(record: Record, first: int) -> Model:
 
 
 class Matching:
-    """The parameters of two runs, as their records of models come."""
+    """The parameters of two runs, as their records of models come.
+
+    Attributes:
+        pairs: Of each parameter that both have, its places in both ledgers' lists.
+        in_place: Each parameter has the same place in both lists.
+        same_parts: And they are of as many models: those of the last step, too.
+        notes: Pairs of parameters that have two names.
+        left_over: Models that fit nowhere, each with its side (0 or 1).
+        untaken: By side, the places of parameters that the other run's same model lacks.
+    """
 
     def __init__(self) -> None:
         self._models: tuple[list[Model], list[Model]] = ([], [])
         self._raw: tuple[list[str], list[str]] = ([], [])
         self.pairs: list[tuple[int, int]] = []
-        self.in_place = True  # each has its place in the one list where it has it in the other
-        self.same_parts = True  # and they are of as many models: those of the last step, too
-        self.notes: list[str] = []
-        self.left_over: list[tuple[int, Model]] = []  # (side, a model that fits nowhere)
-        # Places, by side, of parameters that the other run's same model doesn't have.
+        self.in_place = True
+        self.same_parts = True
+        self.notes: list[MatchedByPosition] = []
+        self.left_over: list[tuple[int, Model]] = []
         self.untaken: tuple[list[int], list[int]] = ([], [])
         self._parts: tuple[dict[int, int], dict[int, int]] = ({}, {})
 
@@ -73,7 +84,7 @@ class Matching:
         return [self._raw[0][i] for i, _ in self.pairs]
 
     def add(self, left: Sequence[Record], right: Sequence[Record]) -> None:
-        """More models of either run."""
+        """Takes more records of models of either run, and matches all of them anew."""
         for models, raw, records in zip(self._models, self._raw, (left, right), strict=True):
             for record in records:
                 models.append(model_of(record, len(raw)))
@@ -82,35 +93,36 @@ class Matching:
             self._match()
 
     def _match(self) -> None:
-        one, other = self._models
+        left, right = self._models
         self.notes, self.left_over, self._parts = [], [], ({}, {})
         self.untaken = ([], [])
-        if one == other:
+        if left == right:
             self.pairs = [(i, i) for i in range(len(self._raw[0]))]
             self.in_place = self.same_parts = True
             return
-        swap = len(other) < len(one)  # the parts go into the whole
-        parts, wholes = (one, other) if swap else (other, one)
+        swap = len(right) < len(left)  # the parts go into the whole
+        parts, wholes = (left, right) if swap else (right, left)
+        of_parts, of_wholes = (0, 1) if swap else (1, 0)  # sides
         ways = _best(parts, wholes)
         pairs: list[tuple[int, int]] = []
         for model, way in zip(parts, ways, strict=True):
             if way is None:
-                self.left_over.append((0 if swap else 1, model))
+                self.left_over.append((of_parts, model))
                 continue
             places = [(place, model.first + i) for i, place in enumerate(way.places)]
             pairs += [(j, i) for i, j in places] if swap else places
             self._join(model, way, wholes, swap=swap)
         self.pairs = sorted(pairs)
-        taken = {pair[1 if swap else 0] for pair in pairs}
+        taken = {pair[of_wholes] for pair in pairs}
         for whole in wholes:
             own = range(whole.first, whole.first + len(whole.names))
             if not taken & set(own):
-                self.left_over.append((1 if swap else 0, whole))
+                self.left_over.append((of_wholes, whole))
             else:
-                self.untaken[1 if swap else 0].extend(i for i in own if i not in taken)
+                self.untaken[of_wholes].extend(i for i in own if i not in taken)
         lengths = {len(raw) for raw in self._raw}
         self.in_place = lengths == {len(pairs)} and all(i == j for i, j in pairs)
-        self.same_parts = self.in_place and len(one) == len(other)
+        self.same_parts = self.in_place and len(left) == len(right)
 
     def _join(self, part: Model, way: Way, wholes: Sequence[Model], *, swap: bool) -> None:
         """A part's forward passes are the whole's; and a word on names that aren't the same."""
@@ -120,33 +132,30 @@ class Matching:
         there = whole.names[way.places[0] - whole.first]
         if part.names[0] != there:
             names = (part.names[0], there) if swap else (there, part.names[0])
-            self.notes.append(
-                "parameters matched by position and shape, since their names differ: "
-                f"{plain(names[0])} in the first is {plain(names[1])} in the second ledger"
-            )
+            self.notes.append(MatchedByPosition(*names))
 
     def model(self, side: int, number: int) -> int:
         """A model's number, the same for both runs where it is the same model."""
         return self._parts[side].get(number, number)
 
     def with_one_numbering(self, side: int, tensors: Mapping[str, str]) -> dict[str, str]:
-        """Buffers by names under which the other run's same model has them.
+        """Buffers, by the names under which the other run's same model has them.
 
         Those of a model that fits nowhere get names that no other run has.
         """
         if not (self._parts[side] or self.left_over):
             return dict(tensors)
         over = {model.number for model, _ in self.strangers(side)} - self._parts[side].keys()
-        found: dict[str, str] = {}
+        renamed: dict[str, str] = {}
         for name, hashed in tensors.items():
             numbered = NUMBERED.match(name)
             number, own = (int(numbered[1]), numbered[2]) if numbered else (0, name)
             there = self.model(side, number)
             if number in over:
-                found[f"{OTHERS[side]} {number}.{own}"] = hashed
+                renamed[f"{OTHERS[side]} {number}.{own}"] = hashed
             else:
-                found[f"model{there}.{own}" if there else own] = hashed
-        return found
+                renamed[f"model{there}.{own}" if there else own] = hashed
+        return renamed
 
     def strangers(self, side: int) -> Iterator[tuple[Model, range]]:
         """A side's models that fit nowhere, and where their parameters are."""
@@ -212,46 +221,3 @@ def _renamed(names: Sequence[str], there: Sequence[str]) -> Iterator[tuple[list[
             yield [prefix + name for name in names], prefix
         elif all(name.startswith(prefix) for name in names):
             yield [name.removeprefix(prefix) for name in names], prefix
-
-
-def picked(record: Record, places: Sequence[int]) -> Record:
-    """A step with only the parameters at these places, in this order, and its hashes over them."""
-    kept = dict(record)
-    for link in links_holding(Holds.TENSORS):
-        value = record.get(link)
-        if isinstance(value, dict):
-            kept[link] = _picked_tensors(value, places)
-    optimizer, schedule = record.get("optimizer"), record.get("schedule")
-    if isinstance(optimizer, dict):
-        of = str(optimizer["of"]).split()
-        kept["optimizer"] = {**optimizer, "of": " ".join(at_places(of, places))}
-        if "base_learning_rate" in optimizer:
-            rates = _rates(optimizer["base_learning_rate"], places)
-            kept["optimizer"]["base_learning_rate"] = rates
-    if isinstance(schedule, dict):
-        kept["schedule"] = {name: _rates(rates, places) for name, rates in schedule.items()}
-    return kept
-
-
-def _picked_tensors(value: Record, places: Sequence[int]) -> Record:
-    kept = dict(value)
-    for field in ("tensors", "norms"):
-        if field in value:
-            kept[field] = " ".join(at_places(str(value[field]).split(), places))
-    if "tensors" in kept:
-        kept["hash"] = combine(kept["tensors"].split())
-    return kept
-
-
-def at_places(values: Sequence[str], places: Sequence[int]) -> list[str]:
-    """Those at these places; a list from before a model was seen is shorter."""
-    return [values[place] if place < len(values) else "-" for place in places]
-
-
-def _rates(rates: Sequence[float | str], places: Sequence[int]) -> list[float | str]:
-    """As the ledger writes them: one where all parameters have the same."""
-    if len(rates) < 2:
-        return list(rates)
-    kept = [rates[place] if place < len(rates) else "-" for place in places]
-    distinct = {rate for rate in kept if not isinstance(rate, str) or rate not in ("-", "x")}
-    return list(distinct) if len(distinct) < 2 else kept

@@ -1,29 +1,31 @@
-"""A record that contradicts itself.
-
-Used by `python -m reference diff A B`.
-"""
+"""Whether a record contradicts itself: a hash or a norm that isn't that of its tensors."""
 
 import math
 
+from reference.diff.notes import Contradiction, Sum
 from reference.ledger.combined_hash import combine
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.record import Record
 
+CLOSE = 1e-4  # relative: norms of the tensors are written with seven digits
 
-def contradiction(record: Record) -> str:
-    """Where a step's record can't be as it was written, or nothing.
 
-    A hash or a norm that isn't its tensors': somebody edited it, or a disk did.
+def contradiction(record: Record, side: int) -> Contradiction | None:
+    """The first link of a step that can't be as it was written: somebody edited it, or a disk did.
+
+    Args:
+        record: The step, as it stands in its ledger.
+        side: Of which run it is.
     """
     for link in links_holding(Holds.TENSORS):
         value = record.get(link) or {}
         if "tensors" in value and "hash" in value:
-            called = link == "clip" and value.get("closure_calls", 0) > 1  # of each call's hash
-            if not called and combine(value["tensors"].split()) != value["hash"]:
-                return f"step {record.get('step')}, {link}: not its tensors' hash"
+            # After several calls of a closure it is the hash of each call's hash.
+            several = link == "clip" and value.get("closure_calls", 0) > 1
+            if not several and combine(value["tensors"].split()) != value["hash"]:
+                return Contradiction(side, record["step"], link, Sum.HASH)
         if "norms" in value and type(value.get("norm")) in (int, float):
-            norms = [float(norm) for norm in value["norms"].split()]
-            whole = math.hypot(*norms)
-            if not math.isclose(whole, value["norm"], rel_tol=1e-4) and math.isfinite(whole):
-                return f"step {record.get('step')}, {link}: not its tensors' norm"
-    return ""
+            norm = math.hypot(*(float(norm) for norm in value["norms"].split()))
+            if not math.isclose(norm, value["norm"], rel_tol=CLOSE) and math.isfinite(norm):
+                return Contradiction(side, record["step"], link, Sum.NORM)
+    return None

@@ -8,92 +8,113 @@ be. What a machine is told (batches, hyper-parameters, learning rates) has to be
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
-from reference.diff.link_comparators import COMPARATORS, HARD, Pair, Unequal
-from reference.diff.verdict import Verdict
+from reference.diff.judgement import one_run_ends
+from reference.diff.link_comparators import COMPARATORS
+from reference.diff.notes import Envelope
+from reference.diff.unequal import HARD, Pair, Unequal
+from reference.diff.value_text import unequal_text
+from reference.diff.verdict import Reason, Verdict
+from reference.diff.verdict_text import in_words
 from reference.errors import InputError
 from reference.ledger.link_table import COMPUTED, LINKS
 from reference.ledger.record import Ledger, Record
 from reference.ledger.schema import check
 from reference.ledger.steps import open_ledger
 
+TOLD = tuple(link for link in LINKS if link not in COMPUTED)  # to be equal whatever the tolerance
 Source = Ledger | Path
+Number = tuple[str, str]  # link and field, as ("gradient", "norm")
+Distances = dict[Number, float]
 
 
 def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
     """The verdict on `a` and `b` by the envelope of `c` and `d`; `identical` is within it.
 
-    Raises InputError for an envelope that is shorter than the runs.
+    Args:
+        a: A ledger, in memory or in a file.
+        b: The one that it is compared with.
+        c: One of two runs of the same thing, at least as long as `a` and `b`.
+        d: The other one.
+
+    Raises:
+        InputError: A file isn't a ledger, or the envelope is shorter than the runs or is none.
     """
-    allowed: dict[str, float] = {}
+    allowed: Distances = {}
     steps = 0
     names = _names(a)
     for x, y, p, q in zip_longest(*map(_steps, (a, b, c, d))):
         if x is None and y is None:
             break
         if x is None or y is None:
-            unequal = Unequal("batch", "steps of the run", *_lengths(x, steps))
-            return _diverged(steps, unequal, allowed, f"one run ends: {unequal}")
+            counts = (steps, "more") if x is None else ("more", steps)
+            return _with_envelope(one_run_ends(steps, counts, ("batch",)), allowed)
         if p is None or q is None:
             raise InputError(
                 f"--envelope: ends after {steps} steps; give two runs as long as these"
             )
-        _farthest(allowed, p, q)
-        for told in _told(p, q, names):
+        _widen(allowed, p, q)
+        for unequal in _told_otherwise(p, q, names):
             raise InputError(
-                f"--envelope: no two runs of the same thing: {told.link}, {told}; give others"
+                f"--envelope: no two runs of the same thing: {unequal.link}, "
+                f"{unequal_text(unequal)}; give others"
             )
-        found = sorted(_unequal(x, y, names, allowed), key=lambda u: LINKS.index(u.link))
-        if found:
-            return _diverged(steps, found[0], allowed, str(found[0]))
+        outside = [*_told_otherwise(x, y, names), *_too_far_apart(x, y, allowed)]
+        if outside:
+            return _diverged(steps, min(outside, key=lambda u: LINKS.index(u.link)), allowed)
         steps += 1
     if not steps:
-        return Verdict("incomparable", detail="a ledger without steps")
-    return Verdict("identical", steps, detail="within the envelope", notes=(_note(allowed),))
+        return in_words(Verdict("incomparable", reason=Reason.NO_STEPS))
+    return _with_envelope(Verdict("identical", steps, reason=Reason.WITHIN_ENVELOPE), allowed)
 
 
 def apart(a: Source, b: Source) -> dict[str, float]:
-    """How far apart two runs of the same thing are at most, over all steps: by 'link field'.
+    """How far apart two runs of the same thing are at most, over all steps.
 
-    Raises InputError for two that were told other things, or that aren't equally long.
+    Returns:
+        The distance by 'link field', such as 'forward loss'.
+
+    Raises:
+        InputError: They were told other things, aren't equally long, or have no number in both.
     """
-    names, found = _names(a), dict[str, float]()
+    names, distances = _names(a), Distances()
     for step, (x, y) in enumerate(zip_longest(_steps(a), _steps(b)), 1):
         if x is None or y is None:
             raise InputError(f"no two runs of the same thing: one ends before step {step}")
-        for told in _told(x, y, names):
-            raise InputError(f"no two runs of the same thing: step {step}, {told.link}, {told}")
-        _farthest(found, x, y)
-    if not found:
+        for unequal in _told_otherwise(x, y, names):
+            raise InputError(
+                f"no two runs of the same thing: step {step}, {unequal.link}, "
+                f"{unequal_text(unequal)}"
+            )
+        _widen(distances, x, y)
+    if not distances:
         raise InputError("no step of these runs has a number in both; train at least one step")
-    return found
+    return _by_name(distances)
 
 
-def _farthest(distances: dict[str, float], x: Record, y: Record) -> None:
-    """Note how far apart two steps' numbers are, where that is farther than before."""
-    for name, (one, other) in _pairs(x, y).items():
-        distances[name] = max(distances.get(name, 0.0), abs(one - other))
+def _by_name(distances: Distances) -> dict[str, float]:
+    return {f"{link} {field}": distance for (link, field), distance in distances.items()}
 
 
-def _lengths(left: Record | None, steps: int) -> tuple[int | str, int | str]:
-    return (steps, "more") if left is None else ("more", steps)
+def _widen(distances: Distances, x: Record, y: Record) -> None:
+    """Notes how far apart two steps' numbers are, where that is farther than before."""
+    for number, (left, right) in _pairs(x, y).items():
+        distances[number] = max(distances.get(number, 0.0), abs(left - right))
 
 
-def _diverged(steps: int, unequal: Unequal, allowed: dict[str, float], detail: str) -> Verdict:
+def _diverged(steps: int, unequal: Unequal, allowed: Distances) -> Verdict:
     link = unequal.link
-    notes = (_note(allowed),)
-    return Verdict("diverged", steps, steps + 1, link, detail, (link,), (unequal,), notes)
+    verdict = Verdict("diverged", steps, steps + 1, link, suspects=(link,), unequal=(unequal,))
+    return _with_envelope(verdict, allowed)
 
 
-def _note(allowed: dict[str, float]) -> str:
-    return f"within the envelope, so far apart at most: {shown(allowed)}"
-
-
-def shown(distances: dict[str, float]) -> str:
-    """In one line: each number's name, and how far apart."""
-    return ", ".join(f"{name} {value:.2g}" for name, value in sorted(distances.items()))
+def _with_envelope(verdict: Verdict, allowed: Distances) -> Verdict:
+    """The verdict in words, with a note on how far apart the runs may be."""
+    envelope = Envelope(tuple(_by_name(allowed).items()))
+    return in_words(replace(verdict, remarks=(envelope,)))
 
 
 def _steps(source: Source) -> Iterator[Record]:
@@ -107,40 +128,39 @@ def _names(source: Source) -> list[str]:
     return [name for model in first.models for name, *_ in model["parameters"]]
 
 
-def _unequal(
-    x: Record, y: Record, names: list[str], allowed: dict[str, float]
-) -> Iterator[Unequal]:
-    yield from _told(x, y, names)
-    for name, (one, other) in _pairs(x, y).items():
-        if not abs(one - other) <= allowed.get(name, 0.0):
-            yield Unequal(name.split()[0], name.split()[1], one, other)
+def _too_far_apart(x: Record, y: Record, allowed: Distances) -> Iterator[Unequal]:
+    for (link, field), (left, right) in _pairs(x, y).items():
+        # Written so that a number that is none ("nan") is too far apart.
+        if not abs(left - right) <= allowed.get((link, field), 0.0):
+            yield Unequal(link, field, left, right)
 
 
-def _told(x: Record, y: Record, names: list[str]) -> Iterator[Unequal]:
+def _told_otherwise(x: Record, y: Record, names: list[str]) -> Iterator[Unequal]:
     """What is unequal of what the machine was told, and so allows no tolerance."""
-    for link in (link for link in LINKS if link not in COMPUTED):
+    for link in TOLD:
         if x.get(link) is not None and y.get(link) is not None:
-            hard = [u for u in COMPARATORS[link](Pair(x, y, names)) if u.weight == HARD]
-            yield from hard
-            if hard:
+            unequal = [u for u in COMPARATORS[link](Pair(x, y, names)) if u.weight == HARD]
+            yield from unequal
+            if unequal:
                 return
-    rates = [r.get("schedule", {}).get("learning_rate") for r in (x, y)]
+    rates = [record.get("schedule", {}).get("learning_rate") for record in (x, y)]
     if rates[0] != rates[1]:
         yield Unequal("schedule", "learning_rate", *rates)
 
 
-def _pairs(x: Record, y: Record) -> dict[str, tuple[float, float]]:
-    """The numbers of a step that both have: 'link field' and both values."""
+def _pairs(x: Record, y: Record) -> dict[Number, tuple[float, float]]:
+    """The numbers of a step that both have, with both values."""
     left, right = _numbers(x), _numbers(y)
-    return {name: (left[name], right[name]) for name in left if name in right}
+    return {number: (left[number], right[number]) for number in left if number in right}
 
 
-def _numbers(record: Record) -> dict[str, float]:
+def _numbers(record: Record) -> dict[Number, float]:
+    """The mean loss of a step's forward passes, and the norms of its gradients."""
     passes = record.get("forward") or []
     losses = [float(p["loss"]) for p in passes if isinstance(p.get("loss"), int | float | str)]
-    found = {"forward loss": sum(losses) / len(losses)} if losses else {}
+    numbers = {("forward", "loss"): sum(losses) / len(losses)} if losses else {}
     for link in ("gradient", "clip"):
         norm = (record.get(link) or {}).get("norm")
         if norm is not None:
-            found[f"{link} norm"] = float(norm)
-    return found
+            numbers[link, "norm"] = float(norm)
+    return numbers

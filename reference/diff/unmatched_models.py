@@ -1,47 +1,56 @@
 """Models, and parameters of models, that one run has and the other lacks.
 
-Used by `python -m reference diff A B`: they do no harm until they take part in a step.
+They do no harm until they take part in a step.
 """
 
 from itertools import zip_longest
+from typing import Any
 
+from reference.diff.notes import ParametersDiffer
 from reference.diff.parameter_matching import Matching
-from reference.diff.value_text import short
+from reference.ledger.link_table import Holds, links_holding
+from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
 
-def trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str:
-    """A parameter with a gradient that the other run's same model lacks; empty for none."""
+def trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str | None:
+    """The name of a parameter with a gradient that the other run's same model lacks."""
     for side, record in enumerate(records):
-        of = str((record.get("optimizer") or {}).get("of", "")).split()
+        groups = _groups(record)
         for place in matching.untaken[side]:
-            if place < len(of) and of[place] != "-":
+            if place < len(groups) and groups[place] != ABSENT:
                 return matching.name(side, place)
-    return ""
+    return None
 
 
 def takes_part(matching: Matching, records: tuple[Record, Record]) -> bool:
     """Whether a model that fits nowhere has a pass or a gradient in this step."""
     for side, record in enumerate(records):
-        of = str((record.get("optimizer") or {}).get("of", "")).split()
-        passes = [*(record.get("batch") or []), *(record.get("forward") or [])]
+        groups = _groups(record)
+        passes = [each for link in links_holding(Holds.PASSES) for each in record.get(link) or []]
         for model, places in matching.strangers(side):
-            if any(one.get("model", 0) == model.number for one in passes):
+            if any(each.get("model", 0) == model.number for each in passes):
                 return True
-            if any(of[place] != "-" for place in places if place < len(of)):
+            if any(groups[place] != ABSENT for place in places if place < len(groups)):
                 return True
     return False
 
 
-def first_other(matching: Matching) -> str:
-    """The first parameter, name and shape, in which two models that don't fit differ."""
-    found = [next(matching.strangers(side), None) for side in (0, 1)]
-    lists = [
-        [[name, list(shape)] for name, shape in zip(m[0].names, m[0].shapes, strict=True)]
-        if m is not None
-        else []
-        for m in found
-    ]
-    pairs = zip_longest(*lists, fillvalue="none")
-    one, other = next(((p, q) for p, q in pairs if p != q), ("none", "none"))
-    return f"{short(one)} and {short(other)}"
+def _groups(record: Record) -> list[str]:
+    """For each parameter: the number of its set of hyper-parameters, or a mark."""
+    return str((record.get("optimizer") or {}).get("of", "")).split()
+
+
+def first_other(matching: Matching) -> ParametersDiffer:
+    """The first parameter in which two models that don't fit differ."""
+    pairs = zip_longest(*(_parameters(matching, side) for side in (0, 1)))
+    return next((ParametersDiffer(x, y) for x, y in pairs if x != y), ParametersDiffer(None, None))
+
+
+def _parameters(matching: Matching, side: int) -> list[list[Any]]:
+    """Name and shape of the parameters of a side's first model that fits nowhere."""
+    first = next(matching.strangers(side), None)
+    if first is None:
+        return []
+    model = first[0]
+    return [[name, list(shape)] for name, shape in zip(model.names, model.shapes, strict=True)]

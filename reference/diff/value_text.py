@@ -1,14 +1,41 @@
-"""Two values that are unequal, in a line of text, and how far apart they are.
-
-Used by `python -m reference diff A B`.
-"""
+"""Unequal values in a line of text: the field, both values, and how far apart they are."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
+from reference.diff.unequal import IN_NO_GROUP, Things, Unequal
 from reference.messages import plain
 
 LONGEST = 90  # characters of a value in a line
+
+
+def unequal_text(unequal: Unequal) -> str:
+    """An unequal field with both values, as in 'eps: 1e-08 and 1e-06 (100 times)'."""
+    values = both(unequal.left, unequal.right)
+    return f"{plain(field_text(unequal))}: {values}{distance(unequal.left, unequal.right)}"
+
+
+def field_text(unequal: Unequal) -> str:
+    """What is unequal, as in 'pass 2, loss' or '3 of 41 tensors, first classifier.bias, norm'."""
+    field, share = unequal.field, unequal.share
+    if share is not None and share.things is not Things.PARAMETERS:
+        text = f"{share.count} of {share.total} {share.things}, first {unequal.tensor}"
+        text += ", norm" if field == "norm" else ""
+    elif field == IN_NO_GROUP:
+        text = f"{unequal.tensor} {field}{_share_text(unequal)}"
+    else:
+        text = field + _share_text(unequal, named=True)
+    of_pass = f"pass {unequal.forward_pass}, " if unequal.forward_pass is not None else ""
+    return of_pass + text
+
+
+def _share_text(unequal: Unequal, *, named: bool = False) -> str:
+    """As in ' (3 of 41 parameters, first classifier.bias)'; nothing where it is true of all."""
+    if unequal.share is None:
+        return ""
+    first = f", first {unequal.tensor}" if named and unequal.tensor is not None else ""
+    return f" ({unequal.share.count} of {unequal.share.total} {unequal.share.things}{first})"
 
 
 def short(value: Any) -> str:
@@ -26,16 +53,20 @@ def both(left: Any, right: Any) -> str:
     """Two unequal values in a line of text; never so short that they read alike."""
     pair = short(left), short(right)
     if pair[0] == pair[1]:
-        pair = _whole(left), _whole(right)
-        at = next((i for i, (x, y) in enumerate(zip(*pair, strict=False)) if x != y), 0)
-        start = max(0, at - LONGEST // 2)
-        pair = tuple(_from(text, start) for text in pair)  # type: ignore[assignment]
+        pair = _around_first_difference(_whole(left), _whole(right))
         if pair[0] == pair[1]:  # 1 and True, 1 and 1.0, 'x' and a list that reads so
             pair = f"{pair[0]} ({type(left).__name__})", f"{pair[1]} ({type(right).__name__})"
     return f"{pair[0]} and {pair[1]}"
 
 
-def _from(text: str, start: int) -> str:
+def _around_first_difference(left: str, right: str) -> tuple[str, str]:
+    """The part of two long texts in which they first differ."""
+    places = enumerate(zip(left, right, strict=False))
+    start = max(0, next((i for i, (x, y) in places if x != y), 0) - LONGEST // 2)
+    return _part(left, start), _part(right, start)
+
+
+def _part(text: str, start: int) -> str:
     end = start + LONGEST
     return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
 
@@ -52,3 +83,18 @@ def distance(left: Any, right: Any) -> str:
         big, small = max(abs(left), abs(right)), min(abs(left), abs(right))
         return f" ({big / small:.4g} times)"
     return f" ({abs(left - right):.2g} apart)"
+
+
+def distances_text(distances: Mapping[str, float]) -> str:
+    """Several numbers in one line: each one's name, and how far apart."""
+    return ", ".join(f"{name} {value:.2g}" for name, value in sorted(distances.items()))
+
+
+def header_field_text(field: str, left: Any, right: Any) -> str:
+    """A header's field and what is unequal in it, as in 'versions (torch: 2.10 and 2.11)'."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        keys = sorted(key for key in {**left, **right} if left.get(key) != right.get(key))
+        values = ", ".join(f"{key}: {both(left.get(key), right.get(key))}" for key in keys)
+    else:
+        values = both(left, right)
+    return f"{field} ({values})"

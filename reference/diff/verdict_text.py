@@ -1,16 +1,122 @@
-"""Verdicts in words, and as exit codes.
+"""Verdicts in words, and as exit codes: the only place where a verdict becomes a sentence.
 
 python -m reference diff A B
 """
 
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
 from reference.diff.divergence_curve import Point
-from reference.diff.value_text import short
-from reference.diff.verdict import Verdict
+from reference.diff.note_text import LEDGERS, Sides, contradiction_text, header_text, note_text
+from reference.diff.notes import ChangedTensors, Contradiction, OtherModels, TrainedInOne
+from reference.diff.unequal import NOTE, Unequal
+from reference.diff.value_text import field_text, short, unequal_text
+from reference.diff.verdict import Reason, Verdict
 from reference.errors import InputError
+from reference.ledger.record import SCHEMA
 from reference.messages import plain
 from reference.terminal import table
 
 EVERY = "every link of every step"
+SHOWN = 4  # unequal fields in a line
+
+
+def in_words(v: Verdict, sides: Sides = LEDGERS) -> Verdict:
+    """The verdict with its detail and notes in words.
+
+    Args:
+        v: The verdict.
+        sides: What the two runs are called.
+    """
+    notes = tuple(note_text(note, sides) for note in v.remarks)
+    return replace(v, detail=_detail(v, sides), notes=notes)
+
+
+def _detail(v: Verdict, sides: Sides) -> str:
+    """What is unequal, or why nothing can be said."""
+    unequal = _unequal(v.link, v.unequal)
+    match v.reason:
+        case None:
+            return unequal
+        case Reason.ONE_RUN_ENDS:
+            return f"one run ends: {unequal}"
+        case Reason.CHANGED_WEIGHTS:
+            return _changed_weights(v.evidence)
+        case Reason.CHANGED_BUFFERS:
+            return f"buffers changed after the last step: {unequal_text(v.unequal[0])}"
+        case Reason.NO_STEPS:
+            return "a ledger without steps"
+        case Reason.WITHIN_ENVELOPE:
+            return "within the envelope"
+    if v.step is not None:
+        return f"{_doubt(v)}; first unequal: step {v.step}, link {v.link}: {unequal}"
+    return _equal_as_far_as_it_goes(v, sides)
+
+
+def _unequal(link: str | None, unequal: Sequence[Unequal]) -> str:
+    """What is unequal in the link that is named; then what else is, before the hard link."""
+    own = [u for u in unequal if u.link == link and u.weight != NOTE]
+    others = [u for u in unequal if u not in own]
+    shown = [unequal_text(u) for u in own[:SHOWN]]
+    if len(own) > SHOWN:
+        shown.append(f"and {len(own) - SHOWN} more fields")
+    also = "; ".join(f"{u.link} {unequal_text(u)}" for u in others[:SHOWN])
+    return "; ".join(shown) + (f" (also unequal: {also})" if also else "")
+
+
+def _doubt(v: Verdict) -> str:
+    """Why unequal bits of this link need be no deviation."""
+    if isinstance(v.evidence, OtherModels):
+        return _models(v.evidence)
+    if isinstance(v.evidence, tuple):
+        unequal = " and ".join(map(header_text, v.evidence))
+        return f"bits may differ with nothing wrong, since {unequal}"
+    return f"a newer schema than {SCHEMA} may write the same bits in another way"
+
+
+def _equal_as_far_as_it_goes(v: Verdict, sides: Sides) -> str:
+    """What is equal, and why it is no proof."""
+    equal = f"equal for {v.steps} steps"
+    if isinstance(v.evidence, OtherModels):
+        return f"{_models(v.evidence)}; batches and generators are {equal}"
+    if isinstance(v.evidence, Contradiction):
+        return f"{equal}; {contradiction_text(v.evidence, sides)}"
+    return {
+        Reason.MISSING_LINKS: f"{equal} in every link that both have",
+        Reason.NEWER_SCHEMA: f"{equal} in every link that schema {SCHEMA} knows",
+        Reason.RECORDING_ENDED: f"{equal}; recording ended in one ({v.evidence})",
+        Reason.CUT_SHORT: f"{equal}; a run was cut short, or failed",
+        Reason.OTHER_END: f"{equal}; the last weights are of other lists of them",
+    }[v.reason or Reason.CUT_SHORT]
+
+
+def _models(models: OtherModels) -> str:
+    """Why the tensors of two runs can't be compared."""
+    if isinstance(models, TrainedInOne):
+        what = f"{short(models.name)}, which is trained, stands in one of them only"
+    else:
+        first, second = (short(p if p is not None else "none") for p in (models.left, models.right))
+        what = f"{first} and {second}"
+    return f"the models have other parameters: {what}"
+
+
+def _changed_weights(evidence: object) -> str:
+    """The weights that changed after the last step, as far as the ledgers list them."""
+    said = "the weights changed after the last step"
+    if not isinstance(evidence, ChangedTensors):
+        return said
+    count, total, first = evidence.count, evidence.total, plain(evidence.first)
+    return f"{said}: {count} of {total} tensors, first {first}"
+
+
+def as_json(v: Verdict) -> dict[str, Any]:
+    """The verdict as `compare` writes it: every value, and the words for what has no short form."""
+    written = asdict(v)
+    del written["evidence"], written["remarks"]  # in words: `detail` and `notes`
+    for field, unequal in zip(written["unequal"], v.unequal, strict=True):
+        field["field"] = field_text(unequal)
+    return written
 
 
 def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:
@@ -37,14 +143,14 @@ def lines(pair: str, v: Verdict) -> list[str]:
 
     A line each, but for the curve, which is a table of our own.
     """
-    found = [sentence(pair, v)]
+    said = [sentence(pair, v)]
     if v.step is not None and v.steps:
         links = "every link" if v.every_link else "every link that was compared"
-        found.append(f"equal before it: {v.steps} steps, in {links}")
-    found = [plain(line) for line in (*found, *v.notes)]
+        said.append(f"equal before it: {v.steps} steps, in {links}")
+    said = [plain(line) for line in (*said, *v.notes)]
     if len(v.curve) > 1:
-        found += ["how the two go on:", curve(v.curve)]
-    return found
+        said += ["how the two go on:", curve(v.curve)]
+    return said
 
 
 def curve(points: tuple[Point, ...]) -> str:

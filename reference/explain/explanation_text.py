@@ -1,8 +1,13 @@
 """An explanation in words."""
 
 from reference.deviations import CATALOGUE
+from reference.diff.note_text import Sides
+from reference.diff.verdict import Reason, Verdict
+from reference.diff.verdict_text import in_words
 from reference.explain.replay import Outcome
 from reference.explain.search import Explanation
+
+REPLAY = Sides("the replay", "the ledger", "the replay and the ledger", "the replay")
 
 
 def words(found: Explanation) -> list[str]:
@@ -26,26 +31,15 @@ def words(found: Explanation) -> list[str]:
     if found.proven:
         every = "every link" if last.verdict.verdict == "identical" else "every link that it has"
         proof = f"the last one equal in {every} of all {last.known_steps} steps"
-        lines += [*_notes(last), f"replayed: {replays}; {proof}"]
+        lines += [*_verdict(last).notes, f"replayed: {replays}; {proof}"]
     else:
-        lines += [*_notes(last), f"replayed: {replays}", f"next: {_next(found)}"]
+        lines += [*_verdict(last).notes, f"replayed: {replays}", f"next: {_next(found)}"]
     return lines
 
 
-def _notes(outcome: Outcome) -> list[str]:
-    return [_of_replay(note) for note in outcome.verdict.notes]
-
-
-def _of_replay(text: str) -> str:
-    """A verdict's words, in which the first run is the recipe's own, replayed."""
-    for side, name in (
-        ("the first and the second ledger", "the replay and the ledger"),
-        (" in the first is ", " in the replay is "),
-        ("the first ledger", "the replay"),
-        ("the second ledger", "the ledger"),
-    ):
-        text = text.replace(side, name)
-    return text
+def _verdict(outcome: Outcome) -> Verdict:
+    """The verdict in words, in which the first run is the recipe's own, replayed."""
+    return in_words(outcome.verdict, REPLAY)
 
 
 def twins(name: str) -> list[str]:
@@ -55,14 +49,14 @@ def twins(name: str) -> list[str]:
 
 def _result(found: Explanation) -> str:
     names = "; ".join(map(str, found.outcome.chosen))
-    v = found.outcome.verdict
+    v = _verdict(found.outcome)
     if found.proven and v.verdict != "identical":
         names = (
             f"proven as far as it goes: {names}; "
             if names
             else "as far as it goes the recipe's own run; "
         )
-        return f"{names}{_of_replay(v.detail)}"
+        return f"{names}{v.detail}"
     if found.proven and not names:
         return "identical: this is the recipe's own run, with no deviation"
     if found.proven:
@@ -73,9 +67,9 @@ def _result(found: Explanation) -> str:
 
 
 def _where(outcome: Outcome) -> str:
-    v = outcome.verdict
+    v = _verdict(outcome)
     if v.step is None:
-        return _of_replay(v.detail) or outcome.failure
+        return v.detail or outcome.failure
     return f"step {v.step}, link {v.link}: {v.detail}"
 
 
@@ -109,13 +103,12 @@ def _left(found: Explanation) -> str:
 
 def _other_rows(found: Explanation) -> bool:
     """Whether the labels, which no tokenizer changes, are others, or aren't there."""
-    fields = [u.field.split()[-1] for u in found.outcome.verdict.unequal]
-    return "labels" in fields
+    return any(u.field == "labels" for u in found.outcome.verdict.unequal)
 
 
 def _only_labels(found: Explanation) -> bool:
     """Whether the first batch's inputs are this data's, and just the labels aren't."""
-    fields = {u.field.split()[-1] for u in found.outcome.verdict.unequal if u.link == "batch"}
+    fields = {u.field for u in found.outcome.verdict.unequal if u.link == "batch"}
     return fields == {"labels"}
 
 
@@ -135,7 +128,7 @@ def _next(found: Explanation) -> str:
             "give the ledger's own data with --data and --task; or set a seed in the loop that a "
             "recipe can have (--seed), and record it again"
         )
-    if "one run ends" in verdict.detail:
+    if verdict.reason is Reason.ONE_RUN_ENDS:
         return f"if the run is meant to be that long, give --max-steps {steps}"
     return (
         f"see what the loop does at step {verdict.step} for its {verdict.link}, or give the "

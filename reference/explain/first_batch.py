@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from reference.deviations import Chosen, loop_with
-from reference.diff.link_comparators import HARD, Pair, batch
+from reference.diff.link_comparators import batch
+from reference.diff.unequal import HARD, Pair
 from reference.ledger.record import Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.model import load_model

@@ -16,7 +16,8 @@ import torch
 from reference.deviations import Chosen, expected_warnings, source, train_with
 from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
-from reference.diff.verdict import Verdict, judge
+from reference.diff.judgement import judge
+from reference.diff.verdict import Verdict
 from reference.errors import InputError
 from reference.explain.loop_halves import Halves, halves
 from reference.ledger.link_table import DECISIVE

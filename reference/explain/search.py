@@ -13,7 +13,7 @@ from itertools import combinations, islice, pairwise
 
 from reference.deviations import CATALOGUE, Chosen, Clue, Conflict, source
 from reference.deviations.clues.seeds import seeds, usual_seeds
-from reference.diff.link_comparators import HARD
+from reference.diff.unequal import HARD
 from reference.diff.verdict import Verdict
 from reference.explain.first_batch import FirstBatches
 from reference.explain.replay import Outcome, Replays

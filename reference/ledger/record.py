@@ -44,41 +44,53 @@ Record = dict[str, Any]
 KINDS = ("step", "evaluation", "model", "header", "end")
 
 
-class Twice(InputError):
+class FieldTwice(InputError):
     """A field that a record has twice."""
 
 
-def _no_number(word: str) -> None:
-    """JSON has no NaN; a ledger writes it as a word."""
+def _refuse_number(word: str) -> None:
+    """JSON has no NaN, though Python reads it; a ledger writes it as a word."""
     raise ValueError(word)
 
 
 class Sink(Protocol):
     """What an observer writes to."""
 
-    def write(self, record: Record) -> None: ...
+    def write(self, record: Record) -> None:
+        """Takes one record."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Takes no more."""
 
 
 class Writer:
     """Appends records to a new file, each whole and at once."""
 
     def __init__(self, path: Path, header: Record) -> None:
-        """Raises FileExistsError rather than write over another run's ledger."""
+        """Writes the header.
+
+        Args:
+            path: The file, which must not exist.
+            header: What identifies the run; `kind` and `schema` are added.
+
+        Raises:
+            FileExistsError: The file exists: another run's ledger is never written over.
+        """
         self._file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115 (kept open)
         self.write({"kind": "header", "schema": SCHEMA, **header})
 
     def write(self, record: Record) -> None:
         """One line, in one system call: a kill leaves it whole or cut, never mixed.
 
-        Raises OSError where the disk takes only a part of it.
+        Raises:
+            OSError: The disk takes only a part of it, or nothing.
         """
         line = encode(record)
         if self._file.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
 
     def close(self) -> None:
+        """Closes the file; there is nothing left to be written."""
         self._file.close()
 
 
@@ -99,7 +111,7 @@ class Item:
         self._record: Record | None = None
 
     def same_as(self, other: "Item") -> None:
-        """The other one is the same bytes: parse and check them once."""
+        """Takes over what was parsed and checked of the other item, which is the same bytes."""
         self._record, self.checked = other.record, other.checked
 
     def __eq__(self, other: object) -> bool:
@@ -118,15 +130,21 @@ class Item:
 
     @property
     def record(self) -> Record:
-        """Raises InputError, naming file and row, for a line that is no record."""
+        """The line, parsed.
+
+        Raises:
+            InputError: It is no record; the message names file and row.
+        """
         if self._record is None:
             self._record = self._parse()
         return self._record
 
     def _parse(self) -> Record:
         try:
-            record = json.loads(self.line, object_pairs_hook=self._once, parse_constant=_no_number)
-        except Twice:
+            record = json.loads(
+                self.line, object_pairs_hook=self._once, parse_constant=_refuse_number
+            )
+        except FieldTwice:
             raise
         except (ValueError, RecursionError):
             raise InputError(f"{self.where}: not JSON; record the run again") from None
@@ -135,12 +153,12 @@ class Item:
         return record
 
     def _once(self, pairs: list[tuple[str, Any]]) -> Record:
-        """A mapping; what stands in it twice is nobody's record."""
+        """A mapping. JSON allows a field twice, and readers differ in which of them they take."""
         record = dict(pairs)
         if len(record) != len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise Twice(
+            raise FieldTwice(
                 f"{self.where}: field {plain(twice)}: given twice; edited or damaged, record the "
                 "run again"
             )
@@ -150,7 +168,8 @@ class Item:
 def read_items(path: Path) -> Iterator[Item]:
     """The lines of a ledger, the header first; a cut last line is left out.
 
-    Raises InputError, naming file and row, for a file that isn't a ledger of this schema.
+    Raises:
+        InputError: The file isn't a ledger of this schema; the message names file and row.
     """
     try:
         with open(path, "rb") as file:
@@ -176,7 +195,7 @@ def read_items(path: Path) -> Iterator[Item]:
 
 def _check_header(item: Item) -> None:
     schema = item.record.get("schema")
-    # Of a newer one what is known is compared, and `diff` says so.
+    # Of a newer schema, what this one knows is compared, and `diff` says so.
     readable = isinstance(schema, int) and schema >= SCHEMA
     if item.record["kind"] != "header" or not readable:
         raise InputError(
@@ -186,7 +205,7 @@ def _check_header(item: Item) -> None:
 
 
 def is_newer(header: Record) -> bool:
-    """Whether a ledger is of a schema that came after this one."""
+    """Whether a ledger, by its header, is of a schema that came after this one."""
     schema = header.get("schema")
     return isinstance(schema, int) and schema > SCHEMA
 
@@ -199,27 +218,36 @@ class Ledger:
     items: list[Item] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Record]:
+        """All records of one kind, such as `step`, parsed."""
         return [item.record for item in self.items if item.kind == kind]
 
     @property
     def models(self) -> list[Record]:
+        """The records of models, each as it was first seen or grew."""
         return self.of("model")
 
     @property
     def steps(self) -> list[Record]:
+        """The records of the steps, in their order."""
         return self.of("step")
 
     @property
     def evaluations(self) -> list[Record]:
+        """The records of the evaluations, in their order."""
         return self.of("evaluation")
 
     @property
     def end(self) -> Record | None:
+        """The record of the run's end; None where it was killed."""
         return next(iter(self.of("end")), None)
 
 
 def read_ledger(path: Path) -> Ledger:
-    """All of a ledger. Raises InputError for a file that isn't one."""
+    """All of a ledger, in memory.
+
+    Raises:
+        InputError: The file isn't a ledger; the message names file and row.
+    """
     items = list(read_items(path))
     if not items:
         raise InputError(f"{path}: empty; record the run again")
@@ -233,6 +261,7 @@ class Memory:
         self.ledger = Ledger({"kind": "header", "schema": SCHEMA, **header})
 
     def write(self, record: Record) -> None:
+        """Keeps one record."""
         self.ledger.items.append(Item(encode(record), f"record {len(self.ledger.items) + 1}"))
 
     def close(self) -> None:

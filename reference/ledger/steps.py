@@ -1,7 +1,4 @@
-"""Ledgers as streams: what lies between two steps, read without keeping what came before.
-
-Used by `python -m reference diff A B`.
-"""
+"""Ledgers as streams: what lies between two steps, read without keeping what came before."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -32,15 +29,19 @@ class Grouper:
         self._ended = False
 
     def push(self, item: Item) -> Group | None:
-        """The group that this line completes, if it does.
+        """Takes the next line.
 
-        Raises InputError, naming file, row and field, for a line out of its place.
+        Returns:
+            The group that this line completes, if it does.
+
+        Raises:
+            InputError: The line is out of its place; the message names file, row and field.
         """
         kind = item.kind
         if self._newer and kind not in KINDS:
             return None
         if self._ended:
-            raise damaged(item, "kind", f"{short_kind(kind)} after the end")
+            raise damaged(item, "kind", f"{_short(kind)} after the end")
         if kind == "step":
             self._steps += 1
             self._check_number(item)
@@ -59,7 +60,7 @@ class Grouper:
             if record["steps"] != self._steps and "recorded" not in record:
                 raise damaged(item, "steps", f"{record['steps']} after {self._steps} steps")
         else:
-            raise damaged(item, "kind", f"{short_kind(kind)} after the first row")
+            raise damaged(item, "kind", f"{_short(kind)} after the first row")
         return None
 
     def _check_number(self, item: Item) -> None:
@@ -74,7 +75,8 @@ class Grouper:
         return group
 
 
-def short_kind(kind: str) -> str:
+def _short(kind: str) -> str:
+    """A kind as it can be shown: a stranger's file may have any text there."""
     return f"{kind!r:.40}"
 
 
@@ -89,7 +91,12 @@ def groups(items: Iterable[Item], *, newer: bool = False) -> Iterator[Group]:
 
 
 def open_ledger(source: Ledger | Path) -> tuple[Record, Iterator[Group]]:
-    """(header, groups) of a ledger in memory or in a file. InputError if it isn't one."""
+    """The header and the groups of a ledger, in memory or in a file.
+
+    Raises:
+        InputError: It isn't a ledger; a line that isn't as it should be raises it when it is
+            reached.
+    """
     if isinstance(source, Ledger):
         return source.header, groups(source.items, newer=is_newer(source.header))
     items = read_items(source)

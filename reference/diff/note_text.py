@@ -1,0 +1,131 @@
+"""The notes beside a verdict, in words."""
+
+from dataclasses import dataclass
+
+from reference.diff.notes import (
+    Contradiction,
+    Envelope,
+    HeaderDifference,
+    MatchedByPosition,
+    MissingLinks,
+    MoreEvaluations,
+    MoreRows,
+    NoModelInCommon,
+    Note,
+    TensorsOfOneEnd,
+    UnknownFields,
+    UnseenPass,
+    UnusedModel,
+    WithoutEffect,
+)
+from reference.diff.value_text import (
+    distances_text,
+    field_text,
+    header_field_text,
+    short,
+)
+from reference.ledger.link_table import NEED_SAME_MODEL
+from reference.ledger.record import SCHEMA
+from reference.messages import plain
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the two runs are called, in a sentence about them."""
+
+    first: str
+    second: str
+    both: str
+    in_first: str  # where the second one is named in the same sentence
+
+    def name(self, side: int) -> str:
+        """What one run is called."""
+        return (self.first, self.second)[side]
+
+
+LEDGERS = Sides(
+    "the first ledger", "the second ledger", "the first and the second ledger", "the first"
+)
+
+
+def header_text(difference: HeaderDifference) -> str:
+    """A header's field, and what is unequal in it."""
+    return header_field_text(difference.field, difference.left, difference.right)
+
+
+def contradiction_text(record: Contradiction, sides: Sides) -> str:
+    """A record that contradicts itself: whose, where, and in what."""
+    place = f"step {record.step}, {record.link}"
+    return f"{sides.name(record.side)}'s {place}: not its tensors' {record.what}"
+
+
+def note_text(note: Note, sides: Sides = LEDGERS) -> str:
+    """One note in a line.
+
+    Args:
+        note: The note.
+        sides: What the two runs are called.
+    """
+    match note:
+        case HeaderDifference():
+            return f"not the same: {header_text(note)}"
+        case MatchedByPosition(left, right):
+            return (
+                "parameters matched by position and shape, since their names differ: "
+                f"{plain(left)} in {sides.in_first} is {plain(right)} in {sides.second}"
+            )
+        case NoModelInCommon():
+            links = ", ".join(NEED_SAME_MODEL)
+            return f"not compared: {links}, since the models' parameters differ"
+        case UnusedModel(side, kind, count):
+            model = f"{plain(kind)} ({count} parameter{'s' * (count != 1)})"
+            return (
+                f"not compared: {model}, which only {sides.name(side)} has, and which takes part "
+                "in no step"
+            )
+        case MissingLinks(which, links):
+            whose = sides.both if len(which) > 1 else sides.name(which[0])
+            return f"not compared: {', '.join(links)}, which {whose} lacks"
+        case UnseenPass(side, step, in_evaluation, why):
+            place = f"the evaluation after step {step}" if in_evaluation else f"step {step}"
+            return f"{place} of {sides.name(side)} has a pass that couldn't be recorded: {why}"
+        case UnknownFields(side, fields):
+            names = ", ".join(sorted(map(short, fields)))
+            return (
+                f"not compared: {names}, which {sides.name(side)} doesn't have as schema {SCHEMA} "
+                "does"
+            )
+        case MoreEvaluations(side, count, step):
+            several = f"{count} evaluations" if count > 1 else "an evaluation"
+            return (
+                f"not compared: {several} that the other run didn't make, in {sides.name(side)}, "
+                f"{'the first ' if count > 1 else ''}after step {step}"
+            )
+        case MoreRows(side, count):
+            return (
+                f"{count} row{'s' * (count != 1)} more in {sides.name(side)}: an evaluation that "
+                "the other run didn't make, or other rows; evaluations that no score ends stand "
+                "in a ledger as one"
+            )
+        case WithoutEffect():
+            return _without_effect_text(note)
+        case Contradiction():
+            said = contradiction_text(note, sides)
+            return f"{said}: edited, or not written by this package"
+        case TensorsOfOneEnd(count, first):
+            return (
+                f"not compared after the last step: {count} tensors, first {plain(first)}, of "
+                "models that only one run used"
+            )
+        case Envelope(distances):
+            apart = distances_text(dict(distances))
+            return f"within the envelope, so far apart at most: {apart}"
+
+
+def _without_effect_text(note: WithoutEffect) -> str:
+    so_far = "of no effect" if note.whole else "unequal before that, to no effect until then"
+    what = f"{note.what.link} {short(field_text(note.what))}"
+    how = "only in one" if note.only_in_one else "unequal"
+    several = note.steps > 1
+    where = f"in {note.steps} steps, the first {note.first}" if several else f"in step {note.first}"
+    return f"{so_far}: {what}, {how} {where}"

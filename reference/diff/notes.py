@@ -1,0 +1,179 @@
+"""What a reader must know beside a verdict, and what a reason rests on: values, not yet words.
+
+A side is 0 for the first run and 1 for the second. `reason_text.py` puts them into words.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reference.diff.unequal import Unequal
+
+
+@dataclass(frozen=True)
+class HeaderDifference:
+    """A field of the headers that is unequal."""
+
+    field: str
+    left: Any
+    right: Any
+
+
+@dataclass(frozen=True)
+class ParametersDiffer:
+    """The first parameter, [name, shape], in which two models differ that fit nowhere."""
+
+    left: list[Any] | None
+    right: list[Any] | None
+
+
+@dataclass(frozen=True)
+class TrainedInOne:
+    """A parameter that is trained, and that the other run's same model lacks."""
+
+    name: str
+
+
+OtherModels = ParametersDiffer | TrainedInOne  # why tensors can't be compared
+
+
+class Sum(StrEnum):
+    """What a record gives of its tensors, besides each of them."""
+
+    HASH = "hash"
+    NORM = "norm"
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A record whose hash or norm isn't that of its tensors: edited, or of another program."""
+
+    side: int
+    step: int
+    link: str
+    what: Sum
+
+
+@dataclass(frozen=True)
+class ChangedTensors:
+    """How many tensors changed after the last step, of how many, and the first's name."""
+
+    count: int
+    total: int
+    first: str
+
+
+@dataclass(frozen=True)
+class MatchedByPosition:
+    """A parameter of both runs that they call by two names."""
+
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class NoModelInCommon:
+    """Links that need the same model weren't compared."""
+
+
+@dataclass(frozen=True)
+class UnusedModel:
+    """A model that one run alone has, and that takes part in no step."""
+
+    side: int
+    kind: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class MissingLinks:
+    """Links that the ledgers of these sides lack somewhere."""
+
+    sides: tuple[int, ...]
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UnseenPass:
+    """A pass that couldn't be recorded, in this step or in an evaluation after it."""
+
+    side: int
+    step: int
+    in_evaluation: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class UnknownFields:
+    """Fields of a newer ledger that this schema doesn't know."""
+
+    side: int
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MoreEvaluations:
+    """Evaluations that one run made alone: how many, and after which step the first."""
+
+    side: int
+    count: int
+    step: int
+
+
+@dataclass(frozen=True)
+class MoreRows:
+    """Rows that one run evaluated and the other didn't."""
+
+    side: int
+    count: int
+
+
+@dataclass(frozen=True)
+class WithoutEffect:
+    """What was unequal in steps that came out equal.
+
+    Attributes:
+        what: The field, without values, which may be others in each step.
+        only_in_one: Only one run has it.
+        steps: In how many steps.
+        first: In which one first, from 1.
+        whole: Both runs are equal to their ends; else until they part.
+    """
+
+    what: Unequal
+    only_in_one: bool
+    steps: int
+    first: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class TensorsOfOneEnd:
+    """Tensors of models that only one run's last step used: how many, and the first's name."""
+
+    count: int
+    first: str
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """How far apart two runs of the same thing are at most: 'link field' and the distance."""
+
+    distances: tuple[tuple[str, float], ...]
+
+
+Note = (
+    HeaderDifference
+    | MatchedByPosition
+    | NoModelInCommon
+    | UnusedModel
+    | MissingLinks
+    | UnseenPass
+    | UnknownFields
+    | MoreEvaluations
+    | MoreRows
+    | WithoutEffect
+    | Contradiction
+    | TensorsOfOneEnd
+    | Envelope
+)
