@@ -6,6 +6,7 @@
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
 from reference.diff.evaluation_pairs import pair_evaluations
+from reference.diff.gaps import Gaps
 from reference.diff.header_differences import NAMED, SURROUNDINGS, header_differences
 from reference.diff.learning_rates import Rates
 from reference.diff.link_comparators import COMPARATORS, metrics
@@ -13,7 +14,6 @@ from reference.diff.notes import (
     Contradiction,
     OtherModels,
     TrainedInOne,
-    UnseenPass,
     WithoutEffect,
 )
 from reference.diff.one_numbering import OneNumbering
@@ -38,13 +38,10 @@ class Comparison:
     Attributes:
         steps: How many steps were equal so far.
         divergence: Where the runs part; nothing is compared from there on.
-        missing: Each link that a side lacks somewhere, and these sides (0, 1).
-        unseen: By side, the first pass that couldn't be recorded.
+        gaps: What of them can't be compared, or is of one run alone.
         other_models: Why their tensors can't be compared, if so.
         matching: Which parameter of the one run is which of the other's.
         numbering: Both runs' records, brought to the first one's places and numbers.
-        extra: By side, how many evaluations it made alone, and after which step the first.
-        unknown: By side of a newer schema, the fields that nobody knows here.
         newer: By side, whether its schema is newer.
         surroundings: Differences of the headers that may be why bits differ.
         named: Other differences of the headers that are named beside a verdict.
@@ -55,13 +52,10 @@ class Comparison:
         """Begins with the headers of both ledgers."""
         self.steps = 0
         self.divergence: Divergence | None = None
-        self.missing: dict[str, set[int]] = {}
-        self.unseen: dict[int, UnseenPass] = {}
+        self.gaps = Gaps()
         self.other_models: OtherModels | None = None
         self.matching = Matching()
         self.numbering = OneNumbering(self.matching)
-        self.extra: dict[int, tuple[int, int]] = {}
-        self.unknown: dict[int, set[str]] = {}
         self.newer = [is_newer(header) for header in (left, right)]
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
@@ -69,6 +63,11 @@ class Comparison:
         self._ineffective = Ineffective()
         self._rates = Rates()
         self._same_rates = True  # after the last step
+
+    @property
+    def missing(self) -> dict[str, set[int]]:
+        """Each link that a side lacks somewhere, and these sides (0, 1)."""
+        return self.gaps.missing
 
     def add(self, left: Group, right: Group) -> Divergence | None:
         """Compares what both wrote since their last step, and their next step.
@@ -119,8 +118,7 @@ class Comparison:
         if not self.newer[side]:
             return check(item)
         record, unknown_fields = known(item)
-        if unknown_fields:
-            self.unknown.setdefault(side, set()).update(unknown_fields)
+        self.gaps.add_unknown(side, unknown_fields)
         return record
 
     def _evaluations(self, left: list[Record], right: list[Record]) -> Divergence | None:
@@ -130,39 +128,18 @@ class Comparison:
         for step in sorted({e["step"] for e in (*left, *right)}):
             ours, theirs = ([e for e in side if e["step"] == step] for side in (left, right))
             for pair in pair_evaluations(ours, theirs):
-                if self._has_unseen(*pair):
+                if self.gaps.has_unseen(pair):
                     continue
                 unequal = list(metrics(Pair(*pair)))
                 if any(u.weight == HARD for u in unequal):
                     return Divergence(step, METRICS, unequal, *pair)
             more = len(theirs) - len(ours)
             if more:
-                count, first = self.extra.get(int(more > 0), (0, step))
-                self.extra[int(more > 0)] = (count + abs(more), first)
+                self.gaps.add_evaluations(int(more > 0), abs(more), step)
         return None
 
-    def _has_unseen(self, *pair: Record) -> bool:
-        """Whether a pass of either evaluation couldn't be recorded: nothing of it is compared."""
-        for side, record in enumerate(pair):
-            if "unseen" in record:
-                self.missing.setdefault(METRICS, set()).add(side)
-                self._note_unseen(side, record, in_evaluation=True)
-        return any("unseen" in record for record in pair)
-
-    def _note_unseen(self, side: int, record: Record, *, in_evaluation: bool) -> None:
-        why = str(record["unseen"])
-        self.unseen.setdefault(side, UnseenPass(side, record["step"], in_evaluation, why))
-
-    def _both_have(self, link: str, *pair: Record) -> bool:
-        for side, record in enumerate(pair):
-            if record.get(link) is None:
-                self.missing.setdefault(link, set()).add(side)
-                if "unseen" in record:
-                    self._note_unseen(side, record, in_evaluation=False)
-        return all(record.get(link) is not None for record in pair)
-
     def _step(self, ours: Record, theirs: Record) -> Divergence | None:
-        links = [link for link in LINKS if self._both_have(link, ours, theirs)]
+        links = [link for link in LINKS if self.gaps.both_have(link, (ours, theirs))]
         self._look_for_other_models((ours, theirs))
         same_bytes = ours is theirs
         if self.other_models is not None:

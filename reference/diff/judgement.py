@@ -7,13 +7,10 @@ from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
 from reference.diff.notes import (
     ChangedTensors,
-    MissingLinks,
-    MoreEvaluations,
     MoreRows,
     NoModelInCommon,
     Note,
     TensorsOfOneEnd,
-    UnknownFields,
     UnusedModel,
 )
 from reference.diff.one_numbering import at_places
@@ -187,10 +184,7 @@ def _remarks(c: Comparison, verdict: Verdict, ends: list[Record]) -> tuple[Note,
         remarks.append(NoModelInCommon())
     else:
         remarks += [UnusedModel(side, m.kind, len(m.names)) for side, m in c.matching.left_over]
-    remarks += _missing_links(c)
-    remarks += c.unseen.values()
-    remarks += [UnknownFields(side, tuple(fields)) for side, fields in c.unknown.items()]
-    remarks += [MoreEvaluations(side, *extra) for side, extra in c.extra.items()]
+    remarks += c.gaps.notes()
     remarks += _more_rows(c)
     remarks += c.ineffective_notes(whole=identical)
     if c.edited is not None:
@@ -199,14 +193,6 @@ def _remarks(c: Comparison, verdict: Verdict, ends: list[Record]) -> tuple[Note,
     if lacking:
         remarks.append(TensorsOfOneEnd(len(lacking), lacking[0]))
     return tuple(remarks)
-
-
-def _missing_links(c: Comparison) -> list[MissingLinks]:
-    """The links that weren't compared, one note for those of the same sides."""
-    of_sides: dict[tuple[int, ...], list[str]] = {}
-    for link, sides in c.missing.items():
-        of_sides.setdefault(tuple(sorted(sides)), []).append(link)
-    return [MissingLinks(sides, tuple(links)) for sides, links in of_sides.items()]
 
 
 def _more_rows(c: Comparison) -> list[MoreRows]:

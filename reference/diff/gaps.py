@@ -1,0 +1,64 @@
+"""What of two runs can't be compared, or is of one run alone: noted while they are read."""
+
+from reference.diff.notes import MissingLinks, MoreEvaluations, Note, UnknownFields, UnseenPass
+from reference.ledger.link_table import METRICS
+from reference.ledger.record import Record
+
+
+class Gaps:
+    """Sides are 0 for the first run and 1 for the second.
+
+    Attributes:
+        missing: Each link that a side lacks somewhere, and these sides.
+    """
+
+    def __init__(self) -> None:
+        self.missing: dict[str, set[int]] = {}
+        self._unseen: dict[int, UnseenPass] = {}  # by side, the first
+        self._unknown: dict[int, set[str]] = {}  # by side, fields of a newer schema
+        self._evaluations: dict[int, MoreEvaluations] = {}  # by side, those of it alone
+
+    def both_have(self, link: str, pair: tuple[Record, Record]) -> bool:
+        """Whether both steps have this link; a side that lacks it is noted."""
+        for side, record in enumerate(pair):
+            if record.get(link) is None:
+                self._note(side, link, record)
+        return all(record.get(link) is not None for record in pair)
+
+    def has_unseen(self, pair: tuple[Record, Record]) -> bool:
+        """Whether a pass of either evaluation couldn't be recorded: nothing of it is compared."""
+        for side, record in enumerate(pair):
+            if "unseen" in record:
+                self._note(side, METRICS, record)
+        return any("unseen" in record for record in pair)
+
+    def _note(self, side: int, link: str, record: Record) -> None:
+        self.missing.setdefault(link, set()).add(side)
+        if "unseen" in record:
+            why = str(record["unseen"])
+            unseen = UnseenPass(side, record["step"], link == METRICS, why)
+            self._unseen.setdefault(side, unseen)
+
+    def add_unknown(self, side: int, fields: tuple[str, ...]) -> None:
+        """Notes fields of a newer schema that this one doesn't know."""
+        if fields:
+            self._unknown.setdefault(side, set()).update(fields)
+
+    def add_evaluations(self, side: int, count: int, step: int) -> None:
+        """Notes evaluations that one run made alone, after this step."""
+        before = self._evaluations.get(side)
+        first = before.step if before is not None else step
+        count += before.count if before is not None else 0
+        self._evaluations[side] = MoreEvaluations(side, count, first)
+
+    def notes(self) -> list[Note]:
+        """All of it; links that the same sides lack stand in one note."""
+        of_sides: dict[tuple[int, ...], list[str]] = {}
+        for link, sides in self.missing.items():
+            of_sides.setdefault(tuple(sorted(sides)), []).append(link)
+        return [
+            *(MissingLinks(sides, tuple(links)) for sides, links in of_sides.items()),
+            *self._unseen.values(),
+            *(UnknownFields(side, tuple(fields)) for side, fields in self._unknown.items()),
+            *self._evaluations.values(),
+        ]
