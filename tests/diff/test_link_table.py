@@ -7,6 +7,8 @@ import pytest
 
 from reference.diff.link_comparators import COMPARATORS, one_for_each_link
 from reference.ledger.link_table import LINKS, METRICS, TABLE, Link
+from reference.ledger.schema import FIELDS
+from tests.helpers.small import net, train, watch
 
 PLANTED = """
 from dataclasses import replace
@@ -44,3 +46,12 @@ def test_a_row_says_what_its_link_is() -> None:
 def test_the_order_of_the_links() -> None:
     assert LINKS[0] == "batch"
     assert (*LINKS, METRICS) == tuple(link.name for link in TABLE)
+
+
+def test_what_the_observer_writes_of_a_step_is_in_the_table() -> None:
+    """A field without a row would be compared by nobody; a link that nothing records, neither."""
+    ledger = watch(lambda: train(net()))
+    assert len(ledger.steps) == 3
+    for step in ledger.steps:
+        assert set(step) <= set(FIELDS)
+        assert set(LINKS) <= set(step)
