@@ -221,7 +221,7 @@ def test_an_evaluation_more_is_no_other_run() -> None:
 def test_two_ledgers_are_compared_without_torch() -> None:
     """Which takes most of a second to import; `diff` of a whole run takes a fraction of one."""
     code = (
-        "import sys, reference.diff.verdict, reference.diff.tolerance, reference.diff.verdict_text;"
+        "import sys, reference.diff.ledgers, reference.diff.tolerance, reference.diff.verdict_text;"
         "print(sorted({'torch', 'numpy', 'transformers'} & set(sys.modules)))"
     )
     result = subprocess.run(

@@ -1,0 +1,185 @@
+"""A verdict is values; its words are made last, and name the two runs as they are called there."""
+
+import json
+from typing import get_args
+
+import pytest
+
+from reference.diff.note_text import note_text
+from reference.diff.notes import (
+    ChangedTensors,
+    Contradiction,
+    Envelope,
+    HeaderDifference,
+    MatchedByPosition,
+    MissingLinks,
+    MoreEvaluations,
+    MoreRows,
+    NoModelInCommon,
+    Note,
+    ParametersDiffer,
+    Sum,
+    TensorsOfOneEnd,
+    TrainedInOne,
+    UnknownFields,
+    UnseenPass,
+    UnusedModel,
+    WithoutEffect,
+)
+from reference.diff.unequal import SOFT, Share, Things, Unequal
+from reference.diff.verdict import Evidence, Reason, Verdict
+from reference.diff.verdict_text import as_json, in_words
+from reference.explain.explanation_text import REPLAY
+
+TRAINED = TrainedInOne("probe.weight")
+EDITED = Contradiction(1, 4, "update", Sum.HASH)
+NORM = Unequal("gradient", "norm", 1.0, 2.0, tensor="a.bias", share=Share(3, 41, Things.TENSORS))
+LOSS = Unequal("forward", "loss", 0.5, 0.25, forward_pass=2)
+NOTES: list[Note] = [
+    HeaderDifference("device", "cpu", "cuda"),
+    MatchedByPosition("a", "b"),
+    NoModelInCommon(),
+    UnusedModel(0, "Linear", 1),
+    MissingLinks((1,), ("clip",)),
+    MissingLinks((0, 1), ("clip", "update")),
+    UnseenPass(0, 3, False, "why"),
+    UnseenPass(1, 3, True, "why"),
+    UnknownFields(1, ("grace",)),
+    MoreEvaluations(0, 2, 3),
+    MoreRows(1, 1),
+    WithoutEffect(Unequal("rng", "torch", None, None), False, 2, 1, True),
+    EDITED,
+    TensorsOfOneEnd(2, "a"),
+    Envelope((("forward loss", 0.25),)),
+]
+DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
+    None: (
+        Verdict("diverged", 1, 2, "gradient", unequal=(NORM, LOSS)),
+        None,
+        "3 of 41 tensors, first a.bias, norm: 1 and 2 (2 times) (also unequal: forward pass 2, "
+        "loss: 0.5 and 0.25 (2 times))",
+    ),
+    Reason.NO_STEPS: (Verdict("incomparable"), None, "a ledger without steps"),
+    Reason.OTHER_MODELS: (
+        Verdict("incomparable", 6),
+        ParametersDiffer(["a", [2]], None),
+        "the models have other parameters: ['a', [2]] and none; batches and generators are equal "
+        "for 6 steps",
+    ),
+    Reason.OTHER_SURROUNDINGS: (
+        Verdict("incomparable", 1, 2, "forward", unequal=(LOSS,)),
+        (HeaderDifference("num_threads", 1, 2),),
+        "bits may differ with nothing wrong, since num_threads (1 and 2); first unequal: step 2, "
+        "link forward: pass 2, loss: 0.5 and 0.25 (2 times)",
+    ),
+    Reason.NEWER_SCHEMA: (
+        Verdict("incomparable", 6),
+        None,
+        "equal for 6 steps in every link that schema 2 knows",
+    ),
+    Reason.RECORDING_ENDED: (
+        Verdict("incomparable", 6),
+        "out of memory",
+        "equal for 6 steps; recording ended in one (out of memory)",
+    ),
+    Reason.CUT_SHORT: (
+        Verdict("incomparable", 6),
+        None,
+        "equal for 6 steps; a run was cut short, or failed",
+    ),
+    Reason.MISSING_LINKS: (
+        Verdict("incomparable", 6),
+        None,
+        "equal for 6 steps in every link that both have",
+    ),
+    Reason.CONTRADICTION: (
+        Verdict("incomparable", 6),
+        EDITED,
+        "equal for 6 steps; the second ledger's step 4, update: not its tensors' hash",
+    ),
+    Reason.OTHER_END: (
+        Verdict("incomparable", 6),
+        None,
+        "equal for 6 steps; the last weights are of other lists of them",
+    ),
+    Reason.ONE_RUN_ENDS: (
+        Verdict("diverged", 6, 7, "batch", unequal=(Unequal("batch", "steps of the run", 6, 9),)),
+        None,
+        "one run ends: steps of the run: 6 and 9 (3 apart)",
+    ),
+    Reason.CHANGED_WEIGHTS: (
+        Verdict("diverged", 6, 6, "update"),
+        ChangedTensors(1, 4, "a"),
+        "the weights changed after the last step: 1 of 4 tensors, first a",
+    ),
+    Reason.CHANGED_BUFFERS: (
+        Verdict("diverged", 6, 6, "update", unequal=(Unequal("update", "buffers", "x", "y"),)),
+        None,
+        "buffers changed after the last step: buffers: x and y",
+    ),
+    Reason.WITHIN_ENVELOPE: (Verdict("identical", 6), None, "within the envelope"),
+}
+
+
+def test_each_reason_and_each_note_has_its_words_here() -> None:
+    assert set(DETAILS) == {None, *Reason}
+    assert {type(note) for note in NOTES} == set(get_args(Note))
+
+
+@pytest.mark.parametrize("reason", DETAILS)
+def test_a_reason_in_words(reason: Reason | None) -> None:
+    verdict, evidence, detail = DETAILS[reason]
+    values = Verdict(**{**vars(verdict), "reason": reason, "evidence": evidence})
+    assert in_words(values).detail == detail
+
+
+def test_a_model_that_one_run_trains_is_no_comparison() -> None:
+    at_a_step = Verdict(
+        "incomparable", 1, 2, "forward", unequal=(LOSS,), reason=Reason.OTHER_MODELS,
+        evidence=TRAINED,
+    )  # fmt: skip
+    detail = in_words(at_a_step).detail
+    assert "probe.weight, which is trained, stands in one of them only" in detail
+    assert "first unequal: step 2, link forward: pass 2, loss" in detail
+    newer = Verdict("incomparable", 1, 2, "forward", unequal=(LOSS,), reason=Reason.NEWER_SCHEMA)
+    assert "a newer schema than 2 may write the same bits" in in_words(newer).detail
+
+
+@pytest.mark.parametrize("note", NOTES, ids=lambda note: type(note).__name__)
+def test_a_note_names_the_runs_as_they_are_called(note: Note) -> None:
+    """Of a replay nothing is said of a first or a second ledger: there is only one."""
+    ledgers, replay = note_text(note), note_text(note, REPLAY)
+    assert ledgers
+    assert "first ledger" not in replay
+    assert "second ledger" not in replay
+    assert ("ledger" in ledgers) == ("ledger" in replay or "replay" in replay)
+
+
+def test_a_replay_s_words() -> None:
+    said = [note_text(note, REPLAY) for note in NOTES]
+    assert "not compared: clip, which the ledger lacks" in said
+    assert "not compared: clip, update, which the replay and the ledger lacks" in said
+    assert any("a in the replay is b in the ledger" in line for line in said)
+    assert "step 3 of the replay has a pass that couldn't be recorded: why" in said
+
+
+def test_what_compare_writes_keeps_its_fields() -> None:
+    """`field` is the whole of it in words, as it was; its parts stand beside it."""
+    soft = Unequal("optimizer", "eps", 1, None, SOFT, share=Share(1, 2, Things.PARAMETERS))
+    verdict = in_words(
+        Verdict(
+            "diverged", 1, 2, "gradient", unequal=(NORM, LOSS, soft), remarks=(NoModelInCommon(),)
+        )
+    )
+    written = json.loads(json.dumps(as_json(verdict)))
+    assert [field["field"] for field in written["unequal"]] == [
+        "3 of 41 tensors, first a.bias, norm",
+        "pass 2, loss",
+        "eps (1 of 2 parameters)",
+    ]
+    assert [field["weight"] for field in written["unequal"]] == ["hard", "hard", "soft"]
+    assert written["unequal"][0]["tensor"] == "a.bias"
+    assert written["unequal"][1]["forward_pass"] == 2
+    assert written["detail"] == verdict.detail
+    assert written["notes"] == list(verdict.notes)
+    assert written["reason"] is None
