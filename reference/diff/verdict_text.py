@@ -51,7 +51,7 @@ def _detail(v: Verdict, sides: Sides) -> str:
             return "within the envelope"
     if v.step is not None:
         return f"{_doubt(v)}; first unequal: step {v.step}, link {v.link}: {unequal}"
-    return _equal_as_far_as_it_goes(v, sides)
+    return _equal_as_far_as_it_goes(v, v.reason, sides)
 
 
 def _unequal(link: str | None, unequal: Sequence[Unequal]) -> str:
@@ -75,7 +75,7 @@ def _doubt(v: Verdict) -> str:
     return f"a newer schema than {SCHEMA} may write the same bits in another way"
 
 
-def _equal_as_far_as_it_goes(v: Verdict, sides: Sides) -> str:
+def _equal_as_far_as_it_goes(v: Verdict, reason: Reason, sides: Sides) -> str:
     """What is equal, and why it is no proof."""
     equal = f"equal for {v.steps} steps"
     if isinstance(v.evidence, OtherModels):
@@ -88,7 +88,7 @@ def _equal_as_far_as_it_goes(v: Verdict, sides: Sides) -> str:
         Reason.RECORDING_ENDED: f"{equal}; recording ended in one ({v.evidence})",
         Reason.CUT_SHORT: f"{equal}; a run was cut short, or failed",
         Reason.OTHER_END: f"{equal}; the last weights are of other lists of them",
-    }[v.reason or Reason.CUT_SHORT]
+    }[reason]
 
 
 def _models(models: OtherModels) -> str:
