@@ -32,19 +32,10 @@ SHOWN_EVERY = 0.2  # seconds
 def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> int:
     """Explain a ledger by a recipe, and print it.
 
-    Args:
-        path: The ledger.
-        recipe: The recipe that the run was meant to follow.
-        own_length: Take the number of steps from the ledger: what its header says, or how many a
-            script's whole ledger has.
-
-    Returns:
-        The exit code: 0 if all of it is proven, 1 if something is left, 2 if it can only be proven
-        as far as the ledger goes, or if the ledger is of another model.
-
-    Raises:
-        InputError: The ledger is of other data or of another checkpoint than the recipe, or isn't
-            as its schema has it.
+    Exit code 0 if all of it is proven, 1 if something is left, 2 if it can only be as far as the
+    ledger goes, or is of another model. With `own_length` the recipe's number of steps is what the
+    ledger's header says, or how many a script's whole ledger has. Raises InputError for a ledger
+    that doesn't belong to the recipe's data or checkpoint, or isn't as its schema has it.
     """
     target = read_ledger(path)
     if not any(item.kind == "step" for item in target.items):
@@ -59,13 +50,13 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
         recipe = _as_long_as_it_is(recipe, target, len(data.train))
     ours = header(recipe, "manual", data)
     check_belongs(path, target.header, ours)
-    explanation = explain_with_progress(target, ours, recipe, data)
-    print("\n".join(map(plain, words(explanation))))
-    if not explanation.proven:
-        # The ledger is of another model, or lacks the links that a proof needs.
-        foreign = not explanation.outcome.decisive and not explanation.outcome.failure
+    found = explain_with_progress(target, ours, recipe, data)
+    print("\n".join(map(plain, words(found))))
+    if not found.proven:
+        # Of another model, or without what proves anything: not this recipe's to explain.
+        foreign = not found.outcome.decisive and not found.outcome.failure
         return InputError.exit_code if foreign else 1
-    return 0 if explanation.outcome.verdict.verdict == "identical" else InputError.exit_code
+    return 0 if found.outcome.verdict.verdict == "identical" else InputError.exit_code
 
 
 def _as_long_as_it_says(recipe: Recipe, header: Record) -> Recipe:
@@ -109,14 +100,12 @@ class ReplayProgress:
     """A bar, or a line now and then, for the replay that is going on, with its time left."""
 
     def __init__(self, total: int) -> None:
-        """Shows nothing yet; `total` is the number of steps that a whole replay has."""
         self._total = total
         self._replays = 0
         self._last = 0.0
         self._shown: Progress | None = None
 
     def __call__(self, step: int) -> None:
-        """Shows that a replay has come to this step; step 1 begins another replay."""
         if step == 1 or self._shown is None:
             self.close()
             self._replays += 1
@@ -126,7 +115,6 @@ class ReplayProgress:
             self._shown.update(f"replay {self._replays}", step, self._total)
 
     def close(self) -> None:
-        """Takes the bar away."""
         if self._shown is not None:
             self._shown.close()
 
