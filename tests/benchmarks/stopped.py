@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tests.conftest import ROOT
 
+LONGEST = 600  # seconds that a process of a test may take: only one that hangs takes so long
+
 
 def check_stopped(
     command: Sequence[str],
@@ -19,13 +21,13 @@ def check_stopped(
     environment = {**os.environ, **(variables or {})}
     going = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + LONGEST
         while not begun():
             assert going.poll() is None, going.communicate()[1]
             assert time.monotonic() < until
             time.sleep(0.05)
         going.send_signal(number)
-        _, err = going.communicate(timeout=60)
+        _, err = going.communicate(timeout=LONGEST)
     finally:
         going.kill()
     by = "Ctrl-C" if number == signal.SIGINT else number.name

@@ -12,6 +12,7 @@ from pytest_benchmark.utils import get_machine_id
 
 from benchmarks import conftest
 from benchmarks.results.stored_run import TIMES, machine_info
+from tests.benchmarks.stopped import LONGEST
 from tests.conftest import ROOT
 
 
@@ -19,7 +20,7 @@ def compare(storage: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pytest", "-q", "benchmarks", "-k", "collating"]
     command += [f"--benchmark-storage={storage}", *words]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False
     )
 
 
@@ -63,7 +64,7 @@ def test_a_folder_taken_for_a_stored_run_is_one_line() -> None:
     for taken in ("benchmarks", "benchmarks/test_loop_cost.py"):
         command = [sys.executable, "-m", "pytest", "--collect-only", "--benchmark-compare", taken]
         result = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST
         )
         assert result.returncode == 2
         said = result.stdout + result.stderr

@@ -1,89 +1,37 @@
 """The turns, the bounds and the gate's answers, by planted numbers."""
 
-import _thread
 import json
 import os
 import signal
 import sys
-import time
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from benchmarks import gate, pair
 from benchmarks.bounds.judge import judge
-from benchmarks.bounds.read import FILE, Bound, Bounds, Exact, read_bounds
+from benchmarks.bounds.read import FILE, Bounds, Exact, read_bounds
 from benchmarks.results.stored_run import check_machine, machine_info, read_run
 from benchmarks.timing import progress
 from benchmarks.timing.paired_ratio import Ratio
-from benchmarks.timing.turns import Participant, balanced, take_turns
 from reference.errors import InputError
+from tests.benchmarks.made_up import around
 from tests.benchmarks.stopped import check_stopped
 from tests.conftest import ROOT
-
-
-@pytest.mark.parametrize("count", [2, 3, 6])
-def test_each_takes_each_place_and_follows_each_equally_often(count: int) -> None:
-    orders = balanced(count)
-    for place in range(count):
-        taken = [order[place] for order in orders]
-        assert {taken.count(one) for one in range(count)} == {len(orders) // count}
-    follows = [pair for order in orders for pair in pairwise(order)]
-    assert len({follows.count(pair) for pair in follows}) == 1
-    assert len(set(follows)) == count * (count - 1)
-
-
-def test_turns_end_when_a_participant_fails() -> None:
-    def fails(participant: Participant) -> None:
-        participant.end_step()
-        raise ValueError("planted")
-
-    def goes_on(participant: Participant) -> None:
-        for _ in range(3):
-            participant.end_step()
-
-    both = [Participant("fails", fails, 1), Participant("goes on", goes_on, 1)]
-    with pytest.raises(ValueError, match="planted"):
-        take_turns(both, 3)
-    assert not any(p._thread.is_alive() for p in both)
-
-
-def test_whoever_is_stopped_in_the_middle_takes_no_more_steps() -> None:
-    steps: list[str] = []
-
-    def trains(participant: Participant) -> None:
-        weight = torch.nn.Parameter(torch.zeros(1))
-        optimizer = torch.optim.SGD([weight], lr=0.1)
-        for step in range(50):
-            if step == 2 and participant.name == "first":
-                _thread.interrupt_main()  # Ctrl-C, while this one is within its step
-                time.sleep(0.2)
-            steps.append(participant.name)
-            weight.grad = torch.ones(1)
-            optimizer.step()
-
-    both = [Participant(name, trains, 1) for name in ("first", "second")]
-    with pytest.raises(KeyboardInterrupt):
-        take_turns(both, 50)
-    assert steps.count("first") == 3
-    assert steps.count("second") in (2, 3)
-    assert not any(p._thread.is_alive() for p in both)
-
 
 # A gate whose measurement says that it has begun, and doesn't end.
 SLOW = """
 import pathlib, sys, time
-from benchmarks import gate, measured
+from benchmarks import gate
+from benchmarks.timing import rounds
 
 def measure(*_, **__):
     pathlib.Path(sys.argv[1]).touch()
     time.sleep(600)
 
-measured.measure = measure
+rounds.measure = measure
 sys.exit(gate.main(["embedded-manual-loop"]))
 """
 
@@ -100,52 +48,7 @@ def test_a_gate_that_is_stopped_is_one_line(number: signal.Signals, tmp_path: Pa
     )
 
 
-BOUND = Bound("embedded", "manual", "loop", 1.025, "a reason")
-COUNT = Exact("manual", "reads", 42, "a reason")
 NAME = "embedded-manual-loop"
-
-
-def around(middle: float, half: float = 0.005) -> Ratio:
-    return Ratio(middle, middle - half, middle + half, 24, 1008)
-
-
-def test_past_is_where_the_whole_interval_is() -> None:
-    bounds = Bounds((BOUND,), (COUNT,))
-    assert judge(bounds, {NAME: around(1.028)}, {COUNT.name: 42}, around(1.0)).past == []
-    outcome = judge(bounds, {NAME: around(1.031)}, {COUNT.name: 42}, around(1.0))
-    assert outcome.past == [NAME]
-    said = "\n".join(outcome.lines)
-    assert "loop manual" in said
-    assert "link loop" in said
-    assert "bound 1.025" in said
-    assert "A/A" in said
-    assert judge(bounds, {NAME: around(1.0)}, {COUNT.name: 43}, around(1.0)).past == [COUNT.name]
-
-
-def test_a_bound_is_higher_where_data_takes_longer() -> None:
-    bound = Bound("embedded", "trainer", "loop", 1.025, "a reason", of_data=0.5)
-    name = bound.name
-    for data, at_most in ((1e-9, 1.025), (0.25, 1.125), (1.0, 1.275)):
-        here = {"embedded-all-data": around(data, data / 10)}
-        assert bound.at_most_here(here) == pytest.approx(at_most)
-        for found, past in ((at_most + 0.004, []), (at_most + 0.006, [name])):
-            outcome = judge(Bounds((bound,), ()), {**here, name: around(found)}, {}, None)
-            assert outcome.past == past
-            assert "embedded-all-data" in outcome.lines[0]
-            assert f"bound {at_most:.4g}" in outcome.lines[1]
-            assert outcome.ratios[name]["at_most"] == pytest.approx(at_most)
-
-
-def test_a_count_below_its_bound_is_said_to_be() -> None:
-    for count, said in ((41, ": fewer; lower the bound"), (42, "")):
-        outcome = judge(Bounds((), (COUNT,)), {}, {COUNT.name: count}, None)
-        assert outcome.past == []
-        assert outcome.lines == [f"ok   embedded: loop manual, reads: {count}, bound 42{said}"]
-
-
-def test_a_noisy_machine_is_said_to_be() -> None:
-    said = judge(Bounds((BOUND,), ()), {NAME: around(1.0)}, {}, around(1.0, 0.02)).lines
-    assert any("a noisy machine" in line for line in said)
 
 
 def test_a_bound_on_a_device_is_held_there_and_counted_elsewhere(
@@ -163,19 +66,6 @@ def test_a_bound_on_a_device_is_held_there_and_counted_elsewhere(
     assert gate.main(["--bounds", str(file), "--run", str(stored(tmp_path))]) == 0
     more = sum(b.device == "cuda" for b in read_bounds().exact) + 1
     assert f", {more} counts on a GPU (tox -e gpu) (" in capsys.readouterr().out
-
-
-def test_what_was_not_measured_is_no_pass() -> None:
-    with pytest.raises(InputError, match="1 of 2 benchmarks"):
-        judge(Bounds((BOUND,), (COUNT,)), {NAME: around(1.0)}, {}, around(1.0))
-    with pytest.raises(InputError):
-        judge(Bounds((), ()), {}, {}, None)
-
-
-def test_the_bounds_have_reasons() -> None:
-    bounds = read_bounds()
-    assert {b.loop for b in bounds.ratios} == {"all", "manual", "accelerated", "trainer"}
-    assert all(len(b.reason) > 10 for b in (*bounds.ratios, *bounds.exact))
 
 
 @pytest.mark.parametrize(

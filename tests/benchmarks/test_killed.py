@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.results.stored_run import read_run
+from tests.benchmarks.stopped import LONGEST
 from tests.benchmarks.test_compare import compare
 from tests.conftest import ROOT
 
@@ -51,7 +52,7 @@ def kill_while_saving(folder: Path, into: Path, *words: str) -> None:
         stdout=subprocess.DEVNULL,
     )
     try:
-        until = time.monotonic() + 300
+        until = time.monotonic() + LONGEST
         while not said.exists():
             assert saving.poll() is None, "it ended before it could be killed"
             assert time.monotonic() < until

@@ -4,14 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks.results.ratios_then_and_now import ratio_lines
-from benchmarks.timing.paired_ratio import Ratio
-from benchmarks.timing.peak_memory import forget_peak, peak_bytes
+from tests.benchmarks.stopped import LONGEST
 from tests.conftest import ROOT
 
 PLUGIN = 'pytest_plugins = ["benchmarks.conftest"]\n'
@@ -71,7 +68,7 @@ def session(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LONGEST,
     )
     said = done.stdout + done.stderr
     assert "Traceback" not in said
@@ -155,20 +152,6 @@ def test_of_several_runs_of_that_name_the_last_is_taken(tmp_path: Path) -> None:
     assert "(0002" in said
 
 
-def test_a_damaged_ratio_is_said_to_be() -> None:
-    now = {"a": {"ratios": {"x": asdict(Ratio(1.0, 0.9, 1.1, 2, 2)), "new": {}}}}
-    for then, said in (
-        ({"x": {"median": "much"}}, ["--benchmark-compare: x: damaged in the stored run"]),
-        ({}, []),
-        ([], []),
-        ({"x": asdict(Ratio(1.3, 1.2, 1.4, 2, 2))}, [": faster"]),
-    ):
-        lines = list(ratio_lines({"a": {"extra_info": {"ratios": then}}}, now))
-        assert len(lines) == len(said)
-        assert all(line.endswith(end) for line, end in zip(lines, said, strict=True))
-    assert list(ratio_lines({}, now)) == []
-
-
 def test_times_measured_elsewhere_are_the_benchmarks_own(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
     assert session(tmp_path, REPLAYED, f"--benchmark-json={file}")[0] == 0
@@ -177,17 +160,6 @@ def test_times_measured_elsewhere_are_the_benchmarks_own(tmp_path: Path) -> None
     code, said = session(tmp_path, REPLAYED.replace("timer=replayed", ""))
     assert code == 1
     assert "the benchmark's timer isn't `replayed`" in said
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
-def test_the_most_memory_is_that_since_it_was_forgotten() -> None:
-    forget_peak()
-    before = peak_bytes()
-    block = bytearray(b"x" * 200_000_000)
-    assert peak_bytes() > before + 150_000_000
-    del block
-    forget_peak()
-    assert peak_bytes() < before + 100_000_000
 
 
 def test_a_run_is_json_that_the_gate_can_read(tmp_path: Path) -> None:

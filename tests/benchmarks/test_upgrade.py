@@ -4,27 +4,23 @@ Both environments are this one; a fault is planted in the "new" one by a `sitecu
 processes import at their start.
 """
 
-import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmarks import upgrade
 from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.progress import Counted
-from benchmarks.upgrading import time_one_process, two_environments
-from benchmarks.upgrading.environments import CONSTRAINTS, Environment, lifted, read_requirements
-from benchmarks.upgrading.time_one_process import BARE, YARDSTICK, YARDSTICKS
+from benchmarks.upgrading import two_environments
+from benchmarks.upgrading.environments import Environment
+from benchmarks.upgrading.time_one_process import BARE
 from benchmarks.upgrading.two_environments import Speed, Timing
 from reference.diff.verdict import Verdict
-from reference.errors import InputError, TrainingFailed
 from reference.lesson.loops import LOOPS
 from tests.benchmarks.stopped import check_stopped
 
@@ -114,93 +110,6 @@ def test_a_loop_that_does_something_else_is_named_with_step_and_link(tmp_path: P
     assert "old environment: identical: 2 loops, 2 steps, every link of every step" in found.lines
 
 
-def made_up(
-    seed: int, drift: float, slow: dict[str, float], noise: float = 0.03
-) -> two_environments.Times:
-    """A process's times with noise, all of them moved by `drift`."""
-    rng = np.random.default_rng(seed)
-    by_name = {YARDSTICK: 0.009, BARE: 0.010, "trainer": 0.013, "manual": 0.012}
-    return {
-        name: (drift * slow.get(name, 1.0) * one * rng.normal(1, noise, (2, 40))).tolist()
-        for name, one in by_name.items()
-    }
-
-
-@pytest.mark.parametrize(
-    ("slow", "wrong"),
-    [
-        ({}, []),
-        ({"manual": 1.005}, []),  # within the margin
-        ({"manual": 1.05}, ["manual"]),
-        ({"manual": 0.9}, []),
-        (dict.fromkeys((BARE, "trainer", "manual"), 1.05), [BARE, "trainer", "manual"]),
-        ({BARE: 0.9, "trainer": 0.923, "manual": 0.917}, []),  # each by the same 1 ms
-    ],
-)
-def test_the_machines_drift_falls_out_and_a_slowdown_stays(
-    slow: dict[str, float], wrong: list[str]
-) -> None:
-    drifts = np.linspace(1, 1.25, 16)
-    times: dict[str, list[two_environments.Times]] = {"old": [], "new": []}
-    for number, drift in enumerate(drifts):
-        name = two_environments.ABBA[number % 4]
-        times[name].append(made_up(number, drift, slow if name == "new" else {}))
-    found = upgrade.Findings()
-    upgrade.judge_speeds(found, {}, two_environments.speeds(times))
-    assert [said.split(" is slower")[0] for said in found.wrong] == wrong
-
-
-def test_neighbours_are_paired() -> None:
-    """The machine drifts, and the yardstick with it only by half: neighbours drift alike."""
-    times: dict[str, list[two_environments.Times]] = {"old": [], "new": []}
-    for number, drift in enumerate(np.linspace(1, 1.5, 32)):
-        process = made_up(number, drift, {YARDSTICK: drift**-0.5})
-        times[two_environments.ABBA[number % 4]].append(process)
-    for speed in two_environments.speeds(times).values():
-        assert speed.change.median == pytest.approx(1, abs=0.01)
-        assert speed.change.width < 0.03
-        assert speed.noise.median == pytest.approx(1, abs=0.04)  # the later by the earlier one
-        assert speed.noise.width < 0.06  # two old ones have two new ones, or none, between them
-
-
-class MadeUp(Environment):
-    """An environment whose processes measure nothing: numbers with more or less noise."""
-
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        assert words[:2] == ("-m", "benchmarks.upgrading.time_one_process")
-        runs.append(words)
-        process = made_up(len(runs), 1.0, {}, noise=float(self.variables["noise"]))
-        Path(words[2]).write_text(json.dumps(process))
-        return subprocess.CompletedProcess(words, 0, "", "")
-
-
-runs: list[tuple[str, ...]] = []
-
-
-@pytest.mark.parametrize(("noise", "rounds"), [("0.001", 2), ("0.05", 4)])
-def test_a_wide_noise_takes_more_rounds_up_to_a_limit(
-    noise: str, rounds: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs.clear()
-    both = [MadeUp(name, Path(sys.executable), {"noise": noise}) for name in ("old", "new")]
-    timing = Timing(2, 4, 40, yardstick="numpy")
-    times = two_environments.time_all(both, tmp_path, timing, Counted(8))
-    assert [len(times[name]) for name in ("old", "new")] == [2 * rounds, 2 * rounds]
-    assert all(words[-2:] == ("--yardstick", "numpy") for words in runs)
-    said = capsys.readouterr().err
-    assert said.count("is wider than 1%") == rounds - 2
-    assert f"{4 * rounds}/{4 * rounds} old environment: timing, round {rounds}" in said
-
-
-@pytest.mark.parametrize("yardstick", YARDSTICKS)
-def test_a_process_times_all_beside_a_yardstick(yardstick: str, tmp_path: Path) -> None:
-    steps = time_one_process.orders(("manual",))
-    times = time_one_process.measure(2, steps, ("manual",), yardstick)
-    assert list(times) == [YARDSTICK, BARE, "manual"]
-    assert np.asarray(list(times.values())).shape == (3, 2, steps)
-    assert min(min(round) for rounds in times.values() for round in rounds) > 0.0005
-
-
 def test_a_torch_upgrade_is_timed_by_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is installed and nothing timed: what would be timed, and by what."""
     asked: list[Timing] = []
@@ -270,45 +179,6 @@ def test_a_slowdown_lies_past_the_margin_and_past_the_noise(
     )
 
 
-def test_only_what_is_upgraded_loses_its_constraint() -> None:
-    text = CONSTRAINTS.read_text()
-    left = lifted(text, ["transformers", "huggingface-hub"]).splitlines()
-    gone = [line.split("==")[0] for line in text.splitlines() if line not in left]
-    assert gone == ["transformers", "huggingface-hub"]
-    assert any(line.startswith("torch==") for line in left)
-
-
-INSTALLED = {"transformers": "5.23.0", "torch": "2.13.0+cpu", "numpy": "2.4.6"}
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ([], "no requirement was given"),
-        (["transformers=5.24"], "transformers=5.24: isn't a requirement"),
-        (["./folder"], "isn't a requirement"),
-        (["transformer==5.24.0"], "transformer isn't installed here"),
-        (["numpy==2", "Numpy==3"], "numpy was given twice"),
-        (["torch"], "may fetch gigabytes"),
-        (["torch>=2.14"], "may fetch gigabytes"),
-        (["torch==2.*"], "may fetch gigabytes"),
-        (["numpy==2.0; python_version < '3'"], "is for another machine"),
-        (["numpy==2.0; os_name ~= 'posix'"], "is for another machine"),
-        (["transformers==5.23.0"], "needs no upgrade: transformers 5.23.0"),
-        (["torch==2.13.0", "transformers==5.23.0"], "needs no upgrade: torch 2.13.0+cpu, "),
-    ],
-)
-def test_what_is_no_upgrade_is_refused(words: list[str], says: str) -> None:
-    with pytest.raises(InputError) as refused:
-        read_requirements(words, INSTALLED)
-    assert says in str(refused.value)
-
-
-def test_what_may_be_an_upgrade_is_tried() -> None:
-    words = ["transformers>=5.20", "torch==2.13.0", "numpy"]
-    assert list(read_requirements(words, INSTALLED)) == ["transformers", "torch", "numpy"]
-
-
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -359,12 +229,3 @@ def test_an_interrupted_upgrade_leaves_no_half_environment(
         variables=alone,
     )
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_loop_that_doesnt_train_says_whose_and_why(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("raise SystemExit('planted')\n")
-    new = Environment("new", Path(sys.executable), {"PYTHONPATH": str(tmp_path)})
-    with pytest.raises(TrainingFailed) as failed:
-        two_environments.train_all([new], tmp_path, 2, Counted(1), loops=("manual",))
-    said = "new environment, loop manual: ended with code 1: SystemExit: planted"
-    assert str(failed.value) == said

@@ -1,15 +1,12 @@
 """What a measurement leaves: whole or not there, and a file that can't be had is told before."""
 
-import json
 import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_benchmark.storage.file import FileStorage
 
-from benchmarks import conftest, gate, pair, parts, planted
 from benchmarks.results.output_file import check_output, write_atomically, write_new, write_output
 from reference.errors import InputError
 
@@ -65,54 +62,6 @@ def test_a_pipe_is_written_to_and_a_link_is_followed(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert link.is_symlink()
     assert behind.read_text() == "whole"
-
-
-class Quiet:
-    def info(self, *_: Any, **__: Any) -> None:
-        pass
-
-
-def test_two_runs_that_are_saved_at_once_are_both_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both have asked for the next number before either has its file."""
-    storage = FileStorage(str(tmp_path), Quiet())
-    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))  # what each sees of the other: nothing
-    conftest._save(storage, {"run": 1}, "same")
-    conftest._save(storage, {"run": 2}, "same")
-    names = ["0001_same.json", "0002_same.json"]
-    assert sorted(file.name for file in tmp_path.iterdir()) == names
-    monkeypatch.undo()
-    for name in ("9999_x.json", "10000_x.json"):
-        (tmp_path / name).write_text("{}")
-    conftest._save(storage, {"run": 3}, "x")
-    assert json.loads((tmp_path / "10001_x.json").read_text()) == {"run": 3}
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        lambda file: gate.main(["--json", file]),
-        lambda file: parts.main(["--json", file]),
-        lambda file: pair.main(["manual", "--json", file]),
-        lambda file: planted.main(["--out", file]),
-    ],
-    ids=["gate", "parts", "pair", "planted"],
-)
-def test_a_file_that_cant_be_had_is_told_before_anything_is_measured(
-    command: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "taken").write_text("")
-    for file, says in (
-        (tmp_path / ("x" * 300), "no file's name"),
-        (tmp_path, "is a folder; give a file"),
-        (tmp_path / "taken" / "out.json", "taken isn't a folder"),
-    ):
-        assert command(str(file)) == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"error: {file}: ")
-        assert says in line
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "taken"]
 
 
 def test_a_folder_that_isnt_there_yet_can_be_had(tmp_path: Path) -> None:

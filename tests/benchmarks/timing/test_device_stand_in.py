@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.bounds.read import Exact
-from benchmarks.counting import counts_of_bounds, step_counts
 from benchmarks.timing import rounds
 from benchmarks.timing.clock import Clock
-from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe
 from reference.run.environment_variables import see_one_gpu
@@ -145,32 +142,3 @@ def test_one_gpu_is_seen(set_to: str | None, seen: str, monkeypatch: pytest.Monk
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", set_to)
     see_one_gpu()
     assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
-
-
-def test_what_a_device_does_in_a_step_is_counted_without_the_profilers_own() -> None:
-    names = ["aten::mm", "cudaLaunchKernel", "cuLaunchKernelEx", "cudaStreamSynchronize"]
-    names += ["aten::_local_scalar_dense", "cudaDeviceSynchronize", "[memory]"]
-    counted = step_counts._counts(names, [100, 50, -100, 70], cuda=True, own=1)
-    assert counted == step_counts.Counts(2, 220, 1, kernel_launches=2, synchronisations=1)
-    assert step_counts._counts(names, [], cuda=False).kernel_launches is None
-    with pytest.raises(TrainingFailed, match="CUPTI"):
-        step_counts._counts(["aten::mm"], [], cuda=True)
-
-
-def test_what_a_loop_launches_is_told_beside_the_bare_step(
-    small: Recipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That takes as many kernels as a GPU's libraries need."""
-    launched = {"bare": 300, "manual": 306, "accelerated": 308, "trainer": 320}
-    monkeypatch.setattr(counts_of_bounds, "make_recipe", lambda *_: small)
-    monkeypatch.setattr(counts_of_bounds, "trained", lambda loop, *_: loop)
-    monkeypatch.setattr(
-        step_counts, "count_step", lambda loop, _: step_counts.Counts(1, 1, 1, launched[loop], 5)
-    )
-    on_cuda = replace(small, device="cuda")
-    data = load_data(small)
-    bounds = [Exact(loop, "added_launches", 6, "", "cuda") for loop in ("manual", "trainer")]
-    wanted = {"manual-added_launches-cuda": 6, "trainer-added_launches-cuda": 20}
-    assert counts_of_bounds.count(bounds, on_cuda, data) == wanted
-    found = {n: c for n, c in counts_of_bounds.count_all(on_cuda, data).items() if "added" in n}
-    assert found == {**wanted, "accelerated-added_launches-cuda": 8}
