@@ -3,15 +3,13 @@
     python -m benchmarks.apart                       part of: tox -e gpu
     python -m benchmarks.apart --mixed-precision bf16
 
-Each loop trains three times on the same recipe. A loop's runs are its envelope: how far apart the
-device alone moves the loss and the gradients' norms, the most of all pairs. Beside it, as far apart
-as the runs of two loops are. What a machine is told (batches, hyper-parameters, learning rates)
-must be equal all the same.
+Each loop trains three times on the same recipe. How far apart a loop's own runs are, the most of
+all pairs, is its envelope: so far the device alone moves the loss and the gradients' norms. Beside
+it stands how far apart the runs of two loops are. Batches, hyper-parameters and learning rates must
+be equal all the same. On a CPU (`--device cpu`) all are 0 apart.
 
-On a CPU (`--device cpu`) all are 0 apart.
-
-Exit codes: 0 measured; 2 wrong input, no CUDA device, or two runs that were told other things;
-3 a loop doesn't train.
+Exit codes: 0 measured; 2 wrong input, no CUDA device, or two runs with unequal batches or
+hyper-parameters; 3 a loop doesn't train.
 """
 
 import argparse
@@ -22,8 +20,8 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
-from benchmarks.timing.progress import Counted
-from benchmarks.timing.quiet import unheard
+from benchmarks.timing.progress import ProcessCounter
+from benchmarks.timing.quiet import without_output
 from reference.diff.tolerance import apart
 from reference.diff.value_text import distances_text
 from reference.errors import InputError
@@ -38,10 +36,11 @@ from reference.terminal import table
 
 MAX_STEPS = 100
 RUNS = 3
-WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # set, it is half of what makes a GPU deterministic
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # where it is set, a GPU's matrix products are deterministic
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure how far apart runs are; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.apart")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--max-steps", type=int, default=MAX_STEPS)
@@ -56,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(args: argparse.Namespace) -> int:
-    """Measure, and say what was found; returns the exit code."""
+    """Measure, and print the table; returns the exit code."""
     if args.runs < 2:
-        raise InputError(f"--runs: {args.runs} isn't 2 or more, which it takes to be apart")
+        raise InputError(f"--runs: {args.runs} is too few; give 2 or more")
     names = ("device", "max_steps", "checkpoint", "mixed_precision")
     given = {name: getattr(args, name) for name in names}
     recipe = resolve_device(load_recipe("embedded", given))
@@ -71,13 +70,25 @@ def _command(args: argparse.Namespace) -> int:
 
 
 def measure(recipe: Recipe, folder: Path, runs: int = RUNS) -> list[list[str]]:
-    """A row for each loop by itself, and for each two loops."""
+    """Train each loop `runs` times, and compare.
+
+    Args:
+        recipe: what is trained.
+        folder: for the runs.
+        runs: of each loop.
+
+    Returns:
+        A row for each loop by itself, and one for each two loops.
+
+    Raises:
+        InputError: two runs have unequal batches or hyper-parameters.
+    """
     ledgers: dict[str, list[Path]] = {}
-    progress = Counted(runs * len(LOOPS))
+    progress = ProcessCounter(runs * len(LOOPS))
     for loop, again in product(LOOPS, range(1, runs + 1)):
         name = f"{loop}-{again}"
         progress.next(f"training {name}")
-        with unheard():
+        with without_output():
             run(recipe, loop, folder / name, deterministic=False)
         ledgers.setdefault(loop, []).append(folder / name / LEDGER_FILE)
     rows = [[f"{loop}, {runs} times", farthest(combinations(ledgers[loop], 2))] for loop in LOOPS]
@@ -87,7 +98,11 @@ def measure(recipe: Recipe, folder: Path, runs: int = RUNS) -> list[list[str]]:
 
 
 def farthest(pairs: Iterable[tuple[Path, Path]]) -> str:
-    """How far apart the two of a pair are at most. InputError where they were told other things."""
+    """How far apart the two ledgers of a pair are at most, in words.
+
+    Raises:
+        InputError: two have unequal batches or hyper-parameters.
+    """
     most: dict[str, float] = {}
     for a, b in pairs:
         for name, distance in apart(a, b).items():

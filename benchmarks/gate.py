@@ -1,4 +1,4 @@
-"""The gate: fails when a loop became slower, and says which, where, and how noisy the machine was.
+"""The gate fails when a loop became slower, and says which, where, and how noisy the machine was.
 
     python -m benchmarks.gate                     the embedded checkpoint, measured now
     python -m benchmarks.gate --run RUN.json      what `pytest benchmarks --benchmark-json` stored
@@ -21,7 +21,7 @@ from benchmarks.results.output_file import check_output, write_output
 from benchmarks.results.stored_run import check_machine, read_run, stored_counts, stored_ratios
 from benchmarks.timing import recipes, rounds
 from benchmarks.timing.paired_ratio import Ratio
-from benchmarks.timing.progress import check_cores, rounds_shown
+from benchmarks.timing.progress import check_cores, show_rounds
 from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe, nearest
@@ -29,19 +29,19 @@ from reference.process.exit_codes import ended
 
 STEPS = 42  # a round: seven times each of the six orders
 ROUNDS = 26  # with both cores loaded 45 of 50 gates had an A/A within 1 % (2026-11-24)
-MOST_ROUNDS = 40  # half as much time again; quiet enough by then, or said not to be
-MOST_SECONDS = 150  # none of the further ones is begun later: a gate is to take five minutes
-FEWEST, LAST_SECONDS = 13, 240  # and none at all after this, where there are so many
+MOST_ROUNDS = 40  # half as much time again, where the machine is noisy
+MOST_SECONDS = 150  # after these no round beyond ROUNDS begins: a gate is to take five minutes
+FEWEST, LAST_SECONDS = 13, 240  # after these seconds so many rounds are enough
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the gate; returns the exit code, after its lines or one line of what is wrong."""
+    """Run the gate; returns the exit code."""
     args = _parser().parse_args(arguments)
     return ended(lambda: _command(args))
 
 
 def _command(args: argparse.Namespace) -> int:
-    """Measure or read, say what was found, and hold it; returns the exit code."""
+    """Measure or read, judge, and print the outcome; returns the exit code."""
     started = time.monotonic()
     check_output(args.json)
     bounds = _chosen(args.names, read_bounds(args.bounds))
@@ -60,7 +60,12 @@ def _command(args: argparse.Namespace) -> int:
 
 
 def judge_now(bounds: Bounds) -> Outcome:
-    """Count and measure the embedded checkpoint, and hold it against its bounds."""
+    """Count and measure the embedded checkpoint, and judge it by these bounds.
+
+    Raises:
+        InputError: fewer than two cores, or no bound to hold.
+        TrainingFailed: two loops end with unequal weights.
+    """
     check_cores()
     recipe = recipes.make_recipe("embedded", STEPS)
     data = recipes.short_evaluation(load_data(recipe))
@@ -72,12 +77,12 @@ def judge_now(bounds: Bounds) -> Outcome:
 def _ratios(
     bounds: Sequence[Bound], recipe: Recipe, data: Data
 ) -> tuple[dict[str, Ratio], Ratio | None]:
-    """What the bounds are about, by name, and the A/A; just as much is measured as they need."""
+    """The ratios that the bounds are about, by name, and the A/A; nothing else is measured."""
     ratios: dict[str, Ratio] = {}
     noise = None
     in_turn = [b for b in bounds if b.link != "batches"]
     if in_turn:
-        with rounds_shown() as progress:
+        with show_rounds() as progress:
             run = rounds.measure(
                 recipe,
                 rounds=ROUNDS,
@@ -98,7 +103,11 @@ def _ratios(
 
 
 def judge_stored(path: Path, bounds: Bounds) -> Outcome:
-    """Hold a stored run against the bounds; InputError where it lacks what a bound is about."""
+    """Judge a stored run by these bounds.
+
+    Raises:
+        InputError: it is damaged, another machine's, or lacks what a bound is about.
+    """
     run = read_run(path)
     ratios, noise = stored_ratios(path, run, bounds.ratios)
     check_machine(path, run)
@@ -119,7 +128,7 @@ def _chosen(names: Sequence[str], bounds: Bounds) -> Bounds:
 
 
 def _check_here(names: Sequence[str], bounds: Bounds) -> None:
-    """InputError for a name whose bound isn't held by the gate."""
+    """Refuse a name whose bound the gate doesn't measure."""
     for bound in bounds.ratios:
         if bound.name in names and not bound.in_gate:
             raise InputError(f"{bound.name}: isn't measured here; `{bound.measured_by}` does it")

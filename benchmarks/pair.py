@@ -1,11 +1,11 @@
-"""One loop beside the bare step, and nobody else: a ratio of a few parts in a thousand, settled.
+"""One loop beside the bare step, and no other: a ratio of a few parts in a thousand, settled.
 
     python -m benchmarks.pair manual --checkpoint minilm
     python -m benchmarks.pair accelerated --checkpoint minilm --steps 48 --rounds 8 --json pair.json
 
-ABBA: the two take their steps in turn, each first and second equally often, and the bare step takes
-its own with itself in the rounds between, which says how noisy the machine was. Where
-`bounds.toml` has a bound on this loop's step, the ratio is held against it.
+ABBA: the two take their steps in turn, each first and second equally often. In the rounds between,
+the bare step takes turns with itself, which says how noisy the machine was. Where `bounds.toml` has
+a bound on this loop's step, the ratio is held to it.
 
 Exit codes: 0 measured, and within its bound; 1 the whole interval lies above it; 2 wrong input.
 """
@@ -24,7 +24,7 @@ from benchmarks.bounds.judge import noise_line
 from benchmarks.bounds.read import FILE, read_bounds
 from benchmarks.results.output_file import check_output, write_output
 from benchmarks.timing import recipes, rounds
-from benchmarks.timing.progress import check_cores, rounds_shown
+from benchmarks.timing.progress import check_cores, show_rounds
 from reference.errors import InputError
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import nearest
@@ -34,12 +34,13 @@ STEPS, ROUNDS, MOST = 24, 6, 12  # minilm: about 50 s a round
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure one loop beside the bare step; returns the exit code."""
     args = _parser().parse_args(arguments)
     return ended(lambda: _command(args))
 
 
 def _command(args: argparse.Namespace) -> int:
-    """Measure the pair, say what was found, and hold it; returns the exit code."""
+    """Measure the pair, print it, and hold it to its bound; returns the exit code."""
     if args.loop not in LOOPS:
         raise nearest("loop", args.loop, LOOPS)
     if not 2 <= args.rounds <= args.most_rounds:
@@ -49,7 +50,7 @@ def _command(args: argparse.Namespace) -> int:
     name = f"{args.checkpoint}-{args.loop}-step"
     bound = next((b for b in read_bounds(args.bounds).ratios if b.name == name), None)
     recipe = recipes.make_recipe(args.checkpoint, args.steps)
-    with rounds_shown() as progress:
+    with show_rounds() as progress:
         with_loop, with_itself = rounds.measure_pair(
             recipe,
             args.loop,
@@ -57,17 +58,17 @@ def _command(args: argparse.Namespace) -> int:
             most_rounds=args.most_rounds,
             progress=progress,
         )
-    found, noise = with_loop.ratio(args.loop, "step"), with_itself.noise()
+    ratio, noise = with_loop.ratio(args.loop, "step"), with_itself.noise()
     print(noise_line(noise))
-    said = f"{args.checkpoint}: loop {args.loop}, link step: {found}"
-    said += f" ({found.rounds} rounds, {found.pairs} pairs)"
-    past = bound is not None and found.low > bound.at_most
+    line = f"{args.checkpoint}: loop {args.loop}, link step: {ratio}"
+    line += f" ({ratio.rounds} rounds, {ratio.pairs} pairs)"
+    past = bound is not None and ratio.low > bound.at_most
     mark = "PAST " if past else "ok   " if bound is not None else ""
-    print(f"{mark}{said}" + (f", bound {bound.at_most:g}" if bound is not None else ", no bound"))
+    print(f"{mark}{line}" + (f", bound {bound.at_most:g}" if bound is not None else ", no bound"))
     if args.json is not None:
         figures = {
             "pair": f"{args.checkpoint}, {args.loop}",
-            "ratios": {name: asdict(found)},
+            "ratios": {name: asdict(ratio)},
             "noise": asdict(noise),
             "step_ms": {n: 1000 * float(np.median(t)) for n, t in with_loop.times.items()},
             "steps": args.steps,

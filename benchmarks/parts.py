@@ -4,10 +4,9 @@
     python -m benchmarks.parts --checkpoint minilm --steps 16
     python -m benchmarks.parts --device cuda
 
-The loops and the bare step take their steps in turn, and each loop a second time, without a clock
-on its parts: how much the clock itself makes a step longer is seen there. Times are medians over
-the steps, in microseconds; what is added to the bare step is the median over pairs of steps on the
-same batch.
+The loops and the bare step take their steps in turn, each with a clock on its parts and once more
+without one: so the clock's own cost is seen. Times are medians over the steps, in microseconds;
+what is added to the bare step is the median over pairs of steps on the same batch.
 """
 
 import argparse
@@ -16,14 +15,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measurements.step_parts import STEPS, footing, measure, table
+from benchmarks.measurements.step_parts import STEPS, measure
 from benchmarks.results.output_file import check_output, write_output
+from benchmarks.results.parts_table import footing, table
 from benchmarks.timing.progress import check_cores
 from reference.process.exit_codes import ended
 from reference.run.environment_variables import see_one_gpu
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Take the loops apart; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parts")
     parser.add_argument("--checkpoint", default="embedded", help="embedded, minilm or a folder")
     parser.add_argument("--steps", type=int, default=STEPS, help="of each, a multiple of 8")
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(checkpoint: str, steps: int, device: str, file: Path | None) -> int:
-    """Measure, and say what was found; returns the exit code."""
+    """Measure, and print the table; returns the exit code."""
     check_cores()
     check_output(file)
     result = measure(checkpoint, steps, device).to_json()

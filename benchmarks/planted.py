@@ -3,9 +3,9 @@
     python -m benchmarks.planted --runs 20 --out planted.json       each plant and loop in turn
     python -m benchmarks.planted --runs 50 --plant none --out none.json
 
-Each run is a gate in a fresh process, with a loop that never rests on the other core, or with
-`--at-once 2` another gate (but for the last, where their number is odd). A plant is
-work in every step of one loop, as long as 5 % of that loop's own step, which is measured first.
+Each run is a gate in a fresh process. The other core is loaded: by a busy loop, or with
+`--at-once 2` by another gate (but for the last, where their number is odd). A plant is work in each
+step of one loop, as long as 5 % of that loop's own step, which is measured first.
 """
 
 import argparse
@@ -35,8 +35,8 @@ RESTLESS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass
 _going: "set[subprocess.Popen[str]]" = set()  # the gates that are measuring now
 
 
-def one(loop: str, plant: str, out: Path, share: float) -> int:
-    """One gate in this process, planted or not; its exit code."""
+def run_gate(loop: str, plant: str, out: Path, share: float) -> int:
+    """One gate in this process, planted or not; returns its exit code."""
     if plant == "none":
         return gate.main(["--json", str(out)])
     with planted(loop, plant, share) as size:
@@ -44,12 +44,18 @@ def one(loop: str, plant: str, out: Path, share: float) -> int:
         return gate.main(["--json", str(out)])
 
 
-def many(
+def count_gates(
     runs: int, plant: str, loop: str | None, out: Path, share: float, at_once: int = 1
 ) -> dict[str, Any]:
-    """So many gates in fresh processes, the other core loaded; written after each.
+    """Run gates in fresh processes, and count those that end as they should.
 
-    `at_once` 2: each of two gates is the load on the other's core.
+    Args:
+        runs: how many.
+        plant: `each`, `none`, or one of `PLANTS`.
+        loop: the loop that is planted; None: each in turn.
+        out: the summary, written after each gate.
+        share: a plant's, of the loop's own step.
+        at_once: 2: two gates at a time, each the load on the other's core.
     """
     plants = list(PLANTS) if plant == "each" else [plant]
     loops = LOOPS if loop is None else (loop,)
@@ -102,7 +108,7 @@ def _each(
 
 
 def _by_ratio(result: dict[str, Any], where_wanted: int) -> bool:
-    """Whether the ratios alone say so, and of the planted loop; the counts are left out."""
+    """Whether the ratios by themselves, without the counts, blame the planted loop and no other."""
     past = [name for name in result.get("past", []) if name.startswith("embedded-")]
     if where_wanted == 0:
         return result["rc"] in (0, 1) and not past
@@ -111,7 +117,7 @@ def _by_ratio(result: dict[str, Any], where_wanted: int) -> bool:
 
 @contextmanager
 def never_resting() -> Iterator[None]:
-    """A loop on the last core that never rests, and ends with this process, however that ends."""
+    """A busy loop on the last core, which ends with this process, however that ends."""
     busy = subprocess.Popen([sys.executable, "-c", RESTLESS])
     try:
         os.sched_setaffinity(busy.pid, {max(os.sched_getaffinity(0))})
@@ -122,9 +128,10 @@ def never_resting() -> Iterator[None]:
 
 
 def _fresh(plant: str, loop: str, share: float, *, alone: bool) -> dict[str, Any]:
-    """One gate in a fresh process; `alone`: there is no other gate that would load the other core.
+    """One gate in a fresh process; `alone`: no other gate loads the other core.
 
-    Raises TrainingFailed for a gate that broke: it has seen nothing, and counts as neither.
+    Raises:
+        TrainingFailed: the gate broke; it saw nothing, and counts neither as seen nor as unseen.
     """
     started = time.monotonic()
     load = never_resting() if alone else nullcontext()
@@ -159,6 +166,7 @@ def _fresh(plant: str, loop: str, share: float, *, alone: bool) -> dict[str, Any
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the gates, planted or not; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.planted")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument(
@@ -176,18 +184,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(args: argparse.Namespace) -> int:
-    """Run the gates, and say how many did as they should; returns the exit code."""
+    """Run the gates, and print how many ended as they should; returns the exit code."""
     if args.plant not in ("each", "none", *PLANTS):
         raise nearest("plant", args.plant, ["each", "none", *PLANTS])
     if args.loop not in (None, *LOOPS):
         raise nearest("loop", args.loop, LOOPS)
     if args.runs < 1 or not 0 < args.share < 1:
-        raise InputError(f"--runs {args.runs} --share {args.share}: give 1 or more, and a part")
+        raise InputError(
+            f"--runs {args.runs} --share {args.share}: give at least 1, and a share between 0 and 1"
+        )
     check_output(args.out)
     check_cores()
     if args.one:
-        return one(args.loop or "manual", args.plant, args.out, args.share)
-    summary = many(args.runs, args.plant, args.loop, args.out, args.share, args.at_once)
+        return run_gate(args.loop or "manual", args.plant, args.out, args.share)
+    summary = count_gates(args.runs, args.plant, args.loop, args.out, args.share, args.at_once)
     wanted = "passed" if args.plant == "none" else "failed"
     print(f"{summary['as_wanted']} of {summary['runs']} gates {wanted}, as they should")
     return 0 if summary["as_wanted"] == summary["runs"] else 1

@@ -1,7 +1,4 @@
-"""Slowdowns of a given size, planted in one loop: to see whether they are seen.
-
-Used by `python -m benchmarks.planted`.
-"""
+"""Slowdowns of a given size, planted in one loop: does the gate see them?"""
 
 import dataclasses
 import importlib
@@ -26,12 +23,12 @@ Work = Callable[[], None]
 
 
 def collator_work(parameters: Sequence[torch.Tensor]) -> None:
-    """Busy work in Python, of which no count tells: only the clock can see it."""
+    """Busy work in Python, which no count shows: only the clock can see it."""
     sum(range(800))
 
 
 def item_work(parameters: Sequence[torch.Tensor]) -> None:
-    """An extra `.item()`. On a CPU it costs nothing by itself: one of a norm of weights."""
+    """An extra `.item()`, of a norm of weights: on a CPU `.item()` by itself costs nothing."""
     torch.linalg.vector_norm(parameters[0]).item()
 
 
@@ -44,9 +41,9 @@ PLANTS = {"collator": collator_work, "item": item_work, "copy": copy_work}
 
 
 def seconds_of(work: Work) -> float:
-    """One call's time: the median of many, after a warm-up.
+    """One call's time: a median, after a warm-up.
 
-    Many calls to each reading of the clock, which itself takes as long as a short one.
+    Several calls for each reading of the clock, since a reading takes as long as a short call.
     """
     clock, times = Clock(), []
     for _ in range(60):
@@ -59,19 +56,28 @@ def seconds_of(work: Work) -> float:
 
 
 def step_seconds(loop: str, recipe: Recipe, data: Data) -> float:
-    """The loop's own step: the median of a round, beside the bare step."""
+    """The median time of the loop's own step, in a round beside the bare step."""
     participants = [
-        Participant("bare", timed_work.bare(recipe, data), recipe.num_threads),
+        Participant("bare", timed_work.bare_step(recipe, data), recipe.num_threads),
         Participant(loop, timed_work.loop(get_loop(loop), recipe, data), recipe.num_threads),
     ]
-    with quiet.unheard():
+    with quiet.without_output():
         take_turns(participants, recipe.max_steps)
     return median(s.busy for s in participants[1].steps[1:])
 
 
 @contextmanager
 def planted(loop: str, plant: str, share: float = SHARE) -> Iterator[dict[str, Any]]:
-    """`loop` with the plant in each step while the context lasts; yields the plant's size."""
+    """Plant a slowdown in each step of a loop while the context lasts.
+
+    Args:
+        loop: its name.
+        plant: one of `PLANTS`.
+        share: how much longer a step becomes, as a part of the loop's own step.
+
+    Yields:
+        What was planted: calls a step, the step's milliseconds, and the share that they come to.
+    """
     recipe = recipes.make_recipe("embedded", STEPS)
     data = recipes.short_evaluation(load_data(recipe))
     weights = [torch.randn(64, 64)] if plant == "item" else [torch.randn(512, 64)]

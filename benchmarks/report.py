@@ -5,9 +5,9 @@
     python -m benchmarks.pair manual --checkpoint minilm --json pair.json
     python -m benchmarks.report run.json slow.json pair.json
 
-The first run is needed; others of the same machine and versions, and pairs, stand beside it. Of a
-benchmark that several runs have, the first one's is shown. One section for each machine, date and
-versions; a run of the same three replaces its section.
+The first run is needed. Other runs of the same machine and versions, and pairs, stand beside it. Of
+a benchmark that several runs have, the first run's is shown. There is one section for each
+machine, date and versions; a run of the same three replaces its section.
 """
 
 import argparse
@@ -28,6 +28,7 @@ BEGIN = "<!-- results: written by `python -m benchmarks.report`, newest first --
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the section and its plot; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN.json")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
@@ -57,25 +58,25 @@ def _command(files: Sequence[Path], page: Path) -> int:
 
 
 def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
-    """The runs as one, and what `benchmarks.pair` wrote.
+    """The runs as one run, and what `benchmarks.pair` wrote.
 
-    Of a benchmark that is in several runs, the first one's. InputError for a file that is neither,
-    for one that is given twice, and for one of another machine or of other versions.
+    Raises:
+        InputError: a file is neither, is given twice, or is another machine's or of other versions.
     """
     if len({file.resolve() for file in files}) < len(files):
-        raise InputError(f"{', '.join(map(str, files))}: one is given twice; give each once")
+        raise InputError(f"{', '.join(map(str, files))}: a file is given twice; give each once")
     runs: list[Run] = []
     pairs: list[dict[str, Any]] = []
     places: list[tuple[Any, ...]] = []
     processors: set[Any] = set()
     for file in files:
-        found = read_json(file)
-        if isinstance(found, dict) and "pair" in found:
-            pairs.append(found)
-            places.append(_where(found))
-            processors.add(found.get("processor"))
+        content = read_json(file)
+        if isinstance(content, dict) and "pair" in content:
+            pairs.append(content)
+            places.append(_where(content))
+            processors.add(content.get("processor"))
         else:
-            runs.append(_with_names(file, check_run(file, found)))
+            runs.append(_with_names(file, check_run(file, content)))
             places.append(_where(runs[-1]["benchmarks"][0]["extra_info"]))
             processors.add(cpu_of(runs[-1]).get("brand_raw"))
         if places[-1] != places[0] or len(processors - {None}) > 1:
@@ -85,8 +86,9 @@ def read_all(files: Sequence[Path]) -> tuple[Run, list[dict[str, Any]]]:
     if not runs:
         raise InputError(f"{files[0]}: pairs alone; give a run of `pytest benchmarks` first")
     benchmarks: dict[str, Any] = {}
-    for one in (one for run in runs for one in run["benchmarks"]):
-        benchmarks.setdefault(one["name"], one)
+    for run in runs:
+        for benchmark in run["benchmarks"]:
+            benchmarks.setdefault(benchmark["name"], benchmark)
     return {**runs[0], "benchmarks": list(benchmarks.values())}, pairs
 
 
@@ -103,15 +105,15 @@ def _where(extra: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _measured(path: Path, run: Run) -> list[dict[str, Any]]:
-    """What was measured in turn, by checkpoint."""
-    found = [b["extra_info"] for b in run["benchmarks"] if "share_of_peak" in b["extra_info"]]
-    if not found:
+    """The `extra_info` of the loops in turn, one for each checkpoint."""
+    in_turn = [b["extra_info"] for b in run["benchmarks"] if "share_of_peak" in b["extra_info"]]
+    if not in_turn:
         raise InputError(f"{path}: no loop was measured in turn; run `pytest benchmarks` whole")
-    return found
+    return in_turn
 
 
 def _text_of(page: Path) -> str:
-    """InputError for a page that can't be read, or has no place for results."""
+    """The page, where it can be read and has a place for results."""
     try:
         text = page.read_text(encoding="utf8")
     except (OSError, UnicodeDecodeError) as error:
@@ -128,7 +130,15 @@ def new_page(
     pairs: Sequence[dict[str, Any]],
     plot: str,
 ) -> str:
-    """The page's text with the section among its results, the newest first."""
+    """The page with the run's section among its results, the newest first.
+
+    Args:
+        text: the page as it is.
+        run: pytest-benchmark's.
+        measured: the `extra_info` of the loops in turn, one for each checkpoint.
+        pairs: what `benchmarks.pair` wrote.
+        plot: the picture's file name.
+    """
     before, mark, after = text.partition(BEGIN)
     head = heading(run, measured)
     sections = ["### " + part for part in ("\n" + after).split("\n### ")[1:]]

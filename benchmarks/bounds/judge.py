@@ -1,21 +1,21 @@
-"""Ratios and counts against their bounds: what passed one, in lines to read."""
+"""Ratios and counts against their bounds, in lines to read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.bounds.read import Bounds
+from benchmarks.timing.measured_steps import NOISE
 from benchmarks.timing.paired_ratio import Ratio
-from benchmarks.timing.rounds import NOISE
 from reference.errors import InputError
 
 
 @dataclass
 class Outcome:
-    """What the gate found. `past` names the bounds that don't hold."""
+    """Which bounds hold, in lines and in figures."""
 
     lines: list[str] = field(default_factory=list)
-    past: list[str] = field(default_factory=list)
+    past: list[str] = field(default_factory=list)  # names of the bounds that don't hold
     held: int = 0
     elsewhere: list[str] = field(default_factory=list)  # bounds that aren't measured here
     noise: dict[str, Any] | None = None
@@ -24,17 +24,18 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
+        """One line: passed or failed, and what isn't measured here."""
         if self.past:
-            said = f"failed: {', '.join(self.past)} of {self.held + len(self.past)} bounds"
+            verdict = f"failed: {', '.join(self.past)} of {self.held + len(self.past)} bounds"
         else:
-            said = f"passed: {self.held} bounds"
+            verdict = f"passed: {self.held} bounds"
         if not self.elsewhere:
-            return said
-        return f"{said}; not measured here: {', '.join(self.elsewhere)}"
+            return verdict
+        return f"{verdict}; not measured here: {', '.join(self.elsewhere)}"
 
 
 def noise_line(noise: Ratio) -> str:
-    """How noisy the machine was: the bare step by itself."""
+    """How noisy the machine was, by the ratio of the bare step to itself."""
     quiet = noise.width <= NOISE
     how = f"within {NOISE:.0%}" if quiet else f"wider than {NOISE:.0%}: a noisy machine"
     return f"A/A: bare step / bare step {noise}, {how} ({noise.rounds} rounds, {noise.pairs} pairs)"
@@ -47,9 +48,17 @@ def judge(
     noise: Ratio | None,
     device: str = "cpu",
 ) -> Outcome:
-    """Hold all of `bounds`. A ratio is past its bound when its whole interval is.
+    """Hold `bounds`. A ratio is past its bound when its whole interval is.
 
-    Raises InputError where nothing was measured, or something that a bound is about wasn't.
+    Args:
+        bounds: what is held; counts of another device than `device` are left out.
+        ratios: what was measured, by name.
+        counts: what was counted, by name.
+        noise: the A/A, where there is one.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        InputError: no bound is left to hold, or what a bound is about wasn't measured.
     """
     outcome = Outcome(counts=dict(counts))
     if noise is not None:
@@ -61,7 +70,7 @@ def judge(
     wanted = [*shares, *(b.name for b in bounds.ratios), *(b.name for b in exacts)]
     missing = [name for name in wanted if name not in ratios and name not in counts]
     if not wanted:
-        raise InputError("no bound is held here; give bounds of this device, or of the gate")
+        raise InputError("no bound to hold: give bounds of this device, or of the gate")
     if missing:
         raise InputError(
             f"{len(wanted) - len(missing)} of {len(wanted)} benchmarks were measured; "
@@ -69,21 +78,20 @@ def judge(
         )
     for name in shares:
         outcome.ratios[name] = _json(ratios[name])
-        outcome.lines.append(f"     {name}: {ratios[name]}, which bounds of loops go by")
+        outcome.lines.append(f"     {name}: {ratios[name]}, which the loops' bounds depend on")
     for bound in bounds.ratios:
-        found = ratios[bound.name]
+        ratio = ratios[bound.name]
         at_most = bound.at_most_here(ratios)
-        past = found.low > at_most
-        outcome.ratios[bound.name] = {**_json(found), "at_most": at_most}
-        said = f"{bound.checkpoint}: loop {bound.loop}, link {bound.link}: {found}"
-        _note(outcome, bound.name, past, f"{said}, bound {at_most:.4g}")
+        outcome.ratios[bound.name] = {**_json(ratio), "at_most": at_most}
+        line = f"{bound.checkpoint}: loop {bound.loop}, link {bound.link}: {ratio}"
+        _note(outcome, bound.name, ratio.low > at_most, f"{line}, bound {at_most:.4g}")
     for exact in exacts:
         number = counts[exact.name]
-        said = f"embedded: loop {exact.loop}, {exact.figure}: {number:,}"
-        said += f", bound {exact.at_most:,}"
+        line = f"embedded: loop {exact.loop}, {exact.figure}: {number:,}"
+        line += f", bound {exact.at_most:,}"
         if number < exact.at_most:  # or a later change may take it up again unseen
-            said += ": fewer; lower the bound"
-        _note(outcome, exact.name, number > exact.at_most, said)
+            line += ": fewer; lower the bound"
+        _note(outcome, exact.name, number > exact.at_most, line)
     return outcome
 
 

@@ -1,4 +1,4 @@
-"""The counts that bounds are about, made now: the embedded run's batches, one step of each loop."""
+"""The counts that bounds are about: of an epoch's batches, and of one step of each loop."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,7 +15,16 @@ from reference.lesson.recipe import Recipe
 
 
 def count(bounds: Iterable[Exact], recipe: Recipe, data: Data) -> dict[str, int]:
-    """By the bounds' names. What needs a device that `recipe` isn't on is left out."""
+    """Count what these bounds are about.
+
+    Args:
+        bounds: those of a device that `recipe` isn't on are left out.
+        recipe: checkpoint and device.
+        data: the recipe's.
+
+    Returns:
+        Counts by the bounds' names.
+    """
     bounds = [b for b in bounds if b.device == recipe.device]
     loops = dict.fromkeys(b.loop for b in bounds if b.figure not in BATCHES)
     of_loop = _steps(loops, recipe, data)
@@ -27,7 +36,7 @@ def count(bounds: Iterable[Exact], recipe: Recipe, data: Data) -> dict[str, int]
 
 
 def count_all(recipe: Recipe, data: Data) -> dict[str, int]:
-    """All that is counted of one step, of the bare step and of each loop, by the bounds' names."""
+    """All that is counted of one bare step and of one step of each loop, by bounds' names."""
     return {
         Exact(loop, figure, number, "", recipe.device).name: number
         for loop, figures in _steps(("bare", *LOOPS), recipe, data).items()
@@ -36,9 +45,9 @@ def count_all(recipe: Recipe, data: Data) -> dict[str, int]:
 
 
 def _steps(loops: Iterable[str], recipe: Recipe, data: Data) -> dict[str, dict[str, int]]:
-    """One step of each; on a GPU also how many kernels more than the bare step it launches.
+    """One step of each; on a GPU with the kernels that a loop launches beyond the bare step's.
 
-    How many the bare step is made of is the choice of the GPU's libraries.
+    How many kernels a bare step is made of is decided by the GPU's libraries.
     """
     short = make_recipe(recipe.checkpoint, step_counts.BEFORE, recipe.device)
 
@@ -47,19 +56,19 @@ def _steps(loops: Iterable[str], recipe: Recipe, data: Data) -> dict[str, dict[s
 
     if recipe.device != "cuda":
         return {loop: step(loop) for loop in loops}
-    found = {loop: step(loop) for loop in dict.fromkeys(("bare", *loops))}
-    for loop in found.keys() - {"bare"}:
-        launched = found[loop]["kernel_launches"] - found["bare"]["kernel_launches"]
-        found[loop]["added_launches"] = launched
-    return found
+    counts = {loop: step(loop) for loop in dict.fromkeys(("bare", *loops))}
+    bare = counts["bare"]["kernel_launches"]
+    for loop in counts.keys() - {"bare"}:
+        counts[loop]["added_launches"] = counts[loop]["kernel_launches"] - bare
+    return counts
 
 
 def trained(loop: str, recipe: Recipe, data: Data) -> Callable[[], Any]:
-    """A call that trains `loop`; the bare step is a participant, and takes all turns itself."""
+    """A call that trains a loop. The bare step is a participant, alone in taking turns."""
     if loop == "bare":
         return lambda: take_turns(
-            # By a CPU's clock: a GPU's would wait for that, and be counted.
-            [Participant("bare", timed_work.bare(recipe, data), recipe.num_threads)],
+            # By a CPU's clock: a GPU's waits for the device, and its waits would be counted.
+            [Participant("bare", timed_work.bare_step(recipe, data), recipe.num_threads)],
             recipe.max_steps,
         )
     return partial(get_loop(loop), recipe, data)

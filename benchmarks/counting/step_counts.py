@@ -1,7 +1,7 @@
-"""What doesn't depend on the clock, counted in one step: operators, bytes, reads, launches.
+"""One step's operators, bytes, reads and launches, counted by PyTorch's profiler.
 
-Each is the same in every run of one build. `reads` are values that the host takes from a tensor
-(`.item()` and its like): on a GPU each is a synchronisation.
+The profiler's events are named as torch 2.11 and 2.13 name them; `launches` of a CUDA device that
+seem to be zero are an error.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import set_seed
 
 from benchmarks.timing import timed_work
-from benchmarks.timing.quiet import unheard
+from benchmarks.timing.quiet import without_output
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
@@ -29,20 +29,30 @@ SYNCHRONISES = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSync
 
 @dataclass(frozen=True)
 class Counts:
-    """One training step's, from an optimizer step's end to the next one's."""
+    """The counts of one step, from an optimizer step's end to the next one's."""
 
-    operators: int  # of PyTorch's own, those within others too
+    operators: int  # PyTorch's own, those within others too
     bytes: int  # allocated, freed or not
-    reads: int
-    kernel_launches: int | None = None  # None: no CUDA device
+    reads: int  # values that the host takes from a tensor (`.item()`); on a GPU each one waits
+    kernel_launches: int | None = None  # None without a CUDA device
     synchronisations: int | None = None  # without the profiler's own
 
     def to_json(self) -> dict[str, int]:
+        """The counts that there are, by name."""
         return {name: n for name, n in asdict(self).items() if n is not None}
 
 
 def count_step(train: Callable[[], Any], device: str) -> Counts:
-    """Train, and count what the step after the first `BEFORE` does."""
+    """Count the step after the first `BEFORE` ones.
+
+    Args:
+        train: a training of more than `BEFORE` steps.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        ValueError: fewer steps were taken.
+        TrainingFailed: the profiler sees no kernel of a CUDA device.
+    """
     cuda = device == "cuda"
     own = _own_synchronisations() if cuda else 0
     profiler = _profiler(cuda)
@@ -58,7 +68,7 @@ def count_step(train: Callable[[], Any], device: str) -> Counts:
 
     handle = register_optimizer_step_post_hook(hook)
     try:
-        with unheard(), _profiler_unheard():
+        with without_output(), _quiet_profiler():
             train()
     finally:
         handle.remove()
@@ -83,17 +93,17 @@ def _events(stopped: profile) -> Sequence[Any]:
 
 
 def _own_synchronisations() -> int:
-    """What the profiler adds: it waits for the device as it stops, and looks on while it does."""
+    """How often the profiler itself waits for the device: it counts those waits too."""
     profiler = _profiler(cuda=True)
-    with _profiler_unheard():
+    with _quiet_profiler():
         profiler.start()
         profiler.stop()
     return sum(event.name() in SYNCHRONISES for event in _events(profiler))
 
 
 @contextlib.contextmanager
-def _profiler_unheard() -> Iterator[None]:
-    """The profiler's library writes its starts and stops to the process's own error stream."""
+def _quiet_profiler() -> Iterator[None]:
+    """The profiler's library writes its starts and stops to the process's error stream."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -105,17 +115,15 @@ def _profiler_unheard() -> Iterator[None]:
 
 
 def _counts(names: list[str], changes: list[int], cuda: bool, own: int = 0) -> Counts:
-    """Of the names of all that happened, and of the device's memory as it was taken and freed.
+    """The counts, from the names of all events and the changes of the device's memory in bytes.
 
-    Less `own` synchronisations, which were the profiler's.
-
-    Raises TrainingFailed where a CUDA device launched nothing: it isn't seen then.
+    `own` synchronisations are taken off: they were the profiler's.
     """
     launches = sum(n in LAUNCHES for n in names)
     if cuda and not launches:
         raise TrainingFailed(
-            "a step on a CUDA device without any kernel: the profiler isn't allowed to see them "
-            "here (CUPTI); run where it is"
+            "the profiler saw no kernel of the CUDA device: it isn't allowed to here (CUPTI); run "
+            "where it is"
         )
     return Counts(
         operators=sum(name.startswith("aten::") for name in names),
@@ -127,16 +135,16 @@ def _counts(names: list[str], changes: list[int], cuda: bool, own: int = 0) -> C
 
 
 def tokens(recipe: Recipe, data: Data) -> dict[str, int]:
-    """Of the batches that the run trains on: real tokens, and those that only pad."""
+    """Real tokens (`tokens`) and padding (`padded`) in the batches that the run trains on."""
     set_seed(recipe.seed)
     real = total = 0
-    for batch in timed_work.fetched(recipe, data):
+    for batch in timed_work.pipeline_batches(recipe, data):
         real += int(batch["attention_mask"].sum())
         total += batch["attention_mask"].numel()
     return {"tokens": real, "padded": total - real}
 
 
 def padding(recipe: Recipe, data: Data) -> dict[str, Any]:
-    """`tokens`, and the padding's share of all."""
+    """`tokens`, and padding's share of all: for the `extra_info` of a benchmark with steps."""
     counted = tokens(recipe, data)
     return {**counted, "padding_share": counted["padded"] / sum(counted.values())}

@@ -1,27 +1,34 @@
-"""One measurement of all loops, the bare step and the pipeline in turn, and what it told.
+"""A training step of each loop, the bare step and the pipeline, all in turn in one process.
 
     python -m pytest benchmarks -k in_turn -s
+    python -m pytest benchmarks -m gpu -k in_turn -s      on a CUDA device, part of: tox -e gpu
 
-On a CUDA device the same, between two CUDA events, with the device idle before and after, and with
-deterministic algorithms on, as all runs have them.
+They are measured together, and each has its own benchmark, a round of which is a step. The bare
+step's benchmark also has the ratios, intervals and counts, where `python -m benchmarks.gate --run
+RUN.json` and the report read them. On a CUDA device a step is timed between two CUDA events, with
+the device idle before and after, and with deterministic algorithms on, as all runs have them.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import Any
 
+import pytest
 import torch
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.bounds.judge import Outcome, judge, noise_line
 from benchmarks.bounds.read import Bounds, read_bounds
 from benchmarks.counting import step_counts
 from benchmarks.counting.counts_of_bounds import count, count_all
+from benchmarks.results.replayed_timer import replay, replayed
 from benchmarks.timing import recipes, rounds
-from benchmarks.timing.checkpoints import named
-from benchmarks.timing.machine_peak import matrix_product_peak, operations_a_step
+from benchmarks.timing.checkpoints import cases, named, source_of
+from benchmarks.timing.compute_peak import matrix_product_peak, operations_a_step
+from benchmarks.timing.measured_steps import BARE, PIPELINE, Measured
 from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.peak_memory import forget_peak, peak_bytes
-from benchmarks.timing.rounds import PIPELINE, Measured
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
@@ -29,11 +36,11 @@ from reference.lesson.recipe import Recipe
 
 @dataclass(frozen=True)
 class Size:
-    """Steps in a round, each of the six orders equally often; rounds, and most where it's noisy."""
+    """How much is measured of a checkpoint."""
 
-    steps: int
+    steps: int  # in a round; a multiple of the six orders
     rounds: int
-    most: int
+    most: int  # rounds, where the machine is noisy
 
 
 # On a CPU a round of minilm takes 18 s; BERT-base takes minutes, and 15 GB for its five models.
@@ -54,21 +61,21 @@ class InTurn:
     run: Measured
     ratios: dict[str, Ratio]
     counts: dict[str, int]
-    outcome: Outcome | None  # where bounds are held here
-    peak_bytes: int  # of the process, with all of them in turn
-    peak_device_bytes: int | None  # likewise of the GPU, if any
+    outcome: Outcome | None  # None where no bound is held
+    peak_bytes: int  # of the process, with all participants
+    peak_device_bytes: int | None  # of the GPU likewise
 
     @property
     def steps(self) -> int:
-        """Of each, over all rounds."""
+        """Timed steps of each participant, over all rounds."""
         return self.run.rounds * (self.recipe.max_steps - 1)
 
     def seconds(self, name: str) -> list[float]:
-        """Each step of one participant."""
-        return [step for one in self.run.times[name] for step in one]
+        """The time of each step of a participant."""
+        return [step for steps in self.run.times[name] for step in steps]
 
-    def told(self) -> list[str]:
-        """In lines: how noisy the machine was, what has a bound, and the other figures."""
+    def lines(self) -> list[str]:
+        """How noisy the machine was, what has a bound, and the other figures."""
         outcome = self.outcome or Outcome([noise_line(self.run.noise())])
         ratios = {n: r for n, r in self.ratios.items() if n not in outcome.ratios}
         counts = {n: c for n, c in self.counts.items() if n not in outcome.counts}
@@ -93,12 +100,21 @@ class InTurn:
 
 
 def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
-    """Count, measure, and hold what has bounds here."""
+    """Count, measure, and judge what has bounds on this device.
+
+    Args:
+        checkpoint: its name in `SIZES`.
+        source: what a recipe calls it.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        TrainingFailed: two loops end with unequal weights: nothing counts then.
+    """
     forget_peak()
     size = SIZES[device][checkpoint]
     recipe = recipes.make_recipe(source, size.steps, device)
     data = recipes.short_evaluation(load_data(recipe))
-    # Larger models take too few steps here to be held: `python -m benchmarks.pair` does that.
+    # Larger models take too few steps here to be judged: `python -m benchmarks.pair` does that.
     held = checkpoint == "embedded"
     bounds = read_bounds()
     exacts = tuple(b for b in bounds.exact if held and b.device == device)
@@ -121,7 +137,52 @@ def measure_in_turn(checkpoint: str, source: str, device: str) -> InTurn:
 
 
 def padding(turn: InTurn) -> dict[str, Any]:
-    """Tokens of all the steps that were timed: each round takes the same batches."""
-    one = step_counts.padding(turn.recipe, turn.data)
-    rounds = turn.run.rounds
-    return {**one, "tokens": rounds * one["tokens"], "padded": rounds * one["padded"]}
+    """Tokens of all rounds: each takes the same batches."""
+    of_round = step_counts.padding(turn.recipe, turn.data)
+    totals = {name: turn.run.rounds * of_round[name] for name in ("tokens", "padded")}
+    return {**of_round, **totals}
+
+
+Measure = Callable[[str, str], InTurn]
+
+
+@pytest.fixture(scope="session")
+def in_turn(tmp_path_factory: pytest.TempPathFactory) -> Measure:
+    """Measures a checkpoint at the first call; later calls get the same, or the same error."""
+    known: dict[tuple[str, str], InTurn | Exception] = {}
+
+    def measured(checkpoint: str, device: str) -> InTurn:
+        if (checkpoint, device) not in known:
+            source = source_of(checkpoint, tmp_path_factory.mktemp(checkpoint))
+            try:
+                known[checkpoint, device] = measure_in_turn(checkpoint, source, device)
+            except Exception as error:
+                known[checkpoint, device] = error
+        turn = known[checkpoint, device]
+        if isinstance(turn, Exception):
+            raise turn
+        return turn
+
+    return measured
+
+
+@pytest.mark.parametrize("name", [BARE, *LOOPS])
+@pytest.mark.parametrize(("checkpoint", "device"), cases(CHECKPOINTS, slow={"bert-base"}))
+@pytest.mark.benchmark(timer=replayed)
+def test_in_turn(
+    benchmark: BenchmarkFixture, in_turn: Measure, checkpoint: str, device: str, name: str
+) -> None:
+    """One participant's steps, out of the measurement of all."""
+    turn = in_turn(checkpoint, device)
+    benchmark.group = f"a step in turn, {turn.checkpoint}"
+    replay(benchmark, turn.seconds(name))
+    figures = {"checkpoint": turn.checkpoint, "in_turn": name, "steps": turn.steps}
+    benchmark.extra_info.update({**figures, **padding(turn), **recipes.surroundings(turn.recipe)})
+    benchmark.extra_info["peak_process_bytes"] = turn.peak_bytes
+    if turn.peak_device_bytes is not None:
+        benchmark.extra_info["peak_device_bytes"] = turn.peak_device_bytes
+    if name == BARE:
+        benchmark.extra_info.update(turn.figures())
+        print("\n" + "\n".join(turn.lines()))
+        if turn.outcome is not None:
+            assert not turn.outcome.past, turn.outcome.verdict

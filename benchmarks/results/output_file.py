@@ -1,7 +1,4 @@
-"""What a measurement leaves: a file that is whole or not there, and whether it is to be had.
-
-python -m benchmarks.gate --json gate.json
-"""
+"""A measurement's file: whole or not there; and whether it can be written, before measuring."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +8,11 @@ from reference.errors import InputError
 
 
 def check_output(path: Path | None) -> None:
-    """InputError where no file can be written: told before minutes of measuring, not after."""
+    """Whether a file can be written there: asked before minutes of measuring, not after.
+
+    Raises:
+        InputError: it can't.
+    """
     if path is None:
         return
     try:

@@ -1,7 +1,4 @@
-"""The report's plot.
-
-python -m benchmarks.report run.json
-"""
+"""The plot of a run's section in benchmarks/README.md."""
 
 import io
 from collections.abc import Sequence
@@ -12,7 +9,11 @@ from reference.lesson.loops import LOOPS
 
 
 def draw(measured: Sequence[dict[str, Any]]) -> bytes:
-    """A PNG: what each loop adds to the bare step in percent, and the share of the peak reached."""
+    """What each loop adds to the bare step in percent, and the share of the peak, as a PNG.
+
+    Args:
+        measured: the `extra_info` of the loops in turn, one for each checkpoint.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,9 +1,4 @@
-"""Ratios of a stored run beside today's: what holds from one day to the next, where times drift.
-
-    python -m pytest benchmarks --benchmark-compare
-
-pytest-benchmark itself compares times.
-"""
+"""Ratios of a stored run beside today's: they hold from one day to the next, where times drift."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,10 +9,15 @@ from benchmarks.results.stored_run import as_ratio
 def ratio_lines(
     stored: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
-    """A line for each ratio that both have, by the benchmarks' full names.
+    """A line for each ratio that both runs have.
 
-    `SLOWER` and `faster` are said where the two intervals lie apart; of a ratio that can't be read
-    in the stored run, that.
+    Args:
+        stored: the stored run's benchmarks, by their full names.
+        now: today's `extra_info`, by the same.
+
+    Yields:
+        The ratio then and now; `SLOWER` or `faster` where the two intervals lie apart, else
+        `alike`; or that the stored one is damaged.
     """
     for fullname, extra in now.items():
         then = stored.get(fullname, {}).get("extra_info", {}).get("ratios", {})
@@ -29,7 +29,7 @@ def ratio_lines(
             except (TypeError, ValueError):
                 yield f"--benchmark-compare: {name}: damaged in the stored run"
                 continue
-            said = "alike"
+            change = "alike"
             if after.low > before.high or after.high < before.low:
-                said = "SLOWER" if after.median > before.median else "faster"
-            yield f"--benchmark-compare: {name}: {before} then, {after} now: {said}"
+                change = "SLOWER" if after.median > before.median else "faster"
+            yield f"--benchmark-compare: {name}: {before} then, {after} now: {change}"

@@ -1,6 +1,6 @@
 """The section of a run in `benchmarks/README.md`: its machine and versions, and what was measured.
 
-Used by `python -m benchmarks.report`.
+`measured` is throughout the `extra_info` of the loops in turn, one for each checkpoint.
 """
 
 import hashlib
@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.measurements.step_parts import footing, table
+from benchmarks.results.parts_table import footing, table
 from benchmarks.results.stored_run import Run, as_ratio
+from benchmarks.timing.measured_steps import NOISE
 from benchmarks.timing.paired_ratio import Ratio
-from benchmarks.timing.rounds import NOISE
 from reference.lesson.loops import LOOPS
 
 FIGURES = {
@@ -23,6 +23,7 @@ FIGURES = {
 
 
 def cpu_of(run: Run) -> dict[str, Any]:
+    """The processor's description in a run; empty where there is none."""
     cpu: dict[str, Any] = run["machine_info"].get("cpu") or {}
     return cpu
 
@@ -33,7 +34,7 @@ def _slug(run: Run, measured: Sequence[dict[str, Any]]) -> str:
 
 
 def plot_name(run: Run, measured: Sequence[dict[str, Any]]) -> str:
-    """By machine, date and versions, as the section is."""
+    """The plot's file, named by date, machine and versions, as the section is."""
     versions = hashlib.sha256(versions_of(measured).encode()).hexdigest()[:6]
     return f"{title_of(run, measured)[:10]}-{_slug(run, measured)}-{versions}.png"
 
@@ -56,6 +57,11 @@ def _host(run: Run) -> str:
 
 
 def title_of(run: Run, measured: Sequence[dict[str, Any]]) -> str:
+    """Date, machine and cores.
+
+    Raises:
+        ValueError: the run has no date.
+    """
     day = str(run.get("datetime", ""))[:10]
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
         raise ValueError(f"datetime: {day!r} is no date")
@@ -65,14 +71,21 @@ def title_of(run: Run, measured: Sequence[dict[str, Any]]) -> str:
 
 
 def heading(run: Run, measured: Sequence[dict[str, Any]]) -> str:
-    """How a section begins: a machine, a date and versions."""
+    """How a section begins: date, machine and versions."""
     return f"### {title_of(run, measured)}\n\n{versions_of(measured)}\n"
 
 
 def section(
     run: Run, measured: Sequence[dict[str, Any]], pairs: Sequence[dict[str, Any]], plot: str
 ) -> str:
-    """The results of one run as Markdown."""
+    """The results of one run as Markdown.
+
+    Args:
+        run: pytest-benchmark's.
+        measured: see the module.
+        pairs: what `python -m benchmarks.pair --json` wrote.
+        plot: the picture's file name.
+    """
     lines = [heading(run, measured)]
     for extra in measured:
         noise = as_ratio(extra["noise"])
@@ -102,7 +115,7 @@ def section(
 
 
 def _counts(counts: dict[str, int]) -> list[str]:
-    """Of a GPU: what it is asked, and how often it is waited for."""
+    """Of a GPU: how many kernels a step launches, and how often the host waits."""
     if "bare-kernel_launches-cuda" not in counts:
         return []
     lines = ["| one step | kernels launched | more than the bare step | waits for the GPU |"]
@@ -125,7 +138,7 @@ def _how_wide(noise: Ratio) -> str:
 
 
 def _pairs(pairs: Sequence[dict[str, Any]]) -> list[str]:
-    """One loop and the bare step, nobody else: where parts in a thousand are settled."""
+    """One loop beside the bare step, settled to a few parts in a thousand."""
     if not pairs:
         return []
     lines = [
@@ -136,9 +149,9 @@ def _pairs(pairs: Sequence[dict[str, Any]]) -> list[str]:
     ]
     for pair in pairs:
         ((_, row),) = pair["ratios"].items()
-        found, noise = as_ratio(row), as_ratio(pair["noise"])
-        counted = f"{found.rounds}, {found.pairs}"
-        lines.append(f"| {pair['pair']} | {found} | {counted} | {noise}{_how_wide(noise)} |")
+        ratio, noise = as_ratio(row), as_ratio(pair["noise"])
+        counts = f"{ratio.rounds}, {ratio.pairs}"
+        lines.append(f"| {pair['pair']} | {ratio} | {counts} | {noise}{_how_wide(noise)} |")
     return [*lines, ""]
 
 
@@ -160,7 +173,7 @@ def _parts(run: Run) -> list[str]:
 
 
 def _others(run: Run) -> list[str]:
-    """What was timed by itself: a rough size, since times drift where ratios don't."""
+    """What was timed by itself. A rough size: times drift where ratios don't."""
     rows = [
         (str(b["name"]), float(b["stats"]["min"]), ", ".join(_figures(b["extra_info"])))
         for b in run["benchmarks"]
@@ -174,9 +187,9 @@ def _others(run: Run) -> list[str]:
 
 
 def _figures(extra: dict[str, Any]) -> Iterator[str]:
-    """What a benchmark found beside its own time."""
-    for name, words in FIGURES.items():
+    """What a benchmark measured beside its own time."""
+    for name, text in FIGURES.items():
         if name in extra:
-            yield words.format(extra[name])
+            yield text.format(extra[name])
     for row in extra.get("ratios", {}).values():
         yield f"observed by plain {as_ratio(row)}"

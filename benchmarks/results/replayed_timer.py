@@ -1,7 +1,7 @@
-"""Times that were measured elsewhere, as pytest-benchmark's own: so that its table, its stored runs
-and its comparison are of a step, and not of how many rounds a noisy machine needed.
+"""Times that were measured elsewhere, as pytest-benchmark's own.
 
-    python -m pytest benchmarks -k in_turn
+So its table, its stored runs and its comparison are of a step in turn, and not of how many rounds a
+noisy machine needed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _runs = False
 
 
 def replayed() -> float:
-    """The timer of a benchmark that `replay` fills; asked as each round begins and as it ends."""
+    """The timer of a benchmark that `replay` fills: called as each round begins and as it ends."""
     global _now, _runs
     if _runs:
         _now += next(_left)
@@ -23,7 +23,11 @@ def replayed() -> float:
 
 
 def replay(benchmark: BenchmarkFixture, seconds: Sequence[float]) -> None:
-    """Each of `seconds` is one round; `replayed` must be the benchmark's timer."""
+    """Give a benchmark its times: a round for each of `seconds`.
+
+    Raises:
+        AssertionError: the benchmark's timer isn't `replayed`.
+    """
     global _left, _now, _runs
     _left, _now, _runs = iter(seconds), 0.0, False
     benchmark.pedantic(lambda: None, rounds=len(seconds))

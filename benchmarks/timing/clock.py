@@ -1,4 +1,4 @@
-"""The clock that times each step of a participant."""
+"""The clock that times each step of a participant, without what the thread waited for a core."""
 
 import os
 import time
@@ -15,21 +15,21 @@ SCHEDSTAT = "/proc/thread-self/schedstat"
 class Step:
     """One step's time in seconds, by three clocks.
 
-    `busy` is the wall's time without what the thread waited for a core (Linux counts it): it holds
-    where another program takes the core, and sees work, sleeping and waiting alike. On a GPU it
-    is the time between two of its events.
+    `busy` is the one that is compared. Another program that takes the core doesn't lengthen it, and
+    work, sleeping and waiting in the step do.
     """
 
     wall: float
-    cpu: float
-    busy: float
+    cpu: float  # of this thread
+    busy: float  # the wall's without waits for a core; on a GPU, between two of its events
 
 
 class Clock:
-    """This thread's time. Where the system doesn't count waits for a core, `busy` is `cpu`.
+    """The time of the thread that makes it. Close it: it holds a file open.
 
-    A GPU works on after its host has gone on. On a CUDA device a time begins when that is idle and
-    ends when it is idle again, and `busy` is the device's own, between two CUDA events.
+    Linux counts what a thread waited for a core; elsewhere `busy` is `cpu`. A GPU goes on working
+    when its host has gone on: on a CUDA device a time begins when the device is idle and ends when
+    it is idle again, and `busy` is the device's own.
     """
 
     counts_waits = os.path.exists(SCHEDSTAT)
@@ -50,6 +50,7 @@ class Clock:
         return int(os.pread(self._file, 64, 0).split()[1]) if self._file >= 0 else 0
 
     def restart(self) -> None:
+        """A step begins now."""
         self._begun = None
         if self._on_device():
             torch.cuda.synchronize()
@@ -57,6 +58,7 @@ class Clock:
         self._started = self._now()
 
     def read(self) -> Step:
+        """The time since the last `restart`."""
         device = None
         if self._on_device():
             ended = event()
@@ -68,9 +70,10 @@ class Clock:
         return Step(wall / 1e9, cpu / 1e9, busy / 1e9 if device is None else device)
 
     def _on_device(self) -> bool:
-        """Whether this clock is a device's, and that is in use by now."""
+        """Whether this clock is a device's, and the device is in use by now."""
         return self._cuda and bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
+        """Give back the file that counts the waits."""
         if self._file >= 0:
             os.close(self._file)

@@ -1,9 +1,7 @@
 """Moments in a training by its device's clock, and how long a call takes there.
 
-    python -m pytest benchmarks -k epoch
-
-A GPU works on after its host has gone on. There a moment is a CUDA event, which nobody waits for
-until all are over: so the training is as long as without them.
+A GPU goes on working when its host has gone on. There a moment is a CUDA event. Nobody waits for it
+before the training is over, so that the training takes as long as without.
 """
 
 import time
@@ -14,7 +12,7 @@ import torch
 
 
 class Moments:
-    """Marked one after the other; told when all are over."""
+    """Moments that are marked as they come, and read when all are over."""
 
     def __init__(self, device: str) -> None:
         self._cuda = device == "cuda"
@@ -25,7 +23,7 @@ class Moments:
         return len(self._events if self._cuda else self._times)
 
     def mark(self) -> None:
-        """Now: after all that was asked of the device so far."""
+        """A moment: when the device has done what was asked of it so far."""
         if self._cuda:
             self._events.append(event())
         else:
@@ -34,20 +32,20 @@ class Moments:
     def between(self) -> list[float]:
         """Seconds from each moment to the next one."""
         if not self._cuda:
-            return [other - one for one, other in pairwise(self._times)]
+            return [end - start for start, end in pairwise(self._times)]
         torch.cuda.synchronize()
-        return [one.elapsed_time(other) / 1e3 for one, other in pairwise(self._events)]
+        return [start.elapsed_time(end) / 1e3 for start, end in pairwise(self._events)]
 
 
 def event() -> torch.cuda.Event:
-    """Recorded here, in what the device has to do."""
-    made: torch.cuda.Event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    made.record()
-    return made
+    """A new event with a time, queued after what the device was asked to do so far."""
+    queued: torch.cuda.Event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    queued.record()
+    return queued
 
 
 def duration(call: Callable[[], object], device: str) -> float:
-    """Seconds that a call takes, to the end of what it asks of the device."""
+    """Seconds from a call's start to the end of what it asked of the device."""
     if device == "cuda":
         torch.cuda.synchronize()
     started = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Ratios of what was measured in turn: the median of the pairs, and how far it can be trusted.
+"""The ratio of two times that were measured in turn: a median of pairs, and its interval.
 
-A ratio of two neighbours in time holds where a time doesn't: on shared machines the same build's
-times drift by a quarter.
+On a machine that others use, the same build's times drift by a quarter. The ratio of two
+neighbours in time doesn't.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median of the pairs' ratios, and its bootstrap 95 % interval."""
+    """The median of the pairs' ratios, and its bootstrap 95 % interval from `low` to `high`."""
 
     median: float
     low: float
@@ -30,6 +30,7 @@ class Ratio:
 
     @property
     def width(self) -> float:
+        """How wide the interval is: of an A/A, how noisy the machine was."""
         return self.high - self.low
 
     def __str__(self) -> str:
@@ -37,18 +38,24 @@ class Ratio:
 
 
 def ratio(a: ArrayLike, b: ArrayLike) -> Ratio:
-    """a / b, pair by pair: `a[r][s]` and `b[r][s]` are pair s of round r, measured in turn.
+    """The median of a / b, pair by pair, with its interval.
 
-    The bootstrap draws rounds, and within them pairs: models that are made anew lie elsewhere in
-    memory, and that alone moves a whole round by up to 1 % (2026-11-24). Of a few rounds the
-    bootstrap knows too little: of 2 that differ by 0.4 % its 95 % held the truth 7 times in 10.
-    So its interval is widened, on the scale of logarithms, as Student's t is wider than the normal
-    distribution: 6.5 times for 2 rounds, 1.2 for 8, 1.05 for 26. Raises ValueError for rounds of
-    unequal lengths, for fewer than two, and for times that aren't above zero.
+    The bootstrap draws rounds, and pairs within them: models that are made anew lie elsewhere in
+    memory, and that alone moves a whole round by up to 1 % (2026-11-24). A few rounds say too
+    little of how far rounds differ: with 2 that differ by 0.4 % its 95 % interval held the truth 7
+    times in 10. So it is widened, on the scale of logarithms, as Student's t is wider than the
+    normal distribution: 6.5 times for 2 rounds, 1.2 for 8, 1.05 for 26.
+
+    Args:
+        a: times of shape (rounds, pairs in a round); `a[r][p]` and `b[r][p]` were taken in turn.
+        b: likewise, of the same shape.
+
+    Raises:
+        ValueError: unequal shapes, fewer than two rounds, or a time that isn't above zero.
     """
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if x.shape != y.shape or x.ndim != 2 or x.shape[0] < 2 or x.shape[1] < 1:
-        raise ValueError(f"pairs of shape {x.shape} and {y.shape}; want (rounds >= 2, steps)")
+        raise ValueError(f"pairs of shape {x.shape} and {y.shape}; give (rounds >= 2, pairs)")
     if not (np.isfinite(x).all() and np.isfinite(y).all() and (x > 0).all() and (y > 0).all()):
         raise ValueError("a step's time isn't a number above zero")
     ratios = x / y

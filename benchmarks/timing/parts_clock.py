@@ -1,10 +1,8 @@
-"""Which call belongs to which part of a step, and a clock that keeps the parts' times apart.
+"""A clock that keeps the parts of a step apart.
 
-    python -m benchmarks.parts
-
-For the time of a measurement the calls that make up a loop's step are wrapped where they are
-looked up: on their class, or in their module. Nothing of the loops is changed, and in a thread
-without such a clock a wrapped call only calls on.
+For the time of a measurement the calls of `step_calls.py` are wrapped where they are looked up: on
+their class, or in their module. The loops stay as they are. In a thread without such a clock a
+wrapped call does nothing but call.
 """
 
 import functools
@@ -19,66 +17,7 @@ from typing import Any
 import torch
 
 from benchmarks.timing.clock import Clock, Step
-
-WAITING = "waiting for the GPU"  # at the step's end, when the host has asked for all of it
-BARE_PARTS = ("forward", "backward", "clip", "optimizer", "zero", WAITING)
-REST = "the rest"
-PARTS = (
-    *BARE_PARTS,
-    "data",  # fetching and collating a batch, and moving it to the device
-    "scheduler",
-    "logging",  # callbacks, progress bar, the Trainer's look whether to log, save or evaluate
-    "synchronisation",  # values that the host reads: the Trainer's NaN filter, `.item()`
-    "counters",  # the Trainer's: samples of a batch, floating-point operations
-    "mode",  # train mode, and the autocast that is off
-    # Accelerate's wrappers, less what they wrap; the Trainer goes through them too. That of the
-    # clip is no part: it goes through the model's parameters in PyTorch's stead.
-    "Accelerate's backward",
-    "Accelerate's step",
-    "Accelerate's zero",
-    REST,
-)
-MODEL = "transformers:BertForSequenceClassification"
-
-# (part, where, name). A name of the libraries' own, with an underscore, may be another tomorrow:
-# where it is gone its time is the rest's, and `wrapped` says so.
-CALLS = (
-    ("forward", MODEL, "__call__"),
-    ("backward", "torch:Tensor", "backward"),
-    ("clip", "torch.nn.utils", "clip_grad_norm_"),
-    ("clip", "accelerate:Accelerator", "clip_grad_norm_"),
-    ("clip", "transformers:Trainer", "_clip_grad_norm"),
-    ("optimizer", "torch.optim:AdamW", "step"),
-    ("zero", "torch.optim:Optimizer", "zero_grad"),
-    ("zero", MODEL, "zero_grad"),
-    ("data", "torch.utils.data:DataLoader", "__iter__"),
-    ("data", "torch.utils.data.dataloader:_BaseDataLoaderIter", "__next__"),
-    ("data", "torch:Tensor", "to"),
-    ("data", "transformers:Trainer", "_prepare_inputs"),
-    ("scheduler", "torch.optim.lr_scheduler:LRScheduler", "step"),
-    ("scheduler", "transformers:Trainer", "_get_learning_rate"),
-    ("logging", "tqdm.std:tqdm", "update"),
-    ("logging", "transformers.trainer_callback:CallbackHandler", "call_event"),
-    ("logging", "transformers:Trainer", "_maybe_log_save_evaluate"),
-    ("synchronisation", "torch", "isnan"),
-    ("synchronisation", "torch", "isinf"),
-    ("synchronisation", "torch:Tensor", "__bool__"),
-    ("synchronisation", "torch:Tensor", "__float__"),
-    ("synchronisation", "torch:Tensor", "item"),
-    ("counters", "transformers:Trainer", "floating_point_ops"),
-    ("counters", "transformers:Trainer", "_get_num_items_in_batch"),
-    ("counters", "transformers:Trainer", "_track_num_input_tokens"),
-    ("mode", MODEL, "train"),
-    ("mode", "torch:autocast", "__init__"),
-    ("mode", "torch:autocast", "__enter__"),
-    ("mode", "torch:autocast", "__exit__"),
-    ("Accelerate's backward", "accelerate:Accelerator", "backward"),
-    ("Accelerate's step", "accelerate.optimizer:AcceleratedOptimizer", "step"),
-    ("Accelerate's zero", "accelerate.optimizer:AcceleratedOptimizer", "zero_grad"),
-    ("scheduler", "accelerate.scheduler:AcceleratedScheduler", "step"),
-)
-# Generators, whose work is done when they are asked for the next one.
-GENERATORS = (("data", "accelerate.data_loader:DataLoaderShard", "__iter__"),)
+from benchmarks.timing.step_calls import BARE_PARTS, CALLS, GENERATORS, PARTS, REST, WAITING
 
 _PLACES = {part: place for place, part in enumerate(PARTS)}
 _REST, _WAITING = _PLACES[REST], _PLACES[WAITING]
@@ -87,7 +26,7 @@ _BARE = frozenset(_PLACES[part] for part in BARE_PARTS)
 
 @dataclass(frozen=True)
 class Spent:
-    """One step by parts, in the order of `PARTS`: nanoseconds, and wrapped calls."""
+    """One step by parts, in the order of `PARTS`: nanoseconds, and counts of wrapped calls."""
 
     nanoseconds: tuple[int, ...]
     entered: tuple[int, ...]  # calls that this part is
@@ -95,11 +34,12 @@ class Spent:
 
 
 class PartsClock(Clock):
-    """A clock whose step is also told by parts. Times are exclusive: of nested calls, each its own.
+    """A clock that also has each step by parts, in `steps`.
 
-    What is called within forward, backward, clip, optimizer or zero belongs to it, as in the bare
-    step; what no part names is the rest. On a CUDA device a part is the time that the host is in
-    it, asking the device for work, and what the device then still needs is `WAITING`.
+    A nested call's time is its own part's, and not that of the part around it; but what is called
+    within forward, backward, clip, optimizer or zero belongs to that, as in the bare step. What no
+    part names is the rest. On a CUDA device a part is the time in which the host asks the device
+    for work; what the device needs beyond that is `WAITING`.
     """
 
     def __init__(self, device: str = "cpu") -> None:
@@ -108,11 +48,13 @@ class PartsClock(Clock):
         super().__init__(device)
 
     def restart(self) -> None:
+        """A step begins now, with all parts at zero."""
         self._nanoseconds, self._entered, self._left_for = ([0] * len(PARTS) for _ in range(3))
         super().restart()
         self._last = self._began = self._by(*self._started)
 
     def read(self) -> Step:
+        """The time since the last `restart`; the parts are appended to `steps`."""
         if self._on_device():
             self._account(self._busy())
             self._stack.append(_WAITING)
@@ -127,11 +69,12 @@ class PartsClock(Clock):
         return step
 
     def enters(self, place: int) -> bool:
-        """Whether a call of this part is one here, and not inside of what it belongs to."""
+        """Whether a call of this part changes the part that the time goes to."""
         top = self._stack[-1]
         return top not in _BARE and top != place
 
     def enter(self, place: int) -> None:
+        """A call of the part at this place of `PARTS` begins."""
         top = self._stack[-1]
         self._left_for[top] += 1
         self._entered[place] += 1
@@ -139,6 +82,7 @@ class PartsClock(Clock):
         self._stack.append(place)
 
     def leave(self) -> None:
+        """The call that was entered last is over."""
         self._account(self._busy())
         self._stack.pop()
 
@@ -164,11 +108,12 @@ _thread = _Thread()
 
 
 def keep_parts(clock: PartsClock | None) -> None:
-    """Wrapped calls of this thread go by this clock from now on; None: by none."""
+    """Wrapped calls of this thread tell this clock from now on; with None, no clock."""
     _thread.clock = clock
 
 
 def timed(call: Callable[..., Any], part: str) -> Callable[..., Any]:
+    """A call whose time goes to a part, in threads that have a `PartsClock`."""
     place = _PLACES[part]
 
     @functools.wraps(call)
@@ -190,17 +135,24 @@ def _timed_generator(call: Callable[..., Iterator[Any]], part: str) -> Callable[
         following = timed(call(*args, **kwargs).__next__, part)
         while True:
             try:
-                following_one = following()
+                item = following()
             except StopIteration:
                 return
-            yield following_one
+            yield item
 
     return functools.wraps(call)(generator)
 
 
 @contextmanager
 def wrapped() -> Iterator[list[str]]:
-    """All of `CALLS` wrapped while the context lasts; yields the names that weren't there."""
+    """Wrap all of `CALLS` and `GENERATORS` while the context lasts.
+
+    Yields:
+        The private names that this version of their library doesn't have.
+
+    Raises:
+        AttributeError: a public name is gone.
+    """
     absent: list[str] = []
     undo: list[tuple[Any, str, Any]] = []
     # PyTorch puts its hooks around a class's `step` when its first optimizer is made: before ours.
@@ -229,7 +181,12 @@ def wrapped() -> Iterator[list[str]]:
 
 
 def clock_cost(calls: int = 500, tries: int = 40) -> tuple[float, float]:
-    """Nanoseconds that one wrapped call adds to its own part, and to the part around it."""
+    """Nanoseconds that one wrapped call adds to its own part, and to the part around it.
+
+    Args:
+        calls: in one try.
+        tries: of which the median is taken.
+    """
 
     def nothing() -> None:
         pass

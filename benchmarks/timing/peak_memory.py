@@ -1,7 +1,4 @@
-"""The most memory that this process had at once, since a moment of one's own.
-
-python -m pytest benchmarks --benchmark-json run.json        as `peak_process_bytes`
-"""
+"""The most memory that this process had at once: `peak_process_bytes` of a run's JSON."""
 
 import contextlib
 import re
@@ -13,16 +10,16 @@ RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
 def forget_peak() -> None:
-    """From here on. Only Linux can; elsewhere the peak is the process's since it began."""
+    """Count from now on. Only Linux can; elsewhere the peak is that since the process began."""
     with contextlib.suppress(OSError):
         RESET.write_text("5")  # proc(5): the peak is set to what it is now
 
 
 def peak_bytes() -> int:
-    """Resident, since the last `forget_peak`."""
+    """Bytes resident at most since the last `forget_peak`."""
     with contextlib.suppress(OSError):
-        found = re.search(r"^VmHWM:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
-        if found is not None:
-            return int(found[1]) * 1024
+        high_water = re.search(r"^VmHWM:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
+        if high_water is not None:
+            return int(high_water[1]) * 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024

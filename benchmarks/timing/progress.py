@@ -1,7 +1,4 @@
-"""Around a measurement in rounds: the cores that it needs, and its progress.
-
-Used by `python -m benchmarks.gate` and `python -m benchmarks.pair`.
-"""
+"""Around a measurement: the cores that it needs, and how far it is."""
 
 import os
 import sys
@@ -17,15 +14,19 @@ CORES = 2  # one for the steps, one for whatever else runs
 
 
 def check_cores() -> None:
-    """InputError with fewer cores than the gate's figures were measured with."""
+    """The gate's figures were measured with two cores.
+
+    Raises:
+        InputError: there are fewer here.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if (cores or 1) < CORES:
         raise InputError(f"{cores} core: this needs {CORES}; run it on a machine that has them")
 
 
 @contextmanager
-def rounds_shown() -> Iterator[AfterRound]:
-    """A bar of rounds with the time left, or a line now and then; the loops' own are unheard."""
+def show_rounds() -> Iterator[AfterRound]:
+    """A bar of rounds with the time left, or a line now and then where there is no terminal."""
     shown = Progress(["rounds"], sys.__stderr__, unit="round")
     try:
         yield lambda done, total: shown.update("rounds", done, total)
@@ -33,13 +34,14 @@ def rounds_shown() -> Iterator[AfterRound]:
         shown.close()
 
 
-class Counted:
-    """Progress on stderr: which process of how many, and about how long the others take."""
+class ProcessCounter:
+    """Lines on stderr: which process of how many begins, and about how long the others take."""
 
     def __init__(self, total: int) -> None:
         self._total, self._done, self._started = total, 0, time.monotonic()
 
     def next(self, what: str) -> None:
+        """Say that the next process begins; `what` says what it does."""
         left = ""
         if self._done:
             mean = (time.monotonic() - self._started) / self._done
@@ -48,5 +50,5 @@ class Counted:
         print(f"{self._done}/{self._total} {what}{left}", file=sys.stderr, flush=True)
 
     def more(self, count: int) -> None:
-        """There is more to do than was thought."""
+        """Add so many processes to those that were planned."""
         self._total += count

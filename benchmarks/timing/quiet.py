@@ -1,4 +1,4 @@
-"""Turns taken without a word on the screen."""
+"""Turns taken without output, and without garbage collection of what was there before."""
 
 import contextlib
 import gc
@@ -9,23 +9,24 @@ from benchmarks.timing.turns import Participant, take_turns
 from reference.run.environment_variables import put_aside
 
 
-def take_turns_unheard(participants: Sequence[Participant], num_steps: int) -> None:
-    """As `take_turns`; nothing is printed, and what stays in memory isn't looked through.
+def take_turns_quietly(participants: Sequence[Participant], num_steps: int) -> None:
+    """`take_turns`, with nothing printed, and without the garbage collector's look at old objects.
 
-    Collecting garbage would do that in a step that has nothing to do with it.
+    That look would lengthen a step that has nothing to do with it. Arguments and errors are those
+    of `take_turns`.
     """
     gc.collect()
     gc.freeze()
     try:
-        with unheard():
+        with without_output():
             take_turns(participants, num_steps)
     finally:
         gc.unfreeze()
 
 
 @contextlib.contextmanager
-def unheard() -> Iterator[None]:
-    """As in a run: no variables; progress bars and the Trainer's results are written to nowhere."""
+def without_output() -> Iterator[None]:
+    """As in a run: no variables set; bars and the Trainer's results are written nowhere."""
     nowhere = io.StringIO()
     with (
         put_aside(),

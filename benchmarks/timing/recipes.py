@@ -1,4 +1,4 @@
-"""The recipes that are timed."""
+"""The recipe that is timed, and what a time says nothing without."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,18 +13,28 @@ from reference.run.prepare import prepare
 
 
 def make_recipe(checkpoint: str, steps: int, device: str = "cpu", **fields: Any) -> Recipe:
-    """The embedded recipe with another checkpoint, for `steps` timed steps and one before."""
+    """The embedded recipe, prepared for this process.
+
+    Args:
+        checkpoint: `embedded`, `minilm`, or a folder.
+        steps: that are timed; one more is taken before them.
+        device: `cpu` or `cuda`.
+        fields: other fields of the recipe, by name.
+
+    Raises:
+        InputError: no such checkpoint, device or field.
+    """
     given = {"checkpoint": checkpoint, "device": device, "max_steps": steps + 1, **fields}
     return prepare(load_recipe("embedded", given))
 
 
 def short_evaluation(data: Data) -> Data:
-    """The same training data; eight rows to evaluate on, where evaluating isn't timed."""
+    """The same training data, with eight rows to evaluate on: for when evaluating isn't timed."""
     return replace(data, validation=data.validation.select(range(8)))
 
 
 def surroundings(recipe: Recipe) -> dict[str, Any]:
-    """Versions, threads, device and memory, as a run's JSON holds them."""
+    """Versions, threads, device, platform, memory: every benchmark's `extra_info` has them."""
     cuda = recipe.device == "cuda"
     return {
         "versions": versions(),

@@ -1,8 +1,8 @@
-"""The bare step, the pipeline alone, and a loop as it stands: what takes turns.
+"""What takes turns: the bare step, the pipeline, plain batches, and a loop as it stands.
 
 The bare step is forward, backward, clip, step, zero on batches that were collated and moved
-beforehand, with nothing around it. The pipeline only fetches those batches; the plain batches are
-the same ones, made from lists in memory with as little as that takes.
+beforehand, with nothing around it. The pipeline only fetches those batches. The plain batches are
+the same ones, made of lists in memory by the least code that does it.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,11 +20,12 @@ from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import Recipe
 
 
-def fetched(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
+def pipeline_batches(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
     """The first `max_steps` batches of the run, as the loops get them.
 
-    InputError for more than an epoch has: the next one's iterator would draw from the generator
-    before the steps of this one, and the run be another.
+    Raises:
+        InputError: an epoch has fewer. The next epoch's iterator would draw from the generator
+            before the steps of this one, which makes it another run.
     """
     dataloader, _ = get_dataloaders(recipe, data)
     if recipe.max_steps > len(dataloader):
@@ -35,16 +36,16 @@ def fetched(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
     return islice((dict(batch) for batch in dataloader), recipe.max_steps)
 
 
-def bare(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
-    """The bare step as a participant; its learning rate is set outside of the time."""
+def bare_step(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """The bare step as a participant; the schedule's step isn't timed."""
 
     def train(participant: Participant) -> None:
         device = torch.device(recipe.device)
         model = load_model(recipe)
         model.to(device)
         set_seed(recipe.seed)
-        # Here, since an iterator draws from the generator: as where the loops make theirs.
-        batches = [{k: v.to(device) for k, v in b.items()} for b in fetched(recipe, data)]
+        # At the place where the loops make their iterator, since it draws from the generator.
+        batches = [{k: v.to(device) for k, v in b.items()} for b in pipeline_batches(recipe, data)]
         optimizer = AdamW(
             parameter_groups(model, recipe.weight_decay),
             lr=recipe.learning_rate,
@@ -76,28 +77,28 @@ def _step(
 
 
 def pipeline(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
-    """The data alone, as a participant: one batch a step, fetched and collated."""
+    """The pipeline as a participant: one batch a step, fetched and collated."""
 
     def fetch(participant: Participant) -> None:
         set_seed(recipe.seed)
-        for _ in fetched(recipe, data):
+        for _ in pipeline_batches(recipe, data):
             participant.end_step()
 
     return fetch
 
 
 def plain_batches(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
-    """What the pipeline is held by: Python's work as well, so that a machine is slow at both."""
+    """Plain batches as a participant: Python's work as the pipeline is, to compare that with."""
 
     def make(participant: Participant) -> None:
-        for _ in plainly(recipe, data):
+        for _ in batches_of_lists(recipe, data):
             participant.end_step()
 
     return make
 
 
-def plainly(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
-    """The batches of `fetched`, of rows that are lists already, padded with zeros."""
+def batches_of_lists(recipe: Recipe, data: Data) -> Iterator[dict[str, torch.Tensor]]:
+    """The batches of `pipeline_batches`, made of rows that are lists already, padded with zeros."""
     size = recipe.train_batch_size
     order = list(islice(training_order(recipe, data.train), recipe.max_steps * size))
     rows = data.train.select(order).with_format(None).to_list()

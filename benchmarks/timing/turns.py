@@ -1,9 +1,9 @@
 """Several training loops in one process that take their steps in turn.
 
-Each participant is a function that trains as it always does, in a thread of its own, of which just
-one runs at a time: where its optimizer has stepped (a global hook of PyTorch's), it stops and waits
-for its next turn. So step k of one stands beside step k of another, and what the machine does
-meanwhile falls on both. Generators are each participant's own: they are put back at its turn.
+Each participant is a function that trains as it always does, in a thread of its own. Only one
+thread runs at a time: when its optimizer has stepped (a hook of PyTorch's tells), it waits for its
+next turn. So step k of one stands beside step k of another, and what slows the machine down falls
+on both. Each participant has its own random generators: they are put back at its turn.
 """
 
 import threading
@@ -20,7 +20,7 @@ from reference.observe.tensors.hashing import hash_tensors
 
 
 class Abandoned(BaseException):
-    """Ends a participant's thread after another one failed; no loop catches it."""
+    """Ends a participant's thread when another one failed. A BaseException: no loop catches it."""
 
 
 class Participant:
@@ -33,13 +33,22 @@ class Participant:
         num_threads: int,
         device: str = "cpu",
     ) -> None:
+        """Nothing starts yet.
+
+        Args:
+            name: the thread's name too.
+            train: called with this participant in its thread; what takes no optimizer step calls
+                `end_step` itself.
+            num_threads: PyTorch's, for this thread.
+            device: `cpu` or `cuda`, whose clock times the steps.
+        """
         self.name = name
         self._device = device
         self.steps: list[Step] = []
         self.done = False
         self.error: BaseException | None = None
         self.weights: list[str] = []  # a hash of each parameter, after the last step
-        self.norm = 0.0
+        self.norm = 0.0  # of all parameters together, after the last step
         self._parameters: list[torch.nn.Parameter] = []
         self._resume, self._paused = threading.Semaphore(0), threading.Semaphore(0)
         self._generators = generators()
@@ -49,7 +58,7 @@ class Participant:
         )
 
     def take_turn(self) -> None:
-        """Let it run to the end of its next step, or to its own end. Raises what it raised."""
+        """Let it run to the end of its next step, or to its own end. Raises what `train` raised."""
         if not self._thread.is_alive():
             self._thread.start()
         self._resume.release()
@@ -58,7 +67,7 @@ class Participant:
             raise self.error
 
     def end_step(self, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """The participant's own call: its step is over; wait for the next turn."""
+        """Called in the participant's thread: its step is over, and it waits for its next turn."""
         self.steps.append(self.clock.read())
         if optimizer is not None:
             self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -67,6 +76,7 @@ class Participant:
         self._wait()
 
     def abandon(self) -> None:
+        """End its thread, where it waits for its turn or will at its step's end."""
         if self._thread.is_alive():
             self._abandoned = True
             self._resume.release()
@@ -99,11 +109,17 @@ class Participant:
 
 
 def balanced(count: int) -> list[list[int]]:
-    """The orders of so many participants, for one step each: for two, AB and BA.
+    """The orders in which participants take one step each: for two, AB and BA.
 
-    In all orders together each takes each place equally often, and follows each other one equally
-    often: who comes after itself finds its weights in the cache. (Williams, "Experimental designs
-    balanced for the estimation of residual effects of treatments", 1949.)
+    In all orders together each takes each place equally often, and follows each other equally
+    often, since what ran before it decides what it finds in the caches. (Williams, "Experimental
+    designs balanced for the estimation of residual effects of treatments", 1949.)
+
+    Args:
+        count: how many participants.
+
+    Returns:
+        `count` orders, or twice as many where it is odd; each has every index once.
     """
     zigzag = [(i + 1) // 2 if i % 2 else -(i // 2) % count for i in range(count)]
     orders = [[(place + shift) % count for place in zigzag] for shift in range(count)]
@@ -113,8 +129,11 @@ def balanced(count: int) -> list[list[int]]:
 def take_turns(participants: Sequence[Participant], num_steps: int) -> None:
     """Run all to their ends, step by step, in the orders of `balanced`.
 
-    Each must take `num_steps` steps. Their times are in `Participant.steps`; the first holds what
-    comes before the training. Raises what a participant raises, and ends the others.
+    Their times are then in `Participant.steps`; the first one holds what comes before the training.
+
+    Raises:
+        TrainingFailed: one took another number of steps than `num_steps`.
+        BaseException: what a participant raised; the others are ended.
     """
     by_thread = {p._thread: p for p in participants}
     orders = balanced(len(participants))

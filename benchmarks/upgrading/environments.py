@@ -1,9 +1,7 @@
 """The second environment of an upgrade: as this one, with some packages in other versions.
 
-    python -m benchmarks.upgrade transformers==5.24.0
-
-It is installed by constraints.txt without the pins of what was asked for. The others stay, torch's
-above all: a looser request for it may fetch gigabytes.
+It is installed by constraints.txt without the pins of what was asked for. The other pins stay,
+torch's above all: a looser request for torch may fetch gigabytes.
 """
 
 import contextlib
@@ -27,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "reference")  # what the wheel is built from
 PACKAGES = """
-import importlib.metadata as found, json
-print(json.dumps([[d.metadata["Name"], d.version] for d in found.distributions()]))
+import importlib.metadata as metadata, json
+print(json.dumps([[d.metadata["Name"], d.version] for d in metadata.distributions()]))
 """
 
 
@@ -41,12 +39,17 @@ class Environment:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run its Python with these words, on one thread, in this project's folder."""
         threads = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
         variables = {**os.environ, **threads, **self.variables}
         return call([str(self.python), *words], ROOT, variables)
 
     def packages(self) -> dict[str, str]:
-        """The version of each package; what stands twice counts as Python finds it."""
+        """The version of each package; of one that is there twice, the one Python imports.
+
+        Raises:
+            TrainingFailed: its Python doesn't run.
+        """
         done = self.run("-c", PACKAGES)
         if done.returncode:
             raise TrainingFailed(f"{self.python}: doesn't run: {last_line(done)}")
@@ -84,20 +87,28 @@ def call(
 
 
 def last_line(done: "subprocess.CompletedProcess[str]") -> str:
+    """What a process wrote last, of its errors where it wrote any."""
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return lines[-1].strip() if lines else "no word of why"
 
 
 def call_failed(where: str, done: "subprocess.CompletedProcess[str]") -> RunError:
-    """The error for a process of ours that ended badly: wrong input stays wrong input."""
-    said = last_line(done).split("error: ", 1)[-1]
-    if done.returncode == InputError.exit_code:
-        return InputError(f"{where}: {said}")
-    return TrainingFailed(f"{where}: ended with code {done.returncode}: {said}")
+    """The error for a process of ours that failed: its exit code says whether input was wrong."""
+    message = f"{where}: ended with code {done.returncode}: {last_line(done)}"
+    wrong_input = done.returncode == InputError.exit_code
+    return InputError(message) if wrong_input else TrainingFailed(message)
 
 
 def read_requirements(words: Sequence[str], installed: Mapping[str, str]) -> dict[str, Requirement]:
-    """What is to be upgraded, by name. InputError for what is no upgrade of what is installed."""
+    """What is to be upgraded, by package.
+
+    Args:
+        words: as on the command line, `NAME==VERSION`.
+        installed: this environment's packages.
+
+    Raises:
+        InputError: a word is no requirement, or no upgrade of what is installed.
+    """
     if not words:
         raise InputError("no requirement was given; give what to upgrade, as transformers==5.24.0")
     wanted: dict[str, Requirement] = {}
@@ -135,29 +146,36 @@ def _holds(marker: Marker) -> bool:
 
 
 def _exact(requirement: Requirement) -> bool:
-    operators = [one.operator for one in requirement.specifier]
+    operators = [specifier.operator for specifier in requirement.specifier]
     return operators == ["=="] and "*" not in str(requirement.specifier)
 
 
 def no_upgrade(wanted: Mapping[str, Requirement], installed: Mapping[str, str]) -> InputError:
+    """The error for what is installed already."""
     what = ", ".join(f"{name} {installed[name]}" for name in wanted)
-    return InputError(f"needs no upgrade: {what} is what is installed here; ask for another")
+    return InputError(f"needs no upgrade: {what} is installed here; ask for another version")
 
 
 def lifted(constraints: str, names: Sequence[str]) -> str:
     """The constraints without those on the packages of these names."""
-    kept = []
+    left = []
     for line in constraints.splitlines():
         text = line.partition("#")[0].strip()
         if not text or canonicalize_name(Requirement(text).name) not in names:
-            kept.append(line)
-    return "\n".join(kept) + "\n"
+            left.append(line)
+    return "\n".join(left) + "\n"
 
 
 def second_environment(wanted: Mapping[str, Requirement], folder: Path) -> Environment:
-    """This project with what is wanted, installed into the new `folder`.
+    """Install this project with what is wanted into a new folder.
 
-    Raises InputError with pip's last words for what can't be installed.
+    Args:
+        wanted: by package; the pins on these packages are left out.
+        folder: that isn't there yet.
+
+    Raises:
+        InputError: pip can't install it; with pip's last error.
+        TrainingFailed: no virtual environment can be made.
     """
     source, venv, constraints = folder / "source", folder / "venv", folder / "constraints.txt"
     source.mkdir(parents=True)
@@ -177,7 +195,7 @@ def second_environment(wanted: Mapping[str, Requirement], folder: Path) -> Envir
         raise TrainingFailed(f"{venv}: no environment could be made: {last_line(made)}")
     python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
     asked = [str(requirement) for requirement in wanted.values()]
-    # First whether there is such a thing at all: building and resolving take a minute.
+    # First whether there is such a version at all: building and resolving take a minute.
     for words in (
         ["--dry-run", "--no-deps", *asked],
         [str(source), *asked, "-c", str(constraints)],
@@ -190,7 +208,7 @@ def second_environment(wanted: Mapping[str, Requirement], folder: Path) -> Envir
 
 
 def _last_words(done: "subprocess.CompletedProcess[str]") -> str:
-    """pip's last error; of a conflict the line before the last, which names it."""
+    """pip's last error; of a conflict, the line that names the packages."""
     errors = [line[7:] for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
     conflict = [line for line in errors if "conflicting dependencies" in line]
     if conflict:

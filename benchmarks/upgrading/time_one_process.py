@@ -3,8 +3,8 @@
     python -m benchmarks.upgrading.time_one_process OUT.json [--yardstick numpy]
 
 The loops, the bare step and a yardstick take their steps in turn. The yardstick is a training step
-of PyTorch's alone: the bare step is by itself partly the library that may have become slower. Where
-PyTorch is what was upgraded, it is a like work of NumPy's, which is less of a neighbour: by it a
+with PyTorch alone, since the bare step uses the library that may have become slower. Where PyTorch
+is what was upgraded, it is about as much work with NumPy. That is the worse yardstick: by it a
 loop's medians over 8 processes spread by 5 to 8 % (standard deviation), and by PyTorch's by 1.1 to
 1.6 %, with another program on the machine for a part of them (2026-11-26).
 """
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import timed_work
-from benchmarks.timing.quiet import take_turns_unheard
+from benchmarks.timing.quiet import take_turns_quietly
 from benchmarks.timing.recipes import make_recipe, short_evaluation
 from benchmarks.timing.rounds import check_right
 from benchmarks.timing.turns import Participant, balanced
@@ -32,33 +32,44 @@ BARE, YARDSTICK = "bare step", "yardstick"
 Times = dict[str, list[list[float]]]  # by name: rounds of steps, in seconds
 
 
-def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS, of: str = "torch") -> Times:
-    """So many rounds, each with all made anew; TrainingFailed where their weights part."""
+def measure(rounds: int, steps: int, loops: Sequence[str] = LOOPS, by: str = "torch") -> Times:
+    """Rounds of all in turn, each with models made anew.
+
+    Args:
+        rounds: how many.
+        steps: in a round; a multiple of `orders(loops)`.
+        loops: their names.
+        by: the yardstick, one of `YARDSTICKS`.
+
+    Raises:
+        TrainingFailed: two loops end with unequal weights.
+    """
     recipe = make_recipe("embedded", steps)
     data = short_evaluation(load_data(recipe))
     times: Times = {}
     for _ in range(rounds):
         participants = [
-            Participant(YARDSTICK, YARDSTICKS[of](recipe, data), recipe.num_threads),
-            Participant(BARE, timed_work.bare(recipe, data), recipe.num_threads),
+            Participant(YARDSTICK, YARDSTICKS[by](recipe, data), recipe.num_threads),
+            Participant(BARE, timed_work.bare_step(recipe, data), recipe.num_threads),
             *(
                 Participant(name, timed_work.loop(get_loop(name), recipe, data), recipe.num_threads)
                 for name in loops
             ),
         ]
-        take_turns_unheard(participants, recipe.max_steps)
+        take_turns_quietly(participants, recipe.max_steps)
         check_right(participants[1:])  # the yardstick is another model
-        for one in participants:
-            times.setdefault(one.name, []).append([s.busy for s in one.steps[1:]])
+        for participant in participants:
+            seconds = [step.busy for step in participant.steps[1:]]
+            times.setdefault(participant.name, []).append(seconds)
     return times
 
 
-def torchs(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
-    """A model of about the embedded one's size on its batches, with nothing but PyTorch."""
+def torch_yardstick(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """A model about as large as the embedded one, on its batches, with nothing but PyTorch."""
 
     def train(participant: Participant) -> None:
         torch.manual_seed(recipe.seed)
-        batches = [batch["input_ids"] for batch in timed_work.fetched(recipe, data)]
+        batches = [batch["input_ids"] for batch in timed_work.pipeline_batches(recipe, data)]
         layers = [torch.nn.TransformerEncoderLayer(64, 1, 128, batch_first=True) for _ in range(2)]
         words = torch.nn.Embedding(1 + max(int(ids.max()) for ids in batches), 64)
         model = torch.nn.Sequential(words, *layers)
@@ -72,8 +83,8 @@ def torchs(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
     return train
 
 
-def numpys(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
-    """About as much work, in the cache and beyond it, with nothing but NumPy."""
+def numpy_yardstick(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
+    """About as much work, within the caches and beyond them, with nothing but NumPy."""
 
     def work(participant: Participant) -> None:
         rng = np.random.default_rng(recipe.seed)
@@ -93,7 +104,7 @@ def numpys(recipe: Recipe, data: Data) -> Callable[[Participant], None]:
     return work
 
 
-YARDSTICKS = {"torch": torchs, "numpy": numpys}
+YARDSTICKS = {"torch": torch_yardstick, "numpy": numpy_yardstick}
 
 
 def orders(loops: Sequence[str] = LOOPS) -> int:
@@ -102,6 +113,7 @@ def orders(loops: Sequence[str] = LOOPS) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and write the times; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.upgrading.time_one_process")
     parser.add_argument("out", type=Path, metavar="OUT.json")
     parser.add_argument("--rounds", type=int, default=2)
@@ -112,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(args: argparse.Namespace) -> int:
-    write_json(args.out, measure(args.rounds, args.steps, of=args.yardstick))
+    write_json(args.out, measure(args.rounds, args.steps, by=args.yardstick))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Two environments beside each other: are their runs the same, and is a loop slower in one?
 
-Used by `python -m benchmarks.upgrade`. Each run and each timing is a process of its own.
+Each run and each timing is a process of its own.
 """
 
 import json
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.timing.measured_steps import NOISE
 from benchmarks.timing.paired_ratio import Ratio, ratio
-from benchmarks.timing.progress import Counted
-from benchmarks.timing.rounds import NOISE
+from benchmarks.timing.progress import ProcessCounter
 from benchmarks.upgrading.environments import Environment, call_failed
 from benchmarks.upgrading.time_one_process import BARE, YARDSTICK, Times, orders
 from reference.diff.ledgers import diff
@@ -29,10 +29,17 @@ def train_all(
     environments: Sequence[Environment],
     folder: Path,
     max_steps: int,
-    progress: Counted,
+    progress: ProcessCounter,
     loops: Sequence[str] = LOOPS,
 ) -> Runs:
-    """Each loop in each environment, for `max_steps` steps; raises what one of them says."""
+    """Train each loop in each environment for `max_steps` steps.
+
+    Returns:
+        The ledgers, by environment and loop.
+
+    Raises:
+        RunError: a process failed; the message says whose and why.
+    """
     runs: Runs = {}
     for environment in environments:
         for loop in loops:
@@ -47,31 +54,34 @@ def train_all(
 
 
 def across(runs: Runs) -> dict[str, Verdict]:
-    """By loop: the old environment's run and the new one's."""
+    """The old environment's run against the new one's, by loop."""
     return {loop: diff(ledger, runs["new"][loop]) for loop, ledger in runs["old"].items()}
 
 
 def within(ledgers: Mapping[str, Path]) -> dict[str, Verdict]:
-    """By loop: the first loop's run and this one's, in one environment."""
+    """The first loop's run against each other loop's, in one environment."""
     first, *others = ledgers
     return {loop: diff(ledgers[first], ledgers[loop]) for loop in others}
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How two environments are timed: `rounds` in the order ABBA, and while A/A is wide up to
-    `most_rounds`; in each process each takes `steps` steps twice, beside a yardstick."""
+    """How two environments are timed."""
 
-    rounds: int
-    most_rounds: int
-    steps: int
-    yardstick: str = "torch"
+    rounds: int  # of four processes, in the order ABBA
+    most_rounds: int  # up to so many while the A/A is wide
+    steps: int  # of each participant in a process, twice
+    yardstick: str = "torch"  # one of `time_one_process.YARDSTICKS`
 
 
 def time_all(
-    environments: Sequence[Environment], folder: Path, timing: Timing, progress: Counted
+    environments: Sequence[Environment], folder: Path, timing: Timing, progress: ProcessCounter
 ) -> dict[str, list[Times]]:
-    """By environment, in the order they came: what each process measured."""
+    """What each process measured, by environment, in the order of the processes.
+
+    Raises:
+        RunError: a process failed; the message says whose and why.
+    """
     by_name = {environment.name: environment for environment in environments}
     times: dict[str, list[Times]] = {name: [] for name in by_name}
     for number in range(1, timing.most_rounds + 1):
@@ -100,9 +110,9 @@ def time_all(
 
 @dataclass(frozen=True)
 class Speed:
-    """A loop or the bare step, by the yardstick, in both environments.
+    """A loop or the bare step in both environments, each by its process's yardstick.
 
-    Not a loop by the bare step: where that became faster, what a loop adds would seem to be more.
+    A loop isn't taken by the bare step: where that became faster, the loop would seem slower.
     """
 
     old: float
@@ -112,13 +122,14 @@ class Speed:
 
 
 def speeds(times: Mapping[str, Sequence[Times]]) -> dict[str, Speed]:
-    """The ratio of ratios: each is by a neighbour in its own process, so that drift falls out.
+    """How loops and bare step changed, by name.
 
-    A round of the bootstrap is a pair of processes, and a pair in it a cycle of orders.
+    A time is first divided by its yardstick's, a neighbour in the same process: so the machine's
+    drift falls out. A round of the bootstrap is a pair of processes, and a pair in it is a cycle.
     """
     names = [name for name in times["old"][0] if name not in (YARDSTICK, BARE)]
     places = orders(names)
-    found = {}
+    by_name = {}
     for name in (BARE, *names):
         old, new = (
             np.array(
@@ -127,11 +138,11 @@ def speeds(times: Mapping[str, Sequence[Times]]) -> dict[str, Speed]:
             for side in ("old", "new")
         )
         again = ratio(old[1::2], old[0::2])
-        found[name] = Speed(float(np.median(old)), float(np.median(new)), ratio(new, old), again)
-    return found
+        by_name[name] = Speed(float(np.median(old)), float(np.median(new)), ratio(new, old), again)
+    return by_name
 
 
 def _cycles(rounds: Sequence[Sequence[float]], places: int) -> np.ndarray:
-    """The time of each cycle, in which all take each place once; see `measured.Measured`."""
+    """Seconds of each cycle, in which all take each place once; see `Measured.cycles`."""
     cycles: np.ndarray = np.asarray(rounds).reshape(-1, places).sum(axis=1)
     return cycles

@@ -85,7 +85,7 @@ def test_a_bound_on_a_device_is_held_there_and_counted_elsewhere(
         (
             "version = 1\n[[ratio]]\ncheckpoint = 'minilm'\nloop = 'manual'\nlink = 'step'\n"
             "at_most = 1.5\nof_data = 0.5\nreason = 'x'\n",
-            "field of_data: just for the link loop",
+            "field of_data: is for the link loop alone",
         ),
     ],
 )
@@ -160,7 +160,10 @@ def test_a_stored_run_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[st
         ("[]", "not a run of pytest-benchmark"),
         ('{"machine_info": {}, "benchmarks": []}', "zero benchmarks"),
         ('{"machine_info": {}, "benchmarks": [{}]}', "no extra_info"),
-        ('{"machine_info": {}, "benchmarks": [{"extra_info": {}}]}', "none of its benchmarks"),
+        (
+            '{"machine_info": {}, "benchmarks": [{"extra_info": {}}]}',
+            "none of its benchmarks has",
+        ),
         ('{"machine_info": {"cpu": 1}, "benchmarks": [{"extra_info": {}}]}', "machine_info.cpu: 1"),
         (
             '{"machine_info": {}, "benchmarks": [{"extra_info": {"ratios": []}}]}',

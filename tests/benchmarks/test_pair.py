@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from benchmarks import pair
 from benchmarks.timing import recipes, rounds
-from benchmarks.timing.rounds import AGAIN, BARE
+from benchmarks.timing.measured_steps import AGAIN, BARE
 
 FEW = ["--checkpoint", "embedded", "--steps", "8", "--rounds", "2", "--most-rounds", "2"]
 BOUNDS = """

@@ -11,7 +11,7 @@ from benchmarks import report
 from benchmarks.measurements.step_parts import AROUND
 from benchmarks.results.stored_run import machine_info
 from benchmarks.timing.paired_ratio import Ratio
-from benchmarks.timing.parts_clock import PARTS
+from benchmarks.timing.step_calls import PARTS
 from reference.lesson.loops import LOOPS
 
 

@@ -106,14 +106,52 @@ def test_a_benchmark_leaves_no_deterministic_algorithms_on(tmp_path: Path) -> No
     more = """
 import torch
 
-def test_first():
-    torch.use_deterministic_algorithms(True)
+def test_first(benchmark):
+    benchmark.pedantic(torch.use_deterministic_algorithms, args=(True,))
+    note(benchmark)
 
-def test_second():
-    assert not torch.are_deterministic_algorithms_enabled()
+def test_second(benchmark):
+    assert not benchmark.pedantic(torch.are_deterministic_algorithms_enabled)
+    note(benchmark)
 """
-    code, said = session(tmp_path, more + TIMED)
+    code, said = session(tmp_path, more)
     assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("def time_it(benchmark): pass\n", 2, "test_made_up.py: holds no benchmark; name its"),
+        ("def test_it(): pass\n", 1, "nothing is timed: take the fixture `benchmark`"),
+        ("def test_it(benchmark): note(benchmark)\n", 1, "nothing is timed: take the fixture"),
+        (
+            "def test_it(benchmark): benchmark(len, ())\n",
+            1,
+            "extra_info lacks device, peak_process_bytes, platform, threads, versions: update it",
+        ),
+        (
+            "def test_it(benchmark):\n    benchmark(len, ())\n    note(benchmark)\n"
+            "    benchmark.extra_info['steps'] = 7\n",
+            1,
+            "extra_info has steps and lacks padding_share, tokens: update it",
+        ),
+        (
+            "def test_it(benchmark):\n    benchmark(len, ())\n    note(benchmark, 1.5)\n"
+            "    ratios = benchmark.extra_info['ratios']\n"
+            "    ratios['embedded-manual-observing'] = ratios['a-ratio']\n",
+            1,
+            "PAST embedded-manual-observing: 1.5000 [1.4900, 1.5100], bound 1.4: ",
+        ),
+    ],
+    ids=["no benchmark", "no fixture", "no call", "no surroundings", "no tokens", "past its bound"],
+)
+def test_what_a_benchmark_forgets_is_an_error(
+    text: str, code: int, says: str, tmp_path: Path
+) -> None:
+    ended, said = session(tmp_path, text, "--benchmark-autosave")
+    assert ended == code
+    assert says in said
+    assert not stored(tmp_path)
 
 
 @pytest.mark.parametrize("option", ["--benchmark-compare", "--benchmark-autosave"])

@@ -15,13 +15,8 @@ from transformers.trainer_callback import DefaultFlowCallback
 
 from benchmarks.measurements import step_parts
 from benchmarks.timing import recipes, rounds, timed_work
-from benchmarks.timing.parts_clock import (
-    BARE_PARTS,
-    PARTS,
-    REST,
-    WAITING,
-)
-from benchmarks.timing.rounds import BARE
+from benchmarks.timing.measured_steps import BARE
+from benchmarks.timing.step_calls import BARE_PARTS, PARTS, REST, WAITING
 from reference.errors import TrainingFailed
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import get_loop, manual
@@ -104,7 +99,7 @@ def test_parts_and_the_rest_sum_to_the_step() -> None:
     recipe = recipes.make_recipe("embedded", STEPS)  # one epoch, as the bare step needs it
     data = load_data(recipe)
     trains = {
-        BARE: timed_work.bare(recipe, data),
+        BARE: timed_work.bare_step(recipe, data),
         "manual": timed_work.loop(manual.train, recipe, data),
     }
     apart = step_parts.take_apart(recipe, trains)
@@ -143,7 +138,7 @@ def test_a_step_is_taken_apart(device: str, small: Recipe) -> None:
     data = load_data(recipe)
     rounds.warm_up(recipe, data)
     trains = {
-        BARE: timed_work.bare(recipe, data),
+        BARE: timed_work.bare_step(recipe, data),
         "manual": timed_work.loop(get_loop("manual"), recipe, data),
     }
     apart = step_parts.take_apart(recipe, trains)

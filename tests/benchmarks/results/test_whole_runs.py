@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.storage.file import FileStorage
 
-from benchmarks import conftest
+from benchmarks.results import storing
 
 
 class Quiet:
@@ -21,12 +21,12 @@ def test_two_runs_that_are_saved_at_once_are_both_there(
     """Both have asked for the next number before either has its file."""
     storage = FileStorage(str(tmp_path), Quiet())
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))  # what each sees of the other: nothing
-    conftest._save(storage, {"run": 1}, "same")
-    conftest._save(storage, {"run": 2}, "same")
+    storing._save(storage, {"run": 1}, "same")
+    storing._save(storage, {"run": 2}, "same")
     names = ["0001_same.json", "0002_same.json"]
     assert sorted(file.name for file in tmp_path.iterdir()) == names
     monkeypatch.undo()
     for name in ("9999_x.json", "10000_x.json"):
         (tmp_path / name).write_text("{}")
-    conftest._save(storage, {"run": 3}, "x")
+    storing._save(storage, {"run": 3}, "x")
     assert json.loads((tmp_path / "10001_x.json").read_text()) == {"run": 3}

@@ -35,7 +35,7 @@ def test_a_slower_pipeline_is_past_its_bound(embedded: tuple[Recipe, Data]) -> N
     clean = rounds.measure_batches(recipe, data, ROUNDS)
     assert clean.low < bound.at_most
     started = time.thread_time()
-    batches = sum(1 for _ in timed_work.fetched(replace(recipe, max_steps=100), data))
+    batches = sum(1 for _ in timed_work.pipeline_batches(replace(recipe, max_steps=100), data))
     own = (time.thread_time() - started) / batches
     calls = math.ceil(own / seconds_of(lambda: collator_work([])))  # twice as long
 

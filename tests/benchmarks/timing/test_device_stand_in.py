@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.timing import rounds
 from benchmarks.timing.clock import Clock
+from benchmarks.timing.measured_steps import AGAIN, BARE, Measured
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe
 from reference.run.environment_variables import see_one_gpu
@@ -109,9 +110,9 @@ def test_a_participants_clock_is_its_recipes_devices(
     data = load_data(small)
     for device in ("cpu", "cuda"):
         recipe = replace(small, device=device, max_steps=2)
-        found = rounds.Measured(recipe)
+        found = Measured(recipe)
         with pytest.raises(RuntimeError, match="seen"):
-            rounds.add_turns(found, recipe, data, (rounds.BARE,))
+            rounds.add_turns(found, recipe, data, (BARE,))
     assert clocks == ["cpu", "cuda"]
 
 
@@ -120,10 +121,10 @@ def test_before_a_devices_rounds_one_warms_it_up(
 ) -> None:
     rounds: list[tuple[int, Any]] = []  # of how many steps, and of whom
 
-    def add_turns(run: rounds.Measured, recipe: Recipe, _: Any, names: Any) -> None:
+    def add_turns(run: Measured, recipe: Recipe, _: Any, names: Any) -> None:
         rounds.append((recipe.max_steps, names))
-        run.times.setdefault(rounds.BARE, []).append([0.01] * 6)
-        run.times.setdefault(rounds.AGAIN, []).append([0.01] * 6)
+        run.times.setdefault(BARE, []).append([0.01] * 6)
+        run.times.setdefault(AGAIN, []).append([0.01] * 6)
 
     monkeypatch.setattr(rounds, "add_turns", add_turns)
     data = load_data(small)

@@ -8,17 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.timing.parts_clock import (
-    CALLS,
-    GENERATORS,
-    PARTS,
-    REST,
-    PartsClock,
-    clock_cost,
-    keep_parts,
-    timed,
-    wrapped,
-)
+from benchmarks.timing.parts_clock import PartsClock, clock_cost, keep_parts, timed, wrapped
+from benchmarks.timing.step_calls import CALLS, GENERATORS, PARTS, REST
 
 
 def busy(seconds: float) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.timing import recipes, rounds
-from benchmarks.timing.progress import rounds_shown
+from benchmarks.timing.measured_steps import AGAIN, BARE, Measured
+from benchmarks.timing.progress import show_rounds
 from reference import terminal
 from reference.lesson.recipe import Recipe
 
@@ -20,8 +21,8 @@ def plant(monkeypatch: pytest.MonkeyPatch, noise: float) -> None:
     """Rounds that take no time, with an A/A that is so noisy."""
     rng = np.random.default_rng(0)
 
-    def add_round(run: rounds.Measured, *_: Any) -> None:
-        for name in (rounds.BARE, rounds.AGAIN):
+    def add_round(run: Measured, *_: Any) -> None:
+        for name in (BARE, AGAIN):
             steps = 0.01 * (1 + noise * rng.random(12))
             run.times.setdefault(name, []).append(steps.tolist())
 
@@ -89,7 +90,7 @@ def test_rounds_are_shown_with_the_time_left(
     out = io.StringIO()
     monkeypatch.setattr("sys.__stderr__", out)
     monkeypatch.setattr(terminal, "PLAIN_EVERY", 0.0)
-    with rounds_shown() as progress:
+    with show_rounds() as progress:
         rounds.measure(recipe, rounds=ROUNDS, most_rounds=MOST, progress=progress)
     lines = out.getvalue().splitlines()
     assert len(lines) == ROUNDS

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import upgrade
-from benchmarks.timing.progress import Counted
-from benchmarks.upgrading import two_environments
+from benchmarks.timing.progress import ProcessCounter
+from benchmarks.upgrading import judge, two_environments
 from benchmarks.upgrading.environments import Environment
 from benchmarks.upgrading.time_one_process import BARE, YARDSTICK
 from benchmarks.upgrading.two_environments import Timing
@@ -48,9 +47,9 @@ def test_the_machines_drift_falls_out_and_a_slowdown_stays(
     for number, drift in enumerate(drifts):
         name = two_environments.ABBA[number % 4]
         times[name].append(made_up(number, drift, slow if name == "new" else {}))
-    found = upgrade.Findings()
-    upgrade.judge_speeds(found, {}, two_environments.speeds(times))
-    assert [said.split(" is slower")[0] for said in found.wrong] == wrong
+    outcome = judge.UpgradeOutcome()
+    judge.judge_speeds(outcome, {}, two_environments.speeds(times))
+    assert [said.split(" is slower")[0] for said in outcome.wrong] == wrong
 
 
 def test_neighbours_are_paired() -> None:
@@ -87,7 +86,7 @@ def test_a_wide_noise_takes_more_rounds_up_to_a_limit(
     runs.clear()
     both = [MadeUp(name, Path(sys.executable), {"noise": noise}) for name in ("old", "new")]
     timing = Timing(2, 4, 40, yardstick="numpy")
-    times = two_environments.time_all(both, tmp_path, timing, Counted(8))
+    times = two_environments.time_all(both, tmp_path, timing, ProcessCounter(8))
     assert [len(times[name]) for name in ("old", "new")] == [2 * rounds, 2 * rounds]
     assert all(words[-2:] == ("--yardstick", "numpy") for words in runs)
     said = capsys.readouterr().err
@@ -99,6 +98,6 @@ def test_a_loop_that_doesnt_train_says_whose_and_why(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit('planted')\n")
     new = Environment("new", Path(sys.executable), {"PYTHONPATH": str(tmp_path)})
     with pytest.raises(TrainingFailed) as failed:
-        two_environments.train_all([new], tmp_path, 2, Counted(1), loops=("manual",))
+        two_environments.train_all([new], tmp_path, 2, ProcessCounter(1), loops=("manual",))
     said = "new environment, loop manual: ended with code 1: SystemExit: planted"
     assert str(failed.value) == said

@@ -3,10 +3,10 @@
     python -m pytest benchmarks -k "observing or diff" -s
     python -m pytest benchmarks -m gpu -k observing -s        on a CUDA device
 
-Each batch is trained on three times, in blocks: plain, observed, plain. The observed step's
-time is taken by the mean of the two beside it, and the median of these ratios is the cost. Its
-bound stands in `bounds.toml`. On a CUDA device it has none: each gradient and weight is copied to
-the host there to be hashed, and how long that takes is the machine's.
+Each batch is trained on three times, in blocks: plain, observed, plain. The observed step's time
+is divided by the mean of the two plain ones, and the median of these ratios is the cost. Its bound
+is in `bounds.toml`. On a CUDA device it has none: there each gradient and weight is copied to the
+host to be hashed, and how long that takes depends on the machine.
 """
 
 import copy
@@ -24,7 +24,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch.optim import AdamW
 from transformers import get_scheduler, set_seed
 
-from benchmarks.bounds.read import OF_LEDGER, read_bounds
+from benchmarks.bounds.read import read_bounds
 from benchmarks.counting import step_counts
 from benchmarks.timing.checkpoints import cases, named, source_of
 from benchmarks.timing.device_moments import duration
@@ -41,7 +41,7 @@ from reference.run.prepare import prepare
 
 STEPS = {"embedded": 120, "minilm": 48}
 BLOCK = 4
-FIRST = 3  # steps that are no measure: the model is named and hooked, and caches are filled
+FIRST = 3  # steps that aren't timed: the model is named and hooked, and caches are filled
 
 
 def make_step(recipe: Any) -> tuple[Callable[[Any], None], torch.nn.Module]:
@@ -67,7 +67,8 @@ def make_step(recipe: Any) -> tuple[Callable[[Any], None], torch.nn.Module]:
 def test_observing(
     benchmark: BenchmarkFixture, checkpoint: str, device: str, tmp_path: Path
 ) -> None:
-    source_of(checkpoint, tmp_path)  # or the test is skipped
+    """What an observed step takes, by a plain one."""
+    source_of(checkpoint, tmp_path)  # skips the benchmark where MiniLM isn't installed
     recipe = prepare(load_recipe("embedded", {"checkpoint": checkpoint, "device": device}))
     data = load_data(recipe)
     loader, _ = get_dataloaders(recipe, data)
@@ -107,7 +108,7 @@ def test_observing(
     benchmark.pedantic(rounds, rounds=1, iterations=1)
     before, observed, after = np.array(blocks).transpose(1, 0, 2)
     cost, drift = ratio(observed, (before + after) / 2), ratio(after, before)
-    name = f"{named(checkpoint, device)}-manual-{OF_LEDGER}"
+    name = f"{named(checkpoint, device)}-manual-observing"
     benchmark.extra_info.update(
         {
             "checkpoint": named(checkpoint, device),
@@ -119,17 +120,14 @@ def test_observing(
             **surroundings(recipe),
         }
     )
-    bounds = [b for b in read_bounds().ratios if b.name == name]
-    assert len(bounds) == (device == "cpu")
-    held = "".join(f", bound {bound.at_most:g}" for bound in bounds)
-    told = f"{observed.size} steps{held}; plain against itself {drift}"
-    print(f"\n{named(checkpoint, device)}: observed / plain step {cost}, {told}")
-    for bound in bounds:
-        assert cost.low <= bound.at_most, bound.reason
+    more = f"{observed.size} steps; plain against itself {drift}"
+    print(f"\n{named(checkpoint, device)}: observed / plain step {cost}, {more}")
+    # The bound itself is held after every benchmark (conftest.py).
+    assert any(bound.name == name for bound in read_bounds().ratios) == (device == "cpu")
 
 
 def test_diff_of_two_long_ledgers(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """1377 steps of 41 tensors, unequal in every step from the first on: the longest way."""
+    """1377 steps of 41 tensors, unequal in every step: the most that a diff has to look at."""
     recipe = load_recipe("embedded", {"device": "cpu", "max_steps": 2})
     loader, _ = get_dataloaders(recipe, load_data(recipe))
     step, _ = make_step(recipe)
@@ -148,6 +146,7 @@ def test_diff_of_two_long_ledgers(benchmark: BenchmarkFixture, tmp_path: Path) -
 
 
 def _prolong(two: Path, into: Path, steps: int, loss: float) -> None:
+    """A ledger of `steps` copies of the second step of `two`, with another loss."""
     ledger = read_ledger(two)
     writer = Writer(into, {})
     for model in ledger.models:

@@ -1,9 +1,7 @@
 """What the machine can do at best, and what a step asks of it: matrix products in float32.
 
-    python -m pytest benchmarks -k in_turn -s
-
-Counted are matrix products, which are nearly all of a step's operations; attention's own are left
-out where PyTorch's counter has no formula for its kernel (on a CPU, 2.13).
+Matrix products are counted, which are nearly all of a step's operations. Attention's own are
+left out where PyTorch's counter has no formula for its kernel (on a CPU, 2.13).
 """
 
 from functools import partial
@@ -22,7 +20,7 @@ TRIES = 7
 
 
 def matrix_product_peak(recipe: Recipe) -> float:
-    """Operations a second of the best of some products of two square matrices."""
+    """Operations a second at best, over some products of two square matrices."""
     torch.set_num_threads(recipe.num_threads)
     device = torch.device(recipe.device)
     a, b = torch.randn(SIZE, SIZE, device=device), torch.randn(SIZE, SIZE, device=device)
@@ -31,12 +29,12 @@ def matrix_product_peak(recipe: Recipe) -> float:
 
 
 def operations_a_step(recipe: Recipe, data: Data) -> float:
-    """Of forward and backward pass, the mean over the run's batches after the first."""
+    """Operations of forward and backward pass: the mean over the run's batches but the first."""
     device = torch.device(recipe.device)
     model = load_model(recipe).to(device)
     model.train()
     total = steps = 0
-    for batch in list(timed_work.fetched(recipe, data))[1:]:
+    for batch in list(timed_work.pipeline_batches(recipe, data))[1:]:
         with FlopCounterMode(display=False) as counter:
             model(**{k: v.to(device) for k, v in batch.items()}).loss.backward()
         total, steps = total + counter.get_total_flops(), steps + 1

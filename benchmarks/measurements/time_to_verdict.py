@@ -22,7 +22,7 @@ from benchmarks.timing import recipes
 from reference.lesson import embedded
 from reference.lesson.recipe import EMBEDDED
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CASES = [
     pytest.param(40, "cpu", id="40"),
     pytest.param(None, "cpu", id="whole", marks=pytest.mark.slow),
@@ -31,13 +31,13 @@ CASES = [
 
 
 def command(device: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m reference ...` on a device."""
+    """Run `python -m reference ...` on a device."""
     line = [sys.executable, "-m", "reference", *arguments, "--device", device]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
 
 
 def length(steps: int | None) -> tuple[int, list[str]]:
-    """How many steps the run has, and the options that make it so."""
+    """How many steps the run has, and the options that say so; None: the whole run."""
     if steps is not None:
         return steps, ["--max-steps", str(steps)]
     rows = len(embedded.make_split("mrpc", "train")["label"])
@@ -45,7 +45,7 @@ def length(steps: int | None) -> tuple[int, list[str]]:
 
 
 def note(benchmark: BenchmarkFixture, steps: int, device: str) -> None:
-    """Into `extra_info`; the memory is that of the largest process that was started so far."""
+    """Fill `extra_info`. The memory is that of the largest process that was started so far."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     around = recipes.surroundings(recipes.make_recipe("embedded", steps - 1, device))
     figures: dict[str, Any] = {**around, "compared_steps": steps, "peak_process_bytes": peak}
@@ -56,6 +56,7 @@ def note(benchmark: BenchmarkFixture, steps: int, device: str) -> None:
 def test_compare_verdict(
     benchmark: BenchmarkFixture, steps: int | None, device: str, tmp_path: Path
 ) -> None:
+    """Three loops, trained and compared."""
     count, options = length(steps)
     where = ["--run-dir", str(tmp_path / "run")]
     done = benchmark.pedantic(command, args=(device, "compare", *options, *where), rounds=1)
