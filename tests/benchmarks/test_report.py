@@ -141,7 +141,7 @@ def test_other_files_stand_beside_the_first(
     assert report.main([str(pair), "--page", str(page)]) == 2
     assert "pairs alone" in capsys.readouterr().err
     assert report.main([str(first), str(first), "--page", str(page)]) == 2
-    assert "one is given twice" in capsys.readouterr().err
+    assert "a file is given twice" in capsys.readouterr().err
     assert page.read_text() == text
 
 

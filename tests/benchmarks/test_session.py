@@ -118,40 +118,48 @@ def test_second(benchmark):
     assert code == 0, said
 
 
-@pytest.mark.parametrize(
-    ("text", "code", "says"),
-    [
-        ("def time_it(benchmark): pass\n", 2, "test_made_up.py: holds no benchmark; name its"),
-        ("def test_it(): pass\n", 1, "nothing is timed: take the fixture `benchmark`"),
-        ("def test_it(benchmark): note(benchmark)\n", 1, "nothing is timed: take the fixture"),
-        (
-            "def test_it(benchmark): benchmark(len, ())\n",
-            1,
-            "extra_info lacks device, peak_process_bytes, platform, threads, versions: update it",
-        ),
-        (
-            "def test_it(benchmark):\n    benchmark(len, ())\n    note(benchmark)\n"
-            "    benchmark.extra_info['steps'] = 7\n",
-            1,
-            "extra_info has steps and lacks padding_share, tokens: update it",
-        ),
-        (
-            "def test_it(benchmark):\n    benchmark(len, ())\n    note(benchmark, 1.5)\n"
-            "    ratios = benchmark.extra_info['ratios']\n"
-            "    ratios['embedded-manual-observing'] = ratios['a-ratio']\n",
-            1,
-            "PAST embedded-manual-observing: 1.5000 [1.4900, 1.5100], bound 1.4: ",
-        ),
-    ],
-    ids=["no benchmark", "no fixture", "no call", "no surroundings", "no tokens", "past its bound"],
-)
-def test_what_a_benchmark_forgets_is_an_error(
-    text: str, code: int, says: str, tmp_path: Path
-) -> None:
-    ended, said = session(tmp_path, text, "--benchmark-autosave")
-    assert ended == code
-    assert says in said
+FORGETFUL = """
+def test_without_fixture():
+    pass
+
+def test_without_call(benchmark):
+    note(benchmark)
+
+def test_without_surroundings(benchmark):
+    benchmark(len, ())
+
+def test_without_tokens(benchmark):
+    benchmark(len, ())
+    note(benchmark)
+    benchmark.extra_info["steps"] = 7
+
+def test_past_its_bound(benchmark):
+    benchmark(len, ())
+    note(benchmark, 1.5)
+    ratios = benchmark.extra_info["ratios"]
+    ratios["embedded-manual-observing"] = ratios["a-ratio"]
+"""
+
+
+def test_what_a_benchmark_forgets_is_an_error(tmp_path: Path) -> None:
+    code, said = session(tmp_path, FORGETFUL, "--benchmark-autosave")
+    assert code == 1
+    assert "5 failed" in said
+    assert said.count("\nnothing is timed: take the fixture `benchmark`, and call it") == 2
+    for line in (
+        "extra_info lacks device, peak_process_bytes, platform, threads, versions: update it with",
+        "extra_info has steps and lacks padding_share, tokens: update it with",
+        "PAST embedded-manual-observing: 1.5000 [1.4900, 1.5100], bound 1.4: an observed step",
+    ):
+        assert line in said
     assert not stored(tmp_path)
+
+
+def test_a_file_without_a_benchmark_is_an_error(tmp_path: Path) -> None:
+    """Its function has another name than a test's, and would never run."""
+    code, said = session(tmp_path, "def time_it(benchmark):\n    pass\n")
+    assert code == 2
+    assert "error: test_made_up.py: holds no benchmark; name its function test_" in said
 
 
 @pytest.mark.parametrize("option", ["--benchmark-compare", "--benchmark-autosave"])

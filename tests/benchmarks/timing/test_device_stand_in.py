@@ -119,21 +119,21 @@ def test_a_participants_clock_is_its_recipes_devices(
 def test_before_a_devices_rounds_one_warms_it_up(
     small: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds: list[tuple[int, Any]] = []  # of how many steps, and of whom
+    added: list[tuple[int, Any]] = []  # of how many steps, and of whom
 
     def add_turns(run: Measured, recipe: Recipe, _: Any, names: Any) -> None:
-        rounds.append((recipe.max_steps, names))
+        added.append((recipe.max_steps, names))
         run.times.setdefault(BARE, []).append([0.01] * 6)
         run.times.setdefault(AGAIN, []).append([0.01] * 6)
 
     monkeypatch.setattr(rounds, "add_turns", add_turns)
     data = load_data(small)
     for name, warm in (("cpu", 0), ("cuda", 1)):
-        rounds.clear()
+        added.clear()
         recipe = replace(small, device=name, max_steps=7)
-        found = rounds.measure(recipe, rounds=2, most_rounds=2, data=data)
-        assert rounds == [rounds[0]] * (2 + warm)
-        assert found.rounds == 2
+        measured = rounds.measure(recipe, rounds=2, most_rounds=2, data=data)
+        assert added == [added[0]] * (2 + warm)
+        assert measured.rounds == 2
 
 
 @pytest.mark.parametrize(("set_to", "seen"), [(None, "0"), ("3,1", "3"), ("2", "2")])
