@@ -25,6 +25,7 @@ from reference.run.prepare import quiet
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 _known: dict[str, Run] = {}  # the stored run that is compared with, by its benchmarks' names
+_empty_files: list[str] = []  # that were collected and hold no benchmark
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -51,9 +52,7 @@ def _own_peak() -> None:
 def pytest_collectreport(report: pytest.CollectReport) -> None:
     """Each file in `measurements` holds a benchmark; else its function isn't named as one."""
     if report.passed and report.nodeid.endswith(".py") and not report.result:
-        pytest.exit(
-            f"error: {report.nodeid}: holds no benchmark; name its function test_...", returncode=2
-        )
+        _empty_files.append(report.nodeid)  # refused when all is collected
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Before pytest-benchmark's own, which gives a warning where there is nothing to compare."""
     storing.write_whole_runs()
     _known.clear()
+    _empty_files.clear()
     wanted = config.getoption("benchmark_compare", None)
     folder = storing.storage_folder(config.getoption("benchmark_storage", ""))
     try:
@@ -100,6 +100,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """A name that fits no benchmark, or a stored run that has none of these, is no pass."""
+    if _empty_files:
+        pytest.exit(
+            f"error: {', '.join(_empty_files)}: holds no benchmark; name its function test_...",
+            returncode=2,
+        )
     items = [item.nodeid for item in session.items]
     if not items and not session.testsfailed:  # else a file couldn't be imported
         pytest.exit("error: no benchmark of that name; see --collect-only", returncode=2)
