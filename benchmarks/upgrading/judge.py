@@ -10,7 +10,7 @@ from benchmarks.upgrading.two_environments import (
     within,
 )
 from reference.diff.verdict import Verdict
-from reference.diff.verdict_text import sentence, sentences
+from reference.diff.verdict_text import in_words, sentence, sentences
 
 # Models that are made anew lie elsewhere in memory, and that alone moves a round by up to 1 %
 # (timing/paired_ratio.py, 2026-11-24); here each round is another process.
@@ -83,8 +83,8 @@ def judge_speeds(
         outcome.rows.append([name, *cells, ""])
         if name in verdicts:
             outcome.rows[-1][-1] = _run(outcome, name, verdicts[name])
-    notes = dict.fromkeys(note for verdict in verdicts.values() for note in verdict.notes)
-    outcome.lines += notes
+    notes = [note for verdict in verdicts.values() for note in in_words(verdict).notes]
+    outcome.lines += dict.fromkeys(notes)
     places = {(verdict.step, verdict.link) for verdict in verdicts.values()}
     if timed and len(verdicts) > 1 and len(places) == 1 and places != {(None, None)}:
         outcome.lines.append(
