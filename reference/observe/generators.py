@@ -1,7 +1,4 @@
-"""The global generators' states, kept and put back: Python's, NumPy's, torch's, each GPU's.
-
-Used by `python -m reference explain`, for replays that go on from one moment.
-"""
+"""The global generators: Python's, NumPy's, torch's, each GPU's; kept, put back and hashed."""
 
 import random
 from typing import Any
@@ -14,7 +11,11 @@ from reference.observe.tensors.hashing import buffer_of
 
 
 def generators() -> tuple[Any, ...]:
-    """The state of each global generator. To ask a GPU that nobody uses yet would claim it."""
+    """The state of each global generator. To ask a GPU that nobody uses yet would claim it.
+
+    Returns:
+        What `set_generators` takes.
+    """
     used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     cuda = torch.cuda.get_rng_state_all() if used else []
     return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
@@ -49,7 +50,12 @@ def hash_numpy(state: dict[str, Any]) -> str:
 
 
 def generator_states() -> dict[str, str]:
-    """A hash of the state of each global generator: Python's, NumPy's, torch's, each device's."""
+    """A hash of the state of each global generator.
+
+    Returns:
+        16 hex digits by name: `python`, `numpy`, `torch`, and `cuda:0` and so on where a GPU is in
+        use.
+    """
     states = {
         "python": hash_python(random.getstate()),
         "numpy": hash_numpy(np.random.get_state(legacy=False)),

@@ -195,7 +195,7 @@ def test_an_evaluation_with_such_a_pass_says_so() -> None:
 def test_a_fault_of_ours_ends_the_ledger_and_not_the_training(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from reference.observe import observer
+    from reference.observe.hooks import optimizer_steps
 
     steps: list[int] = []
 
@@ -204,7 +204,7 @@ def test_a_fault_of_ours_ends_the_ledger_and_not_the_training(
             raise ValueError("planted")
         return {"python": "", "numpy": "", "torch": ""}
 
-    monkeypatch.setattr(observer, "generator_states", states)
+    monkeypatch.setattr(optimizer_steps, "generator_states", states)
 
     def train() -> None:
         model = nn.Linear(3, 1)
@@ -231,8 +231,7 @@ def test_what_the_writer_raises_reaches_the_training() -> None:
                 raise OSError("no room")
             super().write(record)
 
-    observer = Observer(Full({}))
-    observer.__enter__()
+    observer = Observer(Full({})).start()
     try:
         with pytest.raises(OSError, match="no room"):
             learn(nn.Linear(3, 1), *torch.randn(2, 2, 3))

@@ -66,14 +66,14 @@ def test_observing_changes_no_bit(tmp_path: Path) -> None:
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
         observer = Observer(Writer(tmp_path / "ledger", {})) if watched else None
         if observer:
-            observer.__enter__()
+            observer.start()
         for _ in range(5):
             model(torch.randn(4, 3)).square().mean().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
             optimizer.step()
             optimizer.zero_grad()
         if observer:
-            observer.__exit__(None)
+            observer.finish(complete=True)
         return hash_tensors(model.parameters())
 
     assert weights(watched=True) == weights(watched=False)

@@ -295,7 +295,7 @@ def test_many_passes_that_lead_nowhere_are_not_kept() -> None:
         model.eval()
         for _ in range(50):
             model(torch.randn(2, 3))
-        assert len(observer._window.forwards) < 3
+        assert len(observer.recording.open_step.forwards) < 3
     (evaluation,) = memory.ledger.evaluations
     assert evaluation["metrics"]["count"] == 100
 

@@ -1,0 +1,8 @@
+"""What torch calls while a training goes on. The files, in the order of a step:
+
+- `forward_passes.py`: a model is called; what it takes and gives goes into the open step;
+- `module_calls.py`: which calls of modules are such passes;
+- `backward_passes.py`: which forward passes are backpropagated, and the gradients after it;
+- `optimizer_steps.py`: what the optimizer is given, and the weights after its step;
+- `fail_safe.py`: what goes wrong in any of these ends the ledger, not the training.
+"""

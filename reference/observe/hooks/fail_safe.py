@@ -1,7 +1,4 @@
-"""Observing never ends a training: what goes wrong in a hook ends the record, with its reason.
-
-Used by `reference.observe.observer`; see `python -m reference observe SCRIPT`.
-"""
+"""Observing never ends a training: what goes wrong in a hook ends the record, with its reason."""
 
 import functools
 from collections.abc import Callable
@@ -15,56 +12,66 @@ from reference.messages import say
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 
 
-class Careful:
-    """What hooks need to fail safely: `lost` says why nothing more is recorded."""
+class FailSafe:
+    """Tells errors of the observer's own, which end the ledger, from those that the training gets.
+
+    `lost` says why nothing more is recorded; it is empty as long as all is well.
+
+    Args:
+        sink: takes the records. What it raises reaches the training.
+    """
 
     def __init__(self, sink: Sink) -> None:
         self.lost = ""
         self._sink = sink
-        self._let_through: BaseException | None = None
+        self._of_the_training: BaseException | None = None
 
     def write(self, record: Record) -> None:
-        """One record. What the sink raises is meant for the training: a full disk, or an end."""
+        """Write one record. What the sink raises is meant for the training: a full disk, an end."""
         try:
             self._sink.write(record)
         except BaseException as error:
-            self._let_through = error
+            self._of_the_training = error
             raise
 
     def stop(self, error: BaseException) -> None:
-        """Raise an error of the training's own out of a hook."""
-        self._let_through = error
+        """Raise `error` out of a hook, into the training."""
+        self._of_the_training = error
         raise error
 
     def let_through(self, error: Exception) -> None:
-        """Raise it again if it is meant for the training."""
-        if error is self._let_through:
+        """Raise `error` again if it is meant for the training."""
+        if error is self._of_the_training:
             raise error
 
     def failed(self, error: Exception) -> None:
-        """A hook failed; raises what must reach the training, and else says it once."""
+        """End the record because a hook raised `error`, and say so; or let the error through."""
         self.let_through(error)
         self.lost = reason(error)
         say(f"observing stopped ({self.lost}); the training goes on, and its ledger ends here")
 
 
 def reason(error: BaseException) -> str:
-    """An error in one line."""
+    """An error's class and the first line of its text."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def guarded(hook: Hook) -> Hook:
-    """A method of one that has `careful`, as a hook: does nothing any more once that failed."""
+    """Make a method safe to be called by torch: an error in it ends the record.
+
+    The method's object has a `recording`. Once that is lost, the method does nothing any more.
+    """
 
     @functools.wraps(hook)
     def safe(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or self.careful.lost:
-            return None  # what is compiled calls no hooks, and the model as a whole does
+        fail_safe: FailSafe = self.recording.fail_safe
+        if torch.compiler.is_compiling() or fail_safe.lost:
+            return None  # compiled code calls no hooks: the call of the whole model does
         try:
             return hook(self, *args, **kwargs)
         except Exception as error:
-            self.careful.failed(error)
+            fail_safe.failed(error)
             return None
 
     return safe  # type: ignore[return-value]

@@ -1,15 +1,11 @@
 """Forward passes of whole models, told from all the calls of modules that torch reports.
 
-Used by the observer that `python -m reference train manual` runs under. The outermost call with
-parameters is a model's pass; what it calls is a part of it, and a loss that is a module of its own
-follows it.
+The outermost call with parameters is a model's pass; what it calls is a part of it, and a loss that
+is a module of its own follows it.
 """
 
-import sys
 import threading
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -17,56 +13,43 @@ import torch
 from torch import Tensor
 
 from reference.messages import say
+from reference.observe import torch_internals
 from reference.observe.generators import generator_states
 from reference.observe.hooks import module_calls
-from reference.observe.hooks.backward_passes import Backward
-from reference.observe.hooks.fail_safe import Careful, reason
+from reference.observe.hooks.backward_passes import BackwardPasses
+from reference.observe.hooks.fail_safe import reason
+from reference.observe.recording import Recording
 from reference.observe.step import describe
-from reference.observe.step.evaluation import Prediction, predict
-from reference.observe.step.open_step import Forward, Reach, Snapshot, Window, current_device
+from reference.observe.step.evaluation import predict
+from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.tensors_in import named_inputs, tensors_in
-from reference.observe.tensors.parameters import first_parameter, modules_of
+from reference.observe.tensors.parameters import first_parameter
 
 
-@dataclass(frozen=True)
-class Listener:
-    """Who is told of passes."""
-
-    window: Callable[[], Window]
-    begins: Callable[[], None]
-    evaluates: Callable[[bool, Prediction | None], None]
-    misses: Callable[[str], None]  # an evaluation's pass that can't be recorded
-    taints: Callable[[str], None]  # what was taken for an evaluation's pass is none
-
-
-class _Call(threading.local):
+class _OutermostCall(threading.local):
     """The outermost call of a module that is running in this thread, and its pass."""
 
-    outermost: torch.nn.Module | None = None
-    forward: Forward | None = None
-    frame = 0  # the id of torch's own: after Ctrl-C no hook tells that it is over
+    module: torch.nn.Module | None = None
+    forward: ForwardPass | None = None
+    frame_id = 0  # of torch's own: after Ctrl-C no hook tells that the call is over
     depth = 0  # of the calls that it makes of itself (a tree of one cell)
 
     def begin(self, module: torch.nn.Module, frame: FrameType | None) -> None:
         self.end()
-        self.outermost, self.frame = module, id(frame)
+        self.module, self.frame_id = module, id(frame)
 
     def end(self) -> None:
-        self.outermost = self.forward = None
-        self.frame = self.depth = 0
+        self.module = self.forward = None
+        self.frame_id = self.depth = 0
 
 
-class Passes:
-    """Both hooks on modules' calls. `keep_inputs`: each pass holds what it was called with."""
+class ForwardPasses:
+    """Both hooks on modules' calls; they fill the open step and the open evaluation."""
 
-    def __init__(
-        self, careful: Careful, backward: Backward, listener: Listener, *, keep_inputs: bool
-    ) -> None:
-        self.careful = careful
+    def __init__(self, recording: Recording, backward: BackwardPasses) -> None:
+        self.recording = recording
         self._backward = backward
-        self._listener = listener
-        self._keep_inputs = keep_inputs
-        self._call = _Call()
+        self._call = _OutermostCall()
         self._thread: threading.Thread | None = None  # that trains
         self._has_stepped = False
         self._said = False
@@ -75,18 +58,20 @@ class Passes:
 
     def before(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         """A global forward pre-hook."""
-        if torch.compiler.is_compiling() or self.careful.lost:
+        if torch.compiler.is_compiling() or self.recording.fail_safe.lost:
             return
         try:
             self._before(self._call, module, args)
         except Exception as error:
             self._miss(error)
 
-    def _before(self, call: _Call, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
-        frame = module_calls.frame_of_call() if module is call.outermost else None
-        interrupted = frame is not None and not module_calls.is_within(frame, module, call.frame)
-        if call.outermost is not None and not interrupted:
-            call.depth += module is call.outermost
+    def _before(self, call: _OutermostCall, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        frame = torch_internals.frame_of_call() if module is call.module else None
+        interrupted = frame is not None and not torch_internals.is_within_call(
+            frame, module, call.frame_id
+        )
+        if call.module is not None and not interrupted:
+            call.depth += module is call.module
             self._note_autocast(call)
             return
         if module_calls.in_backward():
@@ -94,19 +79,19 @@ class Passes:
             return
         if first_parameter(module) is None:
             return  # a loss or activation by itself
-        call.begin(module, module_calls.frame_of_call())
+        call.begin(module, torch_internals.frame_of_call())
         call.forward = self._begin(module, args)
 
     def after(self, module: torch.nn.Module, args: Any, *rest: Any) -> None:
         """A global forward hook, called also after a pass that raised."""
-        if torch.compiler.is_compiling() or self.careful.lost:
+        if torch.compiler.is_compiling() or self.recording.fail_safe.lost:
             return
         # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
         kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
         call = self._call
         forward = call.forward
         try:
-            if module is not call.outermost:
+            if module is not call.module:
                 self._after_part(args, output)
                 return
             if call.depth:
@@ -118,8 +103,12 @@ class Passes:
         except Exception as error:
             self._miss(error)
 
-    def claim(self) -> None:
-        """An optimizer steps in this thread. Raises RuntimeError where two threads train."""
+    def claim_thread(self) -> None:
+        """An optimizer steps in this thread, which is the one that trains.
+
+        Raises:
+            RuntimeError: where another thread trains, too.
+        """
         me = threading.current_thread()
         other = self._thread is not None and self._thread is not me
         if other and self._has_stepped and self._thread is not None and self._thread.is_alive():
@@ -127,20 +116,20 @@ class Passes:
         self._thread, self._has_stepped = me, True
         self._without_gradients = []
         call = self._call
-        model = call.outermost
-        if model is not None and not module_calls.is_within(sys._getframe(), model, call.frame):
+        model = call.module
+        if model is not None and not torch_internals.is_within_call(None, model, call.frame_id):
             call.end()
             self._leave_out("an interrupted forward pass hid those after it")
 
-    def _begin(self, module: torch.nn.Module, args: tuple[Any, ...]) -> Forward | None:
+    def _begin(self, module: torch.nn.Module, args: tuple[Any, ...]) -> ForwardPass | None:
         if module_calls.computes_nothing(module) or self._is_elsewhere():
             return None
         self._backward.begin()
-        self._listener.begins()
-        if module_calls.is_transformed():
+        self.recording.begin_pass()
+        if torch_internals.is_transformed():
             self._leave_out("torch.func calls the model, and its tensors can't be read")
             return None
-        forward = Forward(0, None, weakref.ref(module), training=module.training)
+        forward = ForwardPass(0, None, weakref.ref(module), training=module.training)
         if not torch.is_grad_enabled():
             if module.training and all(r() is not module for r in self._without_gradients):
                 self._without_gradients.append(weakref.ref(module))
@@ -148,37 +137,37 @@ class Passes:
         late = module_calls.is_lazy(module)  # its weights are only there when it is over
         if not late:
             forward.model = self._watch(module)
-        keywords = module_calls.keywords()
+        keywords = torch_internals.keywords_of_call()
         if keywords is not None:
             self._describe_inputs(forward, module, args, keywords)
-        if not self._listener.window().settled():
-            weights = {} if late else self._backward.parameters.values()
+        if not self.recording.open_step.is_settled():
+            weights = {} if late else self.recording.parameters.values()
             forward.snapshot = Snapshot(generator_states(), describe.mode(module), weights)
         return forward
 
     def _end(
-        self, forward: Forward, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
+        self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
     ) -> None:
-        found = tensors_in("", output)
-        outputs = {name or "output": tensor for name, tensor in found.items()}
+        outputs = {name or "output": t for name, t in tensors_in("", output).items()}
         if forward.snapshot is not None:
-            forward.snapshot.mode.setdefault("autocast", describe.autocast(current_device(module)))
+            forward.snapshot.mode.setdefault("autocast", describe.autocast(module))
         if not torch.is_grad_enabled():
-            self._listener.evaluates(forward.training, predict(outputs))
+            prediction = predict(outputs)
+            self.recording.evaluations.add(self.recording.steps, forward.training, prediction)
             return
         if forward.snapshot is not None and not forward.snapshot.weights:
             forward.model = self._watch(module)
-            forward.snapshot.weights = self._backward.parameters.values()
+            forward.snapshot.weights = self.recording.parameters.values()
         if not forward.batch:
             self._describe_inputs(forward, module, args, kwargs)
         forward.outputs = describe.forward(outputs)
-        forward.evaluated = predict(outputs)
+        forward.prediction = predict(outputs)
         forward.memory = module_calls.addresses(list(outputs.values()))
         with_graph = [t for t in outputs.values() if t.requires_grad and t.grad_fn is not None]
         forward.used = False if with_graph else None
         for tensor in with_graph:
-            Reach.watch(self._backward.reach, forward, tensor)
-        self._listener.window().forwards.append(forward)
+            OutputHook.watch(self._backward.reach, forward, tensor)
+        self.recording.open_step.forwards.append(forward)
 
     def _note_again(self, module: torch.nn.Module) -> None:
         """Run again in a backward pass, for its gradients: checkpointing, of a part or of all.
@@ -188,45 +177,46 @@ class Passes:
         """
         if not torch.is_grad_enabled() or all(r() is not module for r in self._without_gradients):
             return
-        passes = [forward.module() for forward in self._listener.window().forwards]
-        if any(part is module for one in passes if one is not None for part in modules_of(one)):
+        models = [forward.module() for forward in self.recording.open_step.forwards]
+        parts = (torch_internals.modules_of(model) for model in models if model is not None)
+        if any(part is module for each in parts for part in each):
             return  # a part of a pass that was seen
         why = "all of a model is run again in the backward pass (reentrant checkpointing)"
-        self._listener.window().unseen = why
-        self._listener.taints(why)
-        self._say(why)
+        self.recording.open_step.unseen = why
+        self.recording.evaluations.taint(why)
+        self._say_once(why)
 
     def _watch(self, module: torch.nn.Module) -> int:
-        number, record = self._backward.parameters.watch(module)
+        number, record = self.recording.parameters.watch(module)
         if record is not None:
-            self.careful.write(record)
+            self.recording.fail_safe.write(record)
         return number
 
     def _describe_inputs(
-        self, forward: Forward, module: torch.nn.Module, args: Any, kwargs: Any
+        self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
     ) -> None:
         inputs = named_inputs(module, args, kwargs)
         forward.batch = describe.batch(inputs)
-        if self._keep_inputs:
-            forward.inputs = inputs  # to name them
+        if self.recording.stop_if_not_finite:
+            forward.inputs = inputs  # for the error to name them
 
-    def _note_autocast(self, call: _Call) -> None:
+    def _note_autocast(self, call: _OutermostCall) -> None:
         """Inside the model's own forward: Accelerate turns autocast on only there."""
         snapshot = None if call.forward is None else call.forward.snapshot
-        if snapshot is not None and "autocast" not in snapshot.mode and call.outermost is not None:
-            snapshot.mode["autocast"] = describe.autocast(current_device(call.outermost))
+        if snapshot is not None and "autocast" not in snapshot.mode and call.module is not None:
+            snapshot.mode["autocast"] = describe.autocast(call.module)
 
     def _after_part(self, args: Any, output: Any) -> None:
         """A loss that is a module of its own: its number belongs to the pass that it was given."""
-        forwards = self._listener.window().forwards
-        if self._call.outermost is not None or not forwards or module_calls.in_backward():
+        forwards = self.recording.open_step.forwards
+        if self._call.module is not None or not forwards or module_calls.in_backward():
             return
         if not (isinstance(output, Tensor) and output.dim() == 0 and output.requires_grad):
             return
         memory = module_calls.addresses(args)
-        of = next((f for f in reversed(forwards) if f.memory & memory), None)
-        if of is not None:
-            of.outputs.setdefault("loss", describe.number(output.detach()))
+        given = next((f for f in reversed(forwards) if f.memory & memory), None)
+        if given is not None:
+            given.outputs.setdefault("loss", describe.number(output.detach()))
 
     def _is_elsewhere(self) -> bool:
         """Whether this pass is made beside the thread that trains."""
@@ -241,18 +231,14 @@ class Passes:
 
     def _miss(self, error: Exception) -> None:
         """A pass that can't be recorded: its step says so, and goes without the links of it."""
-        self.careful.let_through(error)
+        self.recording.fail_safe.let_through(error)
         self._leave_out(reason(error))
 
     def _leave_out(self, why: str) -> None:
-        if torch.is_grad_enabled():
-            self._listener.window().unseen = why
-        else:
-            self._listener.misses(why)
-        self._say(why)
+        self.recording.leave_out(why)
+        self._say_once(why)
 
-    def _say(self, why: str) -> None:
-        """Once."""
+    def _say_once(self, why: str) -> None:
         if not self._said:
             self._said = True
             say(f"a forward pass can't be recorded ({why}); its step goes without it")

@@ -1,46 +1,71 @@
-"""Which call of an optimizer's `step` is a step: it may call another's, and it may raise.
+"""Optimizers' steps: what the optimizer is given, and what its step makes of the weights.
 
-Used by the observer that `python -m reference train manual` runs under.
+An optimizer's step may call another's, and it may raise: `StepCalls` tells which call is a step.
 """
 
-import sys
+import math
 import weakref
-from types import FrameType
+from collections.abc import Callable
+from typing import Any
 
-from torch.optim import Optimizer, optimizer
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
 
-from reference.observe.hooks.module_calls import outer
+from reference.errors import TrainingFailed
+from reference.observe import torch_internals
+from reference.observe.generators import generator_states
+from reference.observe.hooks import module_calls
+from reference.observe.hooks.fail_safe import guarded
+from reference.observe.hooks.forward_passes import ForwardPasses
+from reference.observe.recording import Recording
+from reference.observe.step.optimizer_record import OptimizerAtStep
+from reference.observe.tensors.overlapped_gradients import read_gradients
 
-TORCHS = optimizer.__file__
+
+class NotFinite(TrainingFailed):
+    """A loss or gradient that isn't finite; `batches` are the inputs of that step.
+
+    Args:
+        step: from 1.
+        what: the loss, or the gradient.
+        batches: of each forward pass of the step its inputs, by name.
+    """
+
+    def __init__(self, step: int, what: str, batches: list[dict[str, Tensor]]) -> None:
+        super().__init__(f"step {step}: the {what} is not finite; stopped before the update")
+        self.step, self.what, self.batches = step, what, batches
 
 
-class Stepping:
-    """The running step, known by the frame of torch's wrapper, from which both hooks are called."""
+class StepCalls:
+    """The running call of `step`, known by torch's frame, from which both hooks are called."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}  # by an optimizer's id
         self._count = 0
-        self._frame = 0  # its id
+        self._frame_id = 0
 
     def begin(self) -> bool | None:
         """True for a step; None for one within another's; False for one after a step that raised.
 
         To be called from the hook itself.
         """
-        frame = _caller()
-        if frame is not None and any(above.f_code is frame.f_code for above in outer(frame)):
-            return None
-        raised, self._frame = self._frame != 0, id(frame)
+        frame = torch_internals.frame_of_step()
+        if frame is not None:
+            above = torch_internals.frames_above(frame)
+            if any(outer.f_code is frame.f_code for outer in above):
+                return None
+        raised, self._frame_id = self._frame_id != 0, id(frame)
         return not raised
 
     def end(self) -> bool:
         """Whether the step that began is over: this may be the end of one within it."""
-        if id(_caller()) != self._frame:
+        if id(torch_internals.frame_of_step()) != self._frame_id:
             return False
-        self._frame = 0
+        self._frame_id = 0
         return True
 
-    def index(self, optimizer: Optimizer) -> int:
+    def number(self, optimizer: Optimizer) -> int:
         """The optimizer's number, in the order of their first steps."""
         known = self._numbers.get(id(optimizer))
         if known is None or known[0]() is not optimizer:
@@ -49,9 +74,102 @@ class Stepping:
         return known[1]
 
 
-def _caller() -> FrameType | None:
-    """Torch's frame, in which the optimizer's hooks are called."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename != TORCHS:
-        frame = frame.f_back
-    return frame
+class OptimizerSteps:
+    """Both hooks on any optimizer's step; they complete the open step."""
+
+    def __init__(self, recording: Recording, passes: ForwardPasses) -> None:
+        self.recording = recording
+        self._passes = passes
+        self._calls = StepCalls()
+
+    @guarded
+    def before(
+        self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """A global pre-hook; gives other arguments where the step is to call a closure."""
+        begun = self._calls.begin()
+        if begun is None:
+            return None
+        if module_calls.in_backward():
+            raise RuntimeError("an optimizer steps within the backward pass")
+        if not begun:
+            self.recording.open_step.forget_step()
+        self._passes.claim_thread()
+        self._write_own_steps(optimizer)
+        self.recording.open_step.begin_step()
+        closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
+        if callable(closure) and not isinstance(closure, torch.nn.Module):
+            # The optimizer takes its gradients after calling it, and so does the ledger.
+            watched = self._watch_closure(optimizer, closure)
+            if "closure" in kwargs:
+                return args, {**kwargs, "closure": watched}
+            return (args[0], watched, *args[2:]), kwargs
+        self._take(optimizer)
+        return None
+
+    @guarded
+    def after(self, _optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        """A global post-hook."""
+        step, parameters = self.recording.open_step, self.recording.parameters
+        if not self._calls.end() or step.stepped is None:
+            return
+        if step.reading is not None:
+            read, step.reading = step.reading(), None
+            if read is None:
+                step.unseen = "the optimizer changed gradients while they were read"
+            else:
+                step.set_clip(*read)
+        step.update = parameters.values()
+        parameters.keep()
+        self.recording.take_step()
+
+    def _write_own_steps(self, optimizer: Optimizer) -> None:
+        """Where it steps again without a forward pass (bare tensors), its last step is over."""
+        waiting = self.recording.waiting
+        before = [step.stepped.optimizer for step in waiting if step.stepped]
+        if any(_parameters_of(optimizer) & _parameters_of(other) for other in before):
+            self.recording.write_steps()
+
+    def _watch_closure(self, optimizer: Optimizer, closure: Callable[..., Any]) -> Any:
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            result = closure(*args, **kwargs)
+            self.recording.open_step.closure_calls += 1
+            self._take(optimizer)
+            return result
+
+        return watched
+
+    @guarded
+    def _take(self, optimizer: Optimizer) -> None:
+        """What the optimizer gets: gradients, hyper-parameters, and the generators by now."""
+        step, parameters = self.recording.open_step, self.recording.parameters
+        if self.recording.stop_if_not_finite:
+            self._check_finite()
+        if step.closure_calls:
+            step.set_clip(*parameters.gradients())
+        else:
+            step.reading = read_gradients(parameters, optimizer)
+        if step.stepped is None:
+            step.stepped = OptimizerAtStep(self._calls.number(optimizer), optimizer, parameters)
+            step.optimizer = step.stepped.describe()
+            if step.stepped.has_strangers:
+                step.unseen = "the optimizer steps parameters of no model that was seen"
+            step.learning_rate = step.stepped.learning_rates()
+        step.drawn = generator_states()
+
+    def _check_finite(self) -> None:
+        """Raise NotFinite into the training for a loss or gradient that isn't finite."""
+        step, number = self.recording.open_step, self.recording.steps + 1
+        batches = [forward.inputs for forward in step.used()]
+        outputs = [forward.outputs.get("loss") for forward in step.used()]
+        losses = [float(loss) for loss in outputs if isinstance(loss, float | str)]
+        if not all(math.isfinite(loss) for loss in losses):
+            self.recording.fail_safe.stop(NotFinite(number, "loss", batches))
+        norm = (step.gradient or {}).get("norm", 0.0)
+        if not math.isfinite(float(norm)):
+            self.recording.fail_safe.stop(NotFinite(number, "gradient", batches))
+
+
+def _parameters_of(optimizer: Optimizer) -> set[int]:
+    """Their ids, whatever groups they are in."""
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -1,9 +1,7 @@
-"""A word when a library has been imported, by whoever imports it; nothing is imported for it.
+"""A call when a library has been imported, by whoever imports it; nothing is imported for it.
 
-    python -m reference observe train.py
-
-A script may set OMP_NUM_THREADS before it imports torch, or never import it. Had we imported torch
-first, the script would train with other threads, or wait for what it doesn't need.
+A script may set OMP_NUM_THREADS before it imports torch, or never import it. Had the observer
+imported torch first, the script would train with other threads, or wait for what it doesn't need.
 """
 
 import importlib.util
@@ -15,25 +13,31 @@ from types import ModuleType
 from typing import Any
 
 
-class WhenImported(MetaPathFinder):
-    """Calls `calls[name]()` once, right after the module `name` was run; now, if it has been."""
+class ImportHook(MetaPathFinder):
+    """Calls `calls[name]()` once, right after the module `name` was run; now, if it has been.
+
+    Args:
+        calls: by the full name of a module.
+    """
 
     def __init__(self, calls: Mapping[str, Callable[[], None]]) -> None:
         self._calls = dict(calls)
-        self._searched: set[str] = set()  # by us, just now
+        self._searched: set[str] = set()  # by this finder itself, just now
 
     def install(self) -> None:
+        """Begin to wait for the imports."""
         for name in [n for n in self._calls if n in sys.modules]:
             self._calls.pop(name)()
         sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
+        """Wait no longer."""
         sys.meta_path.remove(self)
 
     def find_spec(
         self, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module as all others find it, with our call after its own code."""
+        """The module as all others find it, with the call after its own code."""
         if name not in self._calls or name in self._searched:
             return None
         self._searched.add(name)

@@ -30,11 +30,16 @@ class Launch:
 
     @property
     def ledger_file(self) -> str:
+        """The name of this process's ledger in the folder."""
         return LEDGER_FILE if self.rank == 0 else f"ledger-{self.rank}.jsonl"
 
 
 def launched() -> Launch:
-    """This process's place, by RANK and WORLD_SIZE; the only one where there is no launcher."""
+    """This process's place in its launch; the only one where there is no launcher.
+
+    Raises:
+        InputError: where RANK and WORLD_SIZE, which the launcher sets, aren't such numbers.
+    """
     world_size = _number("WORLD_SIZE", 1)
     rank = _number("RANK", 0)
     if not 0 <= rank < world_size:
@@ -54,9 +59,13 @@ def _number(name: str, default: int) -> int:
 
 
 def default_folder(what: str, launch: Launch) -> Path:
-    """A new name under `runs/`; where there are several processes, one that each arrives at.
+    """A new folder's name under `runs/`, the same in all processes of a launch.
 
-    Their launcher is the parent of all, so its number and the port on which they meet will do.
+    Their launcher is the parent of all: its process number and the port on which they meet name it.
+
+    Args:
+        what: the program's name.
+        launch: which process this one is.
     """
     if launch.world_size == 1:
         return default_run_dir(what)
@@ -67,9 +76,18 @@ def default_folder(what: str, launch: Launch) -> Path:
 
 
 def take_folder(folder: Path, program: Record, launch: Launch) -> Path:
-    """The run's folder, absolute: made by rank 0, waited for by the others.
+    """The run's folder: made by rank 0, waited for by the others.
 
-    Raises InputError where it holds another run, can't be made, or isn't there after PATIENCE.
+    Args:
+        folder: as it was asked for.
+        program: as `program_record` makes it, for `program.json`.
+        launch: which process this one is.
+
+    Returns:
+        Its absolute path.
+
+    Raises:
+        InputError: where it holds another run, can't be made, or isn't there after PATIENCE.
     """
     path = folder.absolute()  # the program may change directory
     if launch.rank > 0:

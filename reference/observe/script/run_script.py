@@ -3,10 +3,10 @@
     python -m reference observe train.py --learning_rate 3e-5
     accelerate launch --num_processes 2 -m reference observe train.py
 
-What the program sees is what it sees without us: arguments, path, `__main__`, stdin, signals,
-environment. What comes out is its own: output, traceback, exit code. It is the last that this
-process does, so nothing is put back for later: what the program left to run at exit finds all as
-the program had it.
+The program sees what it sees without an observer: arguments, path, `__main__`, stdin, signals,
+environment. What comes out is its own: output, traceback, exit code. This process does nothing
+after it, so nothing is put back: what the program left to run at exit finds all as the program had
+it.
 """
 
 import builtins
@@ -22,8 +22,8 @@ from typing import Any
 
 from reference.errors import InputError
 from reference.messages import say
-from reference.observe.script import Observation, program_record
 from reference.observe.script.launcher import PROGRAM_FILE, default_folder, launched, take_folder
+from reference.observe.script.observation import Observation, program_record
 
 OURS = str(Path(__file__).parents[2]) + os.sep
 INTERRUPTED = 130
@@ -31,7 +31,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Program:
-    """A script or module that was found, not yet compiled."""
+    """A script or module as it lies on the disk, not yet compiled."""
 
     name: str  # as it was given
     arguments: list[str]
@@ -46,11 +46,18 @@ class Program:
 
 
 def observe(words: list[str], run_dir: Path | None = None) -> int:
-    """Run `SCRIPT ARGS...` or `-m MODULE ARGS...`, and keep its ledger; returns the exit code.
+    """Run a program, and keep its ledger.
 
-    That is the program's own, but 2 where it succeeds without an optimizer step. Raises
-    InputError where there is no such program or the folder isn't free, and KeyboardInterrupt,
-    its traceback already shown, where the program was stopped by it.
+    Args:
+        words: `SCRIPT ARGS...` or `-m MODULE ARGS...`.
+        run_dir: a new folder; by default one under `runs/`, named after the program.
+
+    Returns:
+        The program's own exit code, but 2 where it succeeds without an optimizer step.
+
+    Raises:
+        InputError: where there is no such program, or the folder isn't free.
+        KeyboardInterrupt: where the program was stopped by it; its traceback is already shown.
     """
     launch = launched()
     try:
@@ -79,7 +86,7 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
         steps = f"{observation.steps} step{'s' * (observation.steps != 1)}"
         say(f"{steps} observed{until}; run: {folder}")
     if code == INTERRUPTED:
-        # Left to fly on, it makes Python end itself by the signal, as it does for any script.
+        # When nobody catches it, Python ends itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
     return code or (0 if observation.steps else InputError.exit_code)
@@ -89,11 +96,11 @@ def _no_steps(program: Program, lost: str, code: int) -> str:
     """What to say of a program in which no step was recorded, and what to do."""
     if lost:
         return f"{program.name}: no step could be recorded ({lost})"
-    said = f"{program.name}: no optimizer step was seen, so there is no ledger of a training"
+    unseen = f"{program.name}: no optimizer step was seen, so there is no ledger of a training"
     if code != 0:
-        return f"{said}; it ended with exit code {code} before its first step"
+        return f"{unseen}; it ended with exit code {code} before its first step"
     return (
-        f"{said}; if it trains in processes of its own, observe these: accelerate launch -m "
+        f"{unseen}; if it trains in processes of its own, observe these: accelerate launch -m "
         "reference observe SCRIPT; an optimizer whose `step` is compiled isn't seen"
     )
 
@@ -163,7 +170,7 @@ def _execute(program: Program) -> None:
 
 
 def _ended_by(error: BaseException) -> int:
-    """The exit code, once what Python would print of the error was printed."""
+    """Print what Python would print of the error that ended the program; its exit code."""
     if isinstance(error, SystemExit):
         if error.code is None or isinstance(error.code, int):
             return error.code or 0

@@ -1,0 +1,8 @@
+"""What is recorded between two optimizer's steps. The files, in reading order:
+
+- `open_step.py`: one step as it is being seen, and the line that it becomes;
+- `evaluation.py`: forward passes that are no part of a step;
+- `describe.py`: what is written of batches, outputs and modes;
+- `tensors_in.py`: the tensors in a call's arguments or outputs, by name;
+- `optimizer_record.py`: what is written of an optimizer.
+"""

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.tensors.hashing import hash_tensor
-from reference.observe.tensors.parameters import modules_of
+from reference.observe.tensors.parameters import first_parameter
+from reference.observe.torch_internals import modules_of
 
 Number = float | str
-SHOWN = 64  # logits of a batch that are written as numbers too
+FEW = 64  # logits of a batch, at most, that are written as numbers too
 
 
 def number(value: Tensor | float) -> Number:
@@ -24,10 +25,20 @@ def number(value: Tensor | float) -> Number:
 
 
 def batch(inputs: Mapping[str, Tensor]) -> Record:
-    """By name: hash, shape, type and, if all its values are one, that value; and real tokens.
+    """The link `batch` of one forward pass, given its inputs by name.
 
     A bare number that is passed along (the Trainer's `num_items_in_batch`) isn't part of the
     batch: where it does something, that shows in the links that follow.
+
+    Args:
+        inputs: tensors of any shape, as `named_inputs` gives them.
+
+    Returns:
+        By name: hash, shape, type and, if all its values are one, that value. And `tokens`, the
+        number of ones in `attention_mask`, if that is a mask of zeros and ones.
+
+    Raises:
+        TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {
         _beside(name, "tokens", "model"): [
@@ -45,15 +56,16 @@ def batch(inputs: Mapping[str, Tensor]) -> Record:
     return described
 
 
-def _beside(name: str, *ours: str) -> str:
+def _beside(name: str, *fields: str) -> str:
     """An input's or output's name where the record has fields of its own by that name."""
-    return f"{name} (the model's)" if name in ours else name
+    return f"{name} (the model's)" if name in fields else name
 
 
 def dense(tensor: Tensor) -> Tensor:
     """Its values, as a tensor that all operations know.
 
-    Raises TypeError for a nested tensor and for one without values.
+    Raises:
+        TypeError: for a nested tensor and for one without values.
     """
     plain = tensor.detach()
     if plain.is_nested or plain.is_meta:
@@ -72,20 +84,27 @@ def constant(tensor: Tensor) -> Number | None:
     return number(first) if bool((tensor == first).all()) else None
 
 
-def logits(found: Mapping[str, Tensor]) -> Tensor | None:
+def logits(outputs: Mapping[str, Tensor]) -> Tensor | None:
     """The logits among a model's outputs, or else its first output of more than a number."""
-    if "logits" in found:
-        return found["logits"]
-    return next((t for t in found.values() if t.dim() > 0), None)
+    if "logits" in outputs:
+        return outputs["logits"]
+    return next((t for t in outputs.values() if t.dim() > 0), None)
 
 
-def forward(found: Mapping[str, Tensor]) -> Record:
-    """The loss as a number; of each other output hash, shape, and values where they are few.
+def forward(outputs: Mapping[str, Tensor]) -> Record:
+    """The link `forward` of one pass, given its outputs by name.
 
     Accelerate gives float32 copies of what a model computes in bf16, so the hash is of these.
+
+    Returns:
+        The loss as a number; of each other output hash, shape, and its values where they are FEW,
+        or else their mean.
+
+    Raises:
+        TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {}
-    for plain_name, tensor in found.items():
+    for plain_name, tensor in outputs.items():
         name, values = _beside(plain_name, "model"), dense(tensor)
         values = values.float() if values.is_floating_point() else values
         if values.numel() == 1 and (name == "loss" or values.dim() == 0):
@@ -98,20 +117,22 @@ def forward(found: Mapping[str, Tensor]) -> Record:
 
 
 def _numbers(values: Tensor) -> list[Number]:
-    few = values.reshape(-1)[:SHOWN] if values.numel() <= SHOWN else values.float().mean()[None]
+    few = values.reshape(-1)[:FEW] if values.numel() <= FEW else values.float().mean()[None]
     return [number(v) for v in few.tolist()]
 
 
 def mode(module: torch.nn.Module) -> Record:
-    """Train or eval: of the model, and the names of the modules that differ from it."""
+    """The link `mode`: train or eval of the model, and the names of the modules that differ."""
     odd: list[str] = []
     if any(m.training != module.training for m in modules_of(module)):
         odd = [name for name, m in module.named_modules() if m.training != module.training]
     return {"training": module.training, "odd": odd, "gradients": torch.is_grad_enabled()}
 
 
-def autocast(device: str) -> str:
-    """The type that autocast computes in on such a device, or 'off'."""
+def autocast(module: torch.nn.Module) -> str:
+    """The type that autocast computes in where the model is now (`bfloat16`), or 'off'."""
+    first = first_parameter(module)
+    device = "cpu" if first is None else first.device.type
     if not torch.is_autocast_enabled(device):
         return "off"
     return str(torch.get_autocast_dtype(device)).removeprefix("torch.")

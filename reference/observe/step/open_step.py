@@ -1,6 +1,6 @@
 """One step as it is being seen: from its first forward pass to its optimizer's step.
 
-`observe.py` fills it from PyTorch's hooks; `record()` is the line in the ledger.
+The hooks fill it; `record()` makes the line of it in the ledger.
 """
 
 import weakref
@@ -13,15 +13,16 @@ from torch import Tensor
 
 from reference.ledger.combined_hash import combine
 from reference.ledger.record import Record
+from reference.observe import torch_internals
 from reference.observe.step import describe
 from reference.observe.step.evaluation import Prediction
-from reference.observe.step.optimizer_record import Stepped
-from reference.observe.tensors.parameters import Parameters, first_parameter
+from reference.observe.step.optimizer_record import OptimizerAtStep
+from reference.observe.tensors.parameters import Parameters
 
 
 @dataclass
 class Snapshot:
-    """What a forward pass starts from."""
+    """What a forward pass starts from: the links `rng`, `mode` and `weights`."""
 
     rng: dict[str, str]
     mode: Record
@@ -29,7 +30,7 @@ class Snapshot:
 
 
 @dataclass(eq=False)
-class Forward:
+class ForwardPass:
     """One forward pass with gradients on, of a whole model."""
 
     model: int
@@ -38,95 +39,117 @@ class Forward:
     inputs: dict[str, Tensor] = field(default_factory=dict)
     batch: Record = field(default_factory=dict)
     outputs: Record = field(default_factory=dict)
-    evaluated: Prediction | None = None
+    prediction: Prediction | None = None
     training: bool = True
     used: bool | None = False  # backpropagated; None: it can't be told
     reached: bool = False  # by autograd, which need not accumulate anything
     memory: set[int] = field(default_factory=set)  # where its outputs lie
-    graphs: "list[weakref.ref[Reach]]" = field(default_factory=list)
+    graphs: "list[weakref.ref[OutputHook]]" = field(default_factory=list)
 
     @property
     def is_over(self) -> bool:
         """Whether it can't become part of a step any more: its graph is gone."""
-        done = self.used is False and not self.reached
-        return done and all(graph() is None for graph in self.graphs)
+        unused = self.used is False and not self.reached
+        return unused and all(graph() is None for graph in self.graphs)
 
 
-class Reach:
-    """A hook on an output's node in the graph, which holds it as long as it lives itself.
+class OutputHook:
+    """Says that autograd comes to an output of a forward pass.
 
-    On the node and not on the tensor: `torch.save` warns of hooks on a tensor.
+    It hangs on the output's node in the graph, and lives as long as the node does. Not on the
+    tensor, since `torch.save` warns of a tensor's hooks.
     """
 
-    def __init__(self, tell: Callable[[Forward], None], forward: Forward) -> None:
-        self._tell, self._forward = tell, forward
+    def __init__(self, reach: Callable[[ForwardPass], None], forward: ForwardPass) -> None:
+        self._reach, self._forward = reach, forward
 
     def __call__(self, _gradients: Any) -> None:
-        self._tell(self._forward)
+        """Called by autograd, before it goes through the node."""
+        self._reach(self._forward)
 
     @classmethod
-    def watch(cls, tell: Callable[[Forward], None], forward: Forward, tensor: Tensor) -> None:
-        """Of a view also what it is a view of: changed in place, it gets another node."""
-        for one in (tensor, tensor._base if tensor._is_view() else None):
-            if one is not None and one.grad_fn is not None:
-                hook = cls(tell, forward)
+    def watch(
+        cls, reach: Callable[[ForwardPass], None], forward: ForwardPass, output: Tensor
+    ) -> None:
+        """Have `reach(forward)` called when autograd comes to `output`.
+
+        Of a view also what it is a view of: changed in place, it gets another node.
+        """
+        for tensor in (output, torch_internals.viewed(output)):
+            if tensor is not None and tensor.grad_fn is not None:
+                hook = cls(reach, forward)
                 forward.graphs.append(weakref.ref(hook))
-                one.grad_fn.register_prehook(hook)
+                tensor.grad_fn.register_prehook(hook)
 
 
 @dataclass(eq=False)
-class Window:
-    """The open step."""
+class OpenStep:
+    """A step that isn't written yet."""
 
-    forwards: list[Forward] = field(default_factory=list)
+    forwards: list[ForwardPass] = field(default_factory=list)
     backward_passes: int = 0
     norms_after: list[float] = field(default_factory=list)  # after each backward pass
     gradient: Record | None = None
-    reading: Callable[[], tuple[list[str], list[float]] | None] | None = None  # for `set_clip`
+    # Waits for the gradients that are being read, for `set_clip`; None if they were changed.
+    reading: Callable[[], tuple[list[str], list[float]] | None] | None = None
     clip: Record | None = None
     closure_calls: int = 0
-    stepped: Stepped | None = None
+    stepped: OptimizerAtStep | None = None
     optimizer: Record | None = None
     learning_rate: list[Any] = field(default_factory=list)
     drawn: dict[str, str] = field(default_factory=dict)  # the generators when the optimizer steps
     update: Record | None = None
     unseen: str = ""  # why its forward passes aren't known
 
-    def use(self, forward: Forward) -> None:
-        """It is part of this step, also where it began before the last one."""
+    def use(self, forward: ForwardPass) -> None:
+        """A pass is part of this step, also where it began before the last one."""
         forward.used = True
         if not any(f is forward for f in self.forwards):
             self.forwards.append(forward)
 
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         """Whether what the step starts from is known: some pass was backpropagated."""
         return any(f.used for f in self.forwards)
 
-    def used(self) -> list[Forward]:
+    def used(self) -> list[ForwardPass]:
+        """The passes that the step is made of, as far as can be told."""
         return [f for f in self.forwards if f.used or f.used is None]
 
-    def take_unused(self) -> list[Forward]:
+    def take_unused(self) -> list[ForwardPass]:
         """The passes that turned out to be no part of the step; they leave it."""
         unused = [f for f in self.forwards if f.used is False]
         self.forwards = [f for f in self.forwards if f.used is not False]
         return unused
+
+    def take_over(self) -> list[ForwardPass]:
+        """The passes at its beginning that are over without having been part of any step."""
+        count = next((i for i, f in enumerate(self.forwards) if not f.is_over), len(self.forwards))
+        over, self.forwards = self.forwards[:count], self.forwards[count:]
+        return over
 
     def snapshot(self) -> Snapshot | None:
         """That of the first pass that counts."""
         if not self.used():
             return None
         first = self.forwards.index(self.used()[0])
-        found = [f.snapshot for f in self.forwards[: first + 1] if f.snapshot is not None]
-        return found[-1] if found else None
+        taken = [f.snapshot for f in self.forwards[: first + 1] if f.snapshot is not None]
+        return taken[-1] if taken else None
 
     def set_gradient(self, hashes: list[str], norms: list[float], *, again: bool) -> None:
-        """After a backward pass, or again in the same one: what is accumulated."""
+        """What is accumulated after a backward pass; `again` where it is still the same one."""
         if again:
             self.norms_after.pop()
         else:
             self.backward_passes += 1
         self.gradient = _gradients(hashes, norms)
         self.norms_after.append(self.gradient["norm"])
+
+    def set_clip(self, hashes: list[str], norms: list[float]) -> None:
+        """The gradients as the optimizer gets them; again after each call of its closure."""
+        clip = _gradients(hashes, norms)
+        if self.clip is not None and self.closure_calls > 1:
+            clip["hash"] = combine([self.clip["hash"], clip["hash"]])
+        self.clip = clip
 
     def begin_step(self) -> None:
         """Before an optimizer's step: passes that autograd reached have an effect, if any has."""
@@ -139,48 +162,19 @@ class Window:
         self.stepped = self.reading = self.clip = self.optimizer = None
         self.closure_calls = 0
 
-    def take_over(self) -> list[Forward]:
-        """The passes at its beginning that are over without having been part of any step."""
-        count = next((i for i, f in enumerate(self.forwards) if not f.is_over), len(self.forwards))
-        over, self.forwards = self.forwards[:count], self.forwards[count:]
-        return over
-
-    def set_clip(self, hashes: list[str], norms: list[float]) -> None:
-        """As the optimizer gets them; after each call where it calls a closure."""
-        found = _gradients(hashes, norms)
-        if self.clip is not None and self.closure_calls > 1:
-            found["hash"] = combine([self.clip["hash"], found["hash"]])
-        self.clip = found
-
     def record(self, number: int, parameters: Parameters, before: Record | None) -> Record:
-        """The line of this step; what wasn't seen is absent from it."""
+        """The line of this step; what wasn't seen is absent from it.
+
+        Args:
+            number: of the step, from 1.
+            parameters: of all models that were seen.
+            before: the weights after the update before, if there was one.
+        """
         assert self.stepped is not None
-        record: Record = {"kind": "step", "step": number}
-        snapshot = self.snapshot()
-        if self.unseen:
-            record["unseen"] = self.unseen
-        elif snapshot is not None:
-            used = self.used()
-            record["batch"] = [_of_model(f.model, f.batch) for f in used]
-            record["rng"] = {
-                name: [state, self.drawn.get(name, state) != state]
-                for name, state in snapshot.rng.items()
-            }
-            record["mode"] = snapshot.mode
-            record["weights"] = _unless_equal(snapshot.weights, before)
-            record["forward"] = [_of_model(f.model, f.outputs) for f in used]
-        elif self.backward_passes == 0:
-            # A second optimizer on the same gradients: no forward pass is its own.
-            record.update({"batch": [], "rng": {}, "mode": {}, "forward": []})
-            if before is not None:
-                record["weights"] = _unless_equal(before, before)
-        if self.gradient is not None:
-            passes = {"backward_passes": self.backward_passes}
-            if self.backward_passes > 1:
-                passes["norms_after"] = self.norms_after  # type: ignore[assignment]
-            record["gradient"] = {**passes, **self.gradient}
-        elif snapshot is None and self.backward_passes == 0 and not self.unseen:
-            record["gradient"] = {"backward_passes": 0}
+        record: Record = {"kind": "step", "step": number, **self._of_forward_passes(before)}
+        gradient = self._of_backward_passes()
+        if gradient is not None:
+            record["gradient"] = gradient
         if self.clip is not None and parameters.names:  # else there is nothing that was clipped
             record["clip"] = _clip(self.clip, self.gradient)
             if self.closure_calls:
@@ -196,6 +190,41 @@ class Window:
         grads = [t.grad for t in parameters.tensors() if t is not None]
         record["zeroed"] = all(g is None or not bool(g.any()) for g in grads)
         return record
+
+    def _of_forward_passes(self, before: Record | None) -> Record:
+        """The links from `batch` to `forward`."""
+        snapshot = self.snapshot()
+        if self.unseen:
+            return {"unseen": self.unseen}
+        if snapshot is not None:
+            used = self.used()
+            rng = {
+                name: [state, self.drawn.get(name, state) != state]
+                for name, state in snapshot.rng.items()
+            }
+            return {
+                "batch": [_of_model(f.model, f.batch) for f in used],
+                "rng": rng,
+                "mode": snapshot.mode,
+                "weights": _unless_equal(snapshot.weights, before),
+                "forward": [_of_model(f.model, f.outputs) for f in used],
+            }
+        if self.backward_passes:
+            return {}
+        # A second optimizer on the same gradients: no forward pass is its own.
+        record: Record = {"batch": [], "rng": {}, "mode": {}, "forward": []}
+        return record if before is None else {**record, "weights": _unless_equal(before, before)}
+
+    def _of_backward_passes(self) -> Record | None:
+        """The link `gradient`."""
+        if self.gradient is not None:
+            passes: Record = {"backward_passes": self.backward_passes}
+            if self.backward_passes > 1:
+                passes["norms_after"] = self.norms_after
+            return {**passes, **self.gradient}
+        if self.snapshot() is None and self.backward_passes == 0 and not self.unseen:
+            return {"backward_passes": 0}
+        return None
 
 
 def _of_model(model: int, described: Record) -> Record:
@@ -218,8 +247,8 @@ def _unless_equal(weights: Record, before: Record | None) -> Record:
     same = before is not None and weights["hash"] == before["hash"]
     record = {"hash": weights["hash"]} if same else dict(weights)
     if "buffers" in weights:
-        kept, earlier = weights["buffers"], (before or {}).get("buffers")
-        record["buffers"] = {"hash": kept["hash"]} if kept == earlier else kept
+        buffers, earlier = weights["buffers"], (before or {}).get("buffers")
+        record["buffers"] = {"hash": buffers["hash"]} if buffers == earlier else buffers
     return record
 
 
@@ -232,9 +261,3 @@ def _clip(clip: Record, gradient: Record | None) -> Record:
     if clip["hash"] == gradient["hash"]:
         return {"norm": clip["norm"], "hash": clip["hash"], "factor": 1.0}
     return {**clip, "factor": factor}
-
-
-def current_device(module: torch.nn.Module) -> str:
-    """The kind of device that a module's first parameter is on."""
-    first = first_parameter(module)
-    return first.device.type if first is not None else "cpu"

@@ -23,29 +23,35 @@ HOW = ("fused", "foreach", "capturable", "differentiable")
 NOT_HYPER = ("params", "lr", "initial_lr", "swa_lr", *HOW)
 
 
-class Stepped:
-    """An optimizer as it steps: which group each parameter with a gradient is in."""
+class OptimizerAtStep:
+    """An optimizer as it steps: which group each parameter with a gradient is in.
+
+    Args:
+        index: the optimizer's number, in the order of their first steps.
+        optimizer: about to step; its gradients are there.
+        parameters: of all models that were seen.
+    """
 
     def __init__(self, index: int, optimizer: Optimizer, parameters: Parameters) -> None:
         self.optimizer = optimizer
         self._index = index
-        groups: dict[int, dict[str, Any]] = {}
-        self._strangers = 0
+        groups: dict[int, dict[str, Any]] = {}  # by a parameter's place
+        self._strangers = 0  # parameters of no model that was seen
         beside: dict[str, Record] = {}  # groups of strangers that it moves
         for group in optimizer.param_groups:
             strangers = [p for p in group["params"] if parameters.place(p) is None]
             self._strangers += len(strangers)
             moved = sum(p.grad is not None for p in strangers)
             if moved:
-                told = {"learning_rate": _plain(group.get("lr")), **_effective(group)}
-                one = beside.setdefault(repr(sorted(told.items())), {"parameters": 0, **told})
-                one["parameters"] += moved
+                values = {"learning_rate": _plain(group.get("lr")), **_effective(group)}
+                key = repr(sorted(values.items()))
+                beside.setdefault(key, {"parameters": 0, **values})["parameters"] += moved
             for parameter in group["params"]:
                 place = parameters.place(parameter)
                 if place is not None:
                     groups[place] = group
         self._beside = [beside[key] for key in sorted(beside)]
-        # By parameter: its group, '-' where it has no gradient, 'x' where no group has it.
+        # By parameter: its group, or one of the two words.
         self._groups: list[dict[str, Any] | str] = [
             ABSENT if t is None or t.grad is None else groups.get(i, NO_GROUP)
             for i, t in enumerate(parameters.tensors())
@@ -57,7 +63,7 @@ class Stepped:
         return bool(self._beside)
 
     def describe(self) -> Record:
-        """Class, the distinct sets of hyper-parameters, and which parameter has which."""
+        """The link `optimizer`: class, distinct hyper-parameters, and which parameter has which."""
         hyper: list[Record] = []
         places: dict[int, str] = {}  # a group's id -> its place among the distinct sets
         of = []
@@ -85,7 +91,7 @@ class Stepped:
         return {**record, "beside": self._beside} if self._beside else record
 
     def learning_rates(self) -> list[Number | str]:
-        """As they stand: one where all parameters have the same, else one a parameter."""
+        """The learning rates by now: one where all parameters have the same, else one each."""
         return self._rates("lr")
 
     def _rates(self, key: str) -> list[Number | str]:

@@ -11,12 +11,8 @@ import torch
 from torch import Tensor
 
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
-
-
 MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
-
-
-DEEP = 4  # nested so far
+DEEPEST = 4  # levels of nesting that are looked into
 
 
 def named_inputs(
@@ -25,60 +21,67 @@ def named_inputs(
     """The tensors that a forward pass got, by the names of `forward`'s parameters.
 
     `model(x)` and `model(x=x)` are the same call. Nested ones are `outer.inner`.
+
+    Raises:
+        TypeError: as `tensors_in`.
     """
     try:
         bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):  # no signature, or a wrapper's that takes anything
         bound = {**{f"[{i}]": a for i, a in enumerate(args)}, **kwargs}
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name, value in bound.items():
         outer = "" if name == "kwargs" and isinstance(value, Mapping) else name
-        found.update(tensors_in(outer, value))
-    return found
+        tensors.update(tensors_in(outer, value))
+    return tensors
 
 
 def tensors_in(name: str, value: Any) -> dict[str, Tensor]:
     """The tensors in nested mappings, sequences and plain objects, by path.
 
-    Raises TypeError for a mapping that may make its values anew, and for what is too large to be
-    looked through at every step.
+    Args:
+        name: of the value, with which each path begins.
+        value: anything that a model takes or gives.
+
+    Raises:
+        TypeError: for a mapping that may make its values anew, and for what is too large to be
+            looked through at every step.
     """
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     waiting, looked_at = [(name, value, 0)], 0
     while waiting:
-        path, one, depth = waiting.pop()
-        if isinstance(one, Tensor):
-            found[path] = one
-        elif depth <= DEEP and type(one) not in PLAIN:
-            inner = _fields(path, one)
+        path, part, depth = waiting.pop()
+        if isinstance(part, Tensor):
+            tensors[path] = part
+        elif depth <= DEEPEST and type(part) not in PLAIN:
+            inner = _fields(path, part)
             looked_at += len(inner)
             if looked_at > MOST_FIELDS:
                 raise TypeError(f"more than {MOST_FIELDS} fields to look for tensors in")
             waiting += [(n, v, depth + 1) for n, v in reversed(inner)]
-    return found
+    return tensors
 
 
 def _fields(name: str, value: Any) -> list[tuple[str, Any]]:
-    """What stands in it that may hold tensors, by path. Runs none of a script's own code."""
+    """The parts of a value that may hold tensors, by path. Runs none of a script's own code."""
     if isinstance(value, Mapping):
         if not isinstance(value, dict | UserDict):
             raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
-        found = [(f"{name}.{k}" if name else str(k), v) for k, v in _worth(value.items())]
-    elif isinstance(value, list | tuple):
-        found = [(f"{name}[{i}]", v) for i, v in _worth(enumerate(value))]
-    elif isinstance(value, (type, torch.nn.Module)):
+        return [(f"{name}.{k}" if name else str(k), v) for k, v in _not_plain(value.items())]
+    if isinstance(value, list | tuple):
+        return [(f"{name}[{i}]", v) for i, v in _not_plain(enumerate(value))]
+    if isinstance(value, (type, torch.nn.Module)):
         return []
-    else:
-        found = [(f"{name}.{k}" if name else k, v) for k, v in _worth(_own(value).items())]
-    return found
+    own = _attributes(value).items()
+    return [(f"{name}.{k}" if name else k, v) for k, v in _not_plain(own)]
 
 
-def _worth(fields: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Without the plain values, of which there may be many."""
+def _not_plain(fields: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Without plain values, of which there may be many."""
     return [(key, value) for key, value in fields if type(value) not in PLAIN]
 
 
-def _own(value: Any) -> dict[str, Any]:
+def _attributes(value: Any) -> dict[str, Any]:
     """An object's own attributes, in its dictionary and in its slots."""
     own = dict(value.__dict__) if type(value).__dictoffset__ else {}
     for kind in type(value).__mro__:

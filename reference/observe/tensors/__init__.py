@@ -1,0 +1,9 @@
+"""The bits of weights, buffers and gradients. The files, in reading order:
+
+- `parameters.py`: the parameters of every model that trains, in one order;
+- `parameter_names.py`: their names, whatever the model is wrapped in;
+- `buffers.py`: what a model keeps beside them;
+- `hashing.py`: hashes and norms of tensors of any kind;
+- `two_threads.py`: the same on two cores;
+- `overlapped_gradients.py`: gradients that are read while the optimizer steps.
+"""

@@ -1,6 +1,4 @@
-"""Hashes of tensors and of the generators' states: equal bits, equal hash.
-
-They stand in every line of a ledger; see one with `python -m reference train manual`.
+"""Hashes of tensors, and norms beside them: equal bits, equal hash.
 
 XXH3 (128 bits; 64 for each of many tensors) over the bytes: about 20 GB/s on one core, and no
 collision to be met by accident. It is no proof against somebody who wants one.
@@ -9,7 +7,7 @@ collision to be met by accident. It is no proof against somebody who wants one.
 import ctypes
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,11 +17,14 @@ import xxhash
 from reference.observe.tensors.two_threads import (
     PIECE,
     WITH_LOCK,
-    Shared,
+    SharedWork,
     hash_buffer,
     hash_buffers,
     of_pieces,
 )
+from reference.observe.torch_internals import is_zero_tensor
+
+Piece = memoryview | torch.Tensor  # what is hashed by itself
 
 EMPTY = memoryview(b"")
 ROW = 1 << 13  # values summed at once: so few that no BLAS shares them among threads
@@ -31,20 +32,29 @@ CACHED = 1 << 20  # bytes that are still in the cache after they were hashed
 
 
 def memory_of(tensor: torch.Tensor) -> memoryview:
-    """The bytes of a dense tensor on the CPU, where they lie; only good as long as it lives.
+    """The bytes of a dense tensor on the CPU, where they lie.
 
-    Not through NumPy: a script could then never resize its tensor again (seen in 2.13).
+    The view and its slices hold the tensor's storage, which stays where it is as long as they live.
+
+    Raises:
+        TypeError: for a tensor whose memory was given back.
     """
-    size = tensor.numel() * tensor.element_size()
-    if size and not tensor.data_ptr():
+    size, address = tensor.numel() * tensor.element_size(), tensor.data_ptr()
+    if size == 0:
+        return EMPTY
+    if address == 0:
         raise TypeError("a tensor whose memory was given back can't be hashed")
-    return memoryview((ctypes.c_ubyte * size).from_address(tensor.data_ptr())) if size else EMPTY
+    # Not through NumPy: a script could then never resize its tensor again (seen in 2.13).
+    memory: Any = (ctypes.c_ubyte * size).from_address(address)
+    memory.holds = tensor.untyped_storage()
+    return memoryview(memory)
 
 
 def buffer_of(tensor: torch.Tensor) -> memoryview:
     """The tensor's bytes in its own order, on the CPU; a sparse one's are indices, then values.
 
-    Raises TypeError for one whose bytes aren't to be had (nested, or without values).
+    Raises:
+        TypeError: for one whose bytes aren't to be had (nested, or without values).
     """
     plain = tensor.detach()
     if plain.is_nested or plain.is_meta:
@@ -57,91 +67,89 @@ def buffer_of(tensor: torch.Tensor) -> memoryview:
         plain = plain.to("cpu").contiguous()
     if plain.is_conj() or plain.is_neg():
         plain = plain.resolve_conj().resolve_neg()
-    memory = memory_of(plain)
-    if memory.nbytes:
-        memory.obj.owner = plain  # type: ignore[attr-defined]  # keeps it where it is
-    return memory
+    return memory_of(plain)
 
 
 def _parts(sparse: torch.Tensor) -> tuple[torch.Tensor, ...]:
     if sparse.layout == torch.sparse_coo:
-        whole = sparse.coalesce()
-        return whole.indices(), whole.values()
+        merged = sparse.coalesce()
+        return merged.indices(), merged.values()
     dense: torch.Tensor = sparse.to_dense()
     return (dense,)
 
 
 def hash_tensor(tensor: torch.Tensor) -> str:
-    """32 hex digits for the values of one tensor (not its shape or type)."""
+    """32 hex digits for the values of one tensor (not its shape or type).
+
+    Raises:
+        TypeError: as `buffer_of`.
+    """
     return xxhash.xxh3_128_hexdigest(buffer_of(tensor))
 
 
 def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
-    """16 hex digits for each; an absent one (a gradient that is None) is '-'."""
+    """16 hex digits for the values of each; an absent one (a gradient that is None) is '-'.
+
+    Raises:
+        TypeError: as `buffer_of`.
+    """
     return hash_buffers([None if t is None else buffer_of(t) for t in tensors])
 
 
 def begin_hashes_and_norms(
     tensors: Sequence[torch.Tensor | None],
 ) -> Callable[[], list[tuple[str, float]]]:
-    """Of each tensor, which is held until then; ('-', 0.0) for one that is absent.
+    """Begin to read tensors in another thread, where that is worth it; else read them now.
 
-    Begun by the other core or done; to be called for the result.
+    Their memory is held until it was read, also where nobody asks for the result.
+
+    Args:
+        tensors: of any shape, type and device; None for one that is absent.
+
+    Returns:
+        To be called for the hash (16 hex digits) and the 2-norm of each, in their order; '-' and
+        0.0 for one that is absent.
     """
-    pieces: list[tuple[int, memoryview | torch.Tensor]] = []
-    held: list[Any] = [tensors]  # while the other thread reads, also where nobody asks for it
+    pieces: list[tuple[int, Piece]] = []
     for place, tensor in enumerate(tensors):
         if tensor is not None:
-            own, holder = _pieces(tensor)
-            pieces += ((place, piece) for piece in own)
-            held.append(holder)
-    size = sum(piece.nbytes for _, piece in pieces if isinstance(piece, memoryview))
-    size += sum(p.numel() * p.element_size() for _, p in pieces if isinstance(p, torch.Tensor))
+            pieces += [(place, piece) for piece in _pieces(tensor)]
+    size = sum(_size(piece) for _, piece in pieces)
     quiet = partial(np.errstate, all="ignore")  # a square too large or too small is no news
 
-    def work(piece: memoryview | torch.Tensor, _held: Any = held) -> tuple[str, float]:
-        return _hash_and_square(piece)
-
-    shared = Shared(work, [piece for _, piece in pieces], size, within=quiet)
+    shared = SharedWork(_hash_and_square, [piece for _, piece in pieces], size, within=quiet)
 
     def finish() -> list[tuple[str, float]]:
-        found: list[list[tuple[str, float]]] = [[] for _ in tensors]
+        results: list[list[tuple[str, float]]] = [[] for _ in tensors]
         for (place, _), result in zip(pieces, shared.results(), strict=True):
-            found[place].append(result)
-        return [_joined(parts) for parts in found]
+            results[place].append(result)
+        return [_joined(parts) for parts in results]
 
     return finish
 
 
-def _pieces(tensor: torch.Tensor) -> tuple[Sequence[memoryview | torch.Tensor], Any]:
-    """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it.
-
-    And what holds these bytes, where the pieces are only addresses: the storage, since
-    `gradient.data = another` gives a tensor's own back.
-    """
+def _pieces(tensor: torch.Tensor) -> list[Piece]:
+    """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it."""
     if tensor.layout != torch.strided or tensor.dtype != torch.float32:
-        return [tensor.detach().cpu()], None  # copied by this thread, in its stream
-    if _lies_plainly(tensor):
-        return _pieces_at(tensor.data_ptr(), 4 * tensor.numel()), tensor.untyped_storage()
-    return _cut(buffer_of(tensor)), None
+        return [tensor.detach().cpu()]  # copied by this thread, in its stream
+    memory = memory_of(tensor) if _lies_plainly(tensor) else buffer_of(tensor)
+    if memory.nbytes <= PIECE:
+        return [memory]
+    return [memory[start : start + PIECE] for start in range(0, memory.nbytes, PIECE)]
+
+
+def _size(piece: Piece) -> int:
+    """In bytes; a sparse tensor's as if it were dense."""
+    if isinstance(piece, torch.Tensor):
+        return piece.numel() * piece.element_size()
+    return piece.nbytes
 
 
 def _lies_plainly(tensor: torch.Tensor) -> bool:
     """Whether its bytes are just what lies at its address, as a gradient's are."""
     if type(tensor) is not torch.Tensor or not tensor.is_cpu or tensor.is_nested:
         return False
-    plain = tensor.is_contiguous() and not tensor.is_neg() and not tensor._is_zerotensor()
-    return plain and bool(tensor.numel()) and bool(tensor.data_ptr())
-
-
-@lru_cache(maxsize=4096)
-def _pieces_at(address: int, size: int) -> tuple[memoryview, ...]:
-    """Only good while a tensor lies there, which they don't keep; known again at the next step."""
-    return tuple(_cut(memoryview((ctypes.c_ubyte * size).from_address(address))))
-
-
-def _cut(memory: memoryview) -> list[memoryview]:
-    return [memory[start : start + PIECE] for start in range(0, max(memory.nbytes, 1), PIECE)]
+    return tensor.is_contiguous() and not (tensor.is_neg() or is_zero_tensor(tensor))
 
 
 def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
@@ -150,18 +158,18 @@ def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
     return hash_, math.sqrt(sum(square for _, square in parts))
 
 
-def _hash_and_square(memory: memoryview | torch.Tensor) -> tuple[str, float]:
+def _hash_and_square(piece: Piece) -> tuple[str, float]:
     """Part by part, so that what is hashed is still in the cache when it is squared."""
-    if isinstance(memory, torch.Tensor):
-        return _of_other_kind(memory)
-    if memory.nbytes < WITH_LOCK:
-        return xxhash.xxh3_64_hexdigest(memory), _square(memory, np.float32)
-    found, square = xxhash.xxh3_64(), 0.0
-    for start in range(0, memory.nbytes, CACHED):
-        part = memory[start : start + CACHED]
-        found.update(part)
+    if isinstance(piece, torch.Tensor):
+        return _of_other_kind(piece)
+    if piece.nbytes < WITH_LOCK:
+        return xxhash.xxh3_64_hexdigest(piece), _square(piece, np.float32)
+    hasher, square = xxhash.xxh3_64(), 0.0
+    for start in range(0, piece.nbytes, CACHED):
+        part = piece[start : start + CACHED]
+        hasher.update(part)
         square += _square(part, np.float32)
-    return found.hexdigest(), square
+    return hasher.hexdigest(), square
 
 
 def _of_other_kind(tensor: torch.Tensor) -> tuple[str, float]:

@@ -1,7 +1,7 @@
 """Gradients that another core reads while the optimizer steps, so that nobody waits for the ledger.
 
-Only where that step is known to read them and nothing else. Measured by
-`python -m pytest benchmarks -k observing`.
+Only where that step is known to read them and nothing else.
+What it saves: `python -m pytest benchmarks -k observing`.
 """
 
 import os
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
+from reference.observe import torch_internals
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.two_threads import cores
 
@@ -26,15 +26,21 @@ TORCH = os.path.join(os.path.dirname(torch.__file__), "")
 def read_gradients(
     parameters: Parameters, optimizer: Optimizer
 ) -> Callable[[], tuple[list[str], list[float]] | None]:
-    """As this optimizer gets them; to be called for hashes and norms when its step is over.
+    """The gradients as this optimizer gets them, read by another core while it steps.
 
-    None then if it changed them after all.
+    Args:
+        parameters: of all models that were seen.
+        optimizer: about to step.
+
+    Returns:
+        To be called when the step is over: the hashes and norms, in the parameters' order; None if
+        the step changed the gradients after all.
     """
     tensors = parameters.tensors()
     gradients = [None if t is None else t.grad for t in tensors]
     if not (_has_free_core() and _only_reads(optimizer) and _apart(tensors, gradients)):
-        found = parameters.gradients()
-        return lambda: found
+        now = parameters.gradients()
+        return lambda: now
     before, finish = _versions(gradients), parameters.begin_gradients()
     return lambda: finish() if _versions(gradients) == before else None
 
@@ -52,10 +58,8 @@ def _only_reads(optimizer: Optimizer) -> bool:
     """Whether its step is torch's own, with no other hook in it, and writes no gradient."""
     if type(optimizer) not in READERS or not _is_torchs(type(optimizer).step):
         return False
-    if len(_global_optimizer_pre_hooks) > 1 or len(_global_optimizer_post_hooks) > 1:
-        return False
-    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
-        return False
+    if torch_internals.global_step_hooks() > 1 or torch_internals.has_step_hooks(optimizer):
+        return False  # one is the observer's own
     if getattr(optimizer, "grad_scale", None) is not None:
         return False  # a fused step divides by it in place
     return not any(
@@ -95,4 +99,5 @@ def _memory(tensors: list[Tensor | None]) -> set[int]:
 
 def _versions(tensors: list[Tensor | None]) -> list[int]:
     """How often torch saw each changed in place; -1 for one that it doesn't count for."""
-    return [-1 if t is None or t.is_inference() else t._version for t in tensors]
+    counted = torch_internals.version
+    return [-1 if t is None or t.is_inference() else counted(t) for t in tensors]

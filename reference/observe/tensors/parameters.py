@@ -1,12 +1,11 @@
 """The parameters of every model that trains: their names, their order, their hashes.
 
-Each list of hashes in a ledger is in this order; `python -m reference train manual` writes one.
+Each list of hashes in a ledger is in this order. A parameter's number in it is its place.
 """
 
 import weakref
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -22,33 +21,25 @@ from reference.observe.tensors.buffers import (
 from reference.observe.tensors.hashing import begin_hashes_and_norms, buffer_of, hash_tensors
 from reference.observe.tensors.parameter_names import plain_name
 from reference.observe.tensors.two_threads import hash_buffers
-
-
-def modules_of(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
-    """A module and all within it, in no particular order: `modules()` takes ten times as long."""
-    waiting = [module]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        waiting += [inner for inner in one._modules.values() if inner is not None]
+from reference.observe.torch_internals import modules_of, own_buffers, own_parameters
 
 
 def first_parameter(module: torch.nn.Module) -> torch.Tensor | None:
     """Some parameter of it, if it has any; the model's own `parameters()` may be anything."""
-    found = (p for one in modules_of(module) for p in one._parameters.values() if p is not None)
-    return next(found, None)
+    each = (p for m in modules_of(module) for p in own_parameters(m).values() if p is not None)
+    return next(each, None)
 
 
 def _identity(module: torch.nn.Module) -> list[int]:
     """Of every module in it and of every parameter; and which of these are frozen."""
-    found = []
-    for one in modules_of(module):
-        found.append(id(one))
-        found.append(len(one._buffers))
-        for parameter in one._parameters.values():
+    ids = []
+    for part in modules_of(module):
+        ids.append(id(part))
+        ids.append(len(own_buffers(part)))
+        for parameter in own_parameters(part).values():
             if parameter is not None:
-                found.append(id(parameter) if parameter.requires_grad else -id(parameter))
-    return found
+                ids.append(id(parameter) if parameter.requires_grad else -id(parameter))
+    return ids
 
 
 def _is_parameter(tensor: torch.Tensor) -> bool:
@@ -66,12 +57,16 @@ class _Wrapper:
     state: list[State]
 
 
+# Called by torch when a parameter's gradient was accumulated.
+OnGradient = Callable[[torch.Tensor], None]
+
+
 class Parameters:
     """All models seen so far. Holds none of them alive but those that the last step used."""
 
-    def __init__(self, on_gradient: Callable[[int, torch.Tensor], None]) -> None:
+    def __init__(self) -> None:
         self.names: list[str] = []
-        self._on_gradient = on_gradient
+        self._on_gradient: OnGradient | None = None
         self._references: list[weakref.ref[torch.Tensor]] = []
         self._models: list[weakref.ref[torch.nn.Module]] = []
         self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
@@ -83,13 +78,32 @@ class Parameters:
         self._wrappers: list[_Wrapper] = []
         self._used: set[int] = set()  # models with a forward pass since the last step
         self._used_ids: dict[int, list[int]] = {}  # of what is in the modules that were called
-        self.kept: list[torch.Tensor] = []  # those of the last step's models
+        self._kept: list[torch.Tensor] = []  # those of the last step's models
         self._kept_places: list[int] = []
         self._kept_states: list[State] = []  # and what they keep beside them
         self._kept_buffers: dict[str, torch.Tensor] = {}
 
+    def set_hooks(self, on_gradient: OnGradient) -> None:
+        """Have `on_gradient` called for each parameter, of known models and of those to come."""
+        self._on_gradient = on_gradient
+        self._hook(self.tensors())
+
+    def remove_hooks(self) -> None:
+        """Have it called no more."""
+        for handle in self._hooked.values():
+            handle.remove()
+        self._hooked.clear()
+        self._on_gradient = None
+
     def watch(self, module: torch.nn.Module) -> tuple[int, Record | None]:
-        """(its number, a record if anything of it is new): called before each forward pass."""
+        """Take note of the model whose forward pass begins.
+
+        Returns:
+            Its number, and its record in the ledger if anything of it is new.
+
+        Raises:
+            TypeError: where its weights are no parameters, so that they can't be followed.
+        """
         number, record = self._number(module)
         self._used.add(number)
         return number, record
@@ -124,7 +138,7 @@ class Parameters:
             self._references.append(weakref.ref(parameter))
             self._model_of.append(number)
             self.names.append(prefix + plain_name(name))
-        self._hook(named)
+        self._hook(parameter for _, parameter in named)
         if not fresh:
             return number, None  # some part of it was frozen, thawed or taken out
         return number, {
@@ -139,9 +153,9 @@ class Parameters:
         self, module: torch.nn.Module, ids: list[int], named: list[tuple[str, torch.nn.Parameter]]
     ) -> int:
         """The number of the model that a part or wrapper belongs to; its own buffers join it."""
-        others = [(w, w.module()) for w in self._wrappers]
-        self._wrappers = [w for w, one in others if one is not None and one is not module]
-        self._hook(named)
+        alive = [(w, w.module()) for w in self._wrappers]
+        self._wrappers = [w for w, m in alive if m is not None and m is not module]
+        self._hook(parameter for _, parameter in named)
         owner, state = self._owner(named), modules_with_state(module, "")
         self._wrappers.append(_Wrapper(weakref.ref(module), ids, owner, state))
         return owner
@@ -160,19 +174,17 @@ class Parameters:
         place = self._index.get(id(tensor))
         return place if place is not None and self._references[place]() is tensor else None
 
-    def _hook(self, named: list[tuple[str, torch.nn.Parameter]]) -> None:
+    def _hook(self, tensors: Iterable[torch.Tensor | None]) -> None:
         """Hooks on gradients; a frozen part may be thawed later, so this looks at every step."""
-        for _, parameter in named:
-            place = self.place(parameter)
-            hookable = parameter.requires_grad and parameter.is_leaf
-            if hookable and place is not None and place not in self._hooked:
-                register: Any = parameter.register_post_accumulate_grad_hook
-                self._hooked[place] = register(partial(self._on_gradient, place))
-
-    def remove_hooks(self) -> None:
-        for handle in self._hooked.values():
-            handle.remove()
-        self._hooked.clear()
+        if self._on_gradient is None:
+            return
+        for tensor in tensors:
+            if tensor is None or not (tensor.requires_grad and tensor.is_leaf):
+                continue
+            place = self.place(tensor)
+            if place is not None and place not in self._hooked:
+                register: Any = tensor.register_post_accumulate_grad_hook
+                self._hooked[place] = register(self._on_gradient)
 
     def keep(self) -> None:
         """Hold the tensors of the models that the last step used, until the next step."""
@@ -185,7 +197,7 @@ class Parameters:
             for place, t in enumerate(self.tensors())
             if t is not None and (id(t) in ids or self._model_of[place] in self._used)
         ]
-        self.kept, self._kept_places = [t for _, t in kept], [place for place, _ in kept]
+        self._kept, self._kept_places = [t for _, t in kept], [place for place, _ in kept]
         self._kept_states = self._states(self._used)
         self._kept_buffers = find_buffers(self._kept_states)
         self._used, self._used_ids = set(), {}
@@ -201,11 +213,11 @@ class Parameters:
         return [reference() for reference in self._references]
 
     def values(self) -> Record:
-        """The hash of all the weights, and of each."""
+        """The links `weights` and `update`: the hash of all the weights by now, and of each."""
         hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
         record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
-        kept = describe_buffers(find_buffers(self._states(self._with_state)))
-        return record if kept is None else {**record, "buffers": kept}
+        buffers = describe_buffers(find_buffers(self._states(self._with_state)))
+        return record if buffers is None else {**record, "buffers": buffers}
 
     def last(self) -> Record:
         """The last step's models as they are now: the hash of all their weights, and each one's.
@@ -214,11 +226,11 @@ class Parameters:
         model that is gone, or has no values any more, as they were at its end.
         """
         now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
-        kept, hashes = describe_buffers({**self._kept_buffers, **now}), hash_tensors(self.kept)
+        buffers, hashes = describe_buffers({**self._kept_buffers, **now}), hash_tensors(self._kept)
         each = dict(zip(self._kept_places, hashes, strict=True))
         tensors = " ".join(each.get(place, "-") for place in range(len(self.names)))
         record: Record = {"weights": combine(hashes), "tensors": tensors}
-        return record if kept is None else {**record, "buffers": kept}
+        return record if buffers is None else {**record, "buffers": buffers}
 
     def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""
@@ -240,11 +252,11 @@ class Parameters:
         return self.begin_gradients()()
 
     def begin_gradients(self) -> Callable[[], tuple[list[str], list[float]]]:
-        """The same, begun by another core or done; to be called for the two."""
+        """As `gradients`, begun by another core or done already; to be called for the result."""
         finish = begin_hashes_and_norms([None if t is None else t.grad for t in self.tensors()])
 
         def finished() -> tuple[list[str], list[float]]:
-            found = finish()
-            return [hash_ for hash_, _ in found], [norm for _, norm in found]
+            pairs = finish()
+            return [hash_ for hash_, _ in pairs], [norm for _, norm in pairs]
 
         return finished

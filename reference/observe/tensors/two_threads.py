@@ -1,7 +1,7 @@
 """Hashing much memory on two cores: while the ledger looks at a step, the training waits.
 
-Or it doesn't (`ahead.py`), where nothing can change that memory for a while.
-Measured by `python -m pytest benchmarks -k observing`.
+Or it doesn't (`overlapped_gradients.py`), where nothing can change that memory for a while.
+What it saves: `python -m pytest benchmarks -k observing`.
 
 A large buffer is hashed in pieces, each by itself, and the hash of their hashes is its own: so it
 is the same on however many threads.
@@ -27,11 +27,17 @@ Result = TypeVar("Result")
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: a forked one has none of our threads
 
 
-class Shared(Generic[Item, Result]):
-    """`work` of each item, of `size` bytes together, by two threads where they are worth it.
+class SharedWork(Generic[Item, Result]):
+    """The same work for each of several items, by two threads where that is worth it.
 
-    The other one begins at once, with the first; who asks for the results does the last. Where
-    they aren't, all of it is done at once. Both work `within` what that gives.
+    The other thread begins at once, with the first item; who asks for the results does the last.
+    Where it isn't worth it, all is done at once.
+
+    Args:
+        work: what to do with an item.
+        items: in any number.
+        size: of all items, in bytes.
+        within: gives a context in which either thread works.
     """
 
     def __init__(
@@ -43,7 +49,7 @@ class Shared(Generic[Item, Result]):
     ) -> None:
         self._work, self._within = work, within
         self._left = deque(enumerate(items))
-        self._found: list[Result | None] = [None] * len(items)
+        self._done: list[Result | None] = [None] * len(items)
         self._other: Future[None] | None = None
         if len(items) > 1 and size >= WORTH_IT and cores() >= THREADS:
             self._other = _pool().submit(self._do, self._left.popleft)
@@ -51,20 +57,20 @@ class Shared(Generic[Item, Result]):
             self._do(self._left.popleft)
 
     def results(self) -> list[Result]:
-        """In the items' order."""
+        """In the items' order; waits for the other thread."""
         self._do(self._left.pop)
         if self._other is not None and not self._other.cancel():
             self._other.result()
-        return self._found  # type: ignore[return-value]  # none is left
+        return self._done  # type: ignore[return-value]  # none is left
 
-    def _do(self, following: Callable[[], tuple[int, Item]]) -> None:
+    def _do(self, take: Callable[[], tuple[int, Item]]) -> None:
         with self._within():
             while True:
                 try:
-                    place, item = following()
+                    place, item = take()
                 except IndexError:
                     return  # there is no other
-                self._found[place] = self._work(item)
+                self._done[place] = self._work(item)
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -86,9 +92,9 @@ def digest(buffer: memoryview) -> str:
     """16 hex digits; lets other threads run meanwhile, which xxhash's one-shot functions don't."""
     if buffer.nbytes < WITH_LOCK:
         return xxhash.xxh3_64_hexdigest(buffer)
-    found = xxhash.xxh3_64()
-    found.update(buffer)
-    return found.hexdigest()
+    hasher = xxhash.xxh3_64()
+    hasher.update(buffer)
+    return hasher.hexdigest()
 
 
 def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
@@ -102,15 +108,15 @@ def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
         else:
             starts = range(0, buffer.nbytes, PIECE)
             pieces += [(place, buffer[start : start + PIECE]) for start in starts]
-    shared = Shared(digest, [piece for _, piece in pieces], sum(p.nbytes for _, p in pieces))
+    shared = SharedWork(digest, [piece for _, piece in pieces], sum(p.nbytes for _, p in pieces))
     digests: list[list[str]] = [[] for _ in buffers]
-    for (place, _), found in zip(pieces, shared.results(), strict=True):
-        digests[place].append(found)
-    return [of_pieces(found) for found in digests]
+    for (place, _), hashed in zip(pieces, shared.results(), strict=True):
+        digests[place].append(hashed)
+    return [of_pieces(each) for each in digests]
 
 
 def hash_buffer(buffer: memoryview) -> str:
-    """The same of one buffer, by this thread alone: for work that is itself shared."""
+    """As `hash_buffers` does one, by this thread alone: for work that is itself shared."""
     starts = range(0, max(buffer.nbytes, 1), PIECE)
     return of_pieces([digest(buffer[start : start + PIECE]) for start in starts])
 

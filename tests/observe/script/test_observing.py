@@ -16,8 +16,8 @@ from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.metrics import load_metric
 from reference.observe.script import observing
-from reference.observe.script.import_hook import WhenImported
-from reference.observe.script.tolerant_writer import PatientWriter
+from reference.observe.script.import_hook import ImportHook
+from reference.observe.script.tolerant_writer import TolerantWriter
 from tests.helpers.observing import observe, python, write
 
 LIMITED = """
@@ -118,7 +118,7 @@ def test_a_full_disk_ends_the_ledger(
     room: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / LEDGER_FILE
-    writer = PatientWriter(path, lambda: {"loop": "mine"})
+    writer = TolerantWriter(path, lambda: {"loop": "mine"})
     writer.write({"kind": "step", "step": 1, "zeroed": True})
     whole = path.read_bytes()
     writer._file = FullDisk(writer._file, room)  # type: ignore[assignment]
@@ -171,7 +171,7 @@ def test_an_import_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(str(tmp_path))
     write(tmp_path, "late_module.py", "ready = True\n")
     told: list[bool] = []
-    watch = WhenImported({"late_module": lambda: told.append(sys.modules["late_module"].ready)})
+    watch = ImportHook({"late_module": lambda: told.append(sys.modules["late_module"].ready)})
     watch.install()
     try:
         import importlib.util
@@ -198,7 +198,7 @@ def test_two_threads_that_write_at_once_begin_one_file(tmp_path: Path) -> None:
         time.sleep(0.2)
         return {"loop": "mine"}
 
-    writer = PatientWriter(path, header)
+    writer = TolerantWriter(path, header)
     first = threading.Thread(target=writer.write, args=({"kind": "step", "step": 1},))
     first.start()
     assert making.wait(10)

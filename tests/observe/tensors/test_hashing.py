@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ import pytest
 import torch
 
 from reference.observe.tensors import two_threads
-from reference.observe.tensors.hashing import begin_hashes_and_norms, hash_tensors
+from reference.observe.tensors.hashing import (
+    begin_hashes_and_norms,
+    buffer_of,
+    hash_tensors,
+    memory_of,
+)
 
 SPARSE = torch.sparse_coo_tensor(
     [[0, 2], [1, 0]], [3.0, 4.0], (3, 2), check_invariants=True
@@ -97,7 +103,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
     finally:
         torch.set_num_threads(before)
     # Whoever does it: here the other thread does all of it.
-    results, by_the_other = two_threads.Shared.results, []
+    results, by_the_other = two_threads.SharedWork.results, []
 
     def late(self: Any) -> Any:
         if self._other is not None:
@@ -105,7 +111,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
         return results(self)
 
     monkeypatch.setattr(two_threads, "cores", lambda: 2)
-    monkeypatch.setattr(two_threads.Shared, "results", late)
+    monkeypatch.setattr(two_threads.SharedWork, "results", late)
     assert both == (hash_tensors(tensors), begin_hashes_and_norms(tensors)())
     assert len(by_the_other) == 2
     assert [h for h, _ in both[1]] == both[0]
@@ -123,25 +129,34 @@ def test_what_is_still_read_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(two_threads, "_pools", {})
     go = threading.Event()
     two_threads._pool().submit(go.wait)  # the other thread comes to it later
-    tensors = [torch.ones(two_threads.WORTH_IT) for _ in range(2)]
-    held = [weakref.ref(tensor) for tensor in tensors]
+    memories = [np.ones(two_threads.WORTH_IT, np.float32) for _ in range(2)]
+    held = [weakref.ref(memory) for memory in memories]
+    tensors = [torch.from_numpy(memory) for memory in memories]
     begin_hashes_and_norms(tensors)  # and nobody asks for the result
     for tensor in tensors:
         tensor.data = torch.zeros(1)  # gives its own storage back
-    del tensors, tensor
+    del memories, tensors, tensor
     gc.collect()
-    alive = [one() is not None for one in held]
+    alive = [memory() is not None for memory in held]
     go.set()  # before anything can fail: the thread is waited for as the process ends
     assert all(alive)
     two_threads._pool().submit(lambda: None).result()
     gc.collect()
-    assert all(one() is None for one in held)
+    assert all(memory() is None for memory in held)
 
 
-def test_what_lay_at_an_address_before_is_not_what_lies_there_now() -> None:
-    for value in (1.0, 2.0, 3.0):  # mostly at the same address, one after another
-        tensor = torch.full((300_000,), value)
-        ((hash_, norm),) = begin_hashes_and_norms([tensor])()
-        assert [hash_] == hash_tensors([tensor])
-        assert norm == pytest.approx(value * 300_000**0.5, rel=1e-5)
-        del tensor
+@pytest.mark.parametrize("read", [memory_of, buffer_of])
+def test_a_view_of_a_tensors_bytes_holds_them(read: Callable[[torch.Tensor], memoryview]) -> None:
+    """Also a slice of it, and also where the tensor is given other memory."""
+    memory = np.arange(1000, dtype=np.float32)
+    expected, held = memory.tobytes()[40:80], weakref.ref(memory)
+    tensor = torch.from_numpy(memory)
+    part = read(tensor)[40:80]
+    tensor.data = torch.zeros(1)
+    del memory, tensor
+    gc.collect()
+    assert held() is not None
+    assert bytes(part) == expected
+    del part
+    gc.collect()
+    assert held() is None

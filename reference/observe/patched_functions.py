@@ -1,0 +1,90 @@
+"""Functions of other libraries that this project replaces while it runs: all of them, in one list.
+
+What a library's own hooks don't tell is seen by putting a function in the place of one of its own,
+which calls that one. Another release may have renamed it: `missing()` gives those that are gone,
+and a test asks it.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One attribute of a library's that is replaced or set, and where.
+
+    Args:
+        attribute: `module:Class.name`.
+        seen_in: the releases in which this was tried.
+        file: of this project, in which it is replaced.
+        purpose: what for.
+    """
+
+    attribute: str
+    seen_in: str
+    file: str
+    purpose: str
+
+
+PATCHES = (
+    Patch(
+        "evaluate:EvaluationModule.compute",
+        "evaluate 0.4.6",
+        "reference/observe/script/observation.py",
+        "what it computes are an evaluation's scores",
+    ),
+    Patch(
+        "datasets:Dataset.__getitems__",
+        "datasets 5.2.0",
+        "reference/lesson/data/fetched_rows.py",
+        "the rows of a batch, to be named where its loss isn't finite",
+    ),
+    Patch(
+        "torch:Tensor.backward",
+        "torch 2.11.0 and 2.13.0",
+        "reference/deviation_matrix/one_run.py",
+        "the loss as a loop would log it",
+    ),
+    Patch(
+        "torch.optim.lr_scheduler:LambdaLR.get_lr",
+        "torch 2.11.0 and 2.13.0",
+        "reference/deviations/loop_parts.py",
+        "a schedule that is computed in another order",
+    ),
+    Patch(
+        "accelerate.state:PartialState._shared_state",
+        "accelerate 1.15.0, with transformers 5.23.0",
+        "reference/testing/global_state.py",
+        "emptied before a training and put back after it, in a session of pytest",
+    ),
+)
+
+
+def missing() -> list[str]:
+    """The attributes of PATCHES that the installed libraries don't have."""
+    return [patch.attribute for patch in PATCHES if not _is_there(patch.attribute)]
+
+
+def _is_there(attribute: str) -> bool:
+    module, _, path = attribute.partition(":")
+    try:
+        owner: Any = importlib.import_module(module)
+        for name in path.split("."):
+            owner = getattr(owner, name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+@contextmanager
+def patched(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None]:
+    """Within it, `owner.name` is what `make` makes of it; afterwards it is what it was."""
+    original = getattr(owner, name)
+    setattr(owner, name, make(original))
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)

@@ -1,0 +1,94 @@
+"""What is being recorded: the open step, the open evaluation, and what waits to be written.
+
+One `Recording` is handed to all of an observer's hooks: they fill it, and it writes.
+"""
+
+import time
+from collections.abc import Mapping
+
+import torch
+
+from reference.ledger.record import Record, Sink
+from reference.observe.hooks.fail_safe import FailSafe
+from reference.observe.step.describe import Number
+from reference.observe.step.evaluation import Evaluations
+from reference.observe.step.open_step import ForwardPass, OpenStep
+from reference.observe.tensors.parameters import Parameters
+
+
+class Recording:
+    """What an observer has seen so far, and where it writes.
+
+    Args:
+        writer: takes the records.
+        stop_if_not_finite: the training is to stop before an update that isn't finite. Each forward
+            pass keeps its inputs then, for the error to name them.
+        after: what was recorded before; this one goes on from there, and knows the same models.
+    """
+
+    def __init__(
+        self, writer: Sink, *, stop_if_not_finite: bool = False, after: "Recording | None" = None
+    ) -> None:
+        self.writer = writer
+        self.fail_safe = FailSafe(writer)
+        self.stop_if_not_finite = stop_if_not_finite
+        self.parameters: Parameters = Parameters() if after is None else after.parameters
+        self.evaluations = Evaluations(self.fail_safe.write)
+        self.open_step = OpenStep()
+        self.steps: int = 0 if after is None else after.steps  # that were written
+        self.final_loss: Number | None = None if after is None else after.final_loss
+        self.seconds = 0.0  # from the first forward pass to the last update
+        self._started = 0.0
+        # The weights after the last update that was written.
+        self.last_update: Record | None = None if after is None else after.last_update
+        self.waiting: list[OpenStep] = []  # steps that the next forward pass ends
+
+    def begin_pass(self) -> None:
+        """A forward pass of a whole model begins: the steps before it are over."""
+        if torch.is_grad_enabled():
+            self._started = self._started or time.perf_counter()
+        self.write_steps()
+        self._evaluate(self.open_step.take_over())
+
+    def leave_out(self, why: str) -> None:
+        """A forward pass can't be recorded, so its step or evaluation goes without it."""
+        if torch.is_grad_enabled():
+            self.open_step.unseen = why
+        else:
+            self.evaluations.miss(self.steps, why)
+
+    def take_step(self) -> None:
+        """The optimizer has stepped: another step is open from now on."""
+        self.waiting.append(self.open_step)
+        self.open_step = OpenStep()
+        self.seconds = time.perf_counter() - self._started
+
+    def write_steps(self) -> None:
+        """Write the steps that are over."""
+        for step in self.waiting:
+            self._evaluate(step.take_unused())
+            self.evaluations.close()
+            self.steps += 1
+            record = step.record(self.steps, self.parameters, self.last_update)
+            self.last_update = step.update
+            self.fail_safe.write(record)
+            if step.used():
+                self.final_loss = step.used()[-1].outputs.get("loss")
+        self.waiting = []
+
+    def add_scores(self, scores: Mapping[str, float]) -> None:
+        """The scores of the evaluation that just ended."""
+        self._evaluate(self.open_step.take_unused())
+        self.evaluations.add_scores(scores)
+
+    def write_rest(self) -> None:
+        """Write what is still open: there is nothing more to come."""
+        self.write_steps()
+        self._evaluate(self.open_step.take_unused())
+        self.evaluations.close()
+
+    def _evaluate(self, unused: list[ForwardPass]) -> None:
+        """Forward passes with gradients on that were never backpropagated evaluate, too."""
+        for forward in unused:
+            if not forward.training:
+                self.evaluations.add(self.steps, forward.training, forward.prediction)
