@@ -259,7 +259,7 @@ def test_a_model_in_another_thread_takes_nothing_away() -> None:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             started.set()
-            over.wait(timeout=60)  # the training runs within this very pass
+            over.wait(timeout=600)  # the training runs within this very pass
             return self.linear(x)
 
     def train(beside: bool) -> None:
@@ -277,7 +277,7 @@ def test_a_model_in_another_thread_takes_nothing_away() -> None:
             step(optimizer, model(torch.randn(2, 3)).sum())
             if beside and number == 0:
                 thread.start()
-                started.wait(timeout=60)
+                started.wait(timeout=600)
         over.set()
         if beside:
             thread.join()

@@ -88,7 +88,7 @@ class Observation:
     def __init__(self, folder: Path, program: Record, launch: Launch) -> None:
         self.observer: Observer | None = None
         self.ledger = folder / launch.ledger_file
-        self._header = functools.partial(header, program, launch)
+        self._header = functools.partial(header_of_program, program, launch)
         self._process = os.getpid()
         self._ended = False
         self._patches = ExitStack()
@@ -143,7 +143,7 @@ class Observation:
         return compute_and_take
 
 
-def header(program: Record, launch: Launch) -> Record:
+def header_of_program(program: Record, launch: Launch) -> Record:
     """What identifies the run. To be called when the first record is written, and not before.
 
     The program may set the number of threads, and to ask for a GPU's name would claim the GPU.

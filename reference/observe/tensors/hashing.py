@@ -8,6 +8,7 @@ import ctypes
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -110,20 +111,22 @@ def begin_hashes_and_norms(
         To be called for the hash (16 hex digits) and the 2-norm of each, in their order; '-' and
         0.0 for one that is absent.
     """
-    pieces: list[tuple[int, Piece]] = []
-    for place, tensor in enumerate(tensors):
+    pieces: list[Piece] = []
+    counts: list[int] = []  # of each tensor's pieces
+    size = 0  # in bytes; a sparse tensor's as if it were dense
+    for tensor in tensors:
+        own = [] if tensor is None else _pieces(tensor)
+        pieces += own
+        counts.append(len(own))
         if tensor is not None:
-            pieces += [(place, piece) for piece in _pieces(tensor)]
-    size = sum(_size(piece) for _, piece in pieces)
+            size += tensor.numel() * tensor.element_size()
     quiet = partial(np.errstate, all="ignore")  # a square too large or too small is no news
 
-    shared = SharedWork(_hash_and_square, [piece for _, piece in pieces], size, within=quiet)
+    shared = SharedWork(_hash_and_square, pieces, size, within=quiet)
 
     def finish() -> list[tuple[str, float]]:
-        results: list[list[tuple[str, float]]] = [[] for _ in tensors]
-        for (place, _), result in zip(pieces, shared.results(), strict=True):
-            results[place].append(result)
-        return [_joined(parts) for parts in results]
+        results = iter(shared.results())
+        return [_joined(list(islice(results, count))) for count in counts]
 
     return finish
 
@@ -138,13 +141,6 @@ def _pieces(tensor: torch.Tensor) -> list[Piece]:
     return [memory[start : start + PIECE] for start in range(0, memory.nbytes, PIECE)]
 
 
-def _size(piece: Piece) -> int:
-    """In bytes; a sparse tensor's as if it were dense."""
-    if isinstance(piece, torch.Tensor):
-        return piece.numel() * piece.element_size()
-    return piece.nbytes
-
-
 def _lies_plainly(tensor: torch.Tensor) -> bool:
     """Whether its bytes are just what lies at its address, as a gradient's are."""
     if type(tensor) is not torch.Tensor or not tensor.is_cpu or tensor.is_nested:
@@ -154,6 +150,8 @@ def _lies_plainly(tensor: torch.Tensor) -> bool:
 
 def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
     """A tensor's hash and norm from its pieces' hashes and squared norms; ('-', 0.0) for none."""
+    if len(parts) == 1:
+        return parts[0][0], math.sqrt(parts[0][1])
     hash_ = of_pieces([hash_ for hash_, _ in parts])
     return hash_, math.sqrt(sum(square for _, square in parts))
 
@@ -191,13 +189,12 @@ def _square(memory: memoryview, kind: type[np.floating[Any]]) -> float:
         return 0.0
     # As few calls as it can be: the other thread can't go on during what they do in Python.
     values = np.frombuffer(memory, kind)
+    if len(values) < ROW:
+        return float(np.dot(values, values))
     whole = len(values) // ROW * ROW
-    rest = values[whole:]
+    rest, rows = values[whole:], values[:whole].reshape(-1, ROW)
     square = float(np.dot(rest, rest)) if len(rest) else 0.0
-    if whole:
-        rows = values[:whole].reshape(-1, ROW)
-        square += sum(np.vecdot(rows, rows).tolist())
-    return square
+    return square + float(sum(np.vecdot(rows, rows).tolist()))
 
 
 def _split(flat: torch.Tensor, size: int) -> list[torch.Tensor]:

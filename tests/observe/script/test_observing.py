@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.metrics import load_metric
-from reference.observe.script import observing
+from reference.observe.script import observing, tolerant_writer
 from reference.observe.script.import_hook import ImportHook
 from reference.observe.script.tolerant_writer import TolerantWriter
 from tests.helpers.observing import observe, python, write
@@ -121,7 +120,8 @@ def test_a_full_disk_ends_the_ledger(
     writer = TolerantWriter(path, lambda: {"loop": "mine"})
     writer.write({"kind": "step", "step": 1, "zeroed": True})
     whole = path.read_bytes()
-    writer._file = FullDisk(writer._file, room)  # type: ignore[assignment]
+    file: Any = writer._writer
+    file._file = FullDisk(file._file, room)
     for step in (2, 3):
         writer.write({"kind": "step", "step": step, "text": "x" * 100})
     error = capsys.readouterr().err
@@ -129,7 +129,7 @@ def test_a_full_disk_ends_the_ledger(
     assert "No space left on device; the training goes on" in error
     assert "the ledger ends after step 1" in error
     assert path.read_bytes() == whole
-    writer._file = writer._file.file  # type: ignore[attr-defined]  # somebody made room
+    file._file = file._file.file  # somebody made room
     writer.write({"kind": "end", "complete": True, "steps": 3, "weights": "x", "tensors": "y z"})
     writer.close()
     end = json.loads(path.read_bytes()[len(whole) :])
@@ -141,6 +141,32 @@ def test_a_full_disk_ends_the_ledger(
         "recorded": 1,
         "lost": "No space left on device",
     }
+
+
+def test_a_header_that_cant_be_written_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does an end without a header; and another run's ledger is left as it is."""
+
+    class Cut(tolerant_writer.Writer):
+        def __init__(self, path: Path, _header: Any) -> None:
+            path.write_bytes(b'{"kind":"hea')
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    end = {"kind": "end", "complete": True, "steps": 1, "weights": ""}
+    other = tmp_path / "other.jsonl"
+    other.write_text("of another run\n")
+    writer = TolerantWriter(other, dict)
+    writer.write(end)
+    assert other.read_text() == "of another run\n"
+    monkeypatch.setattr(tolerant_writer, "Writer", Cut)
+    writer = TolerantWriter(tmp_path / LEDGER_FILE, dict)
+    for record in ({"kind": "step", "step": 1}, end):
+        writer.write(record)
+    writer.close()
+    assert (tmp_path / LEDGER_FILE).read_bytes() == b""
+    error = capsys.readouterr().err
+    assert error.count("the ledger ends after step 0") == 2
 
 
 @pytest.fixture(scope="module")
@@ -190,18 +216,33 @@ def test_an_import_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_two_threads_that_write_at_once_begin_one_file(tmp_path: Path) -> None:
-    """The header takes a while to be made; nobody writes before it stands there."""
-    making, path = threading.Event(), tmp_path / LEDGER_FILE
+    """Nobody writes before the header stands there, which is made until the second one comes."""
+    making, second, path = threading.Event(), threading.Event(), tmp_path / LEDGER_FILE
+
+    class Lock:
+        """As the writer's own; says when the second thread comes to it."""
+
+        def __init__(self) -> None:
+            self.lock = threading.RLock()
+
+        def __enter__(self) -> None:
+            if making.is_set():
+                second.set()
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
 
     def header() -> dict[str, Any]:
         making.set()
-        time.sleep(0.2)
+        assert second.wait(600)
         return {"loop": "mine"}
 
     writer = TolerantWriter(path, header)
+    writer._one_at_a_time = Lock()  # type: ignore[assignment]
     first = threading.Thread(target=writer.write, args=({"kind": "step", "step": 1},))
     first.start()
-    assert making.wait(10)
+    assert making.wait(600)
     writer.write({"kind": "step", "step": 2})
     first.join()
     writer.close()

@@ -68,7 +68,7 @@ assert [hash_ for hash_, _ in begin_hashes_and_norms(tensors)()] == hash_tensors
 
 def test_large_tensors_of_another_type_are_hashed_in_their_shares() -> None:
     """In a process of its own: two shares once waited for each other for ever."""
-    subprocess.run([sys.executable, "-c", OTHER_TYPE], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", OTHER_TYPE], check=True, timeout=600)
 
 
 NORMS = """
@@ -107,7 +107,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
 
     def late(self: Any) -> Any:
         if self._other is not None:
-            by_the_other.append(self._other.result(timeout=60))
+            by_the_other.append(self._other.result(timeout=600))
         return results(self)
 
     monkeypatch.setattr(two_threads, "cores", lambda: 2)

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -178,16 +177,30 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def slow_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other core is so late that it sees what the training does after it was asked to read."""
+def slow_other(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The other core is so late that it sees what the training does after it was asked to read.
+
+    It begins when somebody waits for it, and not before.
+    """
+    awaited = threading.Event()
 
     def late(item: Any) -> Any:
         if threading.current_thread().name.startswith("ledger"):
-            time.sleep(0.02)
+            assert awaited.wait(timeout=600)
         return work(item)
 
-    work = hashing._hash_and_square
+    def results_at_last(self: Any) -> Any:
+        awaited.set()
+        try:
+            return results(self)
+        finally:
+            awaited.clear()
+
+    work, results = hashing._hash_and_square, two_threads.SharedWork.results
     monkeypatch.setattr(hashing, "_hash_and_square", late)
+    monkeypatch.setattr(two_threads.SharedWork, "results", results_at_last)
+    yield
+    awaited.set()  # a read that nobody waited for
 
 
 def kept(training: Callable[[], None], free: bool, monkeypatch: pytest.MonkeyPatch) -> Ledger:
@@ -236,7 +249,7 @@ def test_the_training_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal held
         if held and threading.current_thread().name.startswith("ledger"):
             held = False
-            assert running.wait(timeout=10)
+            assert running.wait(timeout=600)
             read.set()
         return work(item)
 
@@ -246,7 +259,7 @@ def test_the_training_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def sgd(*args: Any, **options: Any) -> None:
         running.set()
-        seen.append(read.wait(timeout=10))
+        seen.append(read.wait(timeout=600))
         running.clear()
         read.clear()
         functional(*args, **options)
