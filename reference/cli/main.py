@@ -130,7 +130,7 @@ def _deviations(options: argparse.Namespace) -> int:
     if options.matrix:
         return _matrix(options)
     refuse_matrix_options(options)
-    from reference.explain.command import show_deviation, show_deviations
+    from reference.deviations.listing import show_deviation, show_deviations
 
     if options.deviation is None:
         show_deviations()

@@ -1,10 +1,9 @@
 """One task of the matrix, in a process of its own: a run with its ledger, and what explains it.
 
-Started by `python -m reference deviations --matrix`: no run finds what another left behind.
-
-It writes `FOLDER/WHAT/`: `ledger.jsonl`, `weights.safetensors`, `run.json` when the run is over,
-and for a deviation `found.json`, with the verdict of `diff` against the faithful run beside it and
-what `explain` makes of it. What is there already isn't done again.
+A process of its own, so that no run is changed by what another left behind in memory. `WHAT` is a
+loop or a deviation. It writes `FOLDER/WHAT/`: `ledger.jsonl`, `weights.safetensors`, `run.json`
+when the run is over, and for a deviation `explained.json`, with the verdict of `diff` against the
+faithful run beside it and what `explain` makes of it. What is there already isn't done again.
 """
 
 import json
@@ -39,22 +38,24 @@ from reference.run.prepare import prepare
 
 FAITHFUL = "manual"  # the run that all others of a setting are compared with
 AGAIN = "manual-again"
-WEIGHTS, RUN, FOUND = "weights.safetensors", "run.json", "found.json"
-# Where the catalogue's value does nothing on the embedded corpus: its longest pair has 103 tokens.
-VALUES: dict[str, Any] = {"cut-at": 64}
+WEIGHTS, RUN, EXPLAINED = "weights.safetensors", "run.json", "explained.json"
 
 
 def chosen(name: str) -> Chosen:
     """A deviation with the value that the matrix tries."""
-    return Chosen(CATALOGUE[name], VALUES.get(name))
+    return Chosen(CATALOGUE[name], CATALOGUE[name].in_matrix.value)
 
 
 @dataclass
 class Outside:
-    """What somebody else would log of a run: the loss of each step, and the model at its end.
+    """What any other project could log of a run: the loss of each step, and the model at its end.
 
-    A step's loss is the sum of the numbers that the loop calls `backward` on: as it would log it,
-    whatever it made of the model's own.
+    A step's loss is the sum of the numbers that the loop calls `backward` on: as the loop would
+    log it, whatever it made of the model's own loss.
+
+    Attributes:
+        losses: one for each optimizer step.
+        model: the model that was last called.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -65,11 +66,11 @@ class Outside:
         self._backward: Callable[..., Any] = Tensor.backward
         backward = self._backward
 
-        def counted(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
+        def logged(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
             self._open += float(tensor.detach())
             return backward(tensor, *args, **kwargs)  # type: ignore[no-untyped-call]
 
-        Tensor.backward = counted  # type: ignore[method-assign, assignment]
+        Tensor.backward = logged  # type: ignore[method-assign, assignment]
         self._handles = [
             register_optimizer_step_post_hook(self._stepped),
             register_module_forward_pre_hook(self._called),
@@ -90,6 +91,7 @@ class Outside:
             self.model = module
 
     def weights(self) -> dict[str, Tensor]:
+        """The model's weights by name, on the CPU."""
         named = self.model.state_dict() if self.model is not None else {}
         return {name: tensor.cpu().contiguous() for name, tensor in named.items()}
 
@@ -126,20 +128,20 @@ def train(folder: Path, what: str, recipe: Recipe, data: Data) -> None:
     write_json(run_dir / RUN, run)
 
 
-def find(folder: Path, what: str, recipe: Recipe, data: Data) -> Record:
-    """The verdict on a deviation's run, and what `explain` makes of it."""
+def explained(folder: Path, what: str, recipe: Recipe, data: Data) -> Record:
+    """The verdict on a deviation's run, and what `explain` makes of it, for `explained.json`."""
     ours, theirs = (read_ledger(folder / name / LEDGER_FILE) for name in (FAITHFUL, what))
     verdict = diff(ours, theirs)
-    found: Record = {"verdict": verdict.verdict, "step": verdict.step, "link": verdict.link}
+    result: Record = {"verdict": verdict.verdict, "step": verdict.step, "link": verdict.link}
     if verdict.verdict == "identical" or not theirs.steps:
-        return found
+        return result
     began = time.time()
     explanation = explain(theirs, header(recipe, FAITHFUL, data), recipe, data)
     last = explanation.outcome
     left = "" if explanation.proven else last.verdict.detail or last.failure
     where = f"step {last.verdict.step}, link {last.verdict.link}: " if last.verdict.step else ""
     return {
-        **found,
+        **result,
         "explained": [str(c) for c in last.chosen],
         "proven": explanation.proven,
         "left": where + left if left else "",
@@ -149,28 +151,28 @@ def find(folder: Path, what: str, recipe: Recipe, data: Data) -> Record:
     }
 
 
-def do(folder: Path, what: str) -> None:
-    """Do what isn't done yet of one task; `folder` holds the setting's `recipe.json`."""
+def run_task(folder: Path, what: str) -> None:
+    """Train and explain what isn't there yet; `folder` holds the setting's `recipe.json`."""
     recipe = prepare(load_recipe(str(folder / "recipe.json")).for_loop(what))
     data = load_data(recipe)
     if not (folder / what / RUN).exists():
         train(folder, what, recipe, data)
-    if what in CATALOGUE and not (folder / what / FOUND).exists():
-        write_json(folder / what / FOUND, find(folder, what, recipe, data))
+    if what in CATALOGUE and not (folder / what / EXPLAINED).exists():
+        write_json(folder / what / EXPLAINED, explained(folder, what, recipe, data))
 
 
 def is_done(folder: Path, what: str) -> bool:
     """Whether a task's results are there."""
-    return (folder / what / (FOUND if what in CATALOGUE else RUN)).exists()
+    return (folder / what / (EXPLAINED if what in CATALOGUE else RUN)).exists()
 
 
 def read(folder: Path, what: str, file: str) -> Record:
-    """One of a task's results."""
-    found: Record = json.loads((folder / what / file).read_text())
-    return found
+    """One of a task's results: `RUN` or `EXPLAINED`."""
+    result: Record = json.loads((folder / what / file).read_text())
+    return result
 
 
 if __name__ == "__main__":
     stop_at_end_of_input()
     with signals_raise():
-        do(Path(sys.argv[1]), sys.argv[2])
+        run_task(Path(sys.argv[1]), sys.argv[2])

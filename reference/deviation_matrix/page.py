@@ -13,7 +13,7 @@ from typing import Any
 from reference.deviation_matrix.detectors import DETECTORS, OURS, Control, Matrix, Row
 from reference.deviation_matrix.one_run import chosen
 from reference.deviation_matrix.results import make_matrix
-from reference.deviations import CATALOGUE, shown
+from reference.deviations import CATALOGUE, loop_diff
 from reference.errors import InputError
 from reference.lesson.recipe import RECIPES, Recipe
 
@@ -64,11 +64,12 @@ def page(matrix: Matrix) -> str:
         "([transformers #47688](https://github.com/huggingface/transformers/issues/47688)).",
         _controls(matrix),
         "## Each deviation",
-        "`row` is that of the table of known deviations, `setting` what it needs of the recipe to "
-        "show, `step` and `link` where `diff` sees it first. `named`: `explain` proves it, by "
-        "replaying the manual loop until every link of every step is equal. `yes`: the check fails "
-        "the run; `-`: it fails a faithful run of that setting too, and so says nothing; `same`: "
-        "no other run at this setting.",
+        "`row` is its place in the catalogue (`python -m reference deviations`), which variants of "
+        "one kind share; `setting` what it needs of the recipe to show; `step` and `link` where "
+        "`diff` sees it first. `named`: `explain` proves it, by replaying the manual loop until "
+        "every link of every step is equal. `yes`: the check fails the run; `-`: it fails a "
+        "faithful run of that setting too, and so says nothing; `same`: no other run at this "
+        "setting.",
         _rows(matrix),
         *_left(matrix),
         "## What each one is",
@@ -161,7 +162,7 @@ def _rows(matrix: Matrix) -> str:
     rows = [["deviation", "row", "setting", "step", "link", "named", *COLUMNS]]
     for row in matrix.rows:
         d = CATALOGUE[row.name]
-        start = [row.value, str(d.number), row.setting]
+        start = [row.value, str(d.row), row.setting]
         if not row.another_run:
             rows.append([*start, "", "", "same", *([""] * len(COLUMNS))])
             continue
@@ -195,19 +196,20 @@ def _left(matrix: Matrix) -> list[str]:
         if r.another_run and not r.proven
     ]
     same = [
-        f"- {r.value}: shows: {CATALOGUE[r.name].shows}" for r in matrix.rows if not r.another_run
+        f"- {r.value}: shows: {CATALOGUE[r.name].shows_when}"
+        for r in matrix.rows
+        if not r.another_run
     ]
-    found = [("Runs that stopped", stopped), ("Not explained", left), ("The same run here", same)]
-    return [text for head, lines in found if lines for text in (f"### {head}", "\n".join(lines))]
+    parts = [("Runs that stopped", stopped), ("Not explained", left), ("The same run here", same)]
+    return [text for head, lines in parts if lines for text in (f"### {head}", "\n".join(lines))]
 
 
 def _entry(row: Row) -> str:
     d = CATALOGUE[row.name]
-    source = "" if d.source == "none" else f" Seen in: {d.source}."
     return (
-        f"**{row.value}** (row {d.number}, link {d.link}): {d.sentence} Shows: {d.shows}.{source}\n"
+        f"**{row.value}** (row {d.row}, link {d.link}): {d.description}\n"
         "<details><summary>the loop's diff</summary>\n\n"
-        f"```diff\n{shown([chosen(row.name)])}\n```\n\n</details>"
+        f"```diff\n{loop_diff([chosen(row.name)])}\n```\n\n</details>"
     )
 
 

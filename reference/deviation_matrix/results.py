@@ -17,7 +17,15 @@ from typing import Any
 from safetensors.torch import load_file
 
 from reference.deviation_matrix.detectors import Control, Matrix, Row, Run, failed_by
-from reference.deviation_matrix.one_run import AGAIN, FAITHFUL, FOUND, RUN, WEIGHTS, chosen, read
+from reference.deviation_matrix.one_run import (
+    AGAIN,
+    EXPLAINED,
+    FAITHFUL,
+    RUN,
+    WEIGHTS,
+    chosen,
+    read,
+)
 from reference.deviation_matrix.scheduler import Task, run_tasks
 from reference.deviations import CATALOGUE
 from reference.diff.ledgers import diff
@@ -37,19 +45,21 @@ CODE = (
     *("deviation_matrix/__init__", "deviation_matrix/one_run"),
 )
 AS_IT_IS = "as it is"
-# What else the embedded corpus needs, whose 408 pairs of the validation split are 51 whole batches
-# of 8, and whose 459 batches of an epoch leave a last window of one where two are accumulated.
-NEEDS: dict[str, dict[str, Any]] = {
-    "evaluation-drops-last-batch": {"eval_batch_size": 16},
-    "mean-of-means": {"gradient_accumulation_steps": 4},
-}
 
 
 def make_matrix(recipe: Recipe, names: Sequence[str], work: Path, jobs: int) -> Matrix:
-    """Run what isn't in `work` yet, `jobs` at once, and judge it all.
+    """Run what isn't in `work` yet, and judge it all.
 
-    Raises InputError for a name that isn't in the catalogue, or a recipe of no use; TrainingFailed
-    if a faithful run fails.
+    Args:
+        recipe: the recipe that is changed where a deviation needs another one.
+        names: deviations of the catalogue.
+        work: the folder that keeps all runs, from one call to the next.
+        jobs: how many runs go on at once.
+
+    Raises:
+        InputError: for a name that isn't in the catalogue, a recipe of no use here, or code that
+            was changed meanwhile.
+        TrainingFailed: where a faithful run fails.
     """
     for name in names:
         if name not in CATALOGUE:
@@ -67,19 +77,23 @@ def make_matrix(recipe: Recipe, names: Sequence[str], work: Path, jobs: int) -> 
     settings = {setting_of(name): needs(name) for name in names}
     recipes = {s: dataclasses.replace(recipe, **with_) for s, with_ in settings.items()}
     for setting, its_recipe in recipes.items():
-        place(folder, setting).mkdir(parents=True, exist_ok=True)
-        write_json(place(folder, setting) / "recipe.json", its_recipe.to_json())
-    faithful = [Task(s, place(folder, s), FAITHFUL) for s in recipes]
-    controls = [Task(s, place(folder, s), loop) for s, r in recipes.items() for loop in loops_of(r)]
-    deviated = [Task(setting_of(n), place(folder, setting_of(n)), n) for n in names]
+        folder_of(folder, setting).mkdir(parents=True, exist_ok=True)
+        write_json(folder_of(folder, setting) / "recipe.json", its_recipe.to_json())
+    faithful = [Task(s, folder_of(folder, s), FAITHFUL) for s in recipes]
+    controls = [
+        Task(s, folder_of(folder, s), loop) for s, r in recipes.items() for loop in loops_of(r)
+    ]
+    deviated = [Task(setting_of(n), folder_of(folder, setting_of(n)), n) for n in names]
     run_tasks([faithful, [*controls, *deviated]], jobs, recipe.num_threads)
     if key(recipe) != version:
         raise InputError(f"{folder}: the code was changed while it ran; remove it and run again")
     for task in [*faithful, *controls]:
         failure = read(task.folder, task.what, RUN)["failure"]
         if failure:
-            raise TrainingFailed(f"{task.folder / task.what}: nothing planted, and yet {failure}")
-    return judged(recipe, controls, deviated)
+            raise TrainingFailed(
+                f"{task.folder / task.what}: a run without a deviation failed: {failure}"
+            )
+    return judge(recipe, controls, deviated)
 
 
 def key(recipe: Recipe) -> str:
@@ -95,16 +109,17 @@ def key(recipe: Recipe) -> str:
 
 def needs(name: str) -> dict[str, Any]:
     """What a deviation needs of the recipe so that it can show."""
-    return {**CATALOGUE[name].shows_with, **NEEDS.get(name, {})}
+    deviation = CATALOGUE[name]
+    return {**deviation.shows_in_recipe, **deviation.in_matrix.recipe}
 
 
 def setting_of(name: str) -> str:
-    """The same in words."""
+    """What a deviation needs of the recipe, in words."""
     changes = needs(name).items()
     return ", ".join(f"{field} {value}" for field, value in changes) or AS_IT_IS
 
 
-def place(folder: Path, setting: str) -> Path:
+def folder_of(folder: Path, setting: str) -> Path:
     """The folder of a setting's runs."""
     return folder / setting.replace(", ", "-").replace(" ", "-")
 
@@ -114,15 +129,15 @@ def loops_of(recipe: Recipe) -> list[str]:
     return [AGAIN, *(["trainer"] if recipe.gradient_accumulation_steps == 1 else []), "accelerated"]
 
 
-def judged(recipe: Recipe, controls: Sequence[Task], deviated: Sequence[Task]) -> Matrix:
+def judge(recipe: Recipe, controls: Sequence[Task], deviated: Sequence[Task]) -> Matrix:
     """What `diff`, `explain` and the checks of others say of all the runs."""
-    faithful = {t.folder: seen(t.folder, FAITHFUL) for t in [*controls, *deviated]}
-    found_controls = []
+    faithful = {t.folder: read_run(t.folder, FAITHFUL) for t in [*controls, *deviated]}
+    judged_controls = []
     for task in controls:
         ledgers = (task.folder / loop / LEDGER_FILE for loop in (FAITHFUL, task.what))
         verdict = diff(*ledgers).verdict
-        failed = failed_by(faithful[task.folder], seen(task.folder, task.what), verdict)
-        found_controls.append(Control(task.setting, task.what, verdict, failed))
+        failed = failed_by(faithful[task.folder], read_run(task.folder, task.what), verdict)
+        judged_controls.append(Control(task.setting, task.what, verdict, failed))
     rows = [_row(task, faithful[task.folder]) for task in deviated]
     first = read(controls[0].folder, FAITHFUL, RUN)
     about = {
@@ -131,28 +146,27 @@ def judged(recipe: Recipe, controls: Sequence[Task], deviated: Sequence[Task]) -
         "date": first["date"],
         "seconds": sum(_seconds(task) for task in [*controls, *deviated]),
     }
-    return Matrix(tuple(rows), tuple(found_controls), about)
+    return Matrix(tuple(rows), tuple(judged_controls), about)
 
 
 def _row(task: Task, faithful: Run) -> Row:
-    found = read(task.folder, task.what, FOUND)
-    failed = failed_by(faithful, seen(task.folder, task.what), found["verdict"])
+    result = read(task.folder, task.what, EXPLAINED)
     return Row(
-        task.what,
-        str(chosen(task.what)),
-        task.setting,
-        found["verdict"],
-        found["step"],
-        found["link"],
-        failed,
-        tuple(found.get("explained", ())),
-        found.get("proven", False),
-        found.get("left", ""),
-        read(task.folder, task.what, RUN)["failure"],
+        name=task.what,
+        value=str(chosen(task.what)),
+        setting=task.setting,
+        verdict=result["verdict"],
+        step=result["step"],
+        link=result["link"],
+        failed=failed_by(faithful, read_run(task.folder, task.what), result["verdict"]),
+        explained=tuple(result.get("explained", ())),
+        proven=result.get("proven", False),
+        left=result.get("left", ""),
+        failure=read(task.folder, task.what, RUN)["failure"],
     )
 
 
-def seen(folder: Path, what: str) -> Run:
+def read_run(folder: Path, what: str) -> Run:
     """A run as others look at it."""
     run = read(folder, what, RUN)
     weights: dict[str, Any] = load_file(folder / what / WEIGHTS)
@@ -160,5 +174,6 @@ def seen(folder: Path, what: str) -> Run:
 
 
 def _seconds(task: Task) -> float:
-    found = read(task.folder, task.what, FOUND) if task.what in CATALOGUE else {}
-    return float(read(task.folder, task.what, RUN)["seconds"]) + float(found.get("seconds", 0.0))
+    explained = read(task.folder, task.what, EXPLAINED) if task.what in CATALOGUE else {}
+    run = read(task.folder, task.what, RUN)
+    return float(run["seconds"]) + float(explained.get("seconds", 0.0))

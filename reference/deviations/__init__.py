@@ -1,39 +1,58 @@
-"""Known deviations: how hand-written loops differ, each an edit of the lesson's loop in memory.
+"""Known deviations: how hand-written loops differ from a recipe, each an edit of the manual loop.
 
-    python -c "from reference.deviations import *; print(shown([Chosen(CATALOGUE['eps'])]))"
+An edit is made in memory, on the text of `lesson/loops/manual.py`; that file itself is never
+changed. What a deviation is can therefore be read as a diff, several can be switched on at once,
+and `explain` proves one by training with it.
 
-`lesson/loops/manual.py` itself is never changed and knows nothing of this. What a deviation is can
-therefore be shown as a diff of the loop, and several can be had at once.
+    python -m reference deviations            lists them all
+    python -m reference deviations no-clip    shows what one changes in the loop
+
+To add one, write one entry in the file of its theme, `catalogue/THEME.py`, and edit nothing else:
+
+    Deviation(
+        name="no-clip",
+        row=1,                              # its kind: a new kind gets the next number
+        link="clip",                        # where it first shows
+        summary="Gradients aren't clipped.",
+        shows_when="a gradient norm above the bound (1.0)",
+        citation="transformers#23935",      # or NO_REPORT
+        edits=(delete(CLIP_LINES),),        # anchored on pieces that stand in the loop once
+        suggested_by=lambda clue: unclipped(clue.theirs),   # read off the other run's ledger
+        applies_to=clips,                   # no recipe without a clip can show it
+        hidden_in_recipe={"max_grad_norm": 0.0},
+    )
+
+What such an entry lacks, or where it contradicts itself, is an error when the catalogue is
+imported. The tests then train it, where it shows and where it is hidden, and ask `explain` for its
+name: `pytest tests/deviations -k NAME` and `pytest -m slow tests/explain -k NAME`. Where it needs
+another value or recipe to show on the tests' 44 short pairs, or on the embedded corpus, the entry
+says so with `in_tests` or `in_matrix`.
+
+To be read in this order; all but the last two load without torch:
+
+- `deviation.py`: the fields of an entry
+- `catalogue/`: the entries, a file a theme
+- `citations.py`: the sources that several entries name
+- `source_edits.py`: edits of a text, each anchored on a piece of it
+- `edited_loop.py`: the manual loop with some deviations, as text, diff and function
+- `listing.py`: the catalogue as the command line prints it
+- `clues/`: what another run's ledger says of its cause
+- `loop_parts/`: loaders, schedules and scores that edited loops import
+- `other_adamws.py`: two other AdamWs that edited loops import
 """
 
-import difflib
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import reference.lesson.loops
-from reference.deviations.catalogue import (
-    accumulation,
-    batches,
-    evaluation,
-    gradient,
-    inputs,
-    model,
-    optimizer,
-    parameters,
-    resume,
-    schedule,
-)
+from reference.deviations.catalogue import CATALOGUE
 from reference.deviations.clues.clue import Clue
 from reference.deviations.deviation import Chosen, Deviation
-from reference.deviations.source_edits import Conflict, Edit, apply
-
-if TYPE_CHECKING:
-    from reference.lesson.data.pipeline import Data
-    from reference.lesson.loops import Loop
-    from reference.lesson.recipe import Recipe
+from reference.deviations.edited_loop import (
+    edited_source,
+    expected_warnings,
+    loop_diff,
+    loop_with,
+    manual_source,
+    train_with,
+)
+from reference.deviations.source_edits import Conflict, Edit
 
 __all__ = (
     "CATALOGUE",
@@ -42,86 +61,10 @@ __all__ = (
     "Conflict",
     "Deviation",
     "Edit",
+    "edited_source",
     "expected_warnings",
+    "loop_diff",
     "loop_with",
     "manual_source",
-    "shown",
-    "source",
     "train_with",
 )
-
-_THEMES = (
-    optimizer,
-    parameters,
-    schedule,
-    gradient,
-    accumulation,
-    batches,
-    inputs,
-    model,
-    evaluation,
-    resume,
-)
-
-# By name, in the order of the table of known deviations; a variant stands beside its kind.
-CATALOGUE: dict[str, Deviation] = {
-    d.name: d
-    for d in sorted((d for theme in _THEMES for d in theme.DEVIATIONS), key=lambda d: d.number)
-}
-_PLACES = {name: place for place, name in enumerate(CATALOGUE)}
-
-
-def manual_source() -> str:
-    """The text of the lesson's loop."""
-    return (Path(reference.lesson.loops.__file__).parent / "manual.py").read_text(encoding="utf-8")
-
-
-def source(chosen: Sequence[Chosen]) -> str:
-    """The lesson's loop with these deviations; with none it is the file's text.
-
-    Raises Conflict where two of them change the same piece of it.
-    """
-    names = [c.deviation.name for c in chosen]
-    for name in names:
-        if names.count(name) > 1:
-            raise Conflict(f"{name} and {name} are the same deviation")
-    ordered = sorted(chosen, key=lambda c: _PLACES[c.deviation.name])
-    edits = ((str(c), edit, c.value) for c in ordered for edit in c.deviation.edits)
-    return apply(manual_source(), edits)
-
-
-def shown(chosen: Sequence[Chosen]) -> str:
-    """The deviations as a reader sees them: a diff of the lesson's loop."""
-    before, after = manual_source().splitlines(), source(chosen).splitlines()
-    what = " with " + " and ".join(map(str, chosen)) if chosen else ""
-    lines = difflib.unified_diff(before, after, "manual.py", f"manual.py{what}", n=2, lineterm="")
-    return "\n".join(lines)
-
-
-@contextmanager
-def expected_warnings() -> Iterator[None]:
-    """Without what torch says of a schedule that steps too soon, which is the point here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
-        yield
-
-
-def loop_with(chosen: Sequence[Chosen], **others: Any) -> "Loop":
-    """As `train_with`; `others` take the place of the loop's own imports of that name."""
-    name = "manual.py" + "".join(f", {c}" for c in chosen)
-    namespace: dict[str, Any] = {"__name__": "reference.lesson.loops.manual"}
-    exec(compile(source(chosen), f"<{name}>", "exec"), namespace)
-    namespace.update(others)
-    train: Loop = namespace["train"]
-    return train
-
-
-def train_with(chosen: Sequence[Chosen]) -> "Loop":
-    """`train(recipe, data)` of the lesson's loop with these deviations. Raises Conflict."""
-    train = loop_with(chosen)
-
-    def quietly(recipe: "Recipe", data: "Data") -> dict[str, float]:
-        with expected_warnings():
-            return train(recipe, data)
-
-    return quietly

@@ -1,7 +1,4 @@
-"""Two other AdamWs that people have trained BERT with.
-
-Used by the edited loop that `python -m reference explain` trains.
-"""
+"""Two other AdamWs that BERT has been trained with; edited loops import them."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -12,7 +9,7 @@ from torch.optim import Optimizer
 
 
 class TransformersAdamW(Optimizer):
-    """The `AdamW` of transformers before version 5, which the lesson used.
+    """The `AdamW` of transformers before version 5, which Hugging Face's course once used.
 
     It adds eps before the bias correction, and decays after the update. `correct_bias=False` is
     the original BERT's optimizer (arXiv 2006.05987).
@@ -32,6 +29,7 @@ class TransformersAdamW(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Update all parameters that have a gradient; `closure` isn't called."""
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
             for p in group["params"]:
@@ -51,10 +49,11 @@ class TransformersAdamW(Optimizer):
 
 
 class UncorrectedAdamW(torch.optim.AdamW):
-    """torch's AdamW as people write it by hand, without the correction of the first steps' bias."""
+    """AdamW as it is often written by hand: Adam's means aren't corrected for starting at zero."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Update all parameters that have a gradient; `closure` isn't called."""
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
             for p in group["params"]:
@@ -75,5 +74,6 @@ def moments(state: dict[str, Any], p: torch.Tensor) -> tuple[torch.Tensor, torch
     return state["exp_avg"], state["exp_avg_sq"]
 
 
-# By name they are what they were or could have been: it is by their effect that they are told.
+# A ledger records an optimizer's class by its name. Under a name of their own, these two would be
+# told by it; a stranger's loop calls them AdamW, and they are told by what they do.
 TransformersAdamW.__name__ = UncorrectedAdamW.__name__ = "AdamW"

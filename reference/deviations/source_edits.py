@@ -1,7 +1,5 @@
 """Edits of a program's text: small, anchored on a piece that stands in it once.
 
-See what they make of the lesson's loop: `python -m pytest tests/deviations/test_edit.py`
-
 Every anchor is looked up in the text as it was before any edit, so that edits don't depend on
 each other's order; two that want the same piece are a conflict, and never a guess.
 """

@@ -4,7 +4,7 @@ from reference.deviations import CATALOGUE
 from reference.diff.note_text import Sides
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import in_words
-from reference.explain.replay import Outcome
+from reference.explain.outcome import Outcome
 from reference.explain.search import Explanation
 
 REPLAY = Sides("the replay", "the ledger", "the replay and the ledger", "the replay")
@@ -21,7 +21,7 @@ def words(explanation: Explanation) -> list[str]:
             lines.append(f"  {_where(before)}")
         for one in added:
             d = one.deviation
-            lines.append(f"    {one}: {d.sentence} ({d.source})")
+            lines.append(f"    {one}: {d.summary}{d.seen_in}")
             lines += [f"    the same run: {twin}" for twin in twins(d.name)]
             if d.name == "total-steps":
                 lines.append(f"    if the run was meant to be that long: --max-steps {one.value}")
@@ -44,7 +44,7 @@ def _verdict(outcome: Outcome) -> Verdict:
 
 def twins(name: str) -> list[str]:
     """The deviations that always give the same run as this one, so that no ledger tells."""
-    return [f"{d.name}: {d.sentence}" for d in CATALOGUE.values() if d.twin == name]
+    return [f"{d.name}: {d.summary}" for d in CATALOGUE.values() if d.same_run_as == name]
 
 
 def _result(explanation: Explanation) -> str:

@@ -1,7 +1,7 @@
 """The first batch that the loop takes with some deviations: no model is made, and nothing trained.
 
-Used by `python -m reference explain LEDGER`, which is asked in this way whether a ledger can be of
-the recipe's data at all: a thousand orders and forms of it take seconds.
+By it `explain` sees whether a ledger can be of the recipe's data at all: a thousand orders and
+forms of it take seconds.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from reference.observe.step import describe
 
 
 class Taken(Exception):
-    """Raised in the model's place, with what it is given."""
+    """Raised in place of a forward pass, with its inputs."""
 
     def __init__(self, inputs: dict[str, torch.Tensor]) -> None:
         super().__init__("the first batch")
@@ -40,12 +40,20 @@ class NoModel(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
     def forward(self, **inputs: torch.Tensor) -> None:
+        """Raise Taken with the inputs."""
         raise Taken(inputs)
 
 
 @dataclass
 class FirstBatches:
-    """The first batches of one recipe's data, against that of a ledger's first step."""
+    """The first batches of one recipe's data, against that of a ledger's first step.
+
+    Attributes:
+        recipe: the recipe, as the manual loop gets it.
+        data: the recipe's data.
+        theirs: the record of the ledger's first step.
+        tried: how many first batches were made.
+    """
 
     recipe: Recipe
     data: Data

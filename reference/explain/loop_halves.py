@@ -1,7 +1,7 @@
-"""The lesson's loop in two halves: training, and the evaluation after it.
+"""The manual loop in two halves: training, and the evaluation after it.
 
-Used by `python -m reference explain`. Where two texts train alike, the training is run once: what
-it leaves behind is the other text's starting point as well.
+Where two texts train alike, the training is run once: what it leaves behind is the other text's
+starting point as well.
 """
 
 import ast
@@ -15,10 +15,13 @@ EVALUATION_BEGINS = "metric"
 
 @dataclass(frozen=True)
 class Halves:
-    """A text of the loop, cut where its evaluation begins."""
+    """A text of the loop, cut where its evaluation begins.
 
-    text: str
-    training: str  # normalised: equal texts are equal trainings
+    Attributes:
+        training: the first half, without comments and layout: equal texts are equal trainings.
+    """
+
+    training: str
     _module: ast.Module
     _at: int
 
@@ -54,14 +57,14 @@ class Halves:
 
 
 def halves(text: str) -> Halves | None:
-    """The two halves; None for a text whose evaluation doesn't begin as the lesson's does."""
+    """The two halves; None for a text whose evaluation doesn't begin as the manual loop's does."""
     module = ast.parse(text)
     statements = _train_of(module).body
     at = next((i for i, s in enumerate(statements) if _assigns(s)), None)
     if at is None:
         return None
     training = ast.unparse(ast.Module(statements[:at], type_ignores=[]))
-    return Halves(text, training, module, at)
+    return Halves(training, module, at)
 
 
 def _train_of(module: ast.Module) -> ast.FunctionDef:

@@ -120,7 +120,7 @@ def test_the_page_says_who_sees_what(made: Made) -> None:
     assert summary in made.page
     assert f"--max-steps {STEPS} --only no-clip last-batch-dropped f1-averaged" in made.page
     assert made.page.count("<details>") == len(NAMES)
-    assert CATALOGUE["no-clip"].sentence in made.page
+    assert CATALOGUE["no-clip"].summary in made.page
     assert "-            if recipe.max_grad_norm > 0:" in made.page
 
 
@@ -166,7 +166,7 @@ def test_settings_are_in_words() -> None:
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_each_can_show_at_its_setting_on_the_embedded_corpus(name: str) -> None:
-    assert CATALOGUE[name].can_show(dataclasses.replace(EMBEDDED, **needs(name)), 3668)
+    assert CATALOGUE[name].applies_to(dataclasses.replace(EMBEDDED, **needs(name)), 3668)
 
 
 @pytest.mark.parametrize(

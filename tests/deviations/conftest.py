@@ -57,9 +57,9 @@ def keep(
         monkeypatch.setattr(reference.run.one_run, "load_data", data_of)
         folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
         metrics = reference.run.one_run.run(recipe, "manual", folder)
-        found = Kept(read_ledger(folder / LEDGER_FILE), metrics)
+        kept = Kept(read_ledger(folder / LEDGER_FILE), metrics)
         if not chosen:
-            kept_runs[recipe] = found
-        return found
+            kept_runs[recipe] = kept
+        return kept
 
     return run

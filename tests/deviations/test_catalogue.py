@@ -1,7 +1,11 @@
 """The catalogue of known deviations: whole, sourced, and each one an edit of today's loop."""
 
+import dataclasses
 import re
+import subprocess
+import sys
 from itertools import combinations
+from typing import Any
 
 import pytest
 
@@ -10,58 +14,128 @@ from reference.deviations import (
     Chosen,
     Conflict,
     Deviation,
+    edited_source,
+    loop_diff,
     manual_source,
-    shown,
-    source,
     train_with,
 )
-from reference.ledger.link_table import LINKS, METRICS
-from reference.lesson.recipe import FIELDS
+from reference.deviations.catalogue import by_name
+from reference.deviations.citations import ACCELERATE_EXAMPLE, COURSE, NO_REPORT, RUN_GLUE
+from reference.deviations.deviation import Trial
+from reference.deviations.source_edits import delete, replace
 from tests.conftest import ROOT
 
-ROWS = 49  # of the table of known deviations
-PLACE = re.compile(
-    r"(transformers|accelerate|pytorch)#\d+|arXiv \d{4}\.\d{5}|the lesson|run_glue\.py|none|"
-    r"Accelerate's (own examples|nlp_example\.py)"
-)
+SOURCE = re.compile(r"(transformers|accelerate|pytorch)#\d+|arXiv \d{4}\.\d{5}")
+NAMED_SOURCES = {COURSE, RUN_GLUE, ACCELERATE_EXAMPLE, NO_REPORT}
 each = pytest.mark.parametrize("deviation", CATALOGUE.values(), ids=CATALOGUE.keys())
 
 
-def test_every_known_deviation_is_there() -> None:
-    assert {d.number for d in CATALOGUE.values()} == set(range(1, ROWS + 1))
-    numbers = [d.number for d in CATALOGUE.values()]
-    assert numbers == sorted(numbers)
+def entry(**changes: Any) -> Deviation:
+    """A whole entry but for these fields; a field that is None is left out."""
+    fields = {
+        "name": "no-clip-at-all",
+        "row": 1,
+        "link": "clip",
+        "summary": "Gradients aren't clipped.",
+        "shows_when": "always",
+        "citation": "transformers#23935",
+        "edits": (delete("a line"),),
+    }
+    kept = {name: value for name, value in {**fields, **changes}.items() if value is not None}
+    return Deviation(**kept)
+
+
+def tries_nothing(_clue: object) -> tuple[()]:
+    return ()
+
+
+@pytest.mark.parametrize(
+    "missing", ["name", "row", "link", "summary", "shows_when", "citation", "edits"]
+)
+def test_an_entry_that_lacks_a_part_is_an_error(missing: str) -> None:
+    entry()
+    with pytest.raises(TypeError, match=missing):
+        entry(**{missing: None})
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"name": "No_clip"}, "name: "),
+        ({"link": "clips"}, "link, also_in: a link is one of"),
+        ({"also_in": ("gradients",)}, "link, also_in: a link is one of"),
+        ({"also_in": ("clip",)}, "is named twice"),
+        ({"summary": "no clip"}, "summary: "),
+        ({"shows_when": ""}, "NO_REPORT says that none is known"),
+        ({"citation": ""}, "NO_REPORT says that none is known"),
+        ({"edits": ()}, "edits: "),
+        ({"edits": (replace("a", "VALUE"),)}, "just where there is a value"),
+        ({"default_value": 0.5, "values_to_try": tries_nothing}, "just where there is a value"),
+        ({"edits": (replace("a", "VALUE"),), "default_value": 0.5}, "give both, or neither"),
+        ({"values_to_try": tries_nothing}, "give both, or neither"),
+        ({"in_tests": Trial(value=3)}, "the deviation takes none"),
+        ({"hidden_in_recipe": {"max_grad_nrom": 0.0}}, "max_grad_nrom is no field of a recipe"),
+        ({"shows_in_recipe": {"max_grad_nrom": 0.0}}, "max_grad_nrom is no field of a recipe"),
+        ({"replaces_fields": {"max_grad_nrom": 0.0}}, "max_grad_nrom is no field of a recipe"),
+        ({"in_matrix": Trial(recipe={"clip": 0.0})}, "clip is no field of a recipe"),
+    ],
+)
+def test_an_entry_that_contradicts_itself_is_an_error(changes: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(error)):
+        entry(**changes)
+
+
+@pytest.mark.parametrize(
+    ("added", "error"),
+    [
+        (entry(name="eps"), "deviation 'eps': stands twice"),
+        (entry(row=len(CATALOGUE) + 9), "the catalogue has no row"),
+        (entry(same_run_as="no-clap"), "same_run_as: no 'no-clap'"),
+    ],
+)
+def test_an_entry_that_contradicts_the_catalogue_is_an_error(added: Deviation, error: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(error)):
+        by_name([*CATALOGUE.values(), added])
+
+
+def test_a_new_entry_stands_at_the_end_of_its_row() -> None:
+    names = list(by_name([*CATALOGUE.values(), entry(row=CATALOGUE["clip-norm"].row)]))
+    assert names.index("no-clip-at-all") == names.index("clip-norm") + 1
 
 
 @each
-def test_an_entry_is_whole(deviation: Deviation) -> None:
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", deviation.name)
-    links = (deviation.link, *deviation.also)
-    assert len(set(links)) == len(links)
-    assert set(links) <= {*LINKS, METRICS}
-    assert deviation.sentence.endswith(".")
-    assert deviation.shows
-    assert all(PLACE.fullmatch(place) for place in deviation.source.split(", "))
-    assert {*deviation.shows_with, *(deviation.hidden_with or {})} <= FIELDS.keys()
-    assert any("VALUE" in e.text for e in deviation.edits) == (deviation.value is not None)
-    assert (deviation.values is not None) == (deviation.value is not None)
+def test_an_entry_names_its_source(deviation: Deviation) -> None:
+    sources = deviation.citation.split("; ")
+    assert all(source in NAMED_SOURCES or SOURCE.fullmatch(source) for source in sources)
+    assert ("Seen in: " in deviation.description) == (deviation.citation != NO_REPORT)
+    assert not re.search(r"the lesson\b", deviation.description)
+
+
+def test_the_course_is_named_with_its_address() -> None:
+    assert "https://huggingface.co/learn/llm-course/chapter3/4" in CATALOGUE["eps"].description
 
 
 @each
 def test_an_entry_is_an_edit_of_the_loop(deviation: Deviation) -> None:
-    text = source([Chosen(deviation)])
+    text = edited_source([Chosen(deviation)])
     compile(text, deviation.name, "exec")
     assert text != manual_source()
     assert "VALUE" not in text
     # What is shown says which lines go and which come.
-    lines = shown([Chosen(deviation)]).splitlines()
+    lines = loop_diff([Chosen(deviation)]).splitlines()
     assert lines[1].startswith(f"+++ manual.py with {deviation.name}")
     assert any(line.startswith(("-", "+")) for line in lines[2:])
 
 
+def test_an_edit_that_has_no_place_in_the_loop_is_an_error() -> None:
+    lost = dataclasses.replace(CATALOGUE["no-clip"], edits=(delete("clip_gradients("),))
+    with pytest.raises(Conflict, match="0 times in the text"):
+        edited_source([Chosen(lost)])
+
+
 def test_no_deviation_is_the_file_itself() -> None:
-    assert source([]) == (ROOT / "reference" / "lesson" / "loops" / "manual.py").read_text()
-    assert shown([]) == ""
+    assert edited_source([]) == (ROOT / "reference" / "lesson" / "loops" / "manual.py").read_text()
+    assert loop_diff([]) == ""
     assert callable(train_with([]))
 
 
@@ -76,12 +150,12 @@ def test_any_two_compose_or_say_that_they_conflict() -> None:
     for a, b in combinations(CATALOGUE.values(), 2):
         count += 1
         try:
-            text = source([Chosen(a), Chosen(b)])
+            text = edited_source([Chosen(a), Chosen(b)])
         except Conflict as conflict:
             conflicts.append((a.name, b.name, str(conflict)))
             continue
         compile(text, f"{a.name} and {b.name}", "exec")
-        assert text == source([Chosen(b), Chosen(a)])  # in whatever order they were chosen
+        assert text == edited_source([Chosen(b), Chosen(a)])  # in whatever order they were chosen
     assert count > 3000
     # All of them contradict each other, but for a clip's bound that moves with its line, and
     # two losses or two scores in one.
@@ -93,21 +167,36 @@ def test_any_two_compose_or_say_that_they_conflict() -> None:
 def test_the_same_one_twice_conflicts() -> None:
     eps = CATALOGUE["eps"]
     with pytest.raises(Conflict, match="eps and eps"):
-        source([Chosen(eps, 1e-6), Chosen(eps, 1e-7)])
+        edited_source([Chosen(eps, 1e-6), Chosen(eps, 1e-7)])
 
 
 def test_a_choice_reads_as_in_a_verdict() -> None:
-    said = [
+    texts = [
         str(Chosen(CATALOGUE["no-clip"])),
         str(Chosen(CATALOGUE["eps"])),
         str(Chosen(CATALOGUE["learning-rate"], 2e-5)),
         str(Chosen(CATALOGUE["parameters-left-out"], ("bert.embeddings", "bert.pooler"))),
         str(Chosen(CATALOGUE["dropout"], 0.0)),
     ]
-    assert said == [
+    assert texts == [
         "no-clip",
         "eps 1e-06",
         "learning-rate 2e-05",
         "parameters-left-out bert.embeddings, bert.pooler",
         "dropout 0.0",
     ]
+
+
+@pytest.mark.parametrize(("module", "loads_torch"), [("listing", False), ("loop_parts", True)])
+def test_what_is_listed_loads_no_torch(module: str, loads_torch: bool) -> None:
+    """What edited loops import does: so the check sees it where it is there."""
+    program = (
+        f"import sys, reference.deviations.{module}\n"
+        "slow = {'torch', 'transformers', 'datasets', 'accelerate', 'numpy'}\n"
+        "print(*(slow & sys.modules.keys()))"
+    )
+    imported = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ("torch" in imported.stdout.split()) == loads_torch
+    assert loads_torch or not imported.stdout.strip()

@@ -85,8 +85,8 @@ STRANGE: list[Record] = [
 def test_strange_records_are_read_without_an_error(name: str, theirs: Record) -> None:
     deviation = CATALOGUE[name]
     recipe = replace(EMBEDDED, gradient_accumulation_steps=2)
-    for link in (deviation.link, *deviation.also):
-        for chosen in deviation.tries(Clue(link, 2, {}, theirs, [theirs, theirs], recipe)):
+    for link in (deviation.link, *deviation.also_in):
+        for chosen in deviation.candidates(Clue(link, 2, {}, theirs, [theirs, theirs], recipe)):
             assert chosen.deviation is deviation
 
 
@@ -102,8 +102,8 @@ def test_parameters_have_names_before_the_checkpoint_was_ever_made(
 
 def test_no_deviation_is_tried_in_another_link() -> None:
     clue = Clue("weights", 1, {}, {}, [], EMBEDDED)
-    tried = [name for name, d in CATALOGUE.items() if d.tries(clue)]
-    assert set(tried) == {n for n, d in CATALOGUE.items() if "weights" in (d.link, *d.also)} - {
+    tried = [name for name, d in CATALOGUE.items() if d.candidates(clue)]
+    assert set(tried) == {n for n, d in CATALOGUE.items() if "weights" in (d.link, *d.also_in)} - {
         "frozen"  # nothing says what is
     }
 
@@ -131,7 +131,7 @@ def test_a_value_that_no_recipe_can_hold_is_none_to_try() -> None:
             ours, theirs = of_size(8, 60, 5e-4, 4e-4), of_size(rows, tokens, rate, after)
             for link in ("batch", "schedule", "optimizer", "metrics", "clip", "gradient"):
                 clue = Clue(link, 1, ours, theirs, [theirs], recipe)
-                for one in (c for d in CATALOGUE.values() for c in d.tries(clue)):
+                for one in (c for d in CATALOGUE.values() for c in d.candidates(clue)):
                     seen.setdefault(one.deviation.name, set()).add(one.value)
     for name, bound in most.items():
         assert all(0 <= value <= bound for value in seen.get(name, ())), (name, seen[name])

@@ -10,19 +10,17 @@ from reference.diff.ledgers import diff
 from reference.ledger.record import Ledger, Record
 from reference.lesson.recipe import Recipe
 from tests.deviations.conftest import Keep
+from tests.helpers.planted import planted, setting
 
-# Where the known value does nothing to pairs as short as these, or isn't what a reader would try.
-VALUES: dict[str, Any] = {"cut-at": 24, "padded-to": 64}
 PAIRS = 44
 SHOWN = CATALOGUE.values()
-HIDDEN = [d for d in SHOWN if d.hidden_with is not None]
+HIDDEN = [d for d in SHOWN if d.hidden_in_recipe]
 
 
 @pytest.mark.parametrize("deviation", SHOWN, ids=lambda d: d.name)
 def test_shows_where_it_says(deviation: Deviation, small: Recipe, keep: Keep) -> None:
-    recipe = replace(small, **deviation.shows_with)
-    assert deviation.can_show(recipe, PAIRS)
-    chosen = Chosen(deviation, VALUES.get(deviation.name))
+    recipe, chosen = setting(small, deviation.name), planted(deviation.name)
+    assert deviation.applies_to(recipe, PAIRS)
     ours, theirs = keep(recipe), keep(recipe, chosen)
     verdict = diff(ours.ledger, theirs.ledger)
     assert (verdict.verdict, verdict.link) == ("diverged", deviation.link), verdict
@@ -36,9 +34,10 @@ def test_shows_where_it_says(deviation: Deviation, small: Recipe, keep: Keep) ->
         theirs.ledger.steps,
         recipe,
     )
-    if deviation.twin:  # the same run by another name, which is the one to try
-        deviation, chosen = CATALOGUE[deviation.twin], Chosen(CATALOGUE[deviation.twin])
-    assert str(chosen) in map(str, deviation.tries(clue))
+    if deviation.same_run_as:  # the same run by another name, which is the one to try
+        deviation = CATALOGUE[deviation.same_run_as]
+        chosen = Chosen(deviation)
+    assert str(chosen) in map(str, deviation.candidates(clue))
 
 
 def record_at(ledger: Ledger, step: int, link: str) -> Record:
@@ -51,7 +50,7 @@ def record_at(ledger: Ledger, step: int, link: str) -> Record:
 def test_is_the_same_run_where_it_cannot_show(
     deviation: Deviation, small: Recipe, keep: Keep
 ) -> None:
-    recipe = replace(small, **(deviation.hidden_with or {}))
+    recipe = replace(small, **deviation.hidden_in_recipe)
     ours, theirs = keep(recipe), keep(recipe, Chosen(deviation))
     for name in ("weights", "scores", "steps", "final_loss"):
         assert ours.metrics[name] == theirs.metrics[name], name
@@ -89,7 +88,7 @@ def test_several_at_once(names: str, small: Recipe, keep: Keep) -> None:
 
 
 def test_some_recipes_hide_a_deviation(small: Recipe) -> None:
-    """`can_show` is false where the run would be the recipe's."""
+    """`applies_to` is false where the run would be the recipe's."""
     hidden = {
         "no-clip": {"max_grad_norm": 0.0},
         "decay-on-biases": {"weight_decay": 0.0},
@@ -105,4 +104,4 @@ def test_some_recipes_hide_a_deviation(small: Recipe) -> None:
         "autocast": {"mixed_precision": "bf16"},
     }
     for name, changes in hidden.items():
-        assert not CATALOGUE[name].can_show(replace(small, **changes), PAIRS), name
+        assert not CATALOGUE[name].applies_to(replace(small, **changes), PAIRS), name

@@ -13,8 +13,8 @@ from reference.diff.divergence import Divergence
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.explain.explanation_text import words
-from reference.explain.replay import Outcome
-from reference.explain.search import _dropped, _until_contradicted
+from reference.explain.outcome import Outcome
+from reference.explain.path import dropped, until_contradicted
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
@@ -138,7 +138,7 @@ SEED, CLIP, NEVER, EPS, ORDER = map(
     ],
 )
 def test_what_its_own_end_speaks_against_is_left_out(path: list[Outcome], kept: int) -> None:
-    assert len(_until_contradicted(tuple(path))) == kept
+    assert len(until_contradicted(tuple(path))) == kept
 
 
 def test_what_is_dropped_is_named_as_it_was_switched_on() -> None:
@@ -149,20 +149,20 @@ def test_what_is_dropped_is_named_as_it_was_switched_on() -> None:
         made_up(3, "clip", CLIP, EPS),
         made_up(4, "clip", EPS, NEVER),
     )
-    kept = _until_contradicted(path)
+    kept = until_contradicted(path)
     assert len(kept) < len(path)
-    dropped = _dropped(path, kept)
-    assert dropped is not None
-    names, verdict = dropped
+    contradicted = dropped(path, kept)
+    assert contradicted is not None
+    names, verdict = contradicted
     after = path[len(kept)]
     assert verdict is after.verdict
     assert names == tuple(c for c in after.chosen if c not in kept[-1].chosen)
-    assert _dropped(path, path) is None
+    assert dropped(path, path) is None
 
 
 def test_what_is_proven_is_never_left_out() -> None:
     proven = Outcome((CLIP,), Verdict("identical", 40), 40, 40, None)
-    assert _until_contradicted((made_up(1, "clip"), proven))[-1] is proven
+    assert until_contradicted((made_up(1, "clip"), proven))[-1] is proven
 
 
 def test_other_labels_beside_this_datas_inputs(small: Recipe) -> None:

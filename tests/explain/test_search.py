@@ -19,8 +19,10 @@ from reference.deviations import CATALOGUE, Chosen, Conflict
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.explain.explanation_text import words
-from reference.explain.replay import Outcome, Replays
-from reference.explain.search import Explanation, _without_idle
+from reference.explain.outcome import Outcome
+from reference.explain.path import without_idle
+from reference.explain.replay import Replays
+from reference.explain.search import Explanation
 from reference.ledger.record import Item, Ledger, Memory, encode
 from reference.lesson import metrics
 from reference.lesson.loops import manual
@@ -206,7 +208,7 @@ def test_a_guess_that_the_truth_overtakes_is_named_nowhere() -> None:
     equal = {(): 0, ("order-seed",): 1, ("global-order",): 9, ("order-seed", "global-order"): 9}
     search: Any = MadeUp({frozenset(names): steps for names, steps in equal.items()})
     path = tuple(search.run(chosen) for chosen in ((), (guess,), (guess, truth)))
-    kept = _without_idle(search, path)
+    kept = without_idle(path, search.run)
     assert kept[-1].chosen == (truth,)
     said = words(Explanation(kept[-1], kept[:-1], 4, 10))
     assert said[0] == "not explained in full; so far: global-order"
@@ -404,13 +406,13 @@ def test_a_candidate_that_cannot_show_is_not_replayed(
     assert words(found)[-1].startswith("next: see what the loop does at step 1 for its gradient")
     singles = [chosen[0].deviation for chosen in tried if len(chosen) == 1]
     assert "label-smoothing" in {d.name for d in singles}
-    assert all(d.can_show(small, 44) for d in singles)
+    assert all(d.applies_to(small, 44) for d in singles)
 
 
 def test_one_that_only_shows_beside_another_is_tried(small: Recipe) -> None:
     """Decay on biases does nothing in a recipe without decay, and does with it."""
     quiet()
-    assert not CATALOGUE["decay-on-biases"].can_show(small, 44)
+    assert not CATALOGUE["decay-on-biases"].applies_to(small, 44)
     chosen = (Chosen(CATALOGUE["weight-decay"], 0.05), Chosen(CATALOGUE["decay-on-biases"]))
     found = explained(keep(small, *chosen), small)
     assert found.proven

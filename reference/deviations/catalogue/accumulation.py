@@ -1,13 +1,11 @@
-"""Deviations of accumulating gradients: what the loss is divided by, and which batches a step has.
+"""Deviations of accumulating gradients: the loss's divisor, and which batches a step has."""
 
-Try one: `python -m reference explain LEDGER`
-"""
-
-from reference.deviations.catalogue.gradient import BACKWARD, CLIP, CLIP_LINES, EPOCH, ZERO, clips
-from reference.deviations.catalogue.schedule import accumulates
+from reference.deviations.anchors import BACKWARD, CLIP, CLIP_LINES, EPOCH, ZERO_GRAD
+from reference.deviations.citations import ACCELERATE_EXAMPLE
 from reference.deviations.clues.clue import Clue
-from reference.deviations.clues.gradients import times
-from reference.deviations.deviation import Deviation
+from reference.deviations.clues.gradients import norm_ratio
+from reference.deviations.conditions import accumulates, clips
+from reference.deviations.deviation import Deviation, Trial
 from reference.deviations.source_edits import Edit, after, before, delete, replace
 
 SHARE = ' * (len(batch["labels"]) / num_samples)'
@@ -21,165 +19,182 @@ BATCH_BY_BATCH: tuple[Edit, ...] = (
 )
 
 
-def _not_yet(condition: str, then: str = "continue") -> Edit:
-    return before(CLIP, f"if {condition}:\n    {then}")
+def _skip_if(condition: str) -> Edit:
+    """Neither clip nor step nor zero after this batch where the condition holds."""
+    return before(CLIP, f"if {condition}:\n    continue")
 
 
-def _micro_batches(clue: Clue) -> bool:
+def _recipe_accumulates(clue: Clue) -> bool:
     return clue.recipe.gradient_accumulation_steps > 1
 
 
 def _other_windows(clue: Clue) -> bool:
-    """Their step has another number of batches than ours, or their run has ended."""
+    """Their step has other batches than ours, or another number of them, or their run has ended."""
     ours, theirs = clue.ours.get("batch"), clue.theirs.get("batch")
     if not isinstance(ours, list) or not isinstance(theirs, list):
         return True
-    return len(ours) != len(theirs) or ours != theirs
+    return ours != theirs
 
 
 DEVIATIONS = (
     Deviation(
-        "loss-not-divided",
-        18,
-        "gradient",
-        "The loss isn't divided by the accumulation steps, as in the stock Trainer with BERT.",
-        "transformers#47688",
-        "accumulation > 1",
-        (replace(SHARE, ""),),
-        shows_with={"gradient_accumulation_steps": 2},
-        hidden_with={},
-        can_show=accumulates,
-        fits=lambda clue: (times(clue) or 2.0) > 1.0 and _micro_batches(clue),
-    ),
-    Deviation(
-        "loss-divided-twice",
-        19,
-        "gradient",
-        "The loss is divided by the accumulation steps twice: by hand, and by a library.",
-        "accelerate#3533, transformers#40052",
-        "accumulation > 1",
-        (before(BACKWARD, "loss = loss / recipe.gradient_accumulation_steps"),),
-        shows_with={"gradient_accumulation_steps": 2},
-        hidden_with={},
-        can_show=accumulates,
-        fits=lambda clue: (times(clue) or 0.5) < 1.0 and _micro_batches(clue),
-    ),
-    Deviation(
-        "mean-of-means",
-        20,
-        "gradient",
-        "The micro-batches' mean losses are averaged, so that a sample of a smaller one weighs "
-        "more.",
-        "transformers#34191",
-        "accumulation > 1, uneven micro-batches",
-        (replace(SHARE, " / len(batches)"),),
-        shows_with={"gradient_accumulation_steps": 2},
-        hidden_with={},
-        can_show=accumulates,
-        fits=_micro_batches,
-    ),
-    Deviation(
-        "last-window-divided-by-all",
-        21,
-        "gradient",
-        "The loss is divided by the accumulation steps, also in the last window of an epoch, "
-        "which has fewer.",
-        "transformers#38837",
-        "accumulation > 1, uneven epoch",
-        (replace(SHARE, " / recipe.gradient_accumulation_steps"),),
-        shows_with={"gradient_accumulation_steps": 4},
-        hidden_with={},
-        can_show=accumulates,
-        fits=_micro_batches,
-    ),
-    Deviation(
-        "last-window-not-stepped",
-        22,
-        # The batches that are left over are walked, and stand in the next step.
-        "batch",
-        "The last window of an epoch, where it isn't full, is never stepped; its gradients stay "
-        "and go into the next epoch's first step.",
-        "transformers#14309",
-        "accumulation > 1, uneven epoch",
-        (*BATCH_BY_BATCH, _not_yet("(step + 1) % recipe.gradient_accumulation_steps != 0")),
-        also=("gradient", "update"),
-        shows_with={"gradient_accumulation_steps": 4},
-        hidden_with={},
-        can_show=accumulates,
-        fits=_other_windows,
-        length=True,
-    ),
-    Deviation(
-        "last-window-dropped",
-        22,
-        "batch",
-        "The last window of an epoch, where it isn't full, is never stepped; its gradients are "
-        "zeroed when the next epoch begins.",
-        "transformers#14309",
-        "accumulation > 1, uneven epoch",
-        (
-            after(EPOCH, ZERO, depth=1),
-            *BATCH_BY_BATCH,
-            _not_yet("(step + 1) % recipe.gradient_accumulation_steps != 0"),
+        name="loss-not-divided",
+        row=18,
+        link="gradient",
+        summary=(
+            "The loss isn't divided by the accumulation steps, as in the stock Trainer with BERT."
         ),
-        also=("gradient", "update"),
-        shows_with={"gradient_accumulation_steps": 4},
-        hidden_with={},
-        can_show=accumulates,
-        fits=_other_windows,
-        length=True,
+        shows_when="accumulation > 1",
+        citation="transformers#47688",
+        edits=(replace(SHARE, ""),),
+        suggested_by=lambda clue: (norm_ratio(clue) or 2.0) > 1.0 and _recipe_accumulates(clue),
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 2},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
     ),
     Deviation(
-        "window-across-epochs",
-        23,
-        "batch",
-        "Micro-batches are counted over the whole run, so that a window runs on from one epoch "
-        "into the next.",
-        "transformers#22082",
-        "accumulation > 1, uneven epoch",
-        (
+        name="loss-divided-twice",
+        row=19,
+        link="gradient",
+        summary="The loss is divided by the accumulation steps twice: by hand, and by a library.",
+        shows_when="accumulation > 1",
+        citation="accelerate#3533; transformers#40052",
+        edits=(before(BACKWARD, "loss = loss / recipe.gradient_accumulation_steps"),),
+        suggested_by=lambda clue: (norm_ratio(clue) or 0.5) < 1.0 and _recipe_accumulates(clue),
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 2},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+    ),
+    Deviation(
+        name="mean-of-means",
+        row=20,
+        link="gradient",
+        summary=(
+            "The micro-batches' mean losses are averaged, so that a sample of a smaller one "
+            "weighs more."
+        ),
+        shows_when="accumulation > 1, uneven micro-batches",
+        citation="transformers#34191",
+        edits=(replace(SHARE, " / len(batches)"),),
+        # 459 batches an epoch leave a last window of one where two are accumulated.
+        in_matrix=Trial(recipe={"gradient_accumulation_steps": 4}),
+        suggested_by=_recipe_accumulates,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 2},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+    ),
+    Deviation(
+        name="last-window-divided-by-all",
+        row=21,
+        link="gradient",
+        summary=(
+            "The loss is divided by the accumulation steps, also in the last window of an epoch, "
+            "which has fewer."
+        ),
+        shows_when="accumulation > 1, uneven epoch",
+        citation="transformers#38837",
+        edits=(replace(SHARE, " / recipe.gradient_accumulation_steps"),),
+        suggested_by=_recipe_accumulates,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 4},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+    ),
+    Deviation(
+        name="last-window-not-stepped",
+        row=22,
+        # The batches that are left over are walked, and stand in the next step.
+        link="batch",
+        also_in=("gradient", "update"),
+        summary=(
+            "The last window of an epoch, where it isn't full, is never stepped; its gradients "
+            "stay and go into the next epoch's first step."
+        ),
+        shows_when="accumulation > 1, uneven epoch",
+        citation="transformers#14309",
+        edits=(*BATCH_BY_BATCH, _skip_if("(step + 1) % recipe.gradient_accumulation_steps != 0")),
+        suggested_by=_other_windows,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 4},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+        changes_length=True,
+    ),
+    Deviation(
+        name="last-window-dropped",
+        row=22,
+        link="batch",
+        also_in=("gradient", "update"),
+        summary=(
+            "The last window of an epoch, where it isn't full, is never stepped; its gradients "
+            "are zeroed when the next epoch begins."
+        ),
+        shows_when="accumulation > 1, uneven epoch",
+        citation="transformers#14309",
+        edits=(
+            after(EPOCH, ZERO_GRAD, depth=1),
+            *BATCH_BY_BATCH,
+            _skip_if("(step + 1) % recipe.gradient_accumulation_steps != 0"),
+        ),
+        suggested_by=_other_windows,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 4},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+        changes_length=True,
+    ),
+    Deviation(
+        name="window-across-epochs",
+        row=23,
+        link="batch",
+        also_in=("gradient", "update"),
+        summary=(
+            "Micro-batches are counted over the whole run, so that a window runs on from one "
+            "epoch into the next."
+        ),
+        shows_when="accumulation > 1, uneven epoch",
+        citation="transformers#22082",
+        edits=(
             before("completed_steps = 0", "micro_batches = 0"),
             *BATCH_BY_BATCH,
             before(CLIP, "micro_batches += 1"),
-            _not_yet("micro_batches % recipe.gradient_accumulation_steps != 0"),
+            _skip_if("micro_batches % recipe.gradient_accumulation_steps != 0"),
         ),
-        also=("gradient", "update"),
-        shows_with={"gradient_accumulation_steps": 4},
-        hidden_with={},
-        can_show=accumulates,
-        fits=_other_windows,
-        length=True,
+        suggested_by=_other_windows,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 4},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+        changes_length=True,
     ),
     Deviation(
-        "first-micro-batch-steps",
-        24,
+        name="first-micro-batch-steps",
+        row=24,
         # The first step has one batch where ours has all of its window.
-        "batch",
-        "The optimizer steps where the batch's number is divisible by the accumulation steps, and "
-        "so on the first batch of an epoch.",
-        "Accelerate's own examples",
-        "accumulation > 1",
-        (*BATCH_BY_BATCH, _not_yet("step % recipe.gradient_accumulation_steps != 0")),
-        also=("gradient", "update"),
-        shows_with={"gradient_accumulation_steps": 2},
-        hidden_with={},
-        can_show=accumulates,
-        fits=_other_windows,
-        length=True,
+        link="batch",
+        also_in=("gradient", "update"),
+        summary=(
+            "The optimizer steps where the batch's number is divisible by the accumulation steps, "
+            "and so on the first batch of an epoch."
+        ),
+        shows_when="accumulation > 1",
+        citation=ACCELERATE_EXAMPLE,
+        edits=(*BATCH_BY_BATCH, _skip_if("step % recipe.gradient_accumulation_steps != 0")),
+        suggested_by=_other_windows,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 2},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+        changes_length=True,
     ),
     Deviation(
-        "clip-every-micro-batch",
-        25,
+        name="clip-every-micro-batch",
+        row=25,
         # A later backward pass adds to what was clipped.
-        "gradient",
-        "Gradients are clipped at every micro-batch, not once for the step.",
-        "accelerate#641",
-        "accumulation > 1",
-        (delete(CLIP_LINES), after(BACKWARD, CLIP_LINES.replace("\n            ", "\n"))),
-        also=("clip",),
-        shows_with={"gradient_accumulation_steps": 2},
-        hidden_with={},
-        can_show=lambda recipe, rows: clips(recipe, rows) and accumulates(recipe, rows),
-        fits=_micro_batches,
+        link="gradient",
+        also_in=("clip",),
+        summary="Gradients are clipped at every micro-batch, not once for the step.",
+        shows_when="accumulation > 1",
+        citation="accelerate#641",
+        edits=(delete(CLIP_LINES), after(BACKWARD, CLIP_LINES.replace("\n            ", "\n"))),
+        suggested_by=_recipe_accumulates,
+        applies_to=lambda recipe, rows: clips(recipe, rows) and accumulates(recipe, rows),
+        shows_in_recipe={"gradient_accumulation_steps": 2},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
     ),
 )

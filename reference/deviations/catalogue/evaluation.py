@@ -1,161 +1,158 @@
-"""Deviations of the evaluation: what is evaluated, in which mode, and what is made of it.
+"""Deviations of the evaluation: what is evaluated, in which mode, and what is made of it."""
 
-Try one: `python -m reference explain LEDGER`
-"""
+import math
 
-from typing import Any
-
-from reference.deviations.catalogue.batches import LOADERS
+from reference.deviations.anchors import LOADERS, LOOP_PARTS
+from reference.deviations.citations import NO_REPORT
 from reference.deviations.clues.clue import MOST_PROCESSES, Clue, number, part
-from reference.deviations.deviation import Deviation
-from reference.deviations.source_edits import Edit, after, delete, imports, replace
-from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
+from reference.deviations.conditions import autocasts, drops_out, scores_f1
+from reference.deviations.deviation import Deviation, Trial
+from reference.deviations.source_edits import Edit, after, delete, replace
 
-PIECES = imports("from reference.deviations import loop_parts")
 METRIC = "load_metric(recipe.task)"
 AUTOCAST = "with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):"
 
 
-def _loader(options: str) -> tuple[Edit, ...]:
-    line = f"eval_dataloader = loop_parts.rebuilt(eval_dataloader, {options})"
-    return (PIECES, after(LOADERS, line))
-
-
-def scores_f1(recipe: Recipe, _rows: int) -> bool:
-    return "f1" in get_task(recipe.task).metrics
-
-
-def _metric(record: Any, name: str) -> Any:
-    return part(record, "metrics", name)
+def _eval_loader(options: str) -> tuple[Edit, ...]:
+    """The evaluation's loader, with these options of DataLoader."""
+    line = f"eval_dataloader = loop_parts.dataloader_with(eval_dataloader, {options})"
+    return (LOOP_PARTS, after(LOADERS, line))
 
 
 def _same_predictions(clue: Clue) -> bool:
     """Only what is made of the predictions differs."""
-    return bool(_metric(clue.ours, "predictions") == _metric(clue.theirs, "predictions"))
+    ours, theirs = (part(r, "metrics", "predictions") for r in (clue.ours, clue.theirs))
+    return bool(ours == theirs)
 
 
-def _counts(clue: Clue) -> tuple[int, int] | None:
-    ours, theirs = (number(_metric(r, "count")) for r in (clue.ours, clue.theirs))
+def _row_counts(clue: Clue) -> tuple[int, int] | None:
+    """How many rows were evaluated, by us and by them."""
+    ours, theirs = (number(part(r, "metrics", "count")) for r in (clue.ours, clue.theirs))
     return (int(ours), int(theirs)) if ours and theirs else None
 
 
-def _processes(clue: Clue) -> list[int]:
-    """So many processes with whole batches make their number of rows out of ours."""
-    counts = _counts(clue)
-    if counts is None:
-        return [2, 4, 8]
-    rows, theirs = counts
-    batch = clue.recipe.eval_batch_size
-    return [
-        n
-        for n in range(1, MOST_PROCESSES + 1)
-        if theirs > rows and -(-rows // (n * batch)) * n * batch == theirs
-    ]
+def _other_count(clue: Clue) -> bool:
+    counts = _row_counts(clue)
+    return counts is None or counts[0] != counts[1]
 
 
 def _same_count(clue: Clue) -> bool:
-    counts = _counts(clue)
+    counts = _row_counts(clue)
     return counts is None or counts[0] == counts[1]
+
+
+def _processes(clue: Clue) -> list[int]:
+    """Numbers of processes that, with whole batches for each, have their number of rows."""
+    counts = _row_counts(clue)
+    if counts is None:
+        return [2, 4, 8]
+    ours, theirs = counts
+    whole = {n: n * clue.recipe.eval_batch_size for n in range(1, MOST_PROCESSES + 1)}
+    return [n for n, rows in whole.items() if theirs == math.ceil(ours / rows) * rows > ours]
 
 
 DEVIATIONS = (
     Deviation(
-        "averages-batch-scores",
-        45,
-        "metrics",
-        "The scores are those of each batch, averaged: a smaller last batch weighs too much, and "
-        "F1 isn't a mean at all.",
-        "transformers#16716",
-        "a last, smaller batch; with F1, more than one batch",
-        (PIECES, replace(METRIC, "loop_parts.AverageOfBatches(recipe.task)")),
-        hidden_with={"eval_batch_size": 20},
-        fits=_same_predictions,
+        name="averages-batch-scores",
+        row=45,
+        link="metrics",
+        summary=(
+            "The scores are those of each batch, averaged: a smaller last batch weighs too much, "
+            "and F1 isn't a mean at all."
+        ),
+        shows_when="a last, smaller batch; with F1, more than one batch",
+        citation="transformers#16716",
+        edits=(LOOP_PARTS, replace(METRIC, "loop_parts.AverageOfBatches(recipe.task)")),
+        suggested_by=_same_predictions,
+        hidden_in_recipe={"eval_batch_size": 20},
     ),
     Deviation(
-        "counts-padded-duplicates",
-        46,
-        "metrics",
-        "Rows that were repeated to give each of several processes whole batches are scored twice "
-        "(here in one process, over the set that is so filled up).",
-        "accelerate#226, accelerate#575",
-        "processes > 1, uneven",
-        _loader(
+        name="counts-padded-duplicates",
+        row=46,
+        link="metrics",
+        summary=(
+            "Rows that were repeated to give each of several processes whole batches are scored "
+            "twice (here in one process, over the set that is so filled up)."
+        ),
+        shows_when="processes > 1, uneven",
+        citation="accelerate#226; accelerate#575",
+        edits=_eval_loader(
             "sampler=loop_parts.PaddedWithRepeats(\n"
             "    len(data.validation), VALUE * recipe.eval_batch_size\n"
             ")"
         ),
-        hidden_with={"eval_batch_size": 10},
-        value=2,
-        values=_processes,
+        default_value=2,
+        values_to_try=_processes,
+        hidden_in_recipe={"eval_batch_size": 10},
     ),
     Deviation(
-        "evaluation-in-train-mode",
-        47,
-        "metrics",
-        "The model is evaluated in train mode, with dropout.",
-        "none",
-        "dropout > 0",
-        (delete("model.eval()"),),
-        hidden_with={"dropout": 0.0},
-        can_show=lambda recipe, _: recipe.dropout > 0,
-        fits=lambda clue: _metric(clue.theirs, "training") is not False,
+        name="evaluation-in-train-mode",
+        row=47,
+        link="metrics",
+        summary="The model is evaluated in train mode, with dropout.",
+        shows_when="dropout > 0",
+        citation=NO_REPORT,
+        edits=(delete("model.eval()"),),
+        suggested_by=lambda clue: part(clue.theirs, "metrics", "training") is not False,
+        applies_to=drops_out,
+        hidden_in_recipe={"dropout": 0.0},
     ),
     Deviation(
-        "f1-of-class-0",
-        48,
-        "metrics",
-        "F1 is that of class 0.",
-        "none",
-        "the task is scored by F1",
-        (PIECES, replace(METRIC, 'loop_parts.OtherF1(recipe.task, "class 0")')),
-        can_show=scores_f1,
-        fits=_same_predictions,
+        name="f1-of-class-0",
+        row=48,
+        link="metrics",
+        summary="F1 is that of class 0.",
+        shows_when="the task is scored by F1",
+        citation=NO_REPORT,
+        edits=(LOOP_PARTS, replace(METRIC, 'loop_parts.OtherF1(recipe.task, "class 0")')),
+        suggested_by=_same_predictions,
+        applies_to=scores_f1,
     ),
     Deviation(
-        "f1-averaged",
-        48,
-        "metrics",
-        "F1 is averaged over the classes.",
-        "none",
-        "the task is scored by F1",
-        (PIECES, replace(METRIC, "loop_parts.OtherF1(recipe.task, VALUE)")),
-        can_show=scores_f1,
-        value="macro",
-        values=lambda _: ("macro", "weighted", "micro"),
-        fits=_same_predictions,
+        name="f1-averaged",
+        row=48,
+        link="metrics",
+        summary="F1 is averaged over the classes.",
+        shows_when="the task is scored by F1",
+        citation=NO_REPORT,
+        edits=(LOOP_PARTS, replace(METRIC, "loop_parts.OtherF1(recipe.task, VALUE)")),
+        default_value="macro",
+        values_to_try=lambda _: ("macro", "weighted", "micro"),
+        suggested_by=_same_predictions,
+        applies_to=scores_f1,
     ),
     Deviation(
-        "evaluation-drops-last-batch",
-        45,
-        "metrics",
-        "The last batch of the evaluation is dropped where it is smaller.",
-        "none",
-        "a last, smaller batch",
-        _loader("drop_last=True"),
-        hidden_with={"eval_batch_size": 10},
-        fits=lambda clue: not _same_count(clue) or _counts(clue) is None,
+        name="evaluation-drops-last-batch",
+        row=45,
+        link="metrics",
+        summary="The last batch of the evaluation is dropped where it is smaller.",
+        shows_when="a last, smaller batch",
+        citation=NO_REPORT,
+        edits=_eval_loader("drop_last=True"),
+        suggested_by=_other_count,
+        in_matrix=Trial(recipe={"eval_batch_size": 16}),  # 408 pairs are 51 whole batches of 8
+        hidden_in_recipe={"eval_batch_size": 10},
     ),
     Deviation(
-        "evaluated-on-training-set",
-        45,
-        "metrics",
-        "The training split is evaluated, not the validation split.",
-        "none",
-        "always",
-        _loader("dataset=data.train, sampler=None"),
+        name="evaluated-on-training-set",
+        row=45,
+        link="metrics",
+        summary="The training split is evaluated, not the validation split.",
+        shows_when="always",
+        citation=NO_REPORT,
+        edits=_eval_loader("dataset=data.train, sampler=None"),
     ),
     Deviation(
-        "evaluation-without-autocast",
-        44,
-        "metrics",
-        "The model is evaluated in float32, and the recipe's in bfloat16 under autocast.",
-        "none",
-        "the recipe has autocast",
-        (replace(AUTOCAST, "with torch.no_grad():"),),
-        shows_with={"mixed_precision": "bf16"},
-        hidden_with={},
-        can_show=lambda recipe, _: recipe.mixed_precision == "bf16",
-        fits=_same_count,
+        name="evaluation-without-autocast",
+        row=44,
+        link="metrics",
+        summary="The model is evaluated in float32, and the recipe's in bfloat16 under autocast.",
+        shows_when="the recipe has autocast",
+        citation=NO_REPORT,
+        edits=(replace(AUTOCAST, "with torch.no_grad():"),),
+        suggested_by=_same_count,
+        applies_to=autocasts,
+        shows_in_recipe={"mixed_precision": "bf16"},
+        hidden_in_recipe={"mixed_precision": "no"},
     ),
 )

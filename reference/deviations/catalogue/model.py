@@ -1,25 +1,13 @@
-"""Deviations of the model: its seeds, its mode, and the loss that comes out of it.
+"""Deviations of the model: its mode, its precision, its dropout."""
 
-Try one: `python -m reference explain LEDGER`
-"""
+from typing import Any
 
-from reference.deviations.catalogue.batches import LOADERS
-from reference.deviations.clues.batches import same_rows
+from reference.deviations.citations import NO_REPORT
 from reference.deviations.clues.clue import Clue, part
-from reference.deviations.clues.seeds import seeds, usual_seeds
-from reference.deviations.deviation import VALUE, Deviation
-from reference.deviations.source_edits import after, before, delete, imports, replace
-from reference.lesson.recipe import Recipe
+from reference.deviations.conditions import autocasts, drops_out, has_several_epochs
+from reference.deviations.deviation import Deviation
+from reference.deviations.source_edits import VALUE, after, delete, replace
 
-PIECES = imports("from reference.deviations import loop_parts")
-REPLACE = imports("from dataclasses import replace")
-LOSS = "loss = outputs.loss"
-PROGRESS = "progress_bar = tqdm("
-CROSS_ENTROPY = (
-    "torch.nn.functional.cross_entropy(\n"
-    '                    outputs.logits.float(), batch["labels"], {}\n'
-    "                )"
-)
 # Between two epochs; after the last one the loop evaluates by itself.
 EVALUATE = (
     "if completed_steps < num_training_steps:\n"
@@ -31,229 +19,100 @@ EVALUATE = (
 )
 
 
-def drops_out(recipe: Recipe, _rows: int) -> bool:
-    return recipe.dropout > 0
-
-
-def draws(recipe: Recipe, _rows: int) -> bool:
-    """The global generator matters."""
-    return recipe.dropout > 0 or recipe.data_order == "global"
-
-
-def _training(clue: Clue) -> bool:
-    """Their step was in eval mode, or they don't say."""
+def _not_in_train_mode(clue: Clue) -> bool:
+    """Their step was in eval mode, or nothing says."""
     return part(clue.theirs, "mode", "training") is not True
 
 
-def _autocast(on: bool, clue: Clue) -> bool:
-    return (part(clue.theirs, "mode", "autocast") != "off") is on
+def _autocast(clue: Clue) -> Any:
+    """Their autocast's precision, or "off"; None where nothing says."""
+    return part(clue.theirs, "mode", "autocast")
 
 
-def _dropout(clue: Clue) -> list[float]:
+def _usual_rates(clue: Clue) -> list[float]:
     return [p for p in (0.0, 0.1, 0.2, 0.3, 0.05, 0.15, 0.25, 0.5) if p != clue.recipe.dropout]
-
-
-def _first_step(clue: Clue) -> bool:
-    return clue.step == 1
 
 
 DEVIATIONS = (
     Deviation(
-        "no-train-after-evaluation",
-        28,
+        name="no-train-after-evaluation",
+        row=28,
         # An evaluation's DataLoader draws a number, and that is seen before the mode.
-        "rng",
-        "The model is evaluated after each epoch and isn't put back into train mode.",
-        "transformers#1703",
-        "an evaluation, dropout > 0",
-        (after("break", EVALUATE, depth=-2),),
-        also=("mode", "metrics"),
-        can_show=lambda recipe, rows: recipe.duration(-(-rows // recipe.train_batch_size))[0] > 1,
-        fits=lambda clue: clue.step > 1,
+        link="rng",
+        also_in=("mode", "metrics"),
+        summary="The model is evaluated after each epoch and isn't put back into train mode.",
+        shows_when="an evaluation, dropout > 0",
+        citation="transformers#1703",
+        edits=(after("break", EVALUATE, depth=-2),),
+        suggested_by=lambda clue: clue.step > 1,
+        applies_to=has_several_epochs,
     ),
     Deviation(
-        "evaluated-each-epoch",
-        28,
-        "rng",
-        "The model is evaluated after each epoch, and the evaluation's DataLoader draws from the "
-        "generator that dropout draws from.",
-        "none",
-        "more than one epoch",
-        (after("break", f"{EVALUATE}\n    model.train()", depth=-2),),
-        also=("batch", "metrics"),
-        can_show=lambda recipe, rows: recipe.duration(-(-rows // recipe.train_batch_size))[0] > 1,
-        fits=lambda clue: clue.step > 1,
-    ),
-    Deviation(
-        "eval-mode",
-        29,
-        "mode",
-        "The model is never put into train mode: no dropout.",
-        "none",
-        "dropout > 0",
-        (delete("model.train()"),),
-        also=("rng", "forward"),
-        hidden_with={"dropout": 0.0},
-        can_show=drops_out,
-        fits=_training,
-    ),
-    Deviation(
-        "head-seed",
-        30,
-        "weights",
-        "The new head was drawn before the recipe's seed was set: from another one, if any.",
-        "transformers#11965",
-        "a new head",
-        (REPLACE, replace("load_model(recipe)", "load_model(replace(recipe, seed=VALUE))")),
-        value=0,
-        values=usual_seeds,
-        fits=_first_step,
-    ),
-    Deviation(
-        "another-seed",
-        31,
-        # The order first; where it isn't drawn from the seed, dropout or the head.
-        "batch",
-        "Another seed for everything.",
-        "none",
-        "dropout > 0 or shuffling, or a new head",
-        (REPLACE, before("device = torch.device(", "recipe = replace(recipe, seed=VALUE)")),
-        also=("rng", "weights"),
-        value=43,
-        values=seeds,
-        fits=lambda clue: clue.step == 1 and not (clue.link == "batch" and same_rows(clue)),
-    ),
-    Deviation(
-        "no-seed",
-        31,
-        "rng",
-        "No seed is set once the model is made. Here one was set before; a run with none at all "
-        "can't be repeated, nor proven.",
-        "none",
-        "dropout > 0 or shuffling by the global generator",
-        (delete("set_seed(recipe.seed)"),),
-        also=("batch",),
-        hidden_with={"dropout": 0.0},
-        can_show=draws,
-        fits=_first_step,
-    ),
-    Deviation(
-        "dropout-seed",
-        31,
-        "rng",
-        "Another seed once the model is made: the head is the same, dropout isn't.",
-        "none",
-        "dropout > 0 or shuffling by the global generator",
-        (replace("set_seed(recipe.seed)", "set_seed(VALUE)"),),
-        also=("batch",),
-        hidden_with={"dropout": 0.0},
-        can_show=draws,
-        value=43,
-        values=usual_seeds,
-        fits=_first_step,
-    ),
-    Deviation(
-        "extra-draw",
-        39,
-        "rng",
-        "Something draws a number from the global generator at each step.",
-        "pytorch#36998",
-        "dropout > 0",
-        (before("num_samples = sum(", "torch.rand(1)"),),
-        also=("batch",),
-        hidden_with={"dropout": 0.0},
-        can_show=draws,
-    ),
-    Deviation(
-        "peeked-at-a-batch",
-        39,
-        "rng",
-        "A batch is taken out before training to look at it, as the lesson does; this draws from "
-        "the global generator.",
-        "the lesson",
-        "dropout > 0 or shuffling by the global generator",
-        (before(PROGRESS, "next(iter(train_dataloader))"),),
-        also=("batch",),
-        hidden_with={"dropout": 0.0},
-        can_show=draws,
-        fits=_first_step,
-    ),
-    Deviation(
-        "loss-summed",
-        42,
-        # The model is given the labels and computes its own loss too; the other is backpropagated.
-        "gradient",
-        "The loss is summed over the batch, not averaged.",
-        "none",
-        "always",
-        (replace(LOSS, "loss = " + CROSS_ENTROPY.format('reduction="sum"')),),
-        also=("forward",),
-    ),
-    Deviation(
-        "label-smoothing",
-        43,
-        "gradient",
-        "The labels are smoothed.",
-        "none",
-        "always",
-        (replace(LOSS, "loss = " + CROSS_ENTROPY.format("label_smoothing=VALUE")),),
-        also=("forward",),
-        value=0.1,
-        values=lambda _: (0.1, 0.05, 0.2, 0.01, 0.15, 0.3),
-    ),
-    Deviation(
-        "class-weights",
-        43,
-        "gradient",
-        "The classes are weighted by their counts.",
-        "none",
-        "always",
-        (
-            PIECES,
-            after(LOADERS, "class_weights = loop_parts.class_weights(data, VALUE, device)"),
-            replace(LOSS, "loss = " + CROSS_ENTROPY.format("weight=class_weights")),
+        name="evaluated-each-epoch",
+        row=28,
+        link="rng",
+        also_in=("batch", "metrics"),
+        summary=(
+            "The model is evaluated after each epoch, and the evaluation's DataLoader draws from "
+            "the generator that dropout draws from."
         ),
-        also=("forward",),
-        value="balanced",
-        values=lambda _: ("balanced", "inverse", "one minus share", "by the largest"),
+        shows_when="more than one epoch",
+        citation=NO_REPORT,
+        edits=(after("break", f"{EVALUATE}\n    model.train()", depth=-2),),
+        suggested_by=lambda clue: clue.step > 1,
+        applies_to=has_several_epochs,
     ),
     Deviation(
-        "autocast",
-        44,
-        "mode",
-        "The model computes in bfloat16 under autocast, and the recipe's doesn't.",
-        "transformers#16588",
-        "the recipe has no autocast",
-        (replace('recipe.mixed_precision == "bf16"', "True"),),
-        also=("forward",),
-        hidden_with={"mixed_precision": "bf16"},
-        sets={"mixed_precision": "bf16"},
-        can_show=lambda recipe, _: recipe.mixed_precision == "no",
-        fits=lambda clue: _autocast(True, clue),
+        name="eval-mode",
+        row=29,
+        link="mode",
+        also_in=("rng", "forward"),
+        summary="The model is never put into train mode: no dropout.",
+        shows_when="dropout > 0",
+        citation=NO_REPORT,
+        edits=(delete("model.train()"),),
+        suggested_by=_not_in_train_mode,
+        applies_to=drops_out,
+        hidden_in_recipe={"dropout": 0.0},
     ),
     Deviation(
-        "no-autocast",
-        44,
-        "mode",
-        "The model computes in float32, and the recipe's in bfloat16 under autocast.",
-        "transformers#16588",
-        "the recipe has autocast",
-        (replace('recipe.mixed_precision == "bf16"', "False"),),
-        also=("forward",),
-        shows_with={"mixed_precision": "bf16"},
-        hidden_with={},
-        sets={"mixed_precision": "no"},
-        can_show=lambda recipe, _: recipe.mixed_precision == "bf16",
-        fits=lambda clue: part(clue.theirs, "mode", "autocast") in (None, "off"),
+        name="autocast",
+        row=44,
+        link="mode",
+        also_in=("forward",),
+        summary="The model computes in bfloat16 under autocast, and the recipe's doesn't.",
+        shows_when="the recipe has no autocast",
+        citation="transformers#16588",
+        edits=(replace('recipe.mixed_precision == "bf16"', "True"),),
+        suggested_by=lambda clue: _autocast(clue) != "off",
+        applies_to=lambda recipe, _: recipe.mixed_precision == "no",
+        replaces_fields={"mixed_precision": "bf16"},
+        hidden_in_recipe={"mixed_precision": "bf16"},
     ),
     Deviation(
-        "dropout",
-        29,
-        "forward",
-        "Another rate of dropout.",
-        "none",
-        "always",
-        (
+        name="no-autocast",
+        row=44,
+        link="mode",
+        also_in=("forward",),
+        summary="The model computes in float32, and the recipe's in bfloat16 under autocast.",
+        shows_when="the recipe has autocast",
+        citation="transformers#16588",
+        edits=(replace('recipe.mixed_precision == "bf16"', "False"),),
+        suggested_by=lambda clue: _autocast(clue) in (None, "off"),
+        applies_to=autocasts,
+        replaces_fields={"mixed_precision": "no"},
+        shows_in_recipe={"mixed_precision": "bf16"},
+        hidden_in_recipe={"mixed_precision": "no"},
+    ),
+    Deviation(
+        name="dropout",
+        row=29,
+        link="forward",
+        also_in=("rng", "mode"),
+        summary="Another rate of dropout.",
+        shows_when="always",
+        citation=NO_REPORT,
+        edits=(
             after(
                 "model.to(device)",
                 "for module in model.modules():\n"
@@ -261,9 +120,8 @@ DEVIATIONS = (
                 "        module.p = VALUE",
             ),
         ),
-        also=("rng", "mode"),
-        sets={"dropout": VALUE},
-        value=0.2,
-        values=_dropout,
+        default_value=0.2,
+        values_to_try=_usual_rates,
+        replaces_fields={"dropout": VALUE},
     ),
 )

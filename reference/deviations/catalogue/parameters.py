@@ -1,110 +1,112 @@
-"""Deviations of which parameters the optimizer has: another model's, not all, or frozen ones.
+"""Deviations of which parameters the optimizer has: another model's, not all, or frozen ones."""
 
-Try one: `python -m reference explain LEDGER`
-"""
-
+from reference.deviations.anchors import DURATION, LOOP_PARTS, PROGRESS_BAR
+from reference.deviations.citations import NO_REPORT
 from reference.deviations.clues.clue import Clue, part
-from reference.deviations.clues.optimizer import held
+from reference.deviations.clues.optimizer import gradient_of_each, group_of_each
 from reference.deviations.clues.recipe_model import parameter_names
 from reference.deviations.deviation import Deviation
 from reference.deviations.source_edits import after, before, imports
+from reference.ledger.marks import ABSENT, NO_GROUP
 
-PIECES = imports("from reference.deviations import loop_parts")
 
-
-def _strangers(clue: Clue) -> bool:
+def _holds_strangers(clue: Clue) -> bool:
+    """Their optimizer holds parameters that no model of the run has, or nothing says."""
     return bool(part(clue.theirs, "optimizer", "strangers") != 0)
 
 
 def _left_out(clue: Clue) -> list[tuple[str, ...]]:
     """The modules whose parameters have a gradient and are in no group of theirs."""
-    return _marked(clue, held(clue.theirs), "x")
+    return _marked(clue, group_of_each(clue.theirs), NO_GROUP)
 
 
-def _frozen(clue: Clue) -> list[tuple[str, ...]]:
-    """Those that have no gradient."""
-    return _marked(clue, str(part(clue.theirs, "gradient", "tensors") or "").split(), "-")
+def _without_gradient(clue: Clue) -> list[tuple[str, ...]]:
+    """The modules whose parameters have no gradient."""
+    return _marked(clue, gradient_of_each(clue.theirs), ABSENT)
 
 
 def _marked(clue: Clue, marks: list[str], mark: str) -> list[tuple[str, ...]]:
     """The modules of the parameters with this mark, where some have it and some have not."""
     names = parameter_names(clue.recipe)
-    out = {n for n, m in zip(names, marks, strict=False) if m == mark}
-    whole = len(marks) == len(names) and 0 < len(out) < len(names)
-    return [_modules(names, out)] if whole else []
+    marked = {n for n, m in zip(names, marks, strict=False) if m == mark}
+    some = len(marks) == len(names) and 0 < len(marked) < len(names)
+    return [_modules(names, marked)] if some else []
 
 
-def _modules(names: list[str], out: set[str]) -> tuple[str, ...]:
-    """The fewest modules, or single parameters, that hold just these."""
-    found: list[str] = []
-    for name in (n for n in names if n in out):
+def _modules(names: list[str], marked: set[str]) -> tuple[str, ...]:
+    """The fewest modules, or single parameters, that hold just the marked parameters."""
+    modules: list[str] = []
+    for name in (n for n in names if n in marked):
         parts = name.split(".")
         for depth in range(1, len(parts) + 1):
             module = ".".join(parts[:depth])
             inside = {n for n in names if n == module or n.startswith(f"{module}.")}
-            if inside <= out:
-                found.append(module)
+            if inside <= marked:
+                modules.append(module)
                 break
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(modules))
 
 
 DEVIATIONS = (
     Deviation(
-        "optimizer-before-model",
-        40,
-        # The optimizer holds parameters that nobody trains: seen there, before the update.
-        "optimizer",
-        "The optimizer was built before the model was replaced, and holds the old one's "
-        "parameters: nothing is trained.",
-        "accelerate#2665, accelerate#3256",
-        "always",
-        (
-            imports("import copy"),
-            before("progress_bar = tqdm(", "model = copy.deepcopy(model)"),
+        name="optimizer-before-model",
+        row=40,
+        # The optimizer holds parameters that no pass uses: seen there, before the update.
+        link="optimizer",
+        # Clipping goes through `model` and zeroing through the optimizer, so that the new model's
+        # gradients are never zeroed: `gradient` is unequal at step 2.
+        also_in=("update", "gradient"),
+        summary=(
+            "The optimizer was built before the model was replaced, and holds the old one's "
+            "parameters: nothing is trained."
         ),
-        # Whatever clips reads `model`, and zeroing reads the optimizer: see `gradient` at step 2.
-        also=("update", "gradient"),
-        fits=_strangers,
+        shows_when="always",
+        citation="accelerate#2665; accelerate#3256",
+        edits=(
+            imports("import copy"),
+            before(PROGRESS_BAR, "model = copy.deepcopy(model)"),
+        ),
+        suggested_by=_holds_strangers,
     ),
     Deviation(
-        "parameters-left-out",
-        41,
-        "optimizer",
-        "Some modules' parameters were never given to the optimizer.",
-        "none",
-        "always",
-        (
-            PIECES,
+        name="parameters-left-out",
+        row=41,
+        link="optimizer",
+        also_in=("update",),
+        summary="Some modules' parameters were never given to the optimizer.",
+        shows_when="always",
+        citation=NO_REPORT,
+        edits=(
+            LOOP_PARTS,
             after(
-                "num_epochs, num_training_steps = recipe.duration(len(train_dataloader))",
+                DURATION,
                 "for name, parameter in model.named_parameters():\n"
                 "    if loop_parts.in_modules(VALUE, name):\n"
                 "        for group in optimizer.param_groups:\n"
                 '            group["params"] = [p for p in group["params"] if p is not parameter]',
             ),
         ),
-        also=("update",),
-        value=("bert",),
-        values=_left_out,
+        default_value=("bert",),
+        values_to_try=_left_out,
     ),
     Deviation(
-        "frozen",
-        41,
+        name="frozen",
+        row=41,
         # They have no gradient, and the others' norm is another: seen before the optimizer.
-        "gradient",
-        "Some modules' parameters are frozen (`requires_grad` is off).",
-        "none",
-        "always",
-        (
-            PIECES,
+        link="gradient",
+        also_in=("weights", "clip", "optimizer", "update"),
+        summary="Some modules' parameters are frozen (`requires_grad` is off).",
+        shows_when="always",
+        citation=NO_REPORT,
+        edits=(
+            LOOP_PARTS,
             before(
                 "optimizer = AdamW(",
                 "for name, parameter in model.named_parameters():\n"
                 "    parameter.requires_grad = not loop_parts.in_modules(VALUE, name)",
             ),
         ),
-        also=("weights", "clip", "optimizer", "update"),
-        value=("bert.embeddings",),
-        values=_frozen,
+        default_value=("bert.embeddings",),
+        values_to_try=_without_gradient,
     ),
 )

@@ -1,16 +1,12 @@
-"""Deviations of a resumed run: what it forgot. The value is the step after which it went on.
+"""Deviations of a resumed run: what it forgot. The value is the step after which it went on."""
 
-Try one: `python -m reference explain LEDGER`
-"""
-
-from reference.deviations.catalogue.batches import LOADERS
+from reference.deviations.anchors import LOADERS, LOOP_PARTS
 from reference.deviations.clues.batches import seen_before
 from reference.deviations.clues.clue import Clue
+from reference.deviations.conditions import draws
 from reference.deviations.deviation import Deviation
-from reference.deviations.source_edits import Edit, after, imports
-from reference.lesson.recipe import Recipe
+from reference.deviations.source_edits import Edit, after
 
-PIECES = imports("from reference.deviations import loop_parts")
 RESUMED = "after a resume"
 
 
@@ -29,71 +25,71 @@ def _after_first(clue: Clue) -> list[int]:
     return [step for step in (clue.step, clue.step - 1) if step > 0]
 
 
-def _draws(recipe: Recipe, _rows: int) -> bool:
-    return recipe.dropout > 0 or recipe.data_order == "global"
-
-
 DEVIATIONS = (
     Deviation(
-        "resumed-without-optimizer",
-        49,
-        "update",
-        "The run was resumed without the optimizer's state: Adam's running means begin anew.",
-        "accelerate#2574",
-        RESUMED,
-        (_then("optimizer.state.clear()"),),
-        value=9,
-        values=_step_before,
+        name="resumed-without-optimizer",
+        row=49,
+        link="update",
+        summary=(
+            "The run was resumed without the optimizer's state: Adam's running means begin anew."
+        ),
+        shows_when=RESUMED,
+        citation="accelerate#2574",
+        edits=(_then("optimizer.state.clear()"),),
+        default_value=9,
+        values_to_try=_step_before,
     ),
     Deviation(
-        "resumed-without-schedule",
-        49,
-        "schedule",
-        "The run was resumed without the schedule's state: the rate begins anew.",
-        "accelerate#2574",
-        RESUMED,
-        (PIECES, _then("loop_parts.restart(lr_scheduler)")),
-        value=9,
-        values=_after_first,
+        name="resumed-without-schedule",
+        row=49,
+        link="schedule",
+        summary="The run was resumed without the schedule's state: the rate begins anew.",
+        shows_when=RESUMED,
+        citation="accelerate#2574",
+        edits=(LOOP_PARTS, _then("loop_parts.restart_schedule(lr_scheduler)")),
+        default_value=9,
+        values_to_try=_after_first,
     ),
     Deviation(
-        "resumed-without-rng",
-        49,
-        "rng",
-        "The run was resumed without the generators' states: the seed was set again.",
-        "accelerate#2823",
-        RESUMED,
-        (
-            PIECES,
+        name="resumed-without-rng",
+        row=49,
+        link="rng",
+        also_in=("batch",),
+        summary="The run was resumed without the generators' states: the seed was set again.",
+        shows_when=RESUMED,
+        citation="accelerate#2823",
+        edits=(
+            LOOP_PARTS,
             _then("loop_parts.seed_as_a_new_process(recipe, train_dataloader, completed_steps)"),
         ),
-        also=("batch",),
-        hidden_with={"dropout": 0.0},
-        can_show=_draws,
-        value=9,
-        values=_step_before,
+        default_value=9,
+        values_to_try=_step_before,
+        applies_to=draws,
+        hidden_in_recipe={"dropout": 0.0},
     ),
     Deviation(
-        "resumed-at-wrong-batch",
-        49,
-        "batch",
-        "The run was resumed at the first batch of its epoch, or, at the end of an epoch, with "
-        "the first epoch's order.",
-        "accelerate#2823",
-        RESUMED,
-        (
-            PIECES,
+        name="resumed-at-wrong-batch",
+        row=49,
+        link="batch",
+        summary=(
+            "The run was resumed at the first batch of its epoch, or, at the end of an epoch, "
+            "with the first epoch's order."
+        ),
+        shows_when=RESUMED,
+        citation="accelerate#2823",
+        edits=(
+            LOOP_PARTS,
             after(
                 LOADERS,
-                "train_dataloader = loop_parts.rebuilt(\n"
+                "train_dataloader = loop_parts.dataloader_with(\n"
                 "    train_dataloader,\n"
                 "    sampler=loop_parts.FromTheFirstBatch(train_dataloader, recipe, VALUE),\n"
                 ")",
             ),
         ),
-        value=9,
-        values=_step_before,
-        fits=seen_before,
-        length=True,
+        default_value=9,
+        values_to_try=_step_before,
+        suggested_by=seen_before,
+        changes_length=True,
     ),
 )

@@ -9,41 +9,44 @@ from reference.ledger.record import Record
 
 def batches(record: Record) -> list[dict[str, Any]]:
     """The inputs of each of a step's forward passes."""
-    found = record.get("batch")
-    return [b for b in found if isinstance(b, dict)] if isinstance(found, list) else []
+    passes = record.get("batch")
+    return [b for b in passes if isinstance(b, dict)] if isinstance(passes, list) else []
 
 
 def shapes(record: Record) -> list[tuple[int, int]]:
-    """(rows, length) of each forward pass's token ids."""
-    found = [b["input_ids"][1] for b in batches(record) if len(b.get("input_ids") or ()) > 1]
-    return [(int(s[0]), int(s[1])) for s in found if isinstance(s, list) and len(s) == 2]
+    """(rows, padded length) of each forward pass's token ids."""
+    sizes = [b["input_ids"][1] for b in batches(record) if len(b.get("input_ids") or ()) > 1]
+    return [(int(s[0]), int(s[1])) for s in sizes if isinstance(s, list) and len(s) == 2]
 
 
-def size(record: Record) -> int | None:
+def batch_size(record: Record) -> int | None:
     """Rows of a step's last forward pass."""
-    found = shapes(record)
-    return found[-1][0] if found else None
+    sizes = shapes(record)
+    return sizes[-1][0] if sizes else None
 
 
-def length(record: Record) -> int | None:
-    """The longest padded length of a step's forward passes."""
-    return max((s[1] for s in shapes(record)), default=None)
+def padded_length(record: Record) -> int | None:
+    """The longest padded length, in tokens, of a step's forward passes."""
+    return max((length for _, length in shapes(record)), default=None)
 
 
-def lengths(steps: Sequence[Record]) -> set[int]:
-    """All padded lengths of a run."""
-    return {s[1] for record in steps for s in shapes(record)}
+def padded_lengths(steps: Sequence[Record]) -> set[int]:
+    """All padded lengths of a run, in tokens."""
+    return {length for record in steps for _, length in shapes(record)}
 
 
-def given(record: Record, name: str) -> bool:
-    """An input that some forward pass got, whatever is in it."""
+def has_input(record: Record, name: str) -> bool:
+    """Some forward pass was given this input, whatever is in it."""
     return any(name in b for b in batches(record))
 
 
-def passed(record: Record, name: str) -> bool:
-    """An input that isn't the same number all over (a mask of ones says what no mask says)."""
-    found = [b[name] for b in batches(record) if name in b]
-    return any(len(f) < 4 or f[3] is None for f in found)
+def input_varies(record: Record, name: str) -> bool:
+    """Some forward pass was given this input, and it isn't one number all over.
+
+    A mask that is all ones says as little as no mask.
+    """
+    inputs = [b[name] for b in batches(record) if name in b]
+    return any(len(described) < 4 or described[3] is None for described in inputs)
 
 
 def _inputs(record: Record, name: str) -> list[Any]:
@@ -63,6 +66,6 @@ def same_labels(clue: Clue) -> bool:
 
 
 def seen_before(clue: Clue) -> bool:
-    """Their batch is one that they had at an earlier step."""
-    rows = [[b.get("input_ids") for b in batches(r)] for r in clue.their_steps[: clue.step - 1]]
-    return [b.get("input_ids") for b in batches(clue.theirs)] in rows
+    """The other run had this batch at an earlier step too."""
+    earlier = [_inputs(record, "input_ids") for record in clue.their_steps[: clue.step - 1]]
+    return _inputs(clue.theirs, "input_ids") in earlier

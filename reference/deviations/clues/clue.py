@@ -1,8 +1,4 @@
-"""What a divergence tells: the two records there, and what can be read off the other run's.
-
-Used by `python -m reference explain`. Ledgers of strangers are read here: what is missing, or not
-a number, is None, and rules nothing out.
-"""
+"""A divergence as `explain` looks at it, and how values are read out of a ledger's records."""
 
 import math
 import sys
@@ -13,18 +9,24 @@ from typing import Any
 from reference.ledger.record import Record
 from reference.lesson.recipe import Recipe
 
-# What a ledger says is believed up to here: a replay takes memory and time by it.
-MOST_TOKENS = 1 << 16  # in a forward pass, padding counted in: 512 rows of 128, say
+# What another run's ledger says is believed up to here: a replay takes memory and time by it.
+MOST_TOKENS = 1 << 16  # in a forward pass, padding included: 512 rows of 128, say
 MOST_STEPS = 10**7  # of a run: some years' worth
 MOST_PROCESSES = 64
 
 
 @dataclass(frozen=True)
 class Clue:
-    """A divergence: where it is, both records there (steps, or evaluations for `metrics`).
+    """A divergence, with both runs' records there.
 
-    `theirs` is empty where their run ended; `their_steps` are all of theirs, from the first. Where
-    the rate for the next step differs, the records are those of the next step.
+    Attributes:
+        link: the link that is unequal, or `metrics`.
+        step: the step of the divergence, counted from 1.
+        ours: the record of our run: of a step, or for `metrics` of an evaluation. Where the rate
+            for the next step differs, it is the record of the next step.
+        theirs: the same of the other run; empty where that run ended.
+        their_steps: all steps of the other run, from the first.
+        recipe: the recipe of our run.
     """
 
     link: str
@@ -37,8 +39,8 @@ class Clue:
 
 def number(value: Any) -> float | None:
     """A finite number, or None; a ledger holds 'nan' and 'inf' as words."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if plain and abs(value) <= sys.float_info.max else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and abs(value) <= sys.float_info.max else None
 
 
 def close(a: float | None, b: float | None, tolerance: float = 1e-6) -> bool:
@@ -47,23 +49,8 @@ def close(a: float | None, b: float | None, tolerance: float = 1e-6) -> bool:
 
 
 def part(record: Record, *names: str) -> Any:
-    """What stands in a record under these names, one within the other; None if nothing does."""
-    found: Any = record
+    """The value under these names, one within the other; None where there is none."""
+    value: Any = record
     for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-# batches
-
-
-# gradients
-
-
-# the optimizer
-
-
-# the schedule
-
-
-# seeds
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -5,17 +5,17 @@ from reference.ledger.record import Record
 
 
 def norm(record: Record, link: str) -> float | None:
-    """The norm of the gradient as it came (`gradient`) or as the optimizer saw it (`clip`)."""
+    """The gradient's norm after the backward pass (`gradient`) or before the update (`clip`)."""
     return number(part(record, link, "norm"))
 
 
 def unclipped(record: Record) -> bool:
-    """The optimizer saw the gradient as it came."""
-    raw, seen = part(record, "gradient", "hash"), part(record, "clip", "hash")
-    return raw == seen or close(norm(record, "gradient"), norm(record, "clip"))
+    """The optimizer was given the gradient as the backward pass left it."""
+    after_backward, before_update = part(record, "gradient", "hash"), part(record, "clip", "hash")
+    return after_backward == before_update or close(norm(record, "gradient"), norm(record, "clip"))
 
 
-def times(clue: Clue) -> float | None:
-    """How many times as long their gradient is as ours."""
+def norm_ratio(clue: Clue) -> float | None:
+    """How many times as long their gradient is as ours, before any clip; None if unknown."""
     ours, theirs = norm(clue.ours, "gradient"), norm(clue.theirs, "gradient")
-    return theirs / ours if ours and theirs else None
+    return number(theirs / ours) if ours and theirs else None

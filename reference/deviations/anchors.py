@@ -1,0 +1,24 @@
+"""Pieces of the manual loop's text on which edits of several themes are anchored.
+
+Each stands in `lesson/loops/manual.py` once. A piece that only one theme changes stands in that
+theme's file.
+"""
+
+from reference.deviations.source_edits import imports
+
+LOADERS = "train_dataloader, eval_dataloader = get_dataloaders(recipe, data)"
+PROGRESS_BAR = "progress_bar = tqdm("
+DURATION = "num_epochs, num_training_steps = recipe.duration(len(train_dataloader))"
+EPOCH = "for _epoch in range(num_epochs):"
+BACKWARD = "loss.backward()"
+CLIP = "if recipe.max_grad_norm > 0:"
+CLIP_LINES = (
+    "if recipe.max_grad_norm > 0:\n"
+    "                torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)"
+)
+OPTIMIZER_STEP = "optimizer.step()"
+ZERO_GRAD = "optimizer.zero_grad()"
+
+# Imports that edited loops need.
+LOOP_PARTS = imports("from reference.deviations import loop_parts")
+REPLACE = imports("from dataclasses import replace")

@@ -1,0 +1,129 @@
+"""One explanation from recipe and ledger to the printed words, with its progress shown."""
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+
+from reference.deviations.clues.clue import MOST_STEPS, part
+from reference.errors import InputError
+from reference.explain.explanation_text import words
+from reference.explain.search import Explanation, explain
+from reference.ledger.record import Ledger, Record
+from reference.lesson.checkpoints import check_checkpoint
+from reference.lesson.data.pipeline import Data, load_data
+from reference.lesson.recipe import Recipe
+from reference.messages import plain
+from reference.run.header import header
+from reference.run.prepare import prepare
+from reference.terminal import Progress
+
+SHOWN_EVERY = 0.2  # seconds
+
+
+def explain_target(path: Path, target: Ledger, recipe: Recipe, *, own_length: bool) -> int:
+    """As `explain_ledger`, for a ledger that was read and checked.
+
+    Raises:
+        InputError: for a ledger that isn't of the recipe's data or checkpoint.
+    """
+    if own_length:
+        recipe = _as_long_as_it_says(recipe, target.header)
+    recipe = prepare(recipe.for_loop("manual"))
+    check_checkpoint(recipe)
+    data = load_data(recipe)
+    if own_length:
+        recipe = _as_long_as_it_is(recipe, target, len(data.train))
+    ours = header(recipe, "manual", data)
+    check_belongs(path, target.header, ours)
+    explanation = explain_with_progress(target, ours, recipe, data)
+    print("\n".join(map(plain, words(explanation))))
+    outcome = explanation.outcome
+    if not explanation.proven:
+        # The ledger is of another model, or lacks the links that a proof needs.
+        cannot_be_proven = not outcome.decisive and not outcome.failure
+        return InputError.exit_code if cannot_be_proven else 1
+    return 0 if outcome.verdict.verdict == "identical" else InputError.exit_code
+
+
+def _as_long_as_it_says(recipe: Recipe, header: Record) -> Recipe:
+    """The recipe with the length of the run that this header is of; prints that it is so."""
+    steps = part(header, "recipe", "max_steps")
+    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS or steps == recipe.max_steps:
+        return recipe
+    print(f"the ledger is of a run of {steps} steps, and so is the recipe's (--max-steps {steps})")
+    return dataclasses.replace(recipe, max_steps=steps)
+
+
+def _as_long_as_it_is(recipe: Recipe, target: Ledger, rows: int) -> Recipe:
+    """The recipe cut to a script's run that came to its end sooner; prints that it is so.
+
+    Whole epochs are left as they are: another number of them is a deviation, and has a name.
+    """
+    steps, end = len(target.steps), target.end
+    batches = math.ceil(rows / recipe.train_batch_size)
+    steps_per_epoch = math.ceil(batches / recipe.gradient_accumulation_steps)
+    shorter = steps < recipe.duration(batches)[1] and steps % steps_per_epoch
+    if part(target.header, "recipe") is not None or recipe.max_steps > 0 or not shorter:
+        return recipe
+    if end is None or not end["complete"]:
+        return recipe  # how long it was to be isn't known, and its schedule may be the deviation
+    print(
+        f"the ledger's run came to its end after {steps} steps, and so does the recipe's "
+        f"(--max-steps {steps}; it says nothing of the length it was meant to have)"
+    )
+    return dataclasses.replace(recipe, max_steps=steps)
+
+
+class ReplayProgress:
+    """A bar, or a line now and then, for the replay that is going on, with its time left."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._replays = 0
+        self._last = 0.0
+        self._bar: Progress | None = None
+
+    def __call__(self, step: int) -> None:
+        """Show a replay's step; step 1 is a new replay's first."""
+        if step == 1 or self._bar is None:
+            self.close()
+            self._replays += 1
+            self._bar = Progress([f"replay {self._replays}"], leave=False)
+        if time.monotonic() - self._last >= SHOWN_EVERY:
+            self._last = time.monotonic()
+            self._bar.update(f"replay {self._replays}", step, self._total)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def explain_with_progress(target: Ledger, ours: Record, recipe: Recipe, data: Data) -> Explanation:
+    """The search, with its progress shown on stderr."""
+    progress = ReplayProgress(sum(item.kind == "step" for item in target.items))
+    try:
+        return explain(target, ours, recipe, data, progress)
+    finally:
+        progress.close()
+
+
+def check_belongs(path: Path, theirs: Record, ours: Record) -> None:
+    """InputError where a ledger says that it is of other data or of another checkpoint."""
+    tasks = [part(header, "recipe", "task") for header in (theirs, ours)]
+    if isinstance(tasks[0], str) and tasks[0] != tasks[1]:
+        raise InputError(
+            f"{path}: field recipe.task: the ledger is of task {tasks[0]}, the recipe of "
+            f"{tasks[1]}; give --task {tasks[0]}"
+        )
+    for name, field in (("data", "source"), ("checkpoint", "name")):
+        their_part, our_part = theirs.get(name), ours.get(name)
+        if not isinstance(their_part, dict) or not isinstance(our_part, dict):
+            continue  # a script's ledger says neither
+        if their_part.get("sha256") != our_part.get("sha256"):
+            raise InputError(
+                f"{path}: field {name}: the ledger is of {their_part.get(field)}, the recipe of "
+                f"{our_part.get(field)}, and their contents differ; give the ledger's own with "
+                f"--{name}"
+            )
