@@ -1,10 +1,8 @@
-"""What the checks of others see of a deviation: each one a function, with its source and its bound.
+"""The checks that other projects make of a training: each a function, with its source and bound.
 
-    python -m reference deviations --matrix
-
-A check takes the faithful run and another one, and says whether it would fail the other. It sees a
-deviation if it fails that run and passes the faithful one, made by each of the loops: a check that
-fails where nothing is planted has seen nothing.
+A check takes a faithful run and another one, and says whether it would fail the other. It sees a
+deviation if it fails that run and passes the faithful ones, made by each of the loops: a check that
+fails a run without a deviation has seen nothing.
 """
 
 import math
@@ -17,7 +15,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Run:
-    """What others look at: one loss a step, the scores as the loop reports them, last weights."""
+    """What others look at of a run.
+
+    Attributes:
+        losses: one for each step.
+        scores: as the loop reports them after training.
+        weights: the model's last weights, by name.
+    """
 
     losses: tuple[float, ...]
     scores: Mapping[str, float]
@@ -94,7 +98,14 @@ def _pairs(faithful: Run, run: Run) -> Sequence[tuple[float, float]]:
 
 @dataclass(frozen=True)
 class Detector:
-    """A check in a word, its rule, who has it, and the function that fails a run."""
+    """A check that others make.
+
+    Attributes:
+        name: the head of its column.
+        rule: its rule, in words.
+        source: the test that has it.
+        fails: whether it fails the second run, given the faithful first one.
+    """
 
     name: str
     rule: str
@@ -104,40 +115,40 @@ class Detector:
 
 DETECTORS = (
     Detector(
-        "accuracy",
-        f"accuracy of at least {ACCURACY}",
-        "Accelerate's tests on MRPC (`tests/fsdp/test_fsdp.py`, `performance_lower_bound`)",
-        low_accuracy,
+        name="accuracy",
+        rule=f"accuracy of at least {ACCURACY}",
+        source="Accelerate's tests on MRPC (`tests/fsdp/test_fsdp.py`, `performance_lower_bound`)",
+        fails=low_accuracy,
     ),
     Detector(
-        "last loss",
-        f"the last loss to {DECIMALS} decimals",
-        "Lightning's parity tests (`tests/parity_pytorch/test_basic_parity.py`)",
-        last_loss,
+        name="last loss",
+        rule=f"the last loss to {DECIMALS} decimals",
+        source="Lightning's parity tests (`tests/parity_pytorch/test_basic_parity.py`)",
+        fails=last_loss,
     ),
     Detector(
-        "losses",
-        "the loss at every step to 1e-4",
-        "nobody's test of a loop; Transformers' tests have this bound for a model's outputs",
-        every_loss,
+        name="losses",
+        rule="the loss at every step to 1e-4",
+        source="no test of a loop: Transformers' tests have this bound for a model's outputs",
+        fails=every_loss,
     ),
     Detector(
-        "mean loss",
-        "a mean difference of the losses below 1e-6",
-        "nobody's rule as it stands: the bound of the next one, on the mean of the losses",
-        mean_loss,
+        name="mean loss",
+        rule="a mean difference of the losses below 1e-6",
+        source="no project's rule: the next check's bound, on the mean of the losses",
+        fails=mean_loss,
     ),
     Detector(
-        "weights",
-        "each last weight to 1e-6, absolute and relative",
-        "Accelerate's `training_check` (`test_utils/scripts/test_script.py`)",
-        last_weights,
+        name="weights",
+        rule="each last weight to 1e-6, absolute and relative",
+        source="Accelerate's `training_check` (`test_utils/scripts/test_script.py`)",
+        fails=last_weights,
     ),
     Detector(
-        "5 %",
-        "the loss within 5 %, at 99 % of the steps",
-        "Megatron-LM (`tests/functional_tests/python_test_utils/common.py`)",
-        five_percent,
+        name="5 %",
+        rule="the loss within 5 %, at 99 % of the steps",
+        source="Megatron-LM (`tests/functional_tests/python_test_utils/common.py`)",
+        fails=five_percent,
     ),
 )
 OURS = "this one"
@@ -145,7 +156,14 @@ OURS = "this one"
 
 @dataclass(frozen=True)
 class Control:
-    """A faithful run by another loop: `diff`'s verdict, and which checks fail it all the same."""
+    """A faithful run by another loop.
+
+    Attributes:
+        setting: what was changed of the recipe, in words.
+        loop: the loop that made it.
+        verdict: `diff`'s, against the manual loop's run.
+        failed: the checks that fail it all the same.
+    """
 
     setting: str
     loop: str
@@ -155,19 +173,33 @@ class Control:
 
 @dataclass(frozen=True)
 class Row:
-    """One deviation: where it was seen, what `explain` says, and which checks fail it."""
+    """One deviation's run.
+
+    Attributes:
+        name: the deviation.
+        value: the deviation with its value, as a verdict has it.
+        setting: what was changed of the recipe so that it shows, in words.
+        verdict: `diff`'s, against the faithful run.
+        step: of the divergence.
+        link: of the divergence.
+        failed: the checks that fail it.
+        explained: what `explain` names, with values.
+        proven: whether that is proven.
+        left: the first thing that is unexplained.
+        failure: why the run stopped, if it did.
+    """
 
     name: str
-    value: str  # the deviation with its value, as a verdict has it
+    value: str
     setting: str
     verdict: str
     step: int | None
     link: str | None
     failed: frozenset[str]
-    explained: tuple[str, ...] = ()  # names with values
+    explained: tuple[str, ...] = ()
     proven: bool = False
-    left: str = ""  # the first thing that is unexplained
-    failure: str = ""  # why the run stopped, if it did
+    left: str = ""
+    failure: str = ""
 
     @property
     def another_run(self) -> bool:
@@ -182,7 +214,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All that was found; `about` is what is known of the runs: versions, device, date."""
+    """All runs and what came of them.
+
+    Attributes:
+        rows: the deviations' runs.
+        controls: the faithful runs.
+        about: recipe, data, versions, device, date.
+    """
 
     rows: tuple[Row, ...]
     controls: tuple[Control, ...]

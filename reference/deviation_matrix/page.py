@@ -58,7 +58,7 @@ def page(matrix: Matrix) -> str:
         _about(matrix),
         "## Who sees how many",
         _counts(matrix),
-        "## Nothing planted",
+        "## Without a deviation",
         "Faithful runs against the manual loop's: `yes` is a false alarm. With accumulated "
         "gradients the stock Trainer is left out: it is another run for BERT "
         "([transformers #47688](https://github.com/huggingface/transformers/issues/47688)).",

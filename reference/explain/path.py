@@ -67,8 +67,8 @@ def without_idle(path: Path, run: Callable[[Sequence[Chosen]], Outcome]) -> Path
         run: gives the outcome of a replay with these deviations.
     """
     last = path[-1]
-    for one in last.chosen:
-        fewer = tuple(c for c in last.chosen if c is not one)
+    for idle in last.chosen:
+        fewer = tuple(c for c in last.chosen if c is not idle)
         if fewer and run(fewer).progress >= last.progress:
             return without_idle((*path[:-1], run(fewer)), run)
     return path
