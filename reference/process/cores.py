@@ -1,0 +1,13 @@
+"""How many cores this process may use.
+
+python -c "from reference.process.cores import usable_cores; print(usable_cores())"
+"""
+
+import os
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on, which a container or `taskset` makes fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
