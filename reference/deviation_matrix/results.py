@@ -72,7 +72,7 @@ def make_matrix(recipe: Recipe, names: Sequence[str], work: Path, jobs: int) -> 
     faithful = [Task(s, place(folder, s), FAITHFUL) for s in recipes]
     controls = [Task(s, place(folder, s), loop) for s, r in recipes.items() for loop in loops_of(r)]
     deviated = [Task(setting_of(n), place(folder, setting_of(n)), n) for n in names]
-    run_tasks([faithful, [*controls, *deviated]], jobs, recipe.num_threads)
+    run_tasks([faithful, [*controls, *deviated]], jobs, recipe)
     if key(recipe) != version:
         raise InputError(f"{folder}: the code was changed while it ran; remove it and run again")
     for task in [*faithful, *controls]:

@@ -5,16 +5,12 @@ See which can be used here: `python -m reference env`
 
 import torch
 from safetensors import SafetensorError
-from transformers import (
-    BertForSequenceClassification,
-    set_seed,
-)
+from transformers import BertForSequenceClassification, set_seed
 
 from reference.errors import InputError
-from reference.lesson.checkpoints import HUB_FILES, _unusable, check_checkpoint, checkpoint_source
+from reference.lesson.checkpoints import WEIGHTS, check_checkpoint, find_checkpoint, unusable
 from reference.lesson.recipe import Recipe
 
-HUB_FILES += ["added_tokens.json", "special_tokens_map.json"]
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
 NO_DECAY = ("bias", "layernorm")
 
@@ -26,7 +22,7 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
     the global generators to do so. Raises InputError for a checkpoint of no use.
     """
     config = check_checkpoint(recipe)
-    source = checkpoint_source(recipe.checkpoint)
+    source = str(find_checkpoint(recipe.checkpoint).folder)
     set_seed(recipe.seed)
     try:
         model, info = BertForSequenceClassification.from_pretrained(
@@ -35,13 +31,13 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
             dtype=torch.float32,
             use_safetensors=True,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below, by name
+            ignore_mismatched_sizes=True,  # refused below, by name
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(_unusable(source, "model", error)) from error
+        raise InputError(unusable(source, "model", error)) from error
     for key, stored, wanted in sorted(info["mismatched_keys"]):
         raise InputError(
-            f"{source}: model.safetensors: {key} is of shape {tuple(stored)} where config.json and "
+            f"{source}: {WEIGHTS}: {key} is of shape {tuple(stored)} where config.json and "
             f"the task's {config.num_labels} labels make it {tuple(wanted)}; save the checkpoint "
             "anew, or use another"
         )
@@ -49,14 +45,14 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
     lacking = sorted(key for key in info["missing_keys"] if not key.startswith("classifier."))
     if lacking:
         raise InputError(
-            f"{source}: model.safetensors lacks {lacking[0]} and {len(lacking) - 1} more of BERT's "
+            f"{source}: {WEIGHTS} lacks {lacking[0]} and {len(lacking) - 1} more of BERT's "
             "weights; save the checkpoint anew"
         )
     # A pretraining head goes unused; a layer of the encoder must not.
     unused = sorted(key for key in info["unexpected_keys"] if ".layer." in key)
     if unused:
         raise InputError(
-            f"{source}: model.safetensors holds {unused[0]}, which config.json has no place for; "
+            f"{source}: {WEIGHTS} holds {unused[0]}, which config.json has no place for; "
             "field num_hidden_layers doesn't belong to these weights"
         )
     return model

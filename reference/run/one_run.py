@@ -12,7 +12,6 @@ from typing import Any
 
 from reference.errors import InputError, RunError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE, Writer
-from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import get_loop
@@ -35,7 +34,6 @@ def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True)
     """
     train = get_loop(loop)
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
-    check_checkpoint(recipe)
     data = load_data(recipe)
     fetched = Fetched(data.train, recipe)
     make_run_dir(run_dir)

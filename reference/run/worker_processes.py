@@ -70,8 +70,8 @@ class GrowingLedger:
             self._file.close()
 
 
-def starter(recipe: Recipe) -> Starter:
-    """What starts the runs of a recipe: each forked from one process that has imported all.
+def starter(recipe: Recipe, preload: Sequence[str] = PRELOAD) -> Starter:
+    """What starts runs of a recipe: each forked from one process that has imported `preload`.
 
     A new process for each, which costs 5 s of CPU, wherever a fork isn't safe: on a GPU, on macOS
     and Windows, and with several threads, which NumPy's OpenBLAS starts when it is imported.
@@ -83,7 +83,7 @@ def starter(recipe: Recipe) -> Starter:
     }
     if sys.platform != "linux" or recipe.num_threads > 1 or expects_gpu(recipe):
         return NewProcesses(environment)
-    return ForkServer(PRELOAD, environment)
+    return ForkServer(preload, environment)
 
 
 def run_all(

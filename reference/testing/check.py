@@ -19,7 +19,6 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from reference.explain.search import explain
 from reference.ledger.record import Memory, Record
-from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.hub import check_hub
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops.manual import train
@@ -49,7 +48,6 @@ def check(
         chosen = prepare(chosen)
         with _no_warnings():
             _check_reach(chosen)
-            check_checkpoint(chosen)
             data = _data(chosen)
             head = header(chosen, "manual", data)
         theirs = observe(mine, wanted, chosen, data, head)

@@ -37,7 +37,11 @@ class Data:
 
 
 def load_data(recipe: Recipe) -> Data:
-    """The recipe's tokenized splits. Raises InputError for data or a tokenizer of no use."""
+    """The recipe's tokenized splits, by the tokenizer of its checkpoint.
+
+    Raises:
+        InputError: data or a checkpoint of no use.
+    """
     task = get_task(recipe.task)
     tokenizer = load_tokenizer(recipe)
     raw_datasets = load_raw(task, recipe.data)

@@ -45,8 +45,7 @@ def checkpoint_folder(cache_dir: Path | None = None) -> Path:
     ~/.cache. Any number of processes may call it at once. Leaves the global generators alone.
     Raises InputError where the folder is needed and can't be written.
     """
-    cache = default_cache() if cache_dir is None else cache_dir
-    folder = cache / _name()
+    folder = checkpoint_place(cache_dir)
     try:
         if not _whole(folder):
             _make(folder)
@@ -56,6 +55,11 @@ def checkpoint_folder(cache_dir: Path | None = None) -> Path:
             "make room there, or set REFERENCE_CACHE to a folder that can be written to"
         ) from error
     return folder
+
+
+def checkpoint_place(cache_dir: Path | None = None) -> Path:
+    """Where the checkpoint's folder is, or will be made; see `checkpoint_folder`."""
+    return (default_cache() if cache_dir is None else cache_dir) / _name()
 
 
 def default_cache() -> Path:
