@@ -88,8 +88,8 @@ def find_checkpoint(name: str) -> Checkpoint:
 
 
 def is_local(name: str) -> bool:
-    """Whether a checkpoint is here and can be looked at without transformers and the hub."""
-    return name == "minilm" or (name != "embedded" and Path(name).exists())
+    """Whether a checkpoint is a package's or a folder, which needs no hub and isn't made here."""
+    return name == "minilm" or (name != "embedded" and (Path(name).exists() or _is_path(name)))
 
 
 def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
@@ -160,11 +160,16 @@ def _folder(name: str) -> Path:
     folder = Path(name)
     if folder.exists():
         return folder
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if _is_path(name):
         raise InputError(
             f"{name}: no such folder; --checkpoint takes embedded, minilm, a folder, or a hub name"
         )
     return _hub_folder(name)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can only be a folder's, be it there or not: the hub's have one slash."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1
 
 
 def _state(folder: Path) -> State:
