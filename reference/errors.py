@@ -20,6 +20,10 @@ class TrainingFailed(RunError, RuntimeError):
     """A run began, or a measurement, and came to no end: names where, and why. Exit code 3."""
 
 
+class NotFinite(TrainingFailed):
+    """A loss, a gradient or weights that hold NaN or an infinity."""
+
+
 class OutOfSpace(TrainingFailed):
     """A file of the run couldn't be written: the disk is full, or the folder is gone."""
 

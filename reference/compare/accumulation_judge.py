@@ -19,7 +19,7 @@ from statistics import median
 from reference.ledger.record import LEDGER_FILE, read_items
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.process.run_folder import write_json
+from reference.process.whole_files import write_json
 from reference.run.worker_processes import Job
 
 RunAll = Callable[[Sequence[Job], Path], None]  # runs all jobs into a folder

@@ -21,7 +21,8 @@ from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.process.run_folder import make_run_dir, write_json
+from reference.process.run_folder import make_run_dir
+from reference.process.whole_files import write_json
 from reference.run.worker_processes import Job, run_all, starter
 
 VERDICT_VERSION = 1

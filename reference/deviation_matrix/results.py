@@ -26,8 +26,8 @@ from reference.ledger.record import LEDGER_FILE
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe, nearest
-from reference.process.run_folder import write_json
 from reference.process.versions import machine, versions
+from reference.process.whole_files import write_json
 from reference.run.prepare import prepare
 
 # All that a run or an explanation depends on; a test holds it against what a task imports.

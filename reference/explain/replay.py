@@ -18,7 +18,7 @@ from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.judgement import judge
 from reference.diff.verdict import Verdict
-from reference.errors import InputError
+from reference.errors import InputError, NotFinite
 from reference.explain.loop_halves import Halves, halves
 from reference.ledger.link_table import DECISIVE
 from reference.ledger.record import Item, Ledger, Record, encode, is_newer
@@ -26,7 +26,7 @@ from reference.ledger.steps import Group, Grouper, groups
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generators, set_generators
-from reference.observe.observer import NotFinite, Observer
+from reference.observe.observer import Observer
 
 
 class Parted(Exception):

@@ -1,7 +1,4 @@
-"""How many cores this process may use.
-
-python -c "from reference.process.cores import usable_cores; print(usable_cores())"
-"""
+"""How many cores this process may use."""
 
 import os
 

@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 from reference.errors import InputError, RunError, TrainingFailed, WorkerDied
+from reference.messages import last_line
 
 POLL = 0.2  # seconds between two looks at the processes
 GRACE = 5.0  # seconds that a process has to end in after SIGTERM, before it is killed
 
 Task = TypeVar("Task")
+
+_calls: "set[subprocess.Popen[str]]" = set()  # the commands that `call` waits for now
 
 
 class Worker(Protocol):
@@ -133,10 +136,44 @@ def _signal(worker: Worker, number: int) -> None:
         send(worker.pid, number)
 
 
-def last_line(output: str) -> str:
-    """The last line that a process wrote, or words that say that it wrote none."""
-    lines = output.strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing of why"
+def call(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end. Whatever stops this process ends it, and all that it has started.
+
+    Args:
+        command: the program and its arguments.
+        folder: where it runs.
+        environment: all of its variables; those of this process if there are none.
+
+    Returns:
+        Its exit code, and what it wrote to stdout and to stderr.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    _calls.add(process)
+    try:
+        out, err = process.communicate()
+    except BaseException:
+        stop([process])
+        raise
+    finally:
+        _calls.discard(process)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def stop_calls() -> None:
+    """End the commands of all threads: Ctrl-C and signals reach the main thread alone."""
+    stop(list(_calls))
 
 
 def failure(name: str, code: int, log: Path) -> RunError:

@@ -18,7 +18,7 @@ from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.process.cores import usable_cores
 from reference.process.fork_server import ForkServer
-from reference.process.run_folder import write_json
+from reference.process.whole_files import write_json
 from reference.process.workers import NewProcesses, Starter, Worker, failure, take_turns
 from reference.terminal import Progress
 

@@ -234,7 +234,7 @@ def test_one_failure_ends_all_others(starter: Starter, tmp_path: Path) -> None:
         ("reference: error: x.tsv: row 2\n", 2, InputError, "x.tsv: row 2"),
         ("Traceback\nValueError: no\n", 1, WorkerDied, "m ended with code 1: ValueError: no; see "),
         ("so far\n", -9, WorkerDied, "m was killed by SIGKILL: so far; see "),
-        ("", -9, WorkerDied, "m was killed by SIGKILL: it said nothing of why; see "),
+        ("", -9, WorkerDied, "m was killed by SIGKILL: it gave no reason; see "),
     ],
 )
 def test_why_a_process_failed(
