@@ -33,7 +33,16 @@ ISSUE = "https://github.com/huggingface/transformers/issues/47688"
 
 
 def verdict_of_judge(recipe: Recipe, run_dir: Path, run: RunAll) -> str:
-    """Which loops accumulate rightly, in one line; the runs lie in `run_dir / judge`."""
+    """Train the first steps anew without dropout, and the full batch, and compare the gradients.
+
+    Args:
+        recipe: accumulates gradients.
+        run_dir: gets the folder `judge`, with the runs and `judge.json`.
+        run: runs all jobs into a folder.
+
+    Returns:
+        One line that says which loops accumulate rightly.
+    """
     calm = dataclasses.replace(recipe, dropout=0.0, max_steps=STEPS, mixed_precision="no")
     batch = recipe.train_batch_size * recipe.gradient_accumulation_steps
     full = dataclasses.replace(calm, train_batch_size=batch, gradient_accumulation_steps=1)

@@ -2,8 +2,8 @@
 
     python -m reference compare
 
-Each loop runs in a process of its own and, on a CPU, all at once; their ledgers are read at the
-end. With accumulated gradients the full batch is the judge of all three.
+Each loop runs in a process of its own and, on a CPU, all run at once; their ledgers are read at the
+end. With accumulated gradients the full batch is the judge of all three (`accumulation_judge.py`).
 """
 
 import json
@@ -26,13 +26,24 @@ from reference.process.whole_files import write_json
 from reference.run.worker_processes import Job, run_all, starter
 
 VERDICT_VERSION = 1
-VERDICTS = ("diverged", "incomparable", "identical")  # what one of several pairs makes of them all
+VERDICTS = ("diverged", "incomparable", "identical")  # the worst first: it is the verdict on all
 
 
 def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) -> Verdict:
     """Run the three loops into `run_dir`, `jobs` at a time; print the table and the verdict.
 
-    Raises InputError or TrainingFailed with the line of the loop that failed first.
+    Args:
+        recipe: what all three train.
+        run_dir: new, or an empty folder.
+        jobs: how many loops run at the same time.
+        debug: whether a loop that fails leaves a traceback in its log.
+
+    Returns:
+        The worst verdict of the two comparisons with the Trainer's run: diverged before
+        incomparable before identical.
+
+    Raises:
+        InputError, TrainingFailed: the line of the loop that failed first.
     """
     make_run_dir(run_dir)
     with starter(recipe) as processes:

@@ -1,6 +1,6 @@
 """From a checkpoint to a model with a new head: the same weights every time.
 
-See which can be used here: `python -m reference env`
+python -m reference train manual
 """
 
 import torch
@@ -19,7 +19,10 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
     """The checkpoint's BERT with a new head of the task's labels, float32, on the CPU.
 
     The head is drawn from the recipe's seed, so that every call gives the same weights; it seeds
-    the global generators to do so. Raises InputError for a checkpoint of no use.
+    the global generators to do so.
+
+    Raises:
+        InputError: a checkpoint of no use.
     """
     config = check_checkpoint(recipe)
     source = str(find_checkpoint(recipe.checkpoint).folder)
@@ -59,7 +62,15 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Two groups as `Trainer` makes them: decayed weights; biases and norms, never decayed."""
+    """The groups of parameters that an optimizer gets, as `Trainer` makes them.
+
+    Args:
+        model: whose parameters are grouped, in their own order.
+        weight_decay: of the first group.
+
+    Returns:
+        Two groups: weights, which are decayed; biases and the weights of norms, which never are.
+    """
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     return [
         {

@@ -1,6 +1,6 @@
 """Processes that are started here: each with a log, a few at once, none left behind.
 
-Used by `python -m reference compare` for its loops. `take_turns` watches the processes; a starter
+`take_turns` watches the processes of `python -m reference compare` and of the matrix. A starter
 starts them: `NewProcesses` here, or `fork_server.ForkServer`, which imports once for all of them.
 
 A process ends with the one that started it, however that ends, if it calls

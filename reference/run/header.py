@@ -11,8 +11,14 @@ from reference.process.versions import machine, versions
 
 
 def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
-    """What identifies a run: the first line of its ledger."""
-    _, steps = recipe.duration(-(-len(data.train) // recipe.train_batch_size))
+    """What identifies a run: the first line of its ledger.
+
+    Args:
+        recipe: by which the run trains; its device is made plain (`prepare`).
+        loop: the name that the ledger gives to what trains.
+        data: what it trains on.
+    """
+    _, steps = recipe.duration(recipe.batches_per_epoch(len(data.train)))
     checkpoint = find_checkpoint(recipe.checkpoint)
     synthetic = {"synthetic": True} if recipe.data == "embedded" else {}
     return {

@@ -1,7 +1,8 @@
 """Runs in processes of their own, so that none leaves anything behind for the next.
 
-Used by `python -m reference compare`. The parent watches their ledgers grow, and their end is its
-own: by Ctrl-C, a signal, or a kill.
+    python -m reference compare
+
+The parent watches their ledgers grow. However it ends, by Ctrl-C, a signal or a kill, they end too.
 """
 
 import json
@@ -129,9 +130,10 @@ def run_all(
 
 
 def default_jobs(recipe: Recipe) -> int:
-    """How many loops run at once: on a GPU one; else all, or as many as the cores have threads for.
+    """How many loops run at the same time where nobody says so.
 
-    With one thread each, all three: small steps leave a core idle often enough, also on two.
+    One on a GPU. On a CPU all three with one thread each, as small steps often leave a core idle,
+    and with more threads as many as there are cores for.
     """
     if expects_gpu(recipe):
         return 1

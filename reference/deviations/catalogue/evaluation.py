@@ -3,6 +3,7 @@
 Try one: `python -m reference explain LEDGER`
 """
 
+import math
 from typing import Any
 
 from reference.deviations.catalogue.batches import LOADERS
@@ -50,7 +51,7 @@ def _processes(clue: Clue) -> list[int]:
     return [
         n
         for n in range(1, MOST_PROCESSES + 1)
-        if theirs > rows and -(-rows // (n * batch)) * n * batch == theirs
+        if theirs > rows and math.ceil(rows / (n * batch)) * n * batch == theirs
     ]
 
 

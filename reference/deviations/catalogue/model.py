@@ -68,7 +68,7 @@ DEVIATIONS = (
         "an evaluation, dropout > 0",
         (after("break", EVALUATE, depth=-2),),
         also=("mode", "metrics"),
-        can_show=lambda recipe, rows: recipe.duration(-(-rows // recipe.train_batch_size))[0] > 1,
+        can_show=lambda recipe, rows: recipe.duration(recipe.batches_per_epoch(rows))[0] > 1,
         fits=lambda clue: clue.step > 1,
     ),
     Deviation(
@@ -81,7 +81,7 @@ DEVIATIONS = (
         "more than one epoch",
         (after("break", f"{EVALUATE}\n    model.train()", depth=-2),),
         also=("batch", "metrics"),
-        can_show=lambda recipe, rows: recipe.duration(-(-rows // recipe.train_batch_size))[0] > 1,
+        can_show=lambda recipe, rows: recipe.duration(recipe.batches_per_epoch(rows))[0] > 1,
         fits=lambda clue: clue.step > 1,
     ),
     Deviation(

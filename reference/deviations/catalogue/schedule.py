@@ -202,4 +202,4 @@ DEVIATIONS = (
 
 
 def _epochs_of(recipe: Recipe, rows: int) -> int:
-    return recipe.duration(-(-rows // recipe.train_batch_size))[0]
+    return recipe.duration(recipe.batches_per_epoch(rows))[0]

@@ -84,7 +84,7 @@ def epochs(clue: Clue) -> list[int]:
 
 def rounds(recipe: Recipe, rows: int) -> bool:
     """Whether some step's rate, written in one of the other ways, has another last bit."""
-    _, total = recipe.duration(-(-rows // recipe.train_batch_size))
+    _, total = recipe.duration(recipe.batches_per_epoch(rows))
     falling = max(1, total - recipe.num_warmup_steps)
     lr = chained = recipe.learning_rate
     for step in range(1, min(falling, MOST_LOOKED_AT)):

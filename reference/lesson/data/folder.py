@@ -1,6 +1,6 @@
 """A task's splits out of a folder: GLUE's TSV files, CSV, parquet, or a saved dataset.
 
-Look at one: `python -m reference data --data FOLDER`
+    python -m reference data --data FOLDER
 
 The folder holds the task's own folder (`MRPC` or `mrpc`), or is it. A test split is optional:
 nothing is trained or scored on it.

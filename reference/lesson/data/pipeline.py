@@ -1,6 +1,6 @@
 """The shared pipeline: raw text -> tokens -> batches, the same for all three loops.
 
-Look at one batch: `python -m reference data`
+    python -m reference data
 
 Rows are tokenized in batches with truncation and padded in the collator, to the longest of their
 own batch and no further. What is left of a row is `attention_mask`, `input_ids`, `labels` and

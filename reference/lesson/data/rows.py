@@ -1,6 +1,6 @@
 """What a row may hold, the same for every source: texts, and a label that the task knows.
 
-Look at some: `python -m reference data --data FOLDER`
+    python -m reference data --data FOLDER
 
 Plain Python, so that a bad row is refused before torch and `datasets` are imported.
 """

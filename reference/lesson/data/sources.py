@@ -1,6 +1,6 @@
 """Raw splits out of one source, named and never guessed: embedded, a folder, or the hub.
 
-Look at one: `python -m reference data --data FOLDER`
+    python -m reference data --data FOLDER
 
 Every source gives the same thing: the hub's columns (texts, `label`, `idx`), checked row by row in
 `rows.py`. `datasets` is imported when a source is loaded, and not with this module.
