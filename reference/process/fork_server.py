@@ -147,13 +147,14 @@ def serve(connection: Connection) -> list[str] | None:
                 threads = len(os.listdir("/proc/self/task"))
                 pid = os.fork()
                 if pid == 0:
+                    # A session of its own, before anybody can send it a signal: Linux shares the
+                    # cores out among sessions first, where other work waits for them as well.
+                    os.setsid()
+                    connection.send((os.getpid(), None))
                     connection.close()
                     _begin(arguments, log, threads)
                     return list(arguments)
-                with suppress(OSError):  # it has done so itself, and may have ended
-                    os.setpgid(pid, pid)
                 children += 1
-                connection.send((pid, None))
             while children:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
@@ -165,8 +166,7 @@ def serve(connection: Connection) -> list[str] | None:
 
 
 def _begin(arguments: Sequence[str], log: str, threads: int) -> None:
-    """Give a forked process its group and its log; one that had threads becomes a new Python."""
-    os.setpgid(0, 0)
+    """Give a forked process its log; one that would inherit threads becomes a new Python."""
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output, stream)

@@ -47,7 +47,7 @@ class Starter(Protocol):
     """Starts processes; a context manager, which has to outlive them."""
 
     def start(self, arguments: Sequence[str], log: Path) -> Worker:
-        """Run `python *arguments` as a group of processes, its output in the new file `log`."""
+        """Run `python *arguments` in a session of its own, its output in the new file `log`."""
 
     def __enter__(self) -> Self: ...
 
@@ -130,7 +130,7 @@ def stop(workers: Sequence[Worker]) -> None:
 
 
 def _signal(worker: Worker, number: int) -> None:
-    # Each is the first of a group of processes, which has its number.
+    # Each is the first of a session, and so of a group of processes, which has its number.
     send = os.killpg if hasattr(os, "killpg") else os.kill
     with suppress(OSError):  # all of them have ended
         send(worker.pid, number)
