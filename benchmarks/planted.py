@@ -26,13 +26,14 @@ from benchmarks import gate
 from benchmarks.planted_slowdowns import PLANTS, SHARE, planted
 from benchmarks.results.output_file import check_output, write_output
 from benchmarks.timing.progress import check_cores
-from reference.errors import InputError, TrainingFailed
+from reference.errors import InputError, WorkerDied
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import nearest
+from reference.messages import last_line
 from reference.process.exit_codes import ended
+from reference.process.workers import call, stop_calls
 
 RESTLESS = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
-_going: "set[subprocess.Popen[str]]" = set()  # the gates that are measuring now
 
 
 def run_gate(loop: str, plant: str, out: Path, share: float) -> int:
@@ -100,8 +101,7 @@ def _each(
         yield from pool.map(lambda p: _fresh(p[0], p[1], share, alone=at_once == 1), planned)
     except BaseException:  # Ctrl-C and signals reach this thread alone, and the gates must end too
         pool.shutdown(wait=False, cancel_futures=True)
-        for going in list(_going):
-            going.kill()
+        stop_calls()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
@@ -131,7 +131,7 @@ def _fresh(plant: str, loop: str, share: float, *, alone: bool) -> dict[str, Any
     """One gate in a fresh process; `alone`: no other gate loads the other core.
 
     Raises:
-        TrainingFailed: the gate broke; it saw nothing, and counts neither as seen nor as unseen.
+        WorkerDied: the gate broke; it saw nothing, and counts neither as seen nor as unseen.
     """
     started = time.monotonic()
     load = never_resting() if alone else nullcontext()
@@ -139,21 +139,16 @@ def _fresh(plant: str, loop: str, share: float, *, alone: bool) -> dict[str, Any
         file = Path(folder) / "outcome.json"
         command = [sys.executable, "-m", "benchmarks.planted", "--one", "--plant", plant]
         command += ["--loop", loop, "--out", str(file), "--share", str(share)]
-        going = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        _going.add(going)
-        try:
-            out, err = going.communicate()
-        finally:
-            _going.discard(going)
+        done = call(command, Path.cwd())
         if not file.exists():
-            last = (err.strip().splitlines() or ["no word of why"])[-1]
-            raise TrainingFailed(f"the gate broke with exit code {going.returncode}: {last}")
+            last = last_line(done.stderr)
+            raise WorkerDied(f"the gate broke with exit code {done.returncode}: {last}")
         outcome = json.loads(file.read_text())
-    lines = out.splitlines()
+    lines = done.stdout.splitlines()
     size = json.loads(lines[0]) if plant != "none" else {}
     verdict = lines[-1]
     return {
-        "rc": going.returncode,
+        "rc": done.returncode,
         "loop": loop,
         "plant": plant,
         "verdict": verdict,

@@ -1,10 +1,13 @@
-"""What can go wrong, and the exit code of each; `cli.py` turns them into one line on stderr."""
+"""What can go wrong, and the exit code of each; `process/exit_codes.py` makes one line of it."""
 
 
 class RunError(Exception):
-    """The base of this project's errors. `exit_code` is what the command line ends with."""
+    """The base of this project's errors.
 
-    exit_code = 1
+    `exit_code` is what the command line ends with: 2 and up, as 1 says that two runs diverged.
+    """
+
+    exit_code = 3
 
 
 class InputError(RunError, ValueError):
@@ -14,6 +17,16 @@ class InputError(RunError, ValueError):
 
 
 class TrainingFailed(RunError, RuntimeError):
-    """A loss or a gradient that isn't finite: names the step and its samples. Exit code 3."""
+    """A run began, or a measurement, and came to no end: names where, and why. Exit code 3."""
 
-    exit_code = 3
+
+class NotFinite(TrainingFailed):
+    """A loss, a gradient or weights that hold NaN or an infinity."""
+
+
+class OutOfSpace(TrainingFailed):
+    """A file of the run couldn't be written: the disk is full, or the folder is gone."""
+
+
+class WorkerDied(TrainingFailed):
+    """A process that was started here ended without a reason of its own: killed, or crashed."""

@@ -1,7 +1,4 @@
-"""What a person sees: the table of a comparison, and progress with the time left.
-
-python -m reference compare
-"""
+"""What a person sees of a run: tables, and progress with the time left."""
 
 import sys
 import time
@@ -28,7 +25,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 class Progress:
-    """One bar for each of several runs; in a plain log, a line now and then in their place."""
+    """One bar for each of several runs; in a plain log, a line now and then in their place.
+
+    Args:
+        names: of the runs, which are as long as each other.
+        out: where it goes; stderr if there is none.
+        leave: whether the bars stay on the screen when they are closed.
+        unit: what is counted.
+    """
 
     def __init__(
         self,
@@ -55,7 +59,7 @@ class Progress:
                 )
 
     def update(self, name: str, done: int, total: int | None) -> None:
-        """`name` has done so many of its steps."""
+        """Show that the run `name` has done so many steps of `total` (None: not known yet)."""
         self._done[name], self._totals[name] = done, total
         bar = self._bars.get(name)
         if bar is not None:
@@ -77,5 +81,6 @@ class Progress:
         return f"{elapsed:.0f} s: {', '.join(parts)}{left}"
 
     def close(self) -> None:
+        """Take the bars off the screen, or leave them as they are (`leave`)."""
         for bar in self._bars.values():
             bar.close()

@@ -29,7 +29,7 @@ def count(bounds: Iterable[Exact], recipe: Recipe, data: Data) -> dict[str, int]
     loops = dict.fromkeys(b.loop for b in bounds if b.figure not in BATCHES)
     of_loop = _steps(loops, recipe, data)
     if any(b.figure in BATCHES for b in bounds):
-        epoch = -(-len(data.train) // recipe.train_batch_size)
+        epoch = recipe.batches_per_epoch(len(data.train))
         whole = make_recipe(recipe.checkpoint, epoch - 1, recipe.device)
         of_loop["all"] = step_counts.tokens(whole, data)
     return {b.name: of_loop[b.loop][b.figure] for b in bounds if b.figure in of_loop[b.loop]}

@@ -16,9 +16,10 @@ from pytest_benchmark.session import BenchmarkSession
 from pytest_benchmark.storage.file import FileStorage
 from pytest_benchmark.utils import get_machine_id, safe_dumps
 
-from benchmarks.results.output_file import check_output, write_new, write_output
+from benchmarks.results.output_file import check_output, write_output
 from benchmarks.results.stored_run import Run, check_machine, check_times, read_run
 from reference.errors import InputError
+from reference.process.whole_files import write_new
 
 SCHEME = "file://"
 WRITERS = FileStorage.save, BenchmarkSession.save_json  # pytest-benchmark's own

@@ -1,6 +1,5 @@
 """Around a measurement: the cores that it needs, and how far it is."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 
 from benchmarks.timing.rounds import AfterRound
 from reference.errors import InputError
+from reference.process.cores import usable_cores
 from reference.terminal import Progress
 
 CORES = 2  # one for the steps, one for whatever else runs
@@ -19,8 +19,8 @@ def check_cores() -> None:
     Raises:
         InputError: there are fewer here.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if (cores or 1) < CORES:
+    cores = usable_cores()
+    if cores < CORES:
         raise InputError(f"{cores} core: this needs {CORES}; run it on a machine that has them")
 
 

@@ -17,7 +17,7 @@ from benchmarks.timing.paired_ratio import Ratio, ratio
 from benchmarks.timing.quiet import take_turns_quietly
 from benchmarks.timing.recipes import short_evaluation
 from benchmarks.timing.turns import Participant, balanced
-from reference.errors import InputError, TrainingFailed
+from reference.errors import InputError, NotFinite, TrainingFailed
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
@@ -188,4 +188,4 @@ def check_right(participants: Sequence[Participant]) -> None:
                 "different runs were timed"
             )
         if not math.isfinite(participant.norm):
-            raise TrainingFailed(f"{participant.name} ends with weights that aren't finite")
+            raise NotFinite(f"{participant.name} ends with weights that aren't finite")

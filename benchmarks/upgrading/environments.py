@@ -4,11 +4,9 @@ It is installed by constraints.txt without the pins of what was asked for. The o
 torch's above all: a looser request for torch may fetch gigabytes.
 """
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +17,9 @@ from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentN
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from reference.errors import InputError, RunError, TrainingFailed
+from reference import messages
+from reference.errors import InputError, RunError, TrainingFailed, WorkerDied
+from reference.process.workers import call
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -48,55 +48,27 @@ class Environment:
         """The version of each package; of one that is there twice, the one Python imports.
 
         Raises:
-            TrainingFailed: its Python doesn't run.
+            WorkerDied: its Python doesn't run.
         """
         done = self.run("-c", PACKAGES)
         if done.returncode:
-            raise TrainingFailed(f"{self.python}: doesn't run: {last_line(done)}")
+            raise WorkerDied(f"{self.python}: doesn't run: {last_line(done)}")
         versions: dict[str, str] = {}
         for name, version in json.loads(done.stdout):
             versions.setdefault(canonicalize_name(name), version)
         return versions
 
 
-def call(
-    command: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    """Run to the end; whatever stops this process ends the other one, and all that it started."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # a group of its own, which can be ended whole
-    )
-    try:
-        out, err = process.communicate()
-    except BaseException:
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-        process.wait()
-        raise
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
 def last_line(done: "subprocess.CompletedProcess[str]") -> str:
     """What a process wrote last, of its errors where it wrote any."""
-    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return lines[-1].strip() if lines else "no word of why"
+    return messages.last_line(done.stderr.strip() or done.stdout)
 
 
 def call_failed(where: str, done: "subprocess.CompletedProcess[str]") -> RunError:
     """The error for a process of ours that failed: its exit code says whether input was wrong."""
     message = f"{where}: ended with code {done.returncode}: {last_line(done)}"
     wrong_input = done.returncode == InputError.exit_code
-    return InputError(message) if wrong_input else TrainingFailed(message)
+    return InputError(message) if wrong_input else WorkerDied(message)
 
 
 def read_requirements(words: Sequence[str], installed: Mapping[str, str]) -> dict[str, Requirement]:

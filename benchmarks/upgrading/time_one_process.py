@@ -26,7 +26,7 @@ from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
 from reference.process.exit_codes import ended
-from reference.process.run_folder import write_json
+from reference.process.whole_files import write_json
 
 BARE, YARDSTICK = "bare step", "yardstick"
 Times = dict[str, list[list[float]]]  # by name: rounds of steps, in seconds

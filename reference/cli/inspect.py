@@ -13,7 +13,7 @@ from transformers import set_seed
 
 from reference.errors import InputError
 from reference.lesson import embedded
-from reference.lesson.checkpoints import checkpoint_source
+from reference.lesson.checkpoints import find_checkpoint
 from reference.lesson.data.hub import check_hub
 from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.model import load_model
@@ -57,7 +57,7 @@ def show_environment() -> None:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     rows += [["gpu", gpu], ["threads", str(torch.get_num_threads())]]
     rows += [["embedded checkpoint", _state(lambda: str(embedded.checkpoint_folder()))]]
-    rows += [["minilm checkpoint", _state(lambda: checkpoint_source("minilm"))]]
+    rows += [["minilm checkpoint", _state(lambda: str(find_checkpoint("minilm").folder))]]
     rows += [["hub", _state(_hub)]]
     width = max(len(name) for name, _ in rows)
     print("\n".join(f"{name.ljust(width)}  {value}" for name, value in rows[1:]))

@@ -1,0 +1,8 @@
+"""The main job: three loops by one recipe, and one verdict.
+
+In the order to read them in:
+
+- `three_loops.py`: the three runs, their ledgers compared, the verdict;
+- `table.py`: the table of their results;
+- `accumulation_judge.py`: which loops accumulate gradients rightly, where they differ in it.
+"""

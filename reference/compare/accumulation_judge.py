@@ -11,6 +11,7 @@ and Adam's indifference to scale hide most of it.
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -18,8 +19,10 @@ from statistics import median
 from reference.ledger.record import LEDGER_FILE, read_items
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.process.run_folder import write_json
-from reference.run.worker_processes import Job, run_all
+from reference.process.whole_files import write_json
+from reference.run.worker_processes import Job
+
+RunAll = Callable[[Sequence[Job], Path], None]  # runs all jobs into a folder
 
 FULL = "full-batch"
 STEPS = 4  # judged: the first begins with equal weights, the others show that it stays so
@@ -29,15 +32,24 @@ TOLERANCE = 1e-4
 ISSUE = "https://github.com/huggingface/transformers/issues/47688"
 
 
-def verdict_of_judge(recipe: Recipe, run_dir: Path, at_once: int, *, debug: bool = False) -> str:
-    """Which loops accumulate rightly, in one line; the runs lie in `run_dir / judge`."""
+def verdict_of_judge(recipe: Recipe, run_dir: Path, run: RunAll) -> str:
+    """Train the first steps anew without dropout, and the full batch, and compare the gradients.
+
+    Args:
+        recipe: accumulates gradients.
+        run_dir: gets the folder `judge`, with the runs and `judge.json`.
+        run: runs all jobs into a folder.
+
+    Returns:
+        One line that says which loops accumulate rightly.
+    """
     calm = dataclasses.replace(recipe, dropout=0.0, max_steps=STEPS, mixed_precision="no")
     batch = recipe.train_batch_size * recipe.gradient_accumulation_steps
     full = dataclasses.replace(calm, train_batch_size=batch, gradient_accumulation_steps=1)
     folder = run_dir / "judge"
     folder.mkdir()
     jobs = [Job(FULL, "manual", full), *(Job(loop, loop, calm) for loop in LOOPS)]
-    run_all(jobs, folder, at_once, debug=debug)
+    run(jobs, folder)
     norms = {job.name: gradient_norms(folder / job.name / LEDGER_FILE) for job in jobs}
     ratios = {
         loop: [a / b for a, b in zip(norms[loop], norms[FULL], strict=True)] for loop in LOOPS

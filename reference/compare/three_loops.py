@@ -2,16 +2,17 @@
 
     python -m reference compare
 
-Each loop runs in a process of its own and, on a CPU, all at once; their ledgers are read at the
-end. With accumulated gradients the full batch is the judge of all three.
+Each loop runs in a process of its own and, on a CPU, all run at once; their ledgers are read at the
+end. With accumulated gradients the full batch is the judge of all three (`accumulation_judge.py`).
 """
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reference.compare.accumulation_judge import verdict_of_judge
+from reference.compare.accumulation_judge import RunAll, verdict_of_judge
 from reference.compare.table import comparison
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
@@ -20,22 +21,40 @@ from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.process.run_folder import make_run_dir, write_json
-from reference.run.worker_processes import Job, run_all
+from reference.process.run_folder import make_run_dir
+from reference.process.whole_files import write_json
+from reference.run.worker_processes import Job, run_all, starter
 
 VERDICT_VERSION = 1
-VERDICTS = ("diverged", "incomparable", "identical")  # what one of several pairs makes of them all
+VERDICTS = ("diverged", "incomparable", "identical")  # the worst first: it is the verdict on all
 
 
 def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) -> Verdict:
     """Run the three loops into `run_dir`, `jobs` at a time; print the table and the verdict.
 
-    Raises InputError or TrainingFailed with the line of the loop that failed first.
+    Args:
+        recipe: what all three train.
+        run_dir: new, or an empty folder.
+        jobs: how many loops run at the same time.
+        debug: whether a loop that fails leaves a traceback in its log.
+
+    Returns:
+        The worst verdict of the two comparisons with the Trainer's run: diverged before
+        incomparable before identical.
+
+    Raises:
+        InputError, TrainingFailed: the line of the loop that failed first.
     """
     make_run_dir(run_dir)
+    with starter(recipe) as processes:
+        run = partial(run_all, at_once=jobs, processes=processes, debug=debug)
+        return _compare(recipe, run_dir, run)
+
+
+def _compare(recipe: Recipe, run_dir: Path, run: RunAll) -> Verdict:
     try:
         write_json(run_dir / "recipe.json", recipe.to_json())
-        run_all([Job(loop, loop, recipe) for loop in LOOPS], run_dir, jobs, debug=debug)
+        run([Job(loop, loop, recipe) for loop in LOOPS], run_dir)
     except InputError:
         if not any((run_dir / loop / "metrics.json").exists() for loop in LOOPS):
             shutil.rmtree(run_dir, ignore_errors=True)  # nothing was trained
@@ -53,7 +72,7 @@ def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) ->
     for line in sentences(LOOPS[0], verdicts):
         print(line)
     if recipe.gradient_accumulation_steps > 1:
-        print(verdict_of_judge(recipe, run_dir, jobs, debug=debug))
+        print(verdict_of_judge(recipe, run_dir, run))
     return worst
 
 

@@ -30,8 +30,8 @@ from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe, load_recipe
 from reference.observe.observer import Observer
-from reference.process.run_folder import write_json
 from reference.process.signals import signals_raise, stop_at_end_of_input
+from reference.process.whole_files import write_json
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
 from reference.run.prepare import prepare

@@ -5,7 +5,6 @@
 The same results give the same page.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from reference.deviation_matrix.results import make_matrix
 from reference.deviations import CATALOGUE, loop_diff
 from reference.errors import InputError
 from reference.lesson.recipe import RECIPES, Recipe
+from reference.process.whole_files import write_whole
 
 COLUMNS = (OURS, *(d.name for d in DETECTORS))
 PAGE, WORK = Path("docs/deviations.md"), Path("runs/matrix")
@@ -40,9 +40,7 @@ def write_matrix(
     # In the catalogue's order, each once, however they were asked for.
     names = sorted(set(only or CATALOGUE), key=[*CATALOGUE, *(only or ())].index)
     matrix = make_matrix(recipe, names, work or WORK, jobs)
-    part = out.with_name(out.name + ".part")
-    part.write_text(page(matrix), encoding="utf-8")
-    os.replace(part, out)
+    write_whole(out, page(matrix))
     print(summary(matrix))
     print(f"page: {out}")
 

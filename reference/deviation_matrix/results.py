@@ -34,8 +34,8 @@ from reference.ledger.record import LEDGER_FILE
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe, nearest
-from reference.process.run_folder import write_json
 from reference.process.versions import machine, versions
+from reference.process.whole_files import write_json
 from reference.run.prepare import prepare
 
 # All that a run or an explanation depends on; a test holds it against what a task imports.
@@ -84,7 +84,7 @@ def make_matrix(recipe: Recipe, names: Sequence[str], work: Path, jobs: int) -> 
         Task(s, folder_of(folder, s), loop) for s, r in recipes.items() for loop in loops_of(r)
     ]
     deviated = [Task(setting_of(n), folder_of(folder, setting_of(n)), n) for n in names]
-    run_tasks([faithful, [*controls, *deviated]], jobs, recipe.num_threads)
+    run_tasks([faithful, [*controls, *deviated]], jobs, recipe)
     if key(recipe) != version:
         raise InputError(f"{folder}: the code was changed while it ran; remove it and run again")
     for task in [*faithful, *controls]:

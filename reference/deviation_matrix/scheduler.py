@@ -3,20 +3,21 @@
 Used by `python -m reference deviations --matrix`.
 """
 
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from reference.deviation_matrix.one_run import is_done
 from reference.deviations import CATALOGUE
-from reference.errors import TrainingFailed
+from reference.lesson.recipe import Recipe
+from reference.process.workers import Starter, Worker, failure, take_turns
+from reference.run.worker_processes import PRELOAD, starter
 
-POLL = 0.2  # seconds between two looks at the tasks
+RUN_A_TASK = "reference.deviation_matrix.one_run"
+# What it imports; not itself, as Python warns of a module that is imported and then run.
+IMPORTS = (*PRELOAD, "reference.deviations", "reference.explain.search")
 
 
 @dataclass(frozen=True)
@@ -33,28 +34,34 @@ class Task:
         return 2 if self.what in CATALOGUE else 1
 
 
-def run_tasks(rounds: Sequence[Sequence[Task]], jobs: int, threads: int) -> None:
-    """Each round when the one before is over; what is done already is left alone."""
+def run_tasks(rounds: Sequence[Sequence[Task]], jobs: int, recipe: Recipe) -> None:
+    """Each round when the one before is over; what is done already is left alone.
+
+    Args:
+        rounds: the tasks of each round, which are independent of each other.
+        jobs: how many run at the same time.
+        recipe: which decides how their processes are started (`worker_processes.starter`).
+
+    Raises:
+        TrainingFailed, WorkerDied: the line of the first that failed.
+    """
     left = [[t for t in tasks if not is_done(t.folder, t.what)] for tasks in rounds]
     total, number = sum(map(len, rounds)), sum(map(len, rounds)) - sum(map(len, left))
     cost, done, began = sum(t.cost for tasks in left for t in tasks), 0, time.monotonic()
-    for waiting in left:
-        running: dict[Task, subprocess.Popen[bytes]] = {}
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    task = waiting.pop(0)
-                    running[task] = _start(task, threads)
-                time.sleep(POLL)
-                for task, process in list(running.items()):
-                    if process.poll() is not None:
-                        _check(task, process)
-                        del running[task]
-                        number, done = number + 1, done + task.cost
-                        seconds = (time.monotonic() - began) * (cost - done) / done
-                        _say(f"{number} of {total}: {task.what}, {task.setting}", seconds)
-        finally:
-            _stop(list(running.values()))
+    with starter(recipe, IMPORTS) as processes:
+
+        def look(task: Task, code: int | None) -> None:
+            nonlocal number, done
+            if code is None:
+                return
+            if code != 0 or not is_done(task.folder, task.what):
+                raise failure(f"{task.what}, {task.setting}", code, _log(task))
+            number, done = number + 1, done + task.cost
+            seconds = (time.monotonic() - began) * (cost - done) / done
+            _say(f"{number} of {total}: {task.what}, {task.setting}", seconds)
+
+        for tasks in left:
+            take_turns(tasks, jobs, lambda task: _start(task, processes), look)
 
 
 def _say(done: str, seconds: float) -> None:
@@ -62,41 +69,9 @@ def _say(done: str, seconds: float) -> None:
     print(f"{done}; about {left} left", file=sys.stderr, flush=True)
 
 
-def _start(task: Task, threads: int) -> "subprocess.Popen[bytes]":
-    offline = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    with open(task.folder / f"{task.what}.log", "wb") as log:
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "reference.deviation_matrix.one_run",
-                str(task.folder),
-                task.what,
-            ],
-            stdin=subprocess.PIPE,  # never written to: it ends when we do, and the task with it
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads), **offline},
-            start_new_session=True,  # Ctrl-C is ours to pass on
-        )
+def _start(task: Task, processes: Starter) -> Worker:
+    return processes.start(["-m", RUN_A_TASK, str(task.folder), task.what], _log(task))
 
 
-def _check(task: Task, process: "subprocess.Popen[bytes]") -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    if process.returncode != 0 or not is_done(task.folder, task.what):
-        log = task.folder / f"{task.what}.log"
-        lines = log.read_text(errors="replace").strip().splitlines() or ["no word of why"]
-        raise TrainingFailed(f"{task.what}, {task.setting}: {lines[-1]}; see {log}")
-
-
-def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5)
-        process.kill()
-        process.wait()
-        assert process.stdin is not None
-        process.stdin.close()
+def _log(task: Task) -> Path:
+    return task.folder / f"{task.what}.log"

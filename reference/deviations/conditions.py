@@ -3,7 +3,6 @@
 The arguments are the recipe and the number of training rows.
 """
 
-import math
 
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
@@ -83,7 +82,7 @@ def length_in_epochs(recipe: Recipe, _rows: int) -> bool:
 
 def duration(recipe: Recipe, rows: int) -> tuple[int, int]:
     """(epochs, optimizer steps) of a run on so many rows."""
-    return recipe.duration(math.ceil(rows / recipe.train_batch_size))
+    return recipe.duration(recipe.batches_per_epoch(rows))
 
 
 def rounds_otherwise(recipe: Recipe, rows: int) -> bool:

@@ -16,6 +16,7 @@ import torch
 from reference.deviations import Chosen, edited_source, expected_warnings, train_with
 from reference.diff.comparison import Comparison
 from reference.diff.judgement import judge
+from reference.errors import NotFinite
 from reference.explain.follower import Follower, Parted
 from reference.explain.loop_halves import Halves, halves
 from reference.explain.outcome import Outcome
@@ -25,7 +26,7 @@ from reference.ledger.steps import groups
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generators, set_generators
-from reference.observe.observer import NotFinite, Observer
+from reference.observe.observer import Observer
 
 
 @dataclass

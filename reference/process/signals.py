@@ -18,18 +18,18 @@ GRACE = 10.0  # seconds to end a ledger in
 
 
 class Stopped(BaseException):
-    """A signal came: raised where the program stands; like KeyboardInterrupt, no error to catch."""
+    """A signal came. Like KeyboardInterrupt it is no Exception, which code would catch."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.exit_code = 128 + number  # as shells count
 
 
-_last: list[Stopped] = []  # what came since `signals_raise` began
+_last: list[Stopped] = []  # the signals that came since `signals_raise` began
 
 
 def check_not_stopped() -> None:
-    """Raise Stopped if a signal came: a library that it hit may have made an error of its own."""
+    """Raise Stopped if a signal came: a library may have turned it into an error of its own."""
     if _last:
         raise _last[-1]
 
@@ -68,4 +68,4 @@ def _wait_for_end() -> None:
         pass
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
     time.sleep(GRACE)
-    os._exit(128 + signal.SIGTERM)  # a library swallowed it
+    os._exit(128 + signal.SIGTERM)  # a library has caught Stopped, and goes on

@@ -1,0 +1,11 @@
+"""One run of the lesson (Hugging Face's course, chapter 3, "A full training"), and several at once.
+
+In the order to read them in:
+
+- `one_run.py`: a recipe, a loop, and a folder with all that is known of the run afterwards;
+- `inputs.py`: what can be refused before the slow imports;
+- `environment_variables.py`: variables that would change a run behind the recipe;
+- `prepare.py`: device, threads and determinism of this process;
+- `header.py`: what identifies a run, the first line of its ledger;
+- `worker_processes.py`: runs in processes of their own, a few at once.
+"""

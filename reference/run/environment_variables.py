@@ -1,11 +1,12 @@
-"""The environment's say in a run: none. What would change a loop behind the recipe is put aside,
-and refused where somebody may have meant it.
+"""Variables of the environment don't change a run: they are put aside while it lasts.
+
+Those that somebody may have set on purpose are refused.
 
     ACCELERATE_MIXED_PRECISION=bf16 python -m reference train manual
 
 Accelerate and `TrainingArguments` read dozens of variables in place of arguments that they weren't
 given (source: accelerate 1.15, transformers 5.23). `accelerate launch` sets some, with values that
-change nothing; each of them may stand here, and so may one that says what the recipe says.
+change nothing. Those are accepted, and so is a variable that says what the recipe says.
 """
 
 import os
@@ -67,23 +68,25 @@ def _refusal(name: str, value: str, why: str) -> InputError:
 
 
 def see_one_gpu() -> None:
-    """Call it before CUDA is used. The Trainer would spread over every GPU that it sees, which is
-    another run."""
+    """Hide all GPUs but the first from this process; call it before CUDA is used.
+
+    The Trainer would spread over every GPU that it sees, which is another run.
+    """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
     os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[0]
 
 
 @contextmanager
 def put_aside() -> Iterator[None]:
-    """Without these variables while a run lasts; afterwards they stand as they stood."""
-    before = {name: os.environ.pop(name) for name in _found()}
+    """A context without the variables that would change a run; afterwards they are as before."""
+    before = {name: os.environ.pop(name) for name in _present()}
     try:
         yield
     finally:
-        for name in _found():  # the libraries' own, which the next run must not see
+        for name in _present():  # set by libraries meanwhile; the next run must not see them
             del os.environ[name]
         os.environ.update(before)
 
 
-def _found() -> list[str]:
+def _present() -> list[str]:
     return [n for n in os.environ if n.startswith(PREFIXES) or n in (*SIZES, *RANKS)]

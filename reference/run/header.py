@@ -1,26 +1,31 @@
 """What identifies a run: the first line of its ledger."""
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from reference.lesson.checkpoints import weights_file
+from reference.lesson.checkpoints import find_checkpoint
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 from reference.process.versions import machine, versions
 
 
 def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
-    """What identifies a run: the first line of its ledger."""
-    _, steps = recipe.duration(-(-len(data.train) // recipe.train_batch_size))
+    """What identifies a run: the first line of its ledger.
+
+    Args:
+        recipe: by which the run trains; its device is made plain (`prepare`).
+        loop: the name that the ledger gives to what trains.
+        data: what it trains on.
+    """
+    _, steps = recipe.duration(recipe.batches_per_epoch(len(data.train)))
+    checkpoint = find_checkpoint(recipe.checkpoint)
     synthetic = {"synthetic": True} if recipe.data == "embedded" else {}
     return {
         "loop": loop,
         "recipe": recipe.to_json(),
         "data": {"source": recipe.data, "sha256": data.digest, **synthetic},
-        "checkpoint": {"name": recipe.checkpoint, "sha256": _sha256(weights_file(recipe))},
+        "checkpoint": {"name": recipe.checkpoint, "sha256": checkpoint.sha256},
         "versions": versions(),
         "device": torch.cuda.get_device_name() if recipe.device == "cuda" else "cpu",
         "num_threads": recipe.num_threads,
@@ -28,8 +33,3 @@ def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_training_steps": steps,
     }
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,16 +10,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from reference.errors import InputError, RunError, TrainingFailed
+from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE, Writer
-from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
-from reference.observe.observer import NotFinite, Observer
-from reference.process.run_folder import make_run_dir, write_json
+from reference.messages import first_line
+from reference.observe.observer import Observer, StepNotFinite
+from reference.process.run_folder import make_run_dir
 from reference.process.signals import check_not_stopped
+from reference.process.whole_files import write_json
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
 from reference.run.prepare import prepare
@@ -30,12 +31,20 @@ METRICS_VERSION = 1
 def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True) -> dict[str, Any]:
     """Train `loop` by `recipe` into the new folder `run_dir`; returns what `metrics.json` holds.
 
-    Raises InputError before anything is written, or with nothing left behind; TrainingFailed for
-    a loss or gradient that isn't finite, with the ledger up to that step kept.
+    Args:
+        recipe: what is trained; its device may be `auto`.
+        loop: `trainer`, `manual` or `accelerated`.
+        run_dir: new, or an empty folder.
+        deterministic: False only to measure how far apart a GPU's runs are then.
+
+    Raises:
+        InputError: before anything is written, or with nothing left behind.
+        NotFinite: a loss or a gradient isn't; the ledger up to that step is kept.
+        OutOfSpace: the ledger can't be written any more; it is kept up to there.
+        TrainingFailed: a library failed, with its kind and the step.
     """
     train = get_loop(loop)
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
-    check_checkpoint(recipe)
     data = load_data(recipe)
     fetched = Fetched(data.train, recipe)
     make_run_dir(run_dir)
@@ -50,24 +59,23 @@ def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True)
         check_not_stopped()
         shutil.rmtree(run_dir, ignore_errors=True)  # it is ours, and nothing was trained
         raise
-    except NotFinite as error:
-        found = fetched.rows(error.step, [inputs["input_ids"] for inputs in error.batches])
-        rows = f" (training rows {', '.join(str(row + 1) for row in found)})" if found else ""
-        raise TrainingFailed(f"{error}{rows}; see the data there, or lower learning_rate") from None
+    except StepNotFinite as error:
+        rows = fetched.rows(error.step, [inputs["input_ids"] for inputs in error.batches])
+        where = f" (training rows {', '.join(str(row + 1) for row in rows)})" if rows else ""
+        raise NotFinite(f"{error}{where}; see the data there, or lower learning_rate") from None
     except RunError:
         raise
     except OSError as error:
         # `observe` would go on: somebody else's training is worth more than its ledger. This run
         # is made for its ledger, and its recipe makes it again.
-        raise TrainingFailed(
+        raise OutOfSpace(
             f"{error.filename or run_dir}: {error.strerror or error}; stopped in step "
             f"{observer.steps + 1}: free some space, or give another --run-dir, and train again"
         ) from error
     except Exception as error:  # whatever a library raises: out of memory, a device's assert
-        lines = str(error).strip().splitlines() or ["no word of why"]
         raise TrainingFailed(
-            f"{type(error).__name__} in step {observer.steps + 1}: {lines[0]}; see it whole with "
-            "--debug"
+            f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
+            "it whole with --debug"
         ) from error
     metrics = {
         "version": METRICS_VERSION,

@@ -1,4 +1,4 @@
-"""A process made one that runs by a recipe: device, threads, determinism."""
+"""This process prepared for a recipe: device, threads, determinism."""
 
 import dataclasses
 import os
@@ -11,19 +11,31 @@ from reference.run.environment_variables import check_environment
 
 
 def resolve_device(recipe: Recipe) -> Recipe:
-    """The recipe with `auto` made plain: a GPU where there is one, else the CPU."""
-    there = torch.cuda.is_available()
-    if recipe.device == "cuda" and not there:
+    """The recipe with a device in place of `auto`: a GPU where there is one, else the CPU.
+
+    Raises:
+        InputError: `cuda` was asked for, and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if recipe.device == "cuda" and not has_gpu:
         raise InputError("device: cuda was asked for and there is none; use --device cpu")
-    device = ("cuda" if there else "cpu") if recipe.device == "auto" else recipe.device
+    device = ("cuda" if has_gpu else "cpu") if recipe.device == "auto" else recipe.device
     return dataclasses.replace(recipe, device=device)
 
 
 def prepare(recipe: Recipe, *, deterministic: bool = True) -> Recipe:
-    """Make this process one that runs by the recipe: threads, determinism; the device made plain.
+    """Set this process's threads and determinism as the recipe needs them.
 
-    Not `deterministic` is for measuring how far apart a GPU's runs are then; a CPU's are no other.
-    Raises InputError for a device that isn't there, or variables that ask for another run.
+    Args:
+        recipe: its device may be `auto`.
+        deterministic: False only to measure how far apart a GPU's runs are then. On a CPU it
+            changes nothing.
+
+    Returns:
+        The recipe with a device in place of `auto`.
+
+    Raises:
+        InputError: the device isn't there, or variables of the environment ask for another run.
     """
     recipe = resolve_device(recipe)
     check_environment(recipe)
@@ -37,7 +49,7 @@ def prepare(recipe: Recipe, *, deterministic: bool = True) -> Recipe:
 
 
 def quiet() -> None:
-    """Leave the screen to the progress bar: the head is new by design, and said so here."""
+    """Turn off what libraries print: they would warn of the new head, which is meant to be new."""
     import datasets
     import transformers
 

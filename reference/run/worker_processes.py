@@ -1,30 +1,35 @@
 """Runs in processes of their own, so that none leaves anything behind for the next.
 
-Used by `python -m reference compare`. The parent watches their ledgers grow, and their end is its
-own: by Ctrl-C, a signal, or a kill.
+    python -m reference compare
+
+The parent watches their ledgers grow. However it ends, by Ctrl-C, a signal or a kill, they end too.
 """
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from reference.errors import InputError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
-from reference.process.run_folder import write_json
+from reference.process.cores import usable_cores
+from reference.process.fork_server import ForkServer
+from reference.process.whole_files import write_json
+from reference.process.workers import NewProcesses, Starter, Worker, failure, take_turns
 from reference.terminal import Progress
 
-POLL = 0.2  # seconds between two looks at the ledgers
+# Of `python -m reference train`, whatever the loop: what is imported before the loops are forked.
+PRELOAD = (
+    "reference.cli.main",
+    "reference.compare.three_loops",
+    "reference.run.one_run",
+    *(f"reference.lesson.loops.{loop}" for loop in LOOPS),
+)
 
 
 @dataclass(frozen=True)
@@ -37,25 +42,23 @@ class Job:
 
 
 @dataclass
-class Child:
-    """One job's process, and how far its ledger has come."""
+class GrowingLedger:
+    """How far a run has come, by the ledger that it writes."""
 
-    name: str
-    folder: Path
-    process: "subprocess.Popen[bytes]"
+    path: Path
     steps: int = 0
-    total: int | None = None
-    _ledger: IO[bytes] | None = field(default=None, repr=False)
+    total: int | None = None  # unknown until there is a header
+    _file: IO[bytes] | None = field(default=None, repr=False)
     _rest: bytes = b""
 
     def look(self) -> None:
         """Count the steps that were written since the last look."""
-        if self._ledger is None:
+        if self._file is None:
             with suppress(FileNotFoundError):
-                self._ledger = open(self.folder / LEDGER_FILE, "rb")  # noqa: SIM115
-            if self._ledger is None:
+                self._file = open(self.path, "rb")  # noqa: SIM115  # `close` closes it
+            if self._file is None:
                 return
-        *lines, self._rest = (self._rest + self._ledger.read()).split(b"\n")
+        *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
         for line in lines:
             if line.startswith(b'{"kind":"step"'):
                 self.steps += 1
@@ -63,97 +66,85 @@ class Child:
                 self.total = json.loads(line)["num_training_steps"]
 
     def close(self) -> None:
-        if self._ledger is not None:
-            self._ledger.close()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        """Close the file, where there was one."""
+        if self._file is not None:
+            self._file.close()
 
 
-def run_all(jobs: Sequence[Job], parent: Path, at_once: int, *, debug: bool = False) -> None:
-    """Run all jobs into `parent`, so many at once, with a bar for each.
+def starter(recipe: Recipe, preload: Sequence[str] = PRELOAD) -> Starter:
+    """What starts runs of a recipe: each forked from one process that has imported `preload`.
 
-    Raises InputError or TrainingFailed with the line of the first that failed.
+    A new process for each, which costs 5 s of CPU, wherever a fork isn't safe: on a GPU, on macOS
+    and Windows, and with several threads, which NumPy's OpenBLAS starts when it is imported.
     """
-    waiting = list(jobs)
-    running: list[Child] = []
+    environment = {
+        "OMP_NUM_THREADS": str(recipe.num_threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    if sys.platform != "linux" or recipe.num_threads > 1 or expects_gpu(recipe):
+        return NewProcesses(environment)
+    return ForkServer(preload, environment)
+
+
+def run_all(
+    jobs: Sequence[Job], parent: Path, at_once: int, processes: Starter, *, debug: bool = False
+) -> None:
+    """Run all jobs into `parent`, `at_once` at the same time, with a bar for each.
+
+    Args:
+        jobs: the runs; each leaves `NAME.json`, its recipe, and `NAME.log` beside its folder.
+        parent: the folder that holds them all, which is there.
+        at_once: how many run at the same time.
+        processes: what starts them (`starter`).
+        debug: whether a run that fails leaves a traceback in its log.
+
+    Raises:
+        InputError, TrainingFailed, WorkerDied: the line of the first that failed, or how it died.
+    """
+    ledgers = {job: GrowingLedger(parent / job.name / LEDGER_FILE) for job in jobs}
     progress = Progress([job.name for job in jobs])
+
+    def start(job: Job) -> Worker:
+        recipe = parent / f"{job.name}.json"
+        write_json(recipe, job.recipe.to_json())
+        arguments = ["-m", "reference", "train", job.loop, "--recipe", str(recipe)]
+        arguments += ["--run-dir", str(parent / job.name)]
+        arguments += ["--stop-at-end-of-input", *["--debug"] * debug]
+        return processes.start(arguments, parent / f"{job.name}.log")
+
+    def look(job: Job, code: int | None) -> None:
+        ledger = ledgers[job]
+        ledger.look()
+        progress.update(job.name, ledger.steps, ledger.total)
+        if code:
+            raise failure(job.name, code, parent / f"{job.name}.log")
+
     try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                running.append(_start(waiting.pop(0), parent, debug=debug))
-            for child in list(running):
-                code = child.process.poll()
-                child.look()
-                progress.update(child.name, child.steps, child.total)
-                if code is not None:
-                    running.remove(child)
-                    child.close()
-                    _check(child, parent, code)
-            if running:
-                time.sleep(POLL)
+        take_turns(jobs, at_once, start, look)
     finally:
-        _stop(running)
+        for ledger in ledgers.values():
+            ledger.close()
         with suppress(OSError):  # a closed terminal shows no bars
             progress.close()
 
 
-def _start(job: Job, parent: Path, *, debug: bool) -> Child:
-    folder = parent / job.name
-    recipe = parent / f"{job.name}.json"
-    write_json(recipe, job.recipe.to_json())
-    command = [sys.executable, "-m", "reference", "train", job.loop]
-    command += ["--recipe", str(recipe), "--run-dir", str(folder)]
-    command += ["--stop-at-end-of-input", *["--debug"] * debug]
-    threads = {"OMP_NUM_THREADS": str(job.recipe.num_threads), "TOKENIZERS_PARALLELISM": "false"}
-    with open(parent / f"{job.name}.log", "wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,  # never written to: it ends when we do, and the loop with it
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **threads},
-            start_new_session=True,  # Ctrl-C is ours to pass on
-        )
-    return Child(job.name, folder, process)
-
-
-def _check(child: Child, parent: Path, code: int) -> None:
-    """Raise what a child's exit code says, with the last line of its log."""
-    if code == 0:
-        return
-    lines = (parent / f"{child.name}.log").read_text(errors="replace").strip().splitlines()
-    said = [line for line in lines if "reference: error: " in line] or lines[-1:]
-    line = said[-1].split("error: ", 1)[-1] if said else "no word of why"
-    if code == InputError.exit_code:
-        raise InputError(line)
-    if code == TrainingFailed.exit_code:
-        raise TrainingFailed(f"{child.name}: {line}")
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    raise TrainingFailed(f"{child.name} {how}: {line}; see {parent / child.name}.log")
-
-
-def _stop(children: Sequence[Child]) -> None:
-    for child in children:
-        child.process.terminate()
-    for child in children:
-        with suppress(subprocess.TimeoutExpired):
-            child.process.wait(timeout=5)
-        child.process.kill()
-        child.process.wait()
-        child.close()
-
-
 def default_jobs(recipe: Recipe) -> int:
-    """How many loops run at once: on a GPU one; else all, or as many as the cores have threads for.
+    """How many loops run at the same time where nobody says so.
 
-    With one thread each, all three: small steps leave a core idle often enough, also on two.
+    One on a GPU. On a CPU all three with one thread each, as small steps often leave a core idle,
+    and with more threads as many as there are cores for.
     """
-    if recipe.device == "cuda" or (recipe.device == "auto" and _may_have_gpu()):
+    if expects_gpu(recipe):
         return 1
     if recipe.num_threads == 1:
         return len(LOOPS)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(len(LOOPS), (cores or 1) // recipe.num_threads))
+    return max(1, min(len(LOOPS), usable_cores() // recipe.num_threads))
+
+
+def expects_gpu(recipe: Recipe) -> bool:
+    """Whether the recipe runs on a GPU, as far as can be told without importing torch."""
+    return recipe.device == "cuda" or (recipe.device == "auto" and _may_have_gpu())
 
 
 def _may_have_gpu() -> bool:

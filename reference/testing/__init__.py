@@ -2,8 +2,13 @@
 
     python -c "from reference import testing; help(testing.assert_same_run)"
 
-In pytest the fixture `same_run` is the same function. Importing this module is free; what trains is
-imported when it is called.
+In pytest the fixture `same_run` is the same function. Importing this module takes no torch; what
+trains is imported when it is called. In the order to read them in:
+
+- `check.py`: the loop observed, compared with the recipe's run, the difference explained;
+- `loop_arguments.py`: what the loop gets, by the names of its parameters;
+- `diagnosis.py`: the lines of a failed test;
+- `global_state.py`: global state put back when it is over.
 """
 
 from __future__ import annotations

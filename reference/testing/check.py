@@ -1,6 +1,6 @@
 """A stranger's loop observed, compared with the recipe's run, and the difference explained.
 
-This is what `assert_same_run` does (`python -c "from reference import testing; help(testing)"`).
+What `assert_same_run` does once it is called.
 """
 
 import contextlib
@@ -19,7 +19,6 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from reference.explain.search import explain
 from reference.ledger.record import Memory, Record
-from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.hub import check_hub
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops.manual import train
@@ -49,7 +48,6 @@ def check(
         chosen = prepare(chosen)
         with _no_warnings():
             _check_reach(chosen)
-            check_checkpoint(chosen)
             data = _data(chosen)
             head = header(chosen, "manual", data)
         theirs = observe(mine, wanted, chosen, data, head)
@@ -57,11 +55,11 @@ def check(
         prepare(chosen)
         ours = faithful(chosen, data, head)
         with put_aside():
-            found = diagnosis(
+            differences = diagnosis(
                 ours, theirs, lambda ledger, each: explain(ledger, head, chosen, data, each)
             )
-    if found:
-        raise AssertionError("\n".join(found))
+    if differences:
+        raise AssertionError("\n".join(differences))
 
 
 def _chosen(recipe: str | Path | Recipe, fields: dict[str, Any], default_steps: int) -> Recipe:
@@ -80,10 +78,10 @@ def _chosen(recipe: str | Path | Recipe, fields: dict[str, Any], default_steps: 
 
 @contextlib.contextmanager
 def _no_warnings() -> Any:
-    """Around all that isn't the stranger's own code.
+    """Ignore warnings in all code but the stranger's own.
 
-    Their filters may make an error of any library's warning, and in a replay an error would be a
-    deviation that isn't found.
+    Their filters may turn a library's warning into an error, which in a replay would hide a
+    deviation.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -110,7 +108,7 @@ def _kept_data(task: str, data: str, checkpoint: str, max_length: int) -> Data:
 
 
 class WentOn(BaseException):
-    """Raised in a stranger's loop at a step that the recipe hasn't, past any `except Exception`."""
+    """Raised in a stranger's loop at a step beyond the recipe's last; no Exception, to get out."""
 
 
 class UpTo(Memory):
@@ -123,6 +121,7 @@ class UpTo(Memory):
         self.stops = True  # not once the run has ended by itself, well or not
 
     def write(self, record: Record) -> None:
+        """Keep a record, or raise WentOn where the run has gone on too long."""
         if record["kind"] == "step" and record["step"] > self.steps and not self.over:
             self.over = True
             if self.stops:
@@ -172,7 +171,7 @@ def _note_device(module: torch.nn.Module, devices: list[torch.device]) -> None:
 
 
 def _scores(returned: Any) -> dict[str, float]:
-    """Numbers by name; the Trainer's `eval_` says nothing of what they are."""
+    """The numbers of what a loop returned, by name, without the Trainer's prefix `eval_`."""
     if not isinstance(returned, Mapping):
         return {}
     return {
@@ -191,7 +190,7 @@ def faithful(recipe: Recipe, data: Data, head: Record) -> Run:
     if key not in _FAITHFUL:
         memory = Memory(head)
         observer = Observer(memory, stop_if_not_finite=True)
-        # Not to be seen: its progress bar.
+        # Its progress bar would be shown as the stranger's.
         with put_aside(), contextlib.redirect_stderr(io.StringIO()), observer:
             scores = train(recipe, data)
             observer.add_scores(scores)

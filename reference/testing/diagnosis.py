@@ -1,6 +1,6 @@
 """Why a stranger's run isn't the recipe's, as the lines of a failed test.
 
-Shown by `assert_same_run` (`python -c "from reference import testing; help(testing)"`).
+The message of `assert_same_run`'s AssertionError.
 """
 
 import time
@@ -32,7 +32,7 @@ Explain = Callable[[Ledger, OnStep], Explanation]
 
 
 class OutOfPatience(BaseException):
-    """Raised in a replay, which takes any Exception for an outcome."""
+    """The time is over. No Exception: a replay takes those for failures of the loop."""
 
 
 def diagnosis(ours: Run, theirs: Run, explain: Explain) -> list[str]:
@@ -63,15 +63,15 @@ def _explained(pair: str, verdict: Verdict, target: Ledger, explain: Explain) ->
         explanation = explain(target, on_step)
     except OutOfPatience:
         proven = False
-        found = [sentence(pair, verdict), f"not explained: the search ended after {PATIENCE:g} s"]
+        text = [sentence(pair, verdict), f"not explained: the search ended after {PATIENCE:g} s"]
     else:
         proven = explanation.proven
-        found = [f"diverged: {pair} part at step {verdict.step}, link {verdict.link}"]
-        found += words(explanation)
-    found += [note for note in verdict.notes if note not in found]
+        text = [f"diverged: {pair} part at step {verdict.step}, link {verdict.link}"]
+        text += words(explanation)
+    text += [note for note in verdict.notes if note not in text]
     if not proven and len(verdict.curve) > 1:
-        found += ["how the two go on:", curve(verdict.curve)]
-    return found
+        text += ["how the two go on:", curve(verdict.curve)]
+    return text
 
 
 def _beyond(name: str, steps: int) -> str:

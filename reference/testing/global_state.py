@@ -1,6 +1,6 @@
 """Global state that a training run changes, put back when it is over.
 
-Used by `assert_same_run`: in somebody's pytest session the tests after it must not notice.
+The tests after `assert_same_run` in somebody's session must not notice that it ran.
 """
 
 import os
@@ -94,6 +94,6 @@ _SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
         datasets.are_progress_bars_disabled,
         _switch(datasets.disable_progress_bars, datasets.enable_progress_bars),
     ),
-    # The last one: the switch of transformers moves this one, too.
+    # This one comes last, as the switch of transformers moves it too.
     (are_progress_bars_disabled, _switch(disable_progress_bars, enable_progress_bars)),
 ]

@@ -1,11 +1,12 @@
 """What somebody's own loop gets, by the names of its parameters, as pytest gives fixtures.
 
-Used by `assert_same_run` (`python -c "from reference import testing; help(testing)"`).
+Part of `assert_same_run`, whose docstring names them all.
 """
 
 import copy
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -44,15 +45,15 @@ def names_of(mine: Callable[..., Any]) -> list[inspect.Parameter]:
         parameters = inspect.signature(mine).parameters.values()
     except ValueError:  # a callable of C's
         return []
-    found = []
+    wanted = []
     for p in parameters:
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             continue
         if p.name in AVAILABLE:
-            found.append(p)
+            wanted.append(p)
         elif p.default is p.empty:
             raise TypeError(f"{name_of(mine)}: {nearest('parameter', p.name, AVAILABLE)}")
-    return found
+    return wanted
 
 
 class UpToTheEnd(Sampler[int]):
@@ -64,8 +65,8 @@ class UpToTheEnd(Sampler[int]):
     def __init__(self, recipe: Recipe, order: Sampler[int], rows: int) -> None:
         self._order, self._rows = order, rows
         self._rows_per_step = recipe.train_batch_size * recipe.gradient_accumulation_steps
-        self._steps_per_epoch = -(-rows // self._rows_per_step)
-        _, self._steps = recipe.duration(-(-rows // recipe.train_batch_size))
+        self._steps_per_epoch = math.ceil(rows / self._rows_per_step)
+        _, self._steps = recipe.duration(recipe.batches_per_epoch(rows))
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -93,7 +94,7 @@ def hand(
     names = {p.name for p in wanted}
     device = torch.device(recipe.device)
     data = _own(data)
-    num_epochs, num_training_steps = recipe.duration(-(-len(data.train) // recipe.train_batch_size))
+    num_epochs, num_training_steps = recipe.duration(recipe.batches_per_epoch(len(data.train)))
     available: dict[str, Any] = {
         "data": data,
         "tokenizer": data.tokenizer,

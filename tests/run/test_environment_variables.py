@@ -107,7 +107,7 @@ def test_a_precision_given_to_accelerate_launch_is_not_lost(tmp_path: Path) -> N
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     says(result.stderr, "reference: error: ", "give --mixed-precision bf16")

@@ -15,7 +15,7 @@ from reference.lesson.data.pipeline import get_dataloaders
 from reference.lesson.loops import accelerated, manual, trainer
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import Recipe, load_recipe
-from reference.process.run_folder import write_json
+from reference.process.whole_files import write_json
 from reference.testing import assert_same_run, check, diagnosis
 
 Mine = Callable[..., Any]

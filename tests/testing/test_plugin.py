@@ -63,7 +63,7 @@ def run_pytest(installed: Path, files: dict[str, str], *options: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     return result.stdout + result.stderr

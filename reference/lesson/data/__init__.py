@@ -1,4 +1,14 @@
-"""The data room: sources and folder (raw text in), pipeline (tokens and batches out), hub.
+"""From a source's rows to the batches that all three loops train on.
 
-Look at one batch: `python -m reference data`
+    python -m reference data
+
+In the order to read them in:
+
+- `pipeline.py`: rows to tokens, tokens to batches;
+- `sources.py`: the splits of one source: embedded, a folder, or the hub;
+- `rows.py`: what a row may hold;
+- `folder.py`: which files of a folder are a task's;
+- `readers.py`: one split out of one kind of file;
+- `hub.py`: whether the hub can be reached;
+- `fetched_rows.py`: which rows a batch was made of, for messages.
 """

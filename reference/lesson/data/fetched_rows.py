@@ -6,6 +6,7 @@ A batch doesn't say which rows it holds, and its tokens can't tell equal rows ap
 itself keeps the rows that the loops' DataLoaders ask it for.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ class Fetched:
     def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
         self._dataset = dataset
         self._per_step = recipe.gradient_accumulation_steps
-        self._per_epoch = -(-len(dataset) // recipe.train_batch_size)
+        self._per_epoch = recipe.batches_per_epoch(len(dataset))
         self._last: deque[list[int]] = deque(maxlen=3 * self._per_step + 2)
         self._count = 0
         fetch = dataset.__getitems__  # what a DataLoader calls; the Trainer's copy keeps it
@@ -42,7 +43,7 @@ class Fetched:
 
         Empty where no batches that were asked for hold these tokens.
         """
-        epoch, window = divmod(step - 1, -(-self._per_epoch // self._per_step))
+        epoch, window = divmod(step - 1, math.ceil(self._per_epoch / self._per_step))
         expected = epoch * self._per_epoch + window * self._per_step
         first = self._count - len(self._last)
         kept = list(self._last)

@@ -1,12 +1,13 @@
 """A task's splits out of a folder: GLUE's TSV files, CSV, parquet, or a saved dataset.
 
-Look at one: `python -m reference data --data FOLDER`
+    python -m reference data --data FOLDER
 
 The folder holds the task's own folder (`MRPC` or `mrpc`), or is it. A test split is optional:
 nothing is trained or scored on it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from reference.errors import InputError
@@ -24,8 +25,27 @@ SPLITS = ("train", "validation", "test")
 FORMATS = {"tsv": "GLUE's TSV", "csv": "CSV", "parquet": "parquet", "saved": "saved dataset"}
 
 
-def read_folder(folder: Path, task: Task) -> dict[str, Split]:
-    """The splits of a task in a folder; InputError says what is missing and where."""
+@dataclass(frozen=True)
+class TaskFiles:
+    """Where a task's files are, and of which kind.
+
+    Attributes:
+        folder: holds them.
+        kind: a key of `FORMATS`.
+        splits: the files of each split; empty of a saved dataset, which isn't looked into.
+    """
+
+    folder: Path
+    kind: str
+    splits: dict[str, list[Path]]
+
+
+def find_files(folder: Path, task: Task) -> TaskFiles:
+    """The files of a task in a folder; nothing is read.
+
+    Raises:
+        InputError: what is missing, or there twice, and where.
+    """
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; --data takes embedded, hub, or a folder with GLUE's files"
@@ -37,15 +57,28 @@ def read_folder(folder: Path, task: Task) -> dict[str, Split]:
     for place in candidates:
         formats = _formats(place, task)
         if len(formats) > 1:
-            found = " and ".join(FORMATS[f] for f in formats)
-            raise InputError(f"{place}: holds both {found}; keep the one that is meant")
+            names = " and ".join(FORMATS[f] for f in formats)
+            raise InputError(f"{place}: holds both {names}; keep the one that is meant")
         if formats:
-            return _read(place, formats[0], task)
+            return TaskFiles(place, formats[0], _splits(place, formats[0], task))
     looked = ", ".join(f"{p.name}/" for p in candidates)
     raise InputError(
         f"{folder}: no {task.name} in it: neither {looked} holds any of its splits as .tsv, .csv, "
         ".parquet, or a saved dataset"
     )
+
+
+def read_folder(folder: Path, task: Task) -> dict[str, Split]:
+    """The splits of a task in a folder, as they stand in its files.
+
+    Raises:
+        InputError: what is missing, or can't be read, and where.
+    """
+    files = find_files(folder, task)
+    if files.kind == "saved":
+        return _read_saved(files.folder, task)
+    reader = {"tsv": read_tsv, "csv": read_csv, "parquet": read_parquet}[files.kind]
+    return {split: reader(paths, task, split) for split, paths in files.splits.items()}
 
 
 def _stems(task: Task, split: str) -> tuple[str, ...]:
@@ -59,23 +92,23 @@ def _stems(task: Task, split: str) -> tuple[str, ...]:
 
 def _file(place: Path, suffix: str, task: Task, split: str) -> list[Path]:
     """The file of a split, or its parts; none if there is none. InputError where there are two."""
-    found = []
+    candidates = []
     for stem in _stems(task, split):
         whole = place / f"{stem}.{suffix}"
         if whole.is_file():
-            found.append([whole])
+            candidates.append([whole])
         if suffix == "parquet":  # the hub's own naming: train-00000-of-00001.parquet
             parts = sorted(place.glob(f"{stem}-*-of-*.parquet"))
             if parts:
-                found.append(_all_parts(parts))
-    _only_one(place, split, [files[0].name for files in found])
-    return found[0] if found else []
+                candidates.append(_all_parts(parts))
+    _only_one(place, split, [files[0].name for files in candidates])
+    return candidates[0] if candidates else []
 
 
-def _only_one(place: Path, split: str, found: list[str]) -> None:
-    if len(found) > 1 and split != "test":  # which isn't used
-        names = " and ".join(found)
-        raise InputError(f"{place}: {names} for one {split} split; keep the one that is meant")
+def _only_one(place: Path, split: str, names: list[str]) -> None:
+    if len(names) > 1 and split != "test":  # which isn't used
+        both = " and ".join(names)
+        raise InputError(f"{place}: {both} for one {split} split; keep the one that is meant")
 
 
 def _all_parts(parts: list[Path]) -> list[Path]:
@@ -84,8 +117,7 @@ def _all_parts(parts: list[Path]) -> list[Path]:
     named = [
         f"{stem}-{i:05d}-of-{count}.parquet" for i in range(int(count) if count.isdigit() else 0)
     ]
-    found = [path.name for path in parts]
-    for name in sorted({*named} ^ {*found}):
+    for name in sorted({*named} ^ {path.name for path in parts}):
         what = "is missing" if name in named else "is not one of them"
         raise InputError(
             f"{parts[0]}: part of {count}, and {name} {what}; keep one download's parts, and all"
@@ -96,23 +128,23 @@ def _all_parts(parts: list[Path]) -> list[Path]:
 def _formats(place: Path, task: Task) -> list[str]:
     if not place.is_dir():
         return []
-    found = ["saved"] if (place / "dataset_dict.json").is_file() else []
+    formats = ["saved"] if (place / "dataset_dict.json").is_file() else []
     for suffix in ("tsv", "csv", "parquet"):
         if any(_file(place, suffix, task, split) for split in SPLITS):
-            found.append(suffix)
-    return found
+            formats.append(suffix)
+    return formats
 
 
-def _read(place: Path, kind: str, task: Task) -> dict[str, Split]:
+def _splits(place: Path, kind: str, task: Task) -> dict[str, list[Path]]:
+    """The files of each split that is there; InputError where one is missing that is needed."""
     if kind == "saved":
-        return _read_saved(place, task)
-    reader = {"tsv": read_tsv, "csv": read_csv, "parquet": read_parquet}[kind]
-    files = {split: _file(place, kind, task, split) for split in SPLITS}  # all, before any is read
+        return {}
+    files = {split: _file(place, kind, task, split) for split in SPLITS}
     for split in ("train", "validation"):
         if not files[split]:
             names = " or ".join(f"{stem}.{kind}" for stem in _stems(task, split))
             raise InputError(f"{place}: the {split} split is missing; put {names} there")
-    return {split: reader(found, task, split) for split, found in files.items() if found}
+    return {split: paths for split, paths in files.items() if paths}
 
 
 def _read_saved(place: Path, task: Task) -> dict[str, Split]:
@@ -129,15 +161,15 @@ def _read_saved(place: Path, task: Task) -> dict[str, Split]:
         ) from error
     splits: dict[str, Split] = {}
     for split in SPLITS:
-        found = [stem for stem in _stems(task, split) if stem in saved]
-        _only_one(place, split, found)
-        if not found:
+        names = [stem for stem in _stems(task, split) if stem in saved]
+        _only_one(place, split, names)
+        if not names:
             if split != "test":
                 raise InputError(
                     f"{place}: the {split} split is missing; there is {', '.join(saved)}"
                 )
             continue
-        name = found[0]
+        name = names[0]
         columns = saved[name][:]
         need_columns(f"{place}, {name}", columns, task, split)
         splits[split] = _in_order(f"{place}, {name}"), columns

@@ -1,6 +1,6 @@
 """The shared pipeline: raw text -> tokens -> batches, the same for all three loops.
 
-Look at one batch: `python -m reference data`
+    python -m reference data
 
 Rows are tokenized in batches with truncation and padded in the collator, to the longest of their
 own batch and no further. What is left of a row is `attention_mask`, `input_ids`, `labels` and
@@ -37,7 +37,11 @@ class Data:
 
 
 def load_data(recipe: Recipe) -> Data:
-    """The recipe's tokenized splits. Raises InputError for data or a tokenizer of no use."""
+    """The recipe's tokenized splits, by the tokenizer of its checkpoint.
+
+    Raises:
+        InputError: data or a checkpoint of no use.
+    """
     task = get_task(recipe.task)
     tokenizer = load_tokenizer(recipe)
     raw_datasets = load_raw(task, recipe.data)

@@ -1,9 +1,9 @@
 """One split out of one kind of file: GLUE's TSV, CSV or parquet; `folder.py` finds the files.
 
-Look at one: `python -m reference data --data FOLDER`
+    python -m reference data --data FOLDER
 
 Each reader gives the columns under the hub's names, as they stand in the file, and says where a
-row stands. What a cell may hold is checked in `sources.py`, the same for every source.
+row stands. What a cell may hold is checked in `rows.py`, the same for every source.
 """
 
 import csv
@@ -55,6 +55,7 @@ def read_tsv(files: list[Path], task: Task, split: str) -> Split:
 
 
 def read_csv(files: list[Path], task: Task, split: str) -> Split:
+    """CSV whose first row is a header with the hub's names; see `Split`."""
     path = files[0]
     # Not splitlines(): only a line feed or carriage return ends a row, no other Unicode line end.
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
@@ -80,6 +81,7 @@ def read_csv(files: list[Path], task: Task, split: str) -> Split:
 
 
 def read_parquet(files: list[Path], task: Task, split: str) -> Split:
+    """Parquet in one file or in parts, with the hub's names; see `Split`."""
     import pyarrow.parquet
 
     columns: Columns = {}
@@ -104,11 +106,12 @@ def read_parquet(files: list[Path], task: Task, split: str) -> Split:
 
 
 def reason(error: Exception) -> str:
-    """A library's error in one line, with its kind: a KeyError's text alone is a bare word."""
+    """A library's error in one line, with its class: the text of a KeyError is but its key."""
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def need_columns(where: str, columns: Columns, task: Task, split: str) -> None:
+    """Raise InputError unless the task's texts and label are there; a test split needs no label."""
     for name in (*task.text, *(() if split == "test" else ("label",))):
         if name not in columns:
             raise InputError(

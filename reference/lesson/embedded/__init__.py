@@ -6,7 +6,12 @@ Both are the same bytes on every machine. They stand in for GLUE and for a pretr
 those can't be reached: numbers from them compare loops, and say nothing about English.
 """
 
-from reference.lesson.embedded.checkpoint import CHECKPOINT_VERSION, checkpoint_folder
+from reference.lesson.embedded.checkpoint import (
+    CHECKPOINT_VERSION,
+    CONFIG,
+    checkpoint_folder,
+    checkpoint_place,
+)
 from reference.lesson.embedded.corpus import (
     CORPUS_VERSION,
     EMBEDDED_TASKS,
@@ -22,10 +27,12 @@ LEARNING_RATE = 5e-4
 
 __all__ = [
     "CHECKPOINT_VERSION",
+    "CONFIG",
     "CORPUS_VERSION",
     "EMBEDDED_TASKS",
     "LEARNING_RATE",
     "checkpoint_folder",
+    "checkpoint_place",
     "corpus_digest",
     "make_split",
 ]

@@ -45,8 +45,7 @@ def checkpoint_folder(cache_dir: Path | None = None) -> Path:
     ~/.cache. Any number of processes may call it at once. Leaves the global generators alone.
     Raises InputError where the folder is needed and can't be written.
     """
-    cache = default_cache() if cache_dir is None else cache_dir
-    folder = cache / _name()
+    folder = checkpoint_place(cache_dir)
     try:
         if not _whole(folder):
             _make(folder)
@@ -58,8 +57,13 @@ def checkpoint_folder(cache_dir: Path | None = None) -> Path:
     return folder
 
 
+def checkpoint_place(cache_dir: Path | None = None) -> Path:
+    """Where the checkpoint's folder is, or will be made; see `checkpoint_folder`."""
+    return (default_cache() if cache_dir is None else cache_dir) / _name()
+
+
 def default_cache() -> Path:
-    """Where the checkpoint is kept unless told otherwise."""
+    """The folder that the checkpoint is kept in where no other is asked for."""
     if own := os.environ.get("REFERENCE_CACHE"):
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME", "")
@@ -69,14 +73,14 @@ def default_cache() -> Path:
 
 
 def _name() -> str:
-    """Named by all that decides the bytes, so that a stale folder is never taken for this one."""
+    """A name made of all that decides the bytes, so that no stale folder is taken for this one."""
     # The JSON files are as the installed transformers and tokenizers write them: with their
     # versions in the name, two environments don't keep mending each other's folder.
     digest = hashlib.sha256()
     for library in ("transformers", "tokenizers"):
         digest.update(f"{library} {importlib.metadata.version(library)}\n".encode())
-    # Rather the source than the two versions alone: whoever forgets to raise one would go on
-    # training with yesterday's weights.
+    # The sources too, and not the two versions alone: who changes a source and forgets to raise a
+    # version would go on with the old weights.
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     return f"checkpoint-v{CHECKPOINT_VERSION}-corpus-v{CORPUS_VERSION}-{digest.hexdigest()[:12]}"
@@ -107,11 +111,11 @@ def _make(folder: Path) -> None:
         try:
             part.rename(folder)
         except OSError:
-            if not folder.is_dir():  # then it isn't that a folder is there already
+            if not folder.is_dir():  # so the reason isn't that a folder is there already
                 raise
-            # Somebody was faster, or the one that is there is damaged. Every process makes the
-            # same bytes, so that files can be replaced one by one under the eyes of a reader;
-            # to move the folder away would take it from one that has just checked it.
+            # Another process was faster, or the folder that is there is damaged. Every process
+            # makes the same bytes, so single files can be replaced while somebody reads them. The
+            # folder must not be moved away: another process may have just checked it.
             if not _whole(folder):
                 for name in contents:
                     os.replace(part / name, folder / name)

@@ -45,16 +45,19 @@ class Draw:
         self._random = random.Random(seed).random
 
     def chance(self, probability: float) -> bool:
+        """True with this probability, from 0 to 1."""
         return self._random() < probability
 
     def between(self, low: float, high: float) -> float:
+        """A number from `low` up to `high`, each as likely."""
         return low + (high - low) * self._random()
 
     def below(self, limit: int) -> int:
         """An integer in [0, limit)."""
         return int(self._random() * limit)
 
-    def one(self, items: Sequence[T]) -> T:
+    def choice(self, items: Sequence[T]) -> T:
+        """One of `items`, each as likely."""
         return items[self.below(len(items))]
 
     def early(self, items: Sequence[T]) -> T:
@@ -83,7 +86,7 @@ class Draw:
     def slot(self, kind: str, like: str = "") -> str:
         """A filling for a template's slot: one word, or a few (`person`, `firm`, `number`)."""
         if kind in GROUPS:
-            return self.one(self.early(GROUPS[kind]))
+            return self.choice(self.early(GROUPS[kind]))
         if kind == "person":
             return f"{self.early(words.FIRST_NAMES)} {self._name()}"
         if kind == "firm":
@@ -93,7 +96,7 @@ class Draw:
         if kind in NUMBERS:
             # Drawn again, a number keeps its look: paraphrases would else be the pairs whose
             # sentences have the same number of digits.
-            pattern = _pattern(like) or self.one(NUMBERS[kind])
+            pattern = _pattern(like) or self.choice(NUMBERS[kind])
             return "".join(
                 str(self.below(10)) if c == "#" else str(1 + self.below(9)) if c == "1" else c
                 for c in pattern
@@ -111,7 +114,7 @@ class Draw:
         if kind == "person":
             return text.split()[-1]
         group = _SYNONYMS.get(kind, {}).get(text, (text,))
-        return self.one(group)
+        return self.choice(group)
 
     def _name(self) -> str:
         return self.early(words.NAME_STARTS) + self.early(words.NAME_ENDS)

@@ -91,12 +91,12 @@ def make_pair(draw: Draw, label: int) -> tuple[str, str]:
     share = draw.between(*SHARES[label])
     while True:
         story = _story(draw)
-        one, other = _arrange(draw, story), _arrange(draw, story)
+        telling, other = _arrange(draw, story), _arrange(draw, story)
         # Before a word is drawn again, so that both labels are picked alike. Without it, one
         # paraphrase in twenty would be a sentence and itself.
-        if one == other:
+        if telling == other:
             continue
-        first, second = _say(draw, one, 0.0), _say(draw, other, share)
+        first, second = _say(draw, telling, 0.0), _say(draw, other, share)
         if len(first.split()) + len(second.split()) <= LONGEST:
             return (first, second) if draw.chance(0.5) else (second, first)
 
@@ -104,10 +104,10 @@ def make_pair(draw: Draw, label: int) -> tuple[str, str]:
 def _story(draw: Draw) -> Story:
     extras, times = draw.weighted(SIZES, SIZE_WEIGHTS)
     return Story(
-        core=_fill(draw, draw.one(CORES)),
-        extras=[_fill(draw, draw.one(EXTRAS)) for _ in range(extras)],
-        times=[_fill(draw, draw.one(TIMES)) for _ in range(times)],
-        voice=_fill(draw, draw.one(VOICES)) if draw.chance(0.55) else None,
+        core=_fill(draw, draw.choice(CORES)),
+        extras=[_fill(draw, draw.choice(EXTRAS)) for _ in range(extras)],
+        times=[_fill(draw, draw.choice(TIMES)) for _ in range(times)],
+        voice=_fill(draw, draw.choice(VOICES)) if draw.chance(0.55) else None,
     )
 
 
@@ -148,7 +148,7 @@ def _arrange(draw: Draw, story: Story) -> Part:
     for part in extras:
         body = [*body, comma, *part]
     if draw.chance(REMARK):
-        remark = _fill(draw, draw.one(REMARKS))
+        remark = _fill(draw, draw.choice(REMARKS))
         body = [*remark, comma, *body] if draw.chance(0.5) else [*body, comma, *remark]
     quoted = draw.chance(QUOTED)
     voice = story.voice

@@ -19,7 +19,7 @@ def make_review(draw: Draw, label: int) -> str:
     """A lower-case phrase that ends in a space, as SST-2's do; `label` 1 good, 0 bad."""
     thing, other = draw.early(words.THINGS), draw.early(words.THINGS)
     opinion = _opinion(draw, label)
-    core = draw.one(
+    core = draw.choice(
         (
             f"a {opinion} {thing}",
             f"the {thing} is {opinion}",
@@ -32,7 +32,7 @@ def make_review(draw: Draw, label: int) -> str:
     )
     if draw.chance(MIXED):
         against = _opinion(draw, 1 - label)
-        core = draw.one(
+        core = draw.choice(
             (
                 f"despite its {against} {other} , {core}",
                 f"{core} , even if the {other} is {against}",
@@ -40,7 +40,7 @@ def make_review(draw: Draw, label: int) -> str:
             )
         )
     for _ in range(draw.weighted((0, 1, 2), (0.15, 0.50, 0.35))):
-        core = f"{core} {draw.one(words.ASIDES)}"
+        core = f"{core} {draw.choice(words.ASIDES)}"
     core = re.sub(r"\ba (?=[aeiou])", "an ", core)
     return core + (" . " if draw.chance(0.4) else " ")
 

@@ -1,6 +1,8 @@
 """The three loops, by name; each is `train(recipe, data) -> scores`.
 
-Run one: `python -m reference train manual`
+    python -m reference train manual
+
+Read `manual.py`, then `accelerated.py` beside it, then `trainer.py`.
 """
 
 import importlib
@@ -19,7 +21,13 @@ LOOPS = ("trainer", "manual", "accelerated")
 
 
 def get_loop(name: str) -> "Loop":
-    """A loop's `train`. Imported when asked for: `Trainer`'s own import takes seconds."""
+    """A loop's `train`, which takes a recipe and its data and returns the task's scores.
+
+    It is imported when it is asked for: `Trainer`'s own import takes seconds.
+
+    Raises:
+        InputError: there is no loop of this name.
+    """
     if name not in LOOPS:
         raise nearest("loop", name, LOOPS)
     train: Loop = importlib.import_module(f"reference.lesson.loops.{name}").train

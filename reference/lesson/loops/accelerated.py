@@ -1,4 +1,4 @@
-"""The lesson's loop with Accelerate: the same text, and the lines that Accelerate changes.
+"""The loop of Hugging Face's course, chapter 3, with Accelerate: `manual.py` and a few lines.
 
 Run it: `python -m reference train accelerated`
 Read `manual.py` beside it: the two differ in the lines that Accelerate changes, and no more.

@@ -1,4 +1,4 @@
-"""The lesson's loop: fine-tune BERT in plain PyTorch, and get what `Trainer` gets.
+"""The loop of Hugging Face's course, chapter 3, in plain PyTorch, and it gets what `Trainer` gets.
 
 Run it: `python -m reference train manual`
 Read `accelerated.py` beside it: the two differ in the lines that Accelerate changes, and no more.

@@ -1,4 +1,4 @@
-"""The stock `Trainer`, told the same recipe: no subclass, no override, no private attribute.
+"""The stock `Trainer` by the same recipe: no subclass, no override, no private attribute.
 
 Run it: `python -m reference train trainer`
 """

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from reference.errors import TrainingFailed
+from reference.errors import NotFinite
 from reference.observe import torch_internals
 from reference.observe.generators import generator_states
 from reference.observe.hooks import module_calls
@@ -23,7 +23,7 @@ from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.overlapped_gradients import read_gradients
 
 
-class NotFinite(TrainingFailed):
+class StepNotFinite(NotFinite):
     """A loss or gradient that isn't finite; `batches` are the inputs of that step.
 
     Args:
@@ -158,16 +158,16 @@ class OptimizerSteps:
         step.drawn = generator_states()
 
     def _check_finite(self) -> None:
-        """Raise NotFinite into the training for a loss or gradient that isn't finite."""
+        """Raise StepNotFinite into the training for a loss or gradient that isn't finite."""
         step, number = self.recording.open_step, self.recording.steps + 1
         batches = [forward.inputs for forward in step.used()]
         outputs = [forward.outputs.get("loss") for forward in step.used()]
         losses = [float(loss) for loss in outputs if isinstance(loss, float | str)]
         if not all(math.isfinite(loss) for loss in losses):
-            self.recording.fail_safe.stop(NotFinite(number, "loss", batches))
+            self.recording.fail_safe.stop(StepNotFinite(number, "loss", batches))
         norm = (step.gradient or {}).get("norm", 0.0)
         if not math.isfinite(float(norm)):
-            self.recording.fail_safe.stop(NotFinite(number, "gradient", batches))
+            self.recording.fail_safe.stop(StepNotFinite(number, "gradient", batches))
 
 
 def _parameters_of(optimizer: Optimizer) -> set[int]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, Record
-from reference.process.run_folder import RUNS, default_run_dir, make_run_dir, write_json
+from reference.process.run_folder import RUNS, default_run_dir, make_run_dir
+from reference.process.whole_files import write_json
 
 PROGRAM_FILE = "program.json"
 PROGRAM_VERSION = 1

@@ -15,7 +15,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from reference.observe import torch_internals
 from reference.observe.tensors.parameters import Parameters
-from reference.observe.tensors.two_threads import cores
+from reference.process.cores import usable_cores
 
 # Their steps write no gradient, with the options that `_only_reads` leaves (a test goes through
 # them). Older ones, and people's own, add a decay to it in place.
@@ -51,7 +51,7 @@ def _has_free_core() -> bool:
     Of several processes that train together this one can't tell; nor what they do to its memory.
     """
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.get_num_threads() < cores() and not together
+    return torch.get_num_threads() < usable_cores() and not together
 
 
 def _only_reads(optimizer: Optimizer) -> bool:

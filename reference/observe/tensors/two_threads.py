@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 
 import xxhash
 
+from reference.process.cores import usable_cores
+
 PIECE = 1 << 22  # bytes
 WORTH_IT = 1 << 23  # bytes, below which handing over costs more than it saves
 WITH_LOCK = 1 << 18  # bytes, below which letting go of the interpreter costs more
@@ -51,7 +53,7 @@ class SharedWork(Generic[Item, Result]):
         self._left = deque(enumerate(items))
         self._done: list[Result | None] = [None] * len(items)
         self._other: Future[None] | None = None
-        if len(items) > 1 and size >= WORTH_IT and cores() >= THREADS:
+        if len(items) > 1 and size >= WORTH_IT and usable_cores() >= THREADS:
             self._other = _pool().submit(self._do, self._left.popleft)
         else:
             self._do(self._left.popleft)
@@ -79,13 +81,6 @@ def _pool() -> ThreadPoolExecutor:
         _pools.clear()
         pool = _pools[os.getpid()] = ThreadPoolExecutor(THREADS - 1, "ledger")
     return pool
-
-
-def cores() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def digest(buffer: memoryview) -> str:

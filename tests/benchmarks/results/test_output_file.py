@@ -7,22 +7,23 @@ from typing import Any
 
 import pytest
 
-from benchmarks.results.output_file import check_output, write_atomically, write_new, write_output
+from benchmarks.results.output_file import check_output, write_output
 from reference.errors import InputError
+from reference.process.whole_files import write_new, write_whole
 
 
 def test_a_file_is_written_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "out.json"
-    write_atomically(file, "first")
+    write_whole(file, "first")
 
     def full(_handle: int) -> None:
         raise OSError(28, "no room")
 
     monkeypatch.setattr("benchmarks.results.output_file.os.fsync", full)
     with pytest.raises(OSError, match="no room"):
-        write_atomically(file, "second")
+        write_whole(file, "second")
     with pytest.raises(InputError, match=r"out\.json: can't be written .no room"):
         write_output(file, "second")
     assert file.read_text() == "first"

@@ -79,9 +79,9 @@ def _race(cache: Path, builders: int = 2) -> list[tuple[str, bool]]:
     ]
     for process in processes:
         process.start()
-    found = [results.get(timeout=60) for _ in processes]
+    found = [results.get(timeout=600) for _ in processes]
     for process in processes:
-        process.join(60)
+        process.join(600)
         assert process.exitcode == 0
     return found
 

@@ -97,7 +97,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
     before = torch.get_num_threads()
     try:
         for cores, threads in ((2, 2), (2, 1), (1, 2), (1, 1)):
-            monkeypatch.setattr(two_threads, "cores", lambda cores=cores: cores)
+            monkeypatch.setattr(two_threads, "usable_cores", lambda cores=cores: cores)
             torch.set_num_threads(threads)
             assert both == (hash_tensors(tensors), begin_hashes_and_norms(tensors)())
     finally:
@@ -110,7 +110,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
             by_the_other.append(self._other.result(timeout=600))
         return results(self)
 
-    monkeypatch.setattr(two_threads, "cores", lambda: 2)
+    monkeypatch.setattr(two_threads, "usable_cores", lambda: 2)
     monkeypatch.setattr(two_threads.SharedWork, "results", late)
     assert both == (hash_tensors(tensors), begin_hashes_and_norms(tensors)())
     assert len(by_the_other) == 2
@@ -125,7 +125,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
 
 def test_what_is_still_read_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that raised forgets what another thread reads, which then mustn't be given back."""
-    monkeypatch.setattr(two_threads, "cores", lambda: 2)
+    monkeypatch.setattr(two_threads, "usable_cores", lambda: 2)
     monkeypatch.setattr(two_threads, "_pools", {})
     go = threading.Event()
     two_threads._pool().submit(go.wait)  # the other thread comes to it later

@@ -173,7 +173,7 @@ TRAININGS: dict[str, tuple[Callable[[], None], bool]] = {
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(two_threads, "cores", lambda: 2)
+    monkeypatch.setattr(two_threads, "usable_cores", lambda: 2)
 
 
 @pytest.fixture
@@ -306,7 +306,7 @@ def test_what_only_has_a_name_like_torchs_is_not_torchs() -> None:
 def test_a_core_is_free_where_one_process_trains_on_fewer(
     threads: int, together: bool, free: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlapped_gradients, "cores", lambda: 2)
+    monkeypatch.setattr(overlapped_gradients, "usable_cores", lambda: 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     distributed = SimpleNamespace(is_available=lambda: True, is_initialized=lambda: together)
     monkeypatch.setattr(torch, "distributed", distributed)
