@@ -1,73 +1,141 @@
 """The recipe: everything that determines a run, each value explicit, and the three named ones.
 
-Run one: `python -m reference compare --recipe embedded`
+    python -m reference compare --recipe embedded
+
+"The lesson" is chapter 3 of Hugging Face's course, "A full training":
+https://huggingface.co/learn/llm-course/chapter3/4
 """
 
 import dataclasses
-import difflib
 import json
 import math
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError
+from reference.lesson.recipe_fields import (
+    DATA,
+    MACHINE,
+    MODEL,
+    OPTIMIZER,
+    SCHEDULE,
+    Bounds,
+    about,
+    check,
+    choice,
+    number,
+    parse,
+    text,
+)
+from reference.messages import nearest as nearest  # other rooms have it from here
 
 RECIPE_VERSION = 1
+RECIPE_FILE = "recipe.json"  # in a run's folder
 
-
-def _choice(default: str, *others: str) -> Any:
-    return field(default=default, metadata={"choices": (default, *others)})
-
-
-def _number(
-    default: float | None,
-    low: float,
-    high: float = math.inf,
-    *,
-    above: bool = False,
-    below: bool = False,
-) -> Any:
-    """A number with low <= value <= high; `above` leaves `low` itself out, and `below` `high`."""
-    bounds = {"low": low, "high": high, "above": above, "below": below}
-    return field(default=default, metadata=bounds)
+POSITIVE = Bounds(0.0, above=True)
+FROM_0 = Bounds(0)
+FROM_1 = Bounds(1)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that determines a run. The defaults are the lesson's run as `Trainer` does it.
 
-    Names are those of `transformers.TrainingArguments` where it has one. Raises InputError for
-    a value that makes no sense, naming the field.
+    Names are those of `transformers.TrainingArguments` where it has one; the meaning of each field
+    is what `python -m reference train --help` says of its option.
+
+    Raises:
+        InputError: a value makes no sense; names the field and the values that it takes.
     """
 
-    name: str = "embedded"
-    task: str = "mrpc"
-    data: str = "embedded"  # embedded, hub, or a folder
-    checkpoint: str = "embedded"  # embedded, minilm, a folder, or a hub name
-    seed: int = _number(42, 0, 2**32 - 1)  # NumPy takes no larger one
-    data_order: str = _choice("seeded", "global", "sequential")
-    train_batch_size: int = _number(8, 1)
-    eval_batch_size: int = _number(8, 1)
-    num_train_epochs: int = _number(3, 1)
-    max_steps: int = _number(-1, -1)  # -1: all the epochs
-    max_length: int = _number(512, 4)  # in tokens; longer inputs are truncated
-    optimizer: str = _choice("adamw_torch_fused", "adamw_torch")
-    learning_rate: float = _number(5e-5, 0.0, above=True)
-    # The lesson's Accelerate listing uses 3e-5 where its plain loop uses 5e-5. None: the same.
-    accelerated_learning_rate: float | None = _number(None, 0.0, above=True)
-    adam_beta1: float = _number(0.9, 0.0, 1.0, below=True)  # at 1.0 Adam divides by zero
-    adam_beta2: float = _number(0.999, 0.0, 1.0, below=True)
-    adam_epsilon: float = _number(1e-8, 0.0, above=True)
-    weight_decay: float = _number(0.0, 0.0)  # never on biases and norms, as in `Trainer`
-    max_grad_norm: float = _number(1.0, 0.0)  # 0: no clip, as in `Trainer`
-    num_warmup_steps: int = _number(0, 0)
-    gradient_accumulation_steps: int = _number(1, 1)
-    dropout: float = _number(0.1, 0.0, 0.99)
-    mixed_precision: str = _choice("no", "bf16")
-    device: str = _choice("auto", "cpu", "cuda")
-    num_threads: int = _number(1, 1)
+    name: str = text("embedded", DATA, "what the recipe is called; changes nothing")
+    task: str = text("mrpc", DATA, "GLUE's task: mrpc, sst2, cola, rte, qnli, qqp, mnli or wnli")
+    data: str = text(
+        "embedded",
+        DATA,
+        "embedded (a synthetic corpus in MRPC's shape; also for sst2), hub (nyu-mll/glue), or a "
+        "folder with GLUE's files: TSV, CSV, parquet or saved datasets, such as FOLDER/MRPC/"
+        "train.tsv",
+    )
+    checkpoint: str = text(
+        "embedded",
+        MODEL,
+        "embedded (a small BERT made from code), minilm (pretrained, in the package's extra "
+        "offline), a folder, or a hub name as bert-base-uncased",
+    )
+    # NumPy takes no larger one.
+    seed: int = number(
+        42, Bounds(0, 2**32 - 1), DATA, "of the new head, dropout and the order of the data"
+    )
+    data_order: str = choice(
+        "seeded",
+        "global",
+        "sequential",
+        group=DATA,
+        meaning="order of the training rows: seeded (the Trainer's: a permutation an epoch, from "
+        "a generator of its own with seed + epoch), global (drawn from torch's global generator, "
+        "as a plain DataLoader's shuffle=True), or sequential (as they stand)",
+    )
+    train_batch_size: int = number(8, FROM_1, DATA, "rows of a training batch")
+    eval_batch_size: int = number(8, FROM_1, DATA, "rows of an evaluation batch")
+    num_train_epochs: int = number(3, FROM_1, SCHEDULE, "epochs, where --max-steps is -1")
+    max_steps: int = number(
+        -1,
+        Bounds(-1),
+        SCHEDULE,
+        "optimizer steps; goes before the number of epochs. -1: all the epochs",
+    )
+    max_length: int = number(
+        512, Bounds(4), DATA, "tokens of a row, or of a pair; what is longer is cut off"
+    )
+    optimizer: str = choice(
+        "adamw_torch_fused",
+        "adamw_torch",
+        group=OPTIMIZER,
+        meaning="torch.optim.AdamW, fused (the Trainer's) or not",
+    )
+    learning_rate: float = number(5e-5, POSITIVE, OPTIMIZER, "at its highest, after the warm-up")
+    accelerated_learning_rate: float | None = number(
+        None,
+        POSITIVE,
+        OPTIMIZER,
+        "the accelerated loop's own: the course's Accelerate listing uses 3e-5 where its plain "
+        "loop uses 5e-5. none: the same",
+    )
+    # At 1.0 Adam divides by zero.
+    adam_beta1: float = number(
+        0.9, Bounds(0.0, 1.0, below=True), OPTIMIZER, "decay of Adam's mean of the gradient"
+    )
+    adam_beta2: float = number(
+        0.999, Bounds(0.0, 1.0, below=True), OPTIMIZER, "decay of Adam's mean of its square"
+    )
+    adam_epsilon: float = number(1e-8, POSITIVE, OPTIMIZER, "added to Adam's denominator")
+    weight_decay: float = number(
+        0.0, FROM_0, OPTIMIZER, "of all weights but biases and norms, as in the Trainer"
+    )
+    max_grad_norm: float = number(
+        1.0, FROM_0, OPTIMIZER, "gradients are clipped to this 2-norm. 0: no clip"
+    )
+    num_warmup_steps: int = number(
+        0, FROM_0, SCHEDULE, "steps in which the learning rate rises from 0, before it falls to 0"
+    )
+    gradient_accumulation_steps: int = number(
+        1, FROM_1, SCHEDULE, "batches of which the gradients add up to one optimizer step"
+    )
+    dropout: float = number(
+        0.1, Bounds(0.0, 0.99), MODEL, "probability, in BERT's layers, attention and head"
+    )
+    mixed_precision: str = choice(
+        "no", "bf16", group=MACHINE, meaning="bf16 runs the forward pass under torch.autocast"
+    )
+    device: str = choice(
+        "auto", "cpu", "cuda", group=MACHINE, meaning="auto: one GPU where there is one"
+    )
+    num_threads: int = number(
+        1, FROM_1, MACHINE, "torch's threads on a CPU; another number may give other bits"
+    )
 
     def __post_init__(self) -> None:
         if self.mixed_precision == "fp16":  # more than "none of": somebody may well ask for it
@@ -75,13 +143,13 @@ class Recipe:
                 "mixed_precision: fp16 needs a loss scaler, which these loops leave out, and on a "
                 "CPU it computes fp32 in silence; use bf16 or no"
             )
-        for f in dataclasses.fields(self):
-            _check(f, getattr(self, f.name))
+        for name in FIELDS:
+            check(name, about(FIELDS[name]), _HINTS[name], getattr(self, name))
         if self.max_steps == 0:
             raise InputError("max_steps: 0 trains nothing; give -1 for all epochs, or 1 and up")
 
     def duration(self, batches_per_epoch: int) -> tuple[int, int]:
-        """(epochs, optimizer steps) of this run on so many batches an epoch.
+        """How long this run is, on so many batches an epoch: (epochs, optimizer steps).
 
         A last, smaller window of accumulated batches is a step too, and `max_steps` goes before
         `num_train_epochs`: both as in `Trainer`.
@@ -103,59 +171,23 @@ class Recipe:
         return dataclasses.replace(self, learning_rate=rate, accelerated_learning_rate=None)
 
     def to_json(self) -> dict[str, Any]:
+        """The recipe as its file and a ledger's header hold it: every field, and a version."""
         return {"version": RECIPE_VERSION, **dataclasses.asdict(self)}
 
 
 FIELDS = {f.name: f for f in dataclasses.fields(Recipe)}
-_TYPES = typing.get_type_hints(Recipe)
+_HINTS = typing.get_type_hints(Recipe)  # worked out once: it takes a tenth of a millisecond
+
+# What people type for a field, as other trainers call it.
+ALIASES = {"lr": "learning_rate", "batch_size": "train_batch_size", "epochs": "num_train_epochs"}
 
 
-def _check(f: "dataclasses.Field[Any]", value: Any) -> None:
-    """Raise InputError unless `value` has the field's type and lies within its bounds."""
-    expected = typing.get_type_hints(Recipe)[f.name]
-    allowed = typing.get_args(expected) or (expected,)
-    fits = type(value) in allowed or (type(value) is int and float in allowed)
-    if not fits:
-        names = " or ".join(getattr(t, "__name__", str(t)) for t in allowed)
-        raise InputError(f"{f.name}: {value!r} is not of type {names}")
-    choices = f.metadata.get("choices")
-    if choices and value not in choices:
-        raise InputError(
-            f"{f.name}: {value!r} is none of {', '.join(choices)}{_near(value, choices)}"
-        )
-    if "low" in f.metadata and value is not None:
-        low, high, above, below = (f.metadata[k] for k in ("low", "high", "above", "below"))
-        within = low <= value <= high and abs(value) != math.inf  # NaN is within nothing
-        if not within or (above and value == low) or (below and value == high):
-            bound = f"above {low:g}" if above else f"{low:g} or more"
-            top = f" and {'below' if below else 'at most'} {high:.15g}" if high != math.inf else ""
-            raise InputError(f"{f.name}: {value} makes no sense; give a number {bound}{top}")
-
-
-def _near(word: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def nearest(what: str, word: str, known: typing.Iterable[str]) -> InputError:
-    """The error for an unknown name: the nearest, and then all known ones."""
-    known = list(known)
-    return InputError(f"unknown {what} {word!r}{_near(word, known)}; known: {', '.join(known)}")
-
-
-def parse_field(name: str, text: str) -> Any:
+def parse_field(name: str, words: str) -> Any:
     """The value of a field out of a command line's text; InputError if it can't be read."""
-    kinds = typing.get_args(_TYPES[name]) or (_TYPES[name],)
-    if type(None) in kinds and text.lower() == "none":
-        return None
-    kind = next(k for k in kinds if k is not type(None))
-    try:
-        return kind(text)
-    except ValueError:
-        raise InputError(f"{name}: {text!r} is not a number of type {kind.__name__}") from None
+    return parse(name, _HINTS[name], words)
 
 
-# The embedded checkpoint is small and new, and learns at its own rate (see reference/embedded).
+# The embedded checkpoint is small and new, and learns at its own rate (see lesson/embedded).
 EMBEDDED = Recipe(learning_rate=5e-4)
 COURSE = Recipe(name="course", data="hub", checkpoint="bert-base-uncased")
 # The lesson's hand-written loops, to the letter. The AdamW of its day added eps before the bias
@@ -173,38 +205,58 @@ RECIPES = {r.name: r for r in (EMBEDDED, COURSE, COURSE_AS_WRITTEN)}
 
 
 def load_recipe(source: str, overrides: dict[str, Any] | None = None) -> Recipe:
-    """A named recipe, or a run's `recipe.json`, with some fields replaced.
+    """A recipe by its name, or out of a file or a run's folder, with some fields replaced.
 
-    Raises InputError for an unknown name, a file that isn't a recipe, or a misspelt field.
+    Args:
+        source: One of RECIPES; a file that ends in .json, .yaml or .yml; or a run's folder, which
+            holds a `recipe.json`.
+        overrides: Values by the field's name. A `learning_rate` is meant for all loops, unless an
+            `accelerated_learning_rate` stands beside it.
+
+    Raises:
+        InputError: an unknown name, a file that isn't a recipe, or a misspelt field.
     """
     if source in RECIPES:
         recipe = RECIPES[source]
-    elif source.endswith(".json"):
+    elif Path(source).suffix in (".json", ".yaml", ".yml"):
         recipe = _read_recipe(Path(source))
+    elif Path(source).is_dir():
+        recipe = _read_recipe(Path(source) / RECIPE_FILE)
     else:
-        raise nearest("recipe", source, RECIPES)
-    for name in overrides or {}:
-        if name not in FIELDS:
-            raise nearest("recipe field", name, FIELDS)
+        unknown = nearest("recipe", source, RECIPES)
+        raise InputError(f"{unknown}, a file (.json, .yaml) or a run's folder")
     overrides = dict(overrides or {})
-    # A learning rate that somebody asks for is meant for all loops.
+    for name in overrides:
+        if name not in FIELDS:
+            raise _unknown_field(name)
     if "learning_rate" in overrides:
         overrides.setdefault("accelerated_learning_rate", None)
     return dataclasses.replace(recipe, **overrides)
 
 
+def _unknown_field(name: str) -> InputError:
+    if name in ALIASES:
+        return InputError(f"unknown recipe field {name!r}: it is called {ALIASES[name]}")
+    return nearest("recipe field", name, FIELDS)
+
+
 def _read_recipe(path: Path) -> Recipe:
     try:
-        values = json.loads(path.read_text())
+        content = path.read_text(encoding="utf-8")
+        values = json.loads(content) if path.suffix == ".json" else _parse_yaml(content)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give a recipe's name or its recipe.json") from None
+        raise InputError(
+            f"{path}: no such file; give a recipe's name, its file or a run's folder"
+        ) from None
+    except InputError as error:  # a value in a YAML file
+        raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a readable recipe ({error}); make it anew") from None
     if not isinstance(values, dict) or values.pop("version", None) != RECIPE_VERSION:
         raise InputError(f"{path}: field version: not a recipe of version {RECIPE_VERSION}")
     for name in values:
         if name not in FIELDS:
-            raise InputError(f"{path}: {nearest('recipe field', name, FIELDS)}")
+            raise InputError(f"{path}: {_unknown_field(name)}")
     try:
         recipe = Recipe(**values)
     except InputError as error:
@@ -213,3 +265,25 @@ def _read_recipe(path: Path) -> Recipe:
         if name not in values:
             raise InputError(f"{path}: field {name}: missing; a recipe's file gives every value")
     return recipe
+
+
+def _parse_yaml(content: str) -> Any:
+    """A YAML file's values, each read as the command line reads it.
+
+    YAML's own reading makes False of `mixed_precision: no` and text of `learning_rate: 5e-5`, so
+    every value is taken as text. Raises ValueError for what isn't YAML, InputError for a value.
+    """
+    import yaml
+
+    try:
+        values = yaml.load(content, yaml.BaseLoader)  # it makes text, lists and mappings only
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    if not isinstance(values, dict):
+        return values
+    version = {"version": RECIPE_VERSION} if values.get("version") == str(RECIPE_VERSION) else {}
+    return version | {
+        name: parse_field(name, value) if name in FIELDS and isinstance(value, str) else value
+        for name, value in values.items()
+        if name != "version"
+    }

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import typing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from reference.errors import InputError
 from reference.lesson.recipe import (
+    ALIASES,
     COURSE,
     COURSE_AS_WRITTEN,
     FIELDS,
@@ -21,6 +23,8 @@ from reference.lesson.recipe import (
     load_recipe,
     parse_field,
 )
+from reference.lesson.recipe_fields import GROUPS, about
+from reference.messages import near
 from tests.helpers.refusal import refusal, says
 
 NONSENSE: list[tuple[str, Any, str]] = [
@@ -86,10 +90,27 @@ def test_a_wrong_type(field: str) -> None:
 
 def test_nonsense_is_looked_for_in_every_number_and_choice() -> None:
     """A new field with bounds or choices needs a row above."""
-    bounded = {f.name for f in FIELDS.values() if f.metadata}
+    limits = {name: about(field) for name, field in FIELDS.items()}
+    bounded = {name for name, about in limits.items() if about.choices or about.bounds}
     assert bounded == {field for field, _, _ in NONSENSE}
     numbers = {f.name for f in FIELDS.values() if f.type != "str" and f.type is not str}
     assert numbers <= bounded
+
+
+def test_each_field_has_a_meaning_and_a_place_in_the_help() -> None:
+    for field in FIELDS.values():
+        assert about(field).meaning, field.name
+        assert about(field).group in GROUPS, field.name
+
+
+def test_type_hints_are_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were for each field of each recipe, which took most of making one."""
+
+    def again(*_: Any) -> Any:
+        raise AssertionError("type hints are worked out for each recipe")
+
+    monkeypatch.setattr(typing, "get_type_hints", again)
+    assert Recipe(seed=1).seed == 1
 
 
 def test_bounds_themselves_are_taken() -> None:
@@ -120,10 +141,42 @@ def test_text_that_is_no_number(field: str, text: str) -> None:
 
 
 def test_unknown_names_are_shown_the_nearest() -> None:
-    says(refusal(lambda: load_recipe("cource")), "'cource'", "did you mean course?")
+    says(refusal(lambda: load_recipe("cource")), "'cource'", "did you mean course?", ".yaml")
     says(refusal(lambda: load_recipe("embedded", {"sead": 1})), "'sead'", "did you mean seed?")
-    line = refusal(lambda: load_recipe("embedded", {"batch_size": 8}))
-    says(line, "unknown recipe field 'batch_size'", "train_batch_size")
+
+
+@pytest.mark.parametrize(("word", "field"), ALIASES.items())
+def test_a_field_by_its_usual_name_is_shown_its_own(word: str, field: str) -> None:
+    """`batch_size` is nearer to `eval_batch_size`, which nobody means by it."""
+    line = refusal(lambda: load_recipe("embedded", {word: 8}))
+    assert line == f"unknown recipe field {word!r}: it is called {field}"
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("--lr", ["--recipe", "--run-dir", "--seed"]),
+        ("--json", ["--jobs", "--debug"]),
+        ("--verbose", ["--seed", "--version"]),
+        ("gpu", ["auto", "cpu", "cuda"]),
+        ("--nu", ["--num-train-epochs"]),
+    ],
+)
+def test_a_word_that_is_far_off_is_no_guess(word: str, known: list[str]) -> None:
+    assert near(word, known) == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("--sead", ["--recipe", "--seed"], "--seed"),
+        ("mprc", ["sst2", "mrpc"], "mrpc"),
+        ("adamw", ["adamw_torch_fused", "adamw_torch"], "adamw_torch"),
+        ("nocilp", ["no-clip", "eps"], "no-clip"),
+    ],
+)
+def test_a_word_that_is_near_is(word: str, known: list[str], meant: str) -> None:
+    assert near(word, known) == f" (did you mean {meant}?)"
 
 
 def test_a_rate_that_is_asked_for_is_meant_for_all_loops() -> None:
@@ -220,3 +273,43 @@ def test_a_recipe_file_gives_every_value(tmp_path: Path) -> None:
     del values["dropout"]
     with pytest.raises(InputError, match="field dropout: missing"):
         load_recipe(written(tmp_path, values))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("ending", ["yaml", "yml"])
+def test_a_yaml_file_gives_it_back(name: str, ending: str, tmp_path: Path) -> None:
+    """As people write it: `no`, `none` and 5e-5, which YAML itself would read otherwise."""
+    values = {k: "none" if v is None else v for k, v in RECIPES[name].to_json().items()}
+    path = tmp_path / f"mine.{ending}"
+    path.write_text("".join(f"{k}: {v}\n" for k, v in values.items()))
+    assert "mixed_precision: no\n" in path.read_text()
+    assert load_recipe(str(path)) == RECIPES[name]
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("", ["field version"]),
+        ("- version: 1", ["field version"]),
+        ("version: [1]", ["field version"]),
+        ("version: '2'", ["field version"]),
+        ("version: 1\nsead: 1", ["'sead'", "did you mean seed?"]),
+        ("version: 1\nlr: 1", ["it is called learning_rate"]),
+        ("version: 1\nseed: x", ["seed: 'x' is not a number of type int"]),
+        ("version: 1\nseed: [1]", ["seed: ['1'] is not of type int"]),
+        ("version: 1\nseed: 1", ["field name: missing"]),
+        ("a: [", ["not a readable recipe"]),
+        ("!!python/object/apply:os.getcwd []", ["field version"]),
+    ],
+)
+def test_a_yaml_file_of_no_use(content: str, parts: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(content)
+    says(refusal(lambda: load_recipe(str(path))), f"{path}: ", *parts)
+
+
+def test_a_runs_folder_is_its_recipe(tmp_path: Path) -> None:
+    says(refusal(lambda: load_recipe(str(tmp_path))), f"{tmp_path / 'recipe.json'}: no such file")
+    written(tmp_path, COURSE.to_json())
+    assert load_recipe(str(tmp_path)) == COURSE
+    assert load_recipe(str(tmp_path), {"seed": 1}).seed == 1
