@@ -1,4 +1,4 @@
-"""`python -m reference`: see `cli.py`."""
+"""`python -m reference`, the same as `finetuning-reference`: see `cli/main.py`."""
 
 import sys
 

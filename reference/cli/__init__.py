@@ -1,0 +1,11 @@
+"""The command line: `python -m reference --help`, or `finetuning-reference --help`.
+
+To be read in this order:
+
+- `main.py`: one command from its words to its exit code
+- `commands.py`: the commands, and what each of them calls
+- `recipe_options.py`: an option for each field of the recipe, and the recipe that they come to
+- `usage_errors.py`: what is wrong with a command's words, in one line
+- `help_page.py`: how `--help` looks
+- `inspect.py`: the commands `data` and `env`
+"""

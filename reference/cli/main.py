@@ -1,173 +1,101 @@
-"""The command line: `python -m reference --help`.
+"""One command, from its words to its exit code.
 
 Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wrong input;
 3 training failed; 129, 130 and 143 stopped by a closed terminal, Ctrl-C and SIGTERM.
 """
 
-import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from reference.cli.options import (
-    check_jobs,
-    command_of,
-    get_recipe,
-    get_run_dir,
-    parse,
-    parse_observe,
-    refuse_matrix_options,
-)
-from reference.errors import InputError, RunError
-from reference.lesson.loops import LOOPS
-from reference.lesson.recipe import nearest
+import click
+
+from reference.cli import commands as commands  # it adds them to the program
+from reference.cli.program import COMPLETION, PROGRAM, program
+from reference.cli.usage_errors import in_one_line
+from reference.errors import RunError
 from reference.process.exit_codes import ended, failed
-from reference.process.signals import stop_at_end_of_input
-from reference.run.environment_variables import see_one_gpu
 
 SAYS = "reference: error: "
+VALUED = ("--run-dir", "--output-dir")  # options of `observe` that the next word belongs to
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. Errors are one line on stderr."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if command_of(arguments) == "observe":
-        return _observe(arguments)
-    debug = "--debug" in arguments
+    """Run one command.
+
+    Args:
+        arguments: The words after the program's name; those of this process by default.
+
+    Returns:
+        The exit code. An error was said in one line on stderr.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if COMPLETION in os.environ:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {}, PROGRAM, COMPLETION, os.environ[COMPLETION])
+    if next((word for word in words if not word.startswith("-")), None) == "observe":
+        return _observe(words)
     # Set before any library is imported, which is when they look.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    return ended(lambda: _run(arguments), says=SAYS, errors=Exception, debug=debug)
+    debug = "--debug" in words
+    return ended(lambda: _run(words, debug), says=SAYS, errors=Exception, debug=debug)
 
 
-def _run(arguments: list[str]) -> int:
-    options = parse(arguments, (*COMMANDS, "observe"))
-    return COMMANDS[options.command](options)
-
-
-def _compare(options: argparse.Namespace) -> int:
-    from reference.compare.three_loops import compare
-    from reference.diff.verdict_text import exit_code
-    from reference.run.worker_processes import default_jobs
-
-    recipe = get_recipe(options)
-    jobs = check_jobs(options.jobs, default_jobs(recipe))
-    run_dir = get_run_dir(options, "compare")
-    verdict = compare(recipe, run_dir, jobs, debug=options.debug)
-    print(f"run: {run_dir}")
-    return exit_code(verdict)
-
-
-def _train(options: argparse.Namespace) -> int:
-    if options.stop_at_end_of_input:
-        stop_at_end_of_input()
-    if options.loop not in LOOPS:
-        raise nearest("loop", options.loop, LOOPS)
-    recipe = get_recipe(options)
-    run_dir = get_run_dir(options, options.loop)
-    if recipe.device != "cpu":
-        see_one_gpu()
-    from reference.compare.three_loops import summary
-    from reference.run.one_run import run
-
-    metrics = run(recipe, options.loop, run_dir)
-    print(summary(metrics))
-    print(f"run: {run_dir}")
-    return 0
-
-
-def _data(options: argparse.Namespace) -> int:
-    recipe = get_recipe(options)
-    from reference.cli.inspect import show_batch
-
-    show_batch(recipe)
-    return 0
-
-
-def _env(_options: argparse.Namespace) -> int:
-    from reference.cli.inspect import show_environment
-
-    show_environment()
-    return 0
-
-
-def _diff(options: argparse.Namespace) -> int:
-    from reference.diff.ledgers import diff
-    from reference.diff.tolerance import diff_within
-    from reference.diff.verdict_text import exit_code, lines
-
-    a, b = map(_ledger, (options.a, options.b))
-    envelope = options.envelope and [_ledger(path) for path in options.envelope]
-    verdict = diff_within(a, b, *envelope) if envelope else diff(a, b)
-    for line in lines(f"{options.a} and {options.b}", verdict):
-        print(line)
-    return exit_code(verdict)
-
-
-def _ledger(path: Path) -> Path:
-    """A ledger's file, where its run's folder may be given. InputError for a folder of several."""
-    from reference.ledger.record import LEDGER_FILE
-
-    if not path.is_dir() or (path / LEDGER_FILE).exists():
-        return path / LEDGER_FILE if path.is_dir() else path
-    inner = sorted(found.parent for found in path.glob(f"*/{LEDGER_FILE}"))
-    if not inner:
-        return path / LEDGER_FILE
-    names = ", ".join(folder.name for folder in inner)
-    raise InputError(f"{path}: holds the ledgers of {names}; give one of them, as {inner[0]}")
-
-
-def _explain(options: argparse.Namespace) -> int:
-    recipe = get_recipe(options)
-    from reference.explain.command import explain_ledger
-
-    own_length = not (hasattr(options, "max_steps") or hasattr(options, "num_train_epochs"))
-    return explain_ledger(_ledger(options.ledger), recipe, own_length=own_length)
-
-
-def _deviations(options: argparse.Namespace) -> int:
-    if options.matrix:
-        return _matrix(options)
-    refuse_matrix_options(options)
-    from reference.deviations.listing import show_deviation, show_deviations
-
-    if options.deviation is None:
-        show_deviations()
-    else:
-        show_deviation(options.deviation)
-    return 0
-
-
-def _matrix(options: argparse.Namespace) -> int:
-    recipe, jobs = get_recipe(options), check_jobs(options.jobs, 2)
-    if options.deviation is not None:
-        raise InputError(f"--matrix: is of all deviations; give --only {options.deviation} for one")
-    from reference.deviation_matrix.page import write_matrix
-
-    write_matrix(recipe, options.only, options.out, options.work, jobs)
-    return 0
-
-
-def _observe(arguments: list[str]) -> int:
-    """Apart from the others: a script gets neither our environment nor our handling of signals."""
-    debug = False
+def _run(words: list[str], debug: bool) -> int:
+    # Not through click's own `main`, which makes errors of Ctrl-C and of a pipe that is closed.
     try:
-        options, program = parse_observe(arguments)
-        debug = options.debug
+        with program.make_context(_name(), words, obj=debug) as ctx:
+            code: int = program.invoke(ctx)
+            return code
+    except click.exceptions.Exit as end:  # --help, --version
+        return end.exit_code
+    except click.UsageError as error:
+        raise in_one_line(error) from None
+
+
+def _observe(words: list[str]) -> int:
+    """Apart from the others: a script gets neither our environment nor our handling of signals.
+
+    Nor does it run within click: whoever called the script is what a traceback would show.
+    """
+    ours, script = _split(words)
+    try:
+        run_dir = _run_dir(ours, script)
         from reference.observe.script.run_script import observe
 
-        return observe(program, options.run_dir)
+        return observe(script, run_dir)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except RunError as error:
-        return failed(error, SAYS, debug)
+        return failed(error, SAYS, "--debug" in ours)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "compare": _compare,
-    "train": _train,
-    "data": _data,
-    "diff": _diff,
-    "explain": _explain,
-    "deviations": _deviations,
-    "env": _env,
-}
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """(our words, the script's): what follows SCRIPT, or stands from -m on, isn't ours to read."""
+    at = words.index("observe") + 1
+    while words[at : at + 1] and words[at].startswith("-") and words[at] not in ("-m", "--"):
+        at += 2 if words[at] in VALUED else 1
+    return words[:at], words[at + 1 :] if words[at : at + 1] == ["--"] else words[at:]
+
+
+def _run_dir(ours: list[str], script: list[str]) -> Path | None:
+    """What `observe`'s own options say. Raises InputError, and click's Exit after --help."""
+    before, options = ours[: ours.index("observe") + 1], ours[ours.index("observe") + 1 :]
+    observe = program.commands["observe"]
+    try:
+        with program.make_context(_name(), before) as root:
+            arguments = [*options, "--", *script] if script else options
+            ctx = observe.make_context("observe", arguments, parent=root)
+            run_dir: Path | None = ctx.params["run_dir"]
+            return run_dir
+    except click.UsageError as error:
+        raise in_one_line(error) from None
+
+
+def _name() -> str:
+    """How this program was called, for its help and its errors."""
+    called = Path(sys.argv[0]).name
+    return PROGRAM if called.startswith(PROGRAM) else "python -m reference"

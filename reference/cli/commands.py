@@ -1,0 +1,236 @@
+"""The commands: what each takes, and what it calls. What trains is imported when it is called.
+
+python -m reference --help
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reference.cli.help_page import Option
+from reference.cli.program import FILE, command, jobs_option, run_dir_option
+from reference.cli.recipe_options import (
+    Completed,
+    get_recipe,
+    given_fields,
+    is_given,
+    recipe_options,
+)
+from reference.errors import InputError
+from reference.lesson.loops import LOOPS
+from reference.messages import nearest
+from reference.process import signals
+from reference.process.run_folder import check_run_dir, default_run_dir
+from reference.run.environment_variables import see_one_gpu
+
+
+@command(
+    run_dir_option(),
+    jobs_option("loops that run", "by device and cores"),
+    *recipe_options(),
+    text="the main job: three loops, one verdict",
+)
+def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, **_: Any) -> int:
+    """Trains the loops trainer, manual and accelerated by one recipe, each in a process of its
+    own, and compares every link of every step, bit for bit."""
+    from reference.compare.three_loops import compare
+    from reference.diff.verdict_text import exit_code
+    from reference.run.worker_processes import default_jobs
+
+    recipe = get_recipe(ctx)
+    at_once = jobs or default_jobs(recipe)
+    folder = _free_folder(run_dir, "compare")
+    verdict = compare(recipe, folder, at_once, debug=ctx.obj)
+    print(f"run: {folder}")
+    return exit_code(verdict)
+
+
+@command(
+    click.Argument(["loop"], type=Completed(*LOOPS)),
+    run_dir_option(),
+    # `compare` starts its loops with it, and holds the other end of their input.
+    Option(["--stop-at-end-of-input"], is_flag=True, hidden=True),
+    *recipe_options(),
+    text="one loop, into a folder with its ledger and scores",
+)
+def train_command(
+    ctx: click.Context, loop: str, run_dir: Path | None, stop_at_end_of_input: bool, **_: Any
+) -> int:
+    """LOOP is trainer, manual or accelerated. Under `accelerate launch` and torchrun too, as one
+    process."""
+    if stop_at_end_of_input:
+        signals.stop_at_end_of_input()
+    if loop not in LOOPS:
+        raise nearest("loop", loop, LOOPS)
+    recipe = get_recipe(ctx)
+    folder = _free_folder(run_dir, loop)
+    if recipe.device != "cpu":
+        see_one_gpu()
+    from reference.compare.three_loops import summary
+    from reference.run.one_run import run
+
+    metrics = run(recipe, loop, folder)
+    print(summary(metrics))
+    print(f"run: {folder}")
+    return 0
+
+
+@command(
+    click.Argument(["program"], metavar="SCRIPT|-m MODULE [ARGS]...", nargs=-1),
+    run_dir_option(),
+    text="the ledger of any training script, unchanged",
+)
+def observe_command(ctx: click.Context, run_dir: Path | None, program: tuple[str, ...]) -> int:
+    """Runs SCRIPT, or MODULE, as python does; what follows it is the script's own. Under
+    `accelerate launch` and torchrun too. Ends with the script's exit code, or with 2 where no
+    optimizer step was seen."""
+    raise NotImplementedError  # `main` calls it, outside click: a script's callers are its own
+
+
+@command(
+    click.Argument(["a"], type=FILE),
+    click.Argument(["b"], type=FILE),
+    Option(
+        ["--envelope"],
+        nargs=2,
+        metavar="C D",
+        type=FILE,
+        section="options",
+        help="two ledgers of the same run: numbers that are as far apart as theirs count as equal",
+    ),
+    text="the first divergence between two ledgers",
+)
+def diff_command(ctx: click.Context, a: Path, b: Path, envelope: tuple[Path, Path] | None) -> int:
+    """A and B are ledgers, or runs' folders. Says the step and the link at which they part, both
+    values, and how the two go on."""
+    from reference.diff.ledgers import diff
+    from reference.diff.tolerance import diff_within
+    from reference.diff.verdict_text import exit_code, lines
+
+    left, right = _ledger(a), _ledger(b)
+    c_and_d = [_ledger(path) for path in envelope or ()]
+    verdict = diff_within(left, right, *c_and_d) if c_and_d else diff(left, right)
+    for line in lines(f"{a} and {b}", verdict):
+        print(line)
+    return exit_code(verdict)
+
+
+@command(
+    click.Argument(["ledger"], type=FILE),
+    *recipe_options(),
+    text="the deviations that turn the recipe into that ledger, proven",
+)
+def explain_command(ctx: click.Context, ledger: Path, **_: Any) -> int:
+    """LEDGER is a ledger, or a run's folder. Trains the manual loop with one known deviation after
+    another until the ledger comes out, bit for bit. The recipe says what the run was meant to
+    be."""
+    from reference.ledger.record import read_items
+
+    path = _ledger(ledger)
+    if not any(item.kind == "step" for item in read_items(path)):
+        raise InputError(f"{path}: holds no step; there is nothing to explain")
+    recipe = get_recipe(ctx)
+    from reference.explain.command import explain_ledger
+
+    own_length = not given_fields(ctx).keys() & {"max_steps", "num_train_epochs"}
+    return explain_ledger(path, recipe, own_length=own_length)
+
+
+@command(
+    click.Argument(["names"], metavar="[NAME]...", nargs=-1),
+    Option(
+        ["--matrix"],
+        is_flag=True,
+        section="options",
+        help="train each of them, and write who sees it (most of an hour for all)",
+    ),
+    Option(
+        ["--only"],
+        metavar="NAME...",
+        multiple=True,
+        section="options",
+        help="the matrix of these alone",
+    ),
+    Option(["--out"], type=FILE, section="options", help="the page [default: docs/deviations.md]"),
+    Option(
+        ["--work"],
+        type=FILE,
+        section="options",
+        help="where the matrix's runs are kept [default: runs/matrix]",
+    ),
+    jobs_option("the matrix's runs", "2"),
+    *recipe_options(),
+    text="the known deviations; or some, as diffs; or who sees them",
+)
+def deviations_command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    matrix: bool,
+    only: tuple[str, ...],
+    out: Path | None,
+    work: Path | None,
+    jobs: int | None,
+    **_: Any,
+) -> int:
+    """A deviation is one known way in which a hand-written loop differs from the recipe. With a
+    NAME it is shown as a diff of the manual loop."""
+    if matrix:
+        recipe, at_once = get_recipe(ctx), jobs or 2
+        from reference.deviation_matrix.page import write_matrix
+
+        write_matrix(recipe, [*only, *names] or None, out, work, at_once)
+        return 0
+    for parameter in ctx.command.get_params(ctx):
+        if parameter.name not in ("names", "matrix") and is_given(ctx, parameter.name or ""):
+            raise InputError(
+                f"{parameter.opts[0]}: is for the matrix; add --matrix, or leave it out"
+            )
+    from reference.explain.command import show_deviation, show_deviations
+
+    for name in names:
+        show_deviation(name)
+    if not names:
+        show_deviations()
+    return 0
+
+
+@command(
+    *recipe_options(),
+    text="one batch of the shared pipeline, as Hugging Face's course looks at it",
+)
+def data_command(ctx: click.Context, **_: Any) -> int:
+    """Prints the splits, the shapes of a batch, its first row, and the loss before training."""
+    recipe = get_recipe(ctx)
+    from reference.cli.inspect import show_batch
+
+    show_batch(recipe)
+    return 0
+
+
+@command(text="versions, device, threads, and what can be reached")
+def env_command(ctx: click.Context) -> int:
+    from reference.cli.inspect import show_environment
+
+    show_environment()
+    return 0
+
+
+def _free_folder(run_dir: Path | None, what: str) -> Path:
+    """The run's folder, seen to be free before the slow imports."""
+    path = run_dir or default_run_dir(what)
+    check_run_dir(path)
+    return path
+
+
+def _ledger(path: Path) -> Path:
+    """A ledger's file, where its run's folder may be given. InputError for a folder of several."""
+    from reference.ledger.record import LEDGER_FILE
+
+    if not path.is_dir() or (path / LEDGER_FILE).exists():
+        return path / LEDGER_FILE if path.is_dir() else path
+    folders = sorted(ledger.parent for ledger in path.glob(f"*/{LEDGER_FILE}"))
+    if not folders:
+        return path / LEDGER_FILE
+    names = ", ".join(folder.name for folder in folders)
+    raise InputError(f"{path}: holds the ledgers of {names}; give one of them, as {folders[0]}")

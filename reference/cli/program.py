@@ -1,0 +1,122 @@
+"""The program itself: what stands before a command, shell completion, and what commands share.
+
+    finetuning-reference --show-completion bash >> ~/.bashrc
+
+`commands.py` adds the commands to it.
+"""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from reference import __version__
+from reference.cli.help_page import DEBUG, Command, Group, Option
+from reference.errors import InputError
+
+PROGRAM = "finetuning-reference"  # as it is installed, and as a shell completes it
+COMPLETION = "_FINETUNING_REFERENCE_COMPLETE"  # the variable with which a shell asks
+SHELLS = ("bash", "zsh", "fish")
+FILE = click.Path(path_type=Path)
+
+
+def _show_completion(ctx: click.Context, _option: click.Parameter, shell: str | None) -> None:
+    if shell is not None and not ctx.resilient_parsing:
+        completion = get_completion_class(shell)
+        assert completion is not None  # click has one for each of SHELLS
+        click.echo(completion(program, {}, PROGRAM, COMPLETION).source())
+        ctx.exit()
+
+
+def _show_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(f"{PROGRAM} {__version__}")
+        ctx.exit()
+
+
+program = Group(
+    "reference",
+    help="One fine-tuning run, written three ways (Trainer, PyTorch, Accelerate), and proof that "
+    "the three are the same run. It is the run of Hugging Face's course, chapter 3, \"A full "
+    'training": https://huggingface.co/learn/llm-course/chapter3/4',
+    epilog="Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wrong "
+    "input, or incomparable; 3 training failed; 129, 130 and 143 stopped by a closed terminal, "
+    "Ctrl-C and SIGTERM.",
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[
+        Option(["--debug"], is_flag=True, expose_value=False, help=DEBUG),
+        Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_show_version,
+            help="print the version",
+        ),
+        Option(
+            ["--show-completion"],
+            type=click.Choice(SHELLS),
+            expose_value=False,
+            is_eager=True,
+            callback=_show_completion,
+            help=f"print what makes the shell complete {PROGRAM}; for bash, append it to ~/.bashrc",
+        ),
+    ],
+)
+
+
+def command(
+    *parameters: click.Parameter, text: str
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Add a command to the program; its help is `text`, and then the function's docstring.
+
+    The function is called NAME_command. It gets click's context (with `obj`: whether a traceback
+    is asked for) and the parameters' values, and returns the exit code.
+    """
+
+    def add(function: Callable[..., int]) -> Callable[..., int]:
+        name = function.__name__.removesuffix("_command")
+        more = inspect.cleandoc(function.__doc__ or "")
+        program.add_command(
+            Command(
+                name,
+                params=list(parameters),
+                callback=click.pass_context(function),
+                short_help=text,
+                help=f"{text[:1].upper()}{text[1:]}.\n\n{more}",
+            )
+        )
+        return function
+
+    return add
+
+
+def run_dir_option() -> Option:
+    """Where a run goes; `--output-dir` is the Trainer's name for it."""
+    return Option(
+        ["--run-dir", "--output-dir", "run_dir"],
+        type=FILE,
+        section="options",
+        help="the run's folder, new or empty [default: a new one under runs/]",
+    )
+
+
+def _at_least_one(_ctx: click.Context, option: click.Parameter, jobs: int | None) -> int | None:
+    if jobs is not None and jobs < 1:
+        raise InputError(f"{option.opts[0]}: {jobs} makes no sense; give 1 and up")
+    return jobs
+
+
+def jobs_option(what: str, default: str) -> Option:
+    """How many processes at once."""
+    return Option(
+        ["--jobs"],
+        type=int,
+        metavar="INT",
+        callback=_at_least_one,
+        section="options",
+        help=f"{what} at once [default: {default}]",
+    )
