@@ -1,6 +1,50 @@
 """One fine-tuning run, written three ways, and proof that the three are the same run.
 
-Run it: `python -m reference compare`
+    python -m reference compare
+
+From Python, each loaded when it is first used (this import takes no torch):
+
+- `Recipe`: everything that determines a run
+- `run(recipe, loop, run_dir)`: train one loop into a folder
+- `compare(recipe, run_dir)`: train the three loops, and the verdict on them
+- `diff(a, b)`: the first divergence between two ledgers
+- `explain(ledger, recipe)`: the known deviations that make a ledger out of a recipe's run
+- `observing(run_dir)`: the ledger of any training within a `with`
+- `assert_same_run(loop)`: fails unless a training loop is the recipe's run, to the last bit
+
+`diff`, `run`, `compare` and `explain` are also the packages that the functions live in: see
+`callable_package.py`.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reference.compare.three_loops import compare
+    from reference.diff.ledgers import diff
+    from reference.explain.command import explain
+    from reference.lesson.recipe import Recipe
+    from reference.observe.script import observing
+    from reference.run.one_run import run
+    from reference.testing import assert_same_run
+
+__all__ = ["Recipe", "assert_same_run", "compare", "diff", "explain", "observing", "run"]
 __version__ = "0.1.0"
+
+_MODULES = {
+    "Recipe": "reference.lesson.recipe",
+    "assert_same_run": "reference.testing",
+    "observing": "reference.observe.script",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    if name in __all__:  # one of the packages that can be called
+        return importlib.import_module(f"reference.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

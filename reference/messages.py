@@ -1,15 +1,43 @@
-"""Words for people: one line on stderr, text made fit for a line, and the nearest right word."""
+"""Words for people: a line on stderr, text made fit for a line, the nearest word, and colour."""
 
 import difflib
+import os
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 from reference.errors import InputError
 
 # Of difflib's ratio, 0 to 1. Two swapped letters of four, or a wrong one, give 0.75. At 0.5 the
 # guesses were far off: `--jobs` for `--json`, and a cpu for whoever asked for a gpu.
 NEAR = 0.7
+MANY = 40  # names; the recipe has 24 fields
 PREFIX = 3  # letters that begin a name, and so mean it: `adamw` for `adamw_torch`
+
+# What a line begins with, and the colour (an ANSI code) of these words on a terminal.
+RED, GREEN, YELLOW = 31, 32, 33
+COLOURS = {
+    "reference: error:": RED,
+    "identical": GREEN,
+    "proven": GREEN,
+    "diverged": RED,
+    "incomparable": YELLOW,
+    "not explained": YELLOW,
+}
+
+
+def reads_colour(stream: TextIO) -> bool:
+    """Whether a stream is a terminal with colour, and nobody asked for none (no-color.org)."""
+    asked_for_none = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not asked_for_none
+
+
+def coloured(line: str, stream: TextIO) -> str:
+    """A line as it is printed to the stream: a verdict or an error begins in its colour."""
+    for words, code in COLOURS.items():
+        if line.startswith(words) and reads_colour(stream):
+            return f"\x1b[{code}m{words}\x1b[0m{line.removeprefix(words)}"
+    return line
 
 
 def plain(text: str) -> str:
@@ -52,6 +80,11 @@ def near(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(what: str, word: str, known: Iterable[str]) -> InputError:
-    """The error for an unknown name: the nearest one if any is near, and then all known ones."""
+    """The error for an unknown name: the nearest one if any is near, and then all known ones.
+
+    Of many known ones nobody reads the list where the nearest is named.
+    """
     known = list(known)
-    return InputError(f"unknown {what} {word!r}{near(word, known)}; known: {', '.join(known)}")
+    guess = near(word, known)
+    listed = "" if guess and len(known) > MANY else f"; known: {', '.join(known)}"
+    return InputError(f"unknown {what} {word!r}{guess}{listed}")

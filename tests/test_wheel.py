@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import reference
+from reference.cli.program import PROGRAM
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.wheel
@@ -60,12 +62,29 @@ def test_it_runs_from_elsewhere(installed: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_is_a_command_too(installed: Path, tmp_path: Path) -> None:
+    path = {"PYTHONPATH": str(installed)}
+    said = call(str(installed / "bin" / PROGRAM), "--version", cwd=tmp_path, **path)
+    assert said == f"{PROGRAM} {reference.__version__}\n"
+    said = call(str(installed / "bin" / PROGRAM), "train", "--help", cwd=tmp_path, **path)
+    assert said.startswith(f"Usage: {PROGRAM} train")
+
+
+def test_its_metadata_and_types(installed: Path) -> None:
+    (distribution,) = importlib.metadata.distributions(path=[str(installed)])
+    assert distribution.version == reference.__version__
+    assert (installed / "reference" / "py.typed").is_file()
+    assert "Typing :: Typed" in distribution.metadata.get_all("Classifier", [])
+    assert distribution.metadata.get_all("Project-URL")
+
+
 def test_every_file_of_the_package_is_in_it_and_no_other(installed: Path) -> None:
     def files(folder: Path) -> set[str]:
         return {str(p.relative_to(folder)) for p in folder.rglob("*.py")}
 
     assert files(installed / "reference") == files(ROOT / "reference")
     assert {p.name.split("-")[0] for p in installed.iterdir()} == {
+        "bin",
         "reference",
         "finetuning_reference",
     }

@@ -3,6 +3,7 @@
 python -m reference --help
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from reference.cli.recipe_options import (
     recipe_options,
 )
 from reference.errors import InputError
+from reference.ledger.ledger_path import find_ledger
 from reference.lesson.loops import LOOPS
-from reference.messages import nearest
+from reference.messages import coloured, nearest
 from reference.process import signals
 from reference.process.run_folder import check_run_dir, default_run_dir
 from reference.run.environment_variables import see_one_gpu
@@ -36,12 +38,10 @@ def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, 
     own, and compares every link of every step, bit for bit."""
     from reference.compare.three_loops import compare
     from reference.diff.verdict_text import exit_code
-    from reference.run.worker_processes import default_jobs
 
     recipe = get_recipe(ctx)
-    at_once = jobs or default_jobs(recipe)
     folder = _free_folder(run_dir, "compare")
-    verdict = compare(recipe, folder, at_once, debug=ctx.obj)
+    verdict = compare(recipe, folder, jobs, debug=ctx.obj)
     print(f"run: {folder}")
     return exit_code(verdict)
 
@@ -108,11 +108,11 @@ def diff_command(ctx: click.Context, a: Path, b: Path, envelope: tuple[Path, Pat
     from reference.diff.tolerance import diff_within
     from reference.diff.verdict_text import exit_code, lines
 
-    left, right = _ledger(a), _ledger(b)
-    c_and_d = [_ledger(path) for path in envelope or ()]
+    left, right = find_ledger(a), find_ledger(b)
+    c_and_d = [find_ledger(path) for path in envelope or ()]
     verdict = diff_within(left, right, *c_and_d) if c_and_d else diff(left, right)
     for line in lines(f"{a} and {b}", verdict):
-        print(line)
+        print(coloured(line, sys.stdout))
     return exit_code(verdict)
 
 
@@ -125,16 +125,11 @@ def explain_command(ctx: click.Context, ledger: Path, **_: Any) -> int:
     """LEDGER is a ledger, or a run's folder. Trains the manual loop with one known deviation after
     another until the ledger comes out, bit for bit. The recipe says what the run was meant to
     be."""
-    from reference.ledger.record import read_items
-
-    path = _ledger(ledger)
-    if not any(item.kind == "step" for item in read_items(path)):
-        raise InputError(f"{path}: holds no step; there is nothing to explain")
-    recipe = get_recipe(ctx)
     from reference.explain.command import explain_ledger
 
+    recipe = get_recipe(ctx)
     own_length = not given_fields(ctx).keys() & {"max_steps", "num_train_epochs"}
-    return explain_ledger(path, recipe, own_length=own_length)
+    return explain_ledger(find_ledger(ledger), recipe, own_length=own_length)
 
 
 @command(
@@ -186,7 +181,7 @@ def deviations_command(
             raise InputError(
                 f"{parameter.opts[0]}: is for the matrix; add --matrix, or leave it out"
             )
-    from reference.explain.command import show_deviation, show_deviations
+    from reference.deviations.listing import show_deviation, show_deviations
 
     for name in names:
         show_deviation(name)
@@ -210,6 +205,7 @@ def data_command(ctx: click.Context, **_: Any) -> int:
 
 @command(text="versions, device, threads, and what can be reached")
 def env_command(ctx: click.Context) -> int:
+    """Asks the hub, for two seconds at most; no checkpoint or data is downloaded."""
     from reference.cli.inspect import show_environment
 
     show_environment()
@@ -221,16 +217,3 @@ def _free_folder(run_dir: Path | None, what: str) -> Path:
     path = run_dir or default_run_dir(what)
     check_run_dir(path)
     return path
-
-
-def _ledger(path: Path) -> Path:
-    """A ledger's file, where its run's folder may be given. InputError for a folder of several."""
-    from reference.ledger.record import LEDGER_FILE
-
-    if not path.is_dir() or (path / LEDGER_FILE).exists():
-        return path / LEDGER_FILE if path.is_dir() else path
-    folders = sorted(ledger.parent for ledger in path.glob(f"*/{LEDGER_FILE}"))
-    if not folders:
-        return path / LEDGER_FILE
-    names = ", ".join(folder.name for folder in folders)
-    raise InputError(f"{path}: holds the ledgers of {names}; give one of them, as {folders[0]}")

@@ -4,7 +4,7 @@ Click has neither sections nor `NO_COLOR`. Typer, which has both, sets its help 
 17 of 60 columns to the text, and loads pydantic for each command: half a second for one page.
 """
 
-import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from reference.errors import InputError
-from reference.messages import nearest
+from reference.messages import nearest, reads_colour
 
 OTHER = "other options"  # the section of whoever names none, at the end
 DEBUG = "show a traceback with an error"
@@ -23,6 +23,7 @@ class HelpFormatter(click.HelpFormatter):
     """Bold headings, and a third of the width for the options' names."""
 
     def write_heading(self, heading: str) -> None:
+        """A section's heading, with a capital letter."""
         super().write_heading(click.style(heading[:1].upper() + heading[1:], bold=True))
 
     def write_dl(self, rows: Any, col_max: int = 0, col_spacing: int = 2) -> None:
@@ -38,9 +39,7 @@ class Context(click.Context):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"max_content_width": WIDEST} | kwargs)
-        # Otherwise click's rule: colour for a terminal, and none for a file or a pipe.
-        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-            self.color = False
+        self.color = reads_colour(sys.stdout)
 
 
 class Option(click.Option):
@@ -62,6 +61,7 @@ class Command(click.Command):
         super().__init__(name, params=[*params, debug], context_settings=settings, **rest)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; InputError for one that is too many."""
         with _naming(ctx):
             rest = super().parse_args(ctx, args)
         if ctx.args and not ctx.resilient_parsing:
@@ -69,6 +69,7 @@ class Command(click.Command):
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, by section."""
         write_sections(self, ctx, formatter)
 
 
@@ -78,20 +79,24 @@ class Group(click.Group):
     context_class = Context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words before the command."""
         with _naming(ctx):
             return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, as the help lists them."""
         return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of that name; InputError with the nearest one where there is none."""
         if args[0] not in self.commands and not ctx.resilient_parsing:
             raise nearest("command", args[0], self.commands)
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, by section."""
         self.format_commands(ctx, formatter)
         write_sections(self, ctx, formatter)
 

@@ -23,7 +23,11 @@ from reference.run.prepare import quiet, resolve_device
 
 
 def show_batch(recipe: Recipe) -> None:
-    """Print the splits, one batch as the lesson looks at it, and its loss before training."""
+    """Print the splits, one batch as Hugging Face's course looks at it, and its first loss.
+
+    Raises:
+        InputError: data, checkpoint or device can't be used.
+    """
     quiet()
     torch.set_num_threads(recipe.num_threads)
     recipe = resolve_device(recipe)

@@ -97,5 +97,5 @@ def _run_dir(ours: list[str], script: list[str]) -> Path | None:
 
 def _name() -> str:
     """How this program was called, for its help and its errors."""
-    called = Path(sys.argv[0]).name
+    called = Path(next(iter(sys.argv), "")).name  # no word at all where Python is embedded
     return PROGRAM if called.startswith(PROGRAM) else "python -m reference"

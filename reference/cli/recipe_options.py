@@ -48,6 +48,7 @@ class Completed(click.ParamType[Any]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        """The words that begin as what was typed; files, where none does and they may stand."""
         items = [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
         return items or ([CompletionItem(incomplete, type="file")] if self.files else [])
 
@@ -61,6 +62,7 @@ class FieldValue(Completed):
         self.field = field
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value out of the command line's text; InputError where it can't be read."""
         return parse_field(self.field, value)
 
 

@@ -6,3 +6,7 @@ In the order to read them in:
 - `table.py`: the table of their results;
 - `accumulation_judge.py`: which loops accumulate gradients rightly, where they differ in it.
 """
+
+from reference.callable_package import call_as
+
+call_as(__name__, "reference.compare.three_loops", "compare")

@@ -1,5 +1,6 @@
-"""The table of a comparison: a row a loop."""
+"""The table of a comparison: a row a loop, or, on a narrow terminal, a column a loop."""
 
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,10 @@ from reference.terminal import table
 
 
 def comparison(metrics: Sequence[dict[str, Any]]) -> str:
-    """The table of a comparison: one row a loop, its scores last but for the weights' hash."""
+    """The table of a comparison: one row a loop, its scores last but for the weights' hash.
+
+    On a terminal that is narrower than that, it has a column for each loop.
+    """
     scores = list(metrics[0]["scores"])
     rows = [["loop", "steps", "final loss", *scores, "seconds", "steps/s", "weights"]]
     for m in metrics:
@@ -23,4 +27,8 @@ def comparison(metrics: Sequence[dict[str, Any]]) -> str:
                 m["weights"][:12],
             ]
         )
-    return table(rows)
+    wide = table(rows)
+    # A file or a pipe has no width, and takes any line.
+    columns = shutil.get_terminal_size(fallback=(len(wide), 24)).columns
+    fits = max(map(len, wide.splitlines())) <= columns
+    return wide if fits else table([*zip(*rows, strict=True)])

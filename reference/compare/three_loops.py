@@ -8,6 +8,7 @@ end. With accumulated gradients the full batch is the judge of all three (`accum
 
 import json
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,21 +22,24 @@ from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
+from reference.messages import coloured
 from reference.process.run_folder import make_run_dir
 from reference.process.whole_files import write_json
-from reference.run.worker_processes import Job, run_all, starter
+from reference.run.worker_processes import Job, default_jobs, run_all, starter
 
 VERDICT_VERSION = 1
 VERDICTS = ("diverged", "incomparable", "identical")  # the worst first: it is the verdict on all
 
 
-def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) -> Verdict:
+def compare(
+    recipe: Recipe, run_dir: Path | str, jobs: int | None = None, *, debug: bool = False
+) -> Verdict:
     """Run the three loops into `run_dir`, `jobs` at a time; print the table and the verdict.
 
     Args:
         recipe: what all three train.
         run_dir: new, or an empty folder.
-        jobs: how many loops run at the same time.
+        jobs: how many loops run at the same time; by device and cores if it isn't given.
         debug: whether a loop that fails leaves a traceback in its log.
 
     Returns:
@@ -45,6 +49,7 @@ def compare(recipe: Recipe, run_dir: Path, jobs: int, *, debug: bool = False) ->
     Raises:
         InputError, TrainingFailed: the line of the loop that failed first.
     """
+    run_dir, jobs = Path(run_dir), jobs or default_jobs(recipe)
     make_run_dir(run_dir)
     with starter(recipe) as processes:
         run = partial(run_all, at_once=jobs, processes=processes, debug=debug)
@@ -70,7 +75,7 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll) -> Verdict:
     if recipe.data == "embedded":
         print("data: the embedded corpus, which is synthetic")
     for line in sentences(LOOPS[0], verdicts):
-        print(line)
+        print(coloured(line, sys.stdout))
     if recipe.gradient_accumulation_steps > 1:
         print(verdict_of_judge(recipe, run_dir, run))
     return worst

@@ -40,7 +40,7 @@ from reference.run.prepare import prepare
 
 # All that a run or an explanation depends on; a test holds it against what a task imports.
 CODE = (
-    *("__init__", "errors", "messages", "terminal"),
+    *("__init__", "callable_package", "errors", "messages", "terminal"),
     *("process", "ledger", "lesson", "observe", "diff", "run", "deviations", "explain"),
     *("deviation_matrix/__init__", "deviation_matrix/one_run"),
 )

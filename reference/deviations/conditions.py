@@ -3,7 +3,6 @@
 The arguments are the recipe and the number of training rows.
 """
 
-
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
 

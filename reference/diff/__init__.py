@@ -39,5 +39,9 @@ What is done before anything can be compared:
 And `tolerance.py`: the verdict where bits can't be equal, by two runs that measured how far apart.
 """
 
+from reference.callable_package import call_as
+
 # Imported here, so that a link without a comparator is an error wherever the room is entered.
 from reference.diff import link_comparators as link_comparators
+
+call_as(__name__, "reference.diff.ledgers", "diff")

@@ -1,5 +1,6 @@
 """Two ledgers read side by side, a step at a time, to one verdict."""
 
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
@@ -7,15 +8,16 @@ from reference.diff.comparison import Comparison
 from reference.diff.divergence_curve import Curve
 from reference.diff.judgement import judge
 from reference.diff.verdict import Verdict
+from reference.ledger.ledger_path import find_ledger
 from reference.ledger.record import Ledger, Record
 from reference.ledger.steps import Group, open_ledger
 
 
-def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
+def diff(a: Ledger | Path | str, b: Ledger | Path | str) -> Verdict:
     """The verdict on two ledgers. Both are read once, and one step of each is held at a time.
 
     Args:
-        a: A ledger, in memory or in a file; it is named first in the verdict's words.
+        a: A ledger, its file, or its run's folder; it is named first in the verdict's words.
         b: The one that it is compared with.
 
     Returns:
@@ -27,7 +29,7 @@ def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
         InputError: A file isn't a ledger, or a record isn't as its schema has it; the message names
             file, row and field.
     """
-    (left_header, left), (right_header, right) = open_ledger(a), open_ledger(b)
+    (left_header, left), (right_header, right) = map(_open, (a, b))
     comparison = Comparison(left_header, right_header)
     curve = Curve()
     ends: list[Record | None] = [None, None]
@@ -40,3 +42,7 @@ def diff(a: Ledger | Path, b: Ledger | Path) -> Verdict:
             counts[side] += group.step is not None
             ends[side] = group.end or ends[side]
     return judge(comparison, counts, ends, curve)
+
+
+def _open(source: Ledger | Path | str) -> tuple[Record, Iterator[Group]]:
+    return open_ledger(source if isinstance(source, Ledger) else find_ledger(source))

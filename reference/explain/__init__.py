@@ -13,3 +13,7 @@
 - `loop_halves.py`: the loop cut into training and evaluation, so that a training isn't run twice
 - `explanation_text.py`: an explanation in words
 """
+
+from reference.callable_package import call_as
+
+call_as(__name__, "reference.explain.command", "explain")

@@ -4,12 +4,47 @@ python -m reference explain LEDGER
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reference.errors import InputError
+from reference.ledger.ledger_path import find_ledger
 from reference.ledger.record import Ledger, is_newer, read_ledger
 from reference.ledger.schema import check
 from reference.ledger.steps import groups
-from reference.lesson.recipe import Recipe
+from reference.lesson.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from reference.explain.search import Explanation
+
+
+def explain(
+    ledger: Path | str, recipe: Recipe | Path | str = "embedded", *, own_length: bool = False
+) -> "Explanation":
+    """Find the known deviations that turn the recipe's run into that ledger, proven by replay.
+
+    The manual loop is trained again and again on this machine, a bar on stderr shows how far.
+
+    Args:
+        ledger: the ledger's file, or its run's folder.
+        recipe: what the run was meant to be: a Recipe, or what `--recipe` takes: a recipe's name,
+            its file or a run's folder.
+        own_length: take the recipe's number of steps from the ledger's header, or for a script's
+            ledger from how many steps a whole one has; prints that it is so.
+
+    Returns:
+        The explanation: whether it is `proven`, and its last replay, the `outcome`, with the
+        deviations that are `chosen`.
+
+    Raises:
+        InputError: for a ledger that isn't as its schema has it, or isn't of the recipe's data or
+            checkpoint.
+    """
+    path = find_ledger(ledger)
+    target = read_target(path)
+    from reference.explain.session import explain_target  # loads torch
+
+    known = recipe if isinstance(recipe, Recipe) else load_recipe(str(recipe))
+    return explain_target(path, target, known, own_length=own_length)
 
 
 def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> int:
@@ -29,10 +64,10 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
         InputError: for a ledger that isn't as its schema has it, or isn't of the recipe's data or
             checkpoint.
     """
-    target = read_target(path)
-    from reference.explain.session import explain_target  # loads torch
+    explanation = explain(path, recipe, own_length=own_length)
+    from reference.explain.session import print_explanation
 
-    return explain_target(path, target, recipe, own_length=own_length)
+    return print_explanation(explanation)
 
 
 def read_target(path: Path) -> Ledger:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from reference.ledger.record import Ledger, Record
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
-from reference.messages import plain
+from reference.messages import coloured, plain
 from reference.run.header import header
 from reference.run.prepare import prepare
 from reference.terminal import Progress
@@ -21,8 +22,8 @@ from reference.terminal import Progress
 SHOWN_EVERY = 0.2  # seconds
 
 
-def explain_target(path: Path, target: Ledger, recipe: Recipe, *, own_length: bool) -> int:
-    """As `explain_ledger`, for a ledger that was read and checked.
+def explain_target(path: Path, target: Ledger, recipe: Recipe, *, own_length: bool) -> Explanation:
+    """As `explain`, for a ledger that was read and checked.
 
     Raises:
         InputError: for a ledger that isn't of the recipe's data or checkpoint.
@@ -36,8 +37,12 @@ def explain_target(path: Path, target: Ledger, recipe: Recipe, *, own_length: bo
         recipe = _as_long_as_it_is(recipe, target, len(data.train))
     ours = header(recipe, "manual", data)
     check_belongs(path, target.header, ours)
-    explanation = explain_with_progress(target, ours, recipe, data)
-    print("\n".join(map(plain, words(explanation))))
+    return explain_with_progress(target, ours, recipe, data)
+
+
+def print_explanation(explanation: Explanation) -> int:
+    """Print what was found; returns the exit code that `explain_ledger` has."""
+    print("\n".join(coloured(plain(line), sys.stdout) for line in words(explanation)))
     outcome = explanation.outcome
     if not explanation.proven:
         # The ledger is of another model, or lacks the links that a proof needs.

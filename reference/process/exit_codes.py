@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from reference.errors import RunError, TrainingFailed
-from reference.messages import plain
+from reference.messages import coloured, plain
 from reference.process.signals import Stopped, signals_raise
 
 
@@ -76,5 +76,5 @@ def fail(error: BaseException, line: str, code: int) -> int:
         link = link.__context__
     gc.collect()  # the Trainer's progress bar is part of a reference cycle
     with suppress(OSError):  # a closed terminal takes no more words
-        print(plain(" ".join(line.split())), file=sys.stderr)
+        print(coloured(plain(" ".join(line.split())), sys.stderr), file=sys.stderr)
     return code

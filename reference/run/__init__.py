@@ -9,3 +9,7 @@ In the order to read them in:
 - `header.py`: what identifies a run, the first line of its ledger;
 - `worker_processes.py`: runs in processes of their own, a few at once.
 """
+
+from reference.callable_package import call_as
+
+call_as(__name__, "reference.run.one_run", "run")

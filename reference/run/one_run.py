@@ -28,14 +28,19 @@ from reference.run.prepare import prepare
 METRICS_VERSION = 1
 
 
-def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True) -> dict[str, Any]:
-    """Train `loop` by `recipe` into the new folder `run_dir`; returns what `metrics.json` holds.
+def run(
+    recipe: Recipe, loop: str, run_dir: Path | str, *, deterministic: bool = True
+) -> dict[str, Any]:
+    """Train one loop by a recipe.
 
     Args:
         recipe: what is trained; its device may be `auto`.
         loop: `trainer`, `manual` or `accelerated`.
-        run_dir: new, or an empty folder.
+        run_dir: new, or an empty folder; gets `recipe.json`, `ledger.jsonl` and `metrics.json`.
         deterministic: False only to measure how far apart a GPU's runs are then.
+
+    Returns:
+        What `metrics.json` holds: steps, last loss, scores by name, seconds, and the weights' hash.
 
     Raises:
         InputError: before anything is written, or with nothing left behind.
@@ -43,6 +48,7 @@ def run(recipe: Recipe, loop: str, run_dir: Path, *, deterministic: bool = True)
         OutOfSpace: the ledger can't be written any more; it is kept up to there.
         TrainingFailed: a library failed, with its kind and the step.
     """
+    run_dir = Path(run_dir)
     train = get_loop(loop)
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     data = load_data(recipe)

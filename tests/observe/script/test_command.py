@@ -251,7 +251,7 @@ def test_syntax_errors_are_shown_as_python_does(tmp_path: Path) -> None:
         (["-m", "nowhere.at.all"], "-m nowhere.at.all: no such module"),
         (["-m", "json.decoder."], "-m json.decoder.: no such module"),
         (["--run_dir", "x", "cells.ipynb"], "did you mean --run-dir?"),
-        (["--run-dir"], "expected one argument"),
+        (["--run-dir"], "--run-dir: needs a value"),
         (["--run-dir", "full", "script.py"], "full: holds another run"),
     ],
 )
