@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.helpers.waiting import LIMIT
 
 pytestmark = pytest.mark.wheel
 
@@ -22,7 +23,7 @@ def call(*arguments: str, cwd: Path, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LIMIT,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.helpers.waiting import LIMIT
 
 SCRIPTS = ROOT / "tests" / "scripts"
 # Runs each of some scripts, and prints what each printed: to import torch once for all of them.
@@ -33,7 +34,7 @@ def python(*words: str | Path, **options: Any) -> "subprocess.CompletedProcess[s
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
         **options,
     )

@@ -14,6 +14,7 @@ from reference.ledger.record import Memory, Record
 from reference.observe.observer import Observer
 from reference.observe.tensors.hashing import hash_tensors
 from tests.helpers.small import watch
+from tests.helpers.waiting import LIMIT
 
 
 def step(optimizer: Optimizer, loss: torch.Tensor) -> None:
@@ -259,7 +260,7 @@ def test_a_model_in_another_thread_takes_nothing_away() -> None:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             started.set()
-            over.wait(timeout=60)  # the training runs within this very pass
+            over.wait(LIMIT)  # the training runs within this very pass
             return self.linear(x)
 
     def train(beside: bool) -> None:
@@ -277,7 +278,7 @@ def test_a_model_in_another_thread_takes_nothing_away() -> None:
             step(optimizer, model(torch.randn(2, 3)).sum())
             if beside and number == 0:
                 thread.start()
-                started.wait(timeout=60)
+                assert started.wait(LIMIT)
         over.set()
         if beside:
             thread.join()

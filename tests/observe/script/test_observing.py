@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from reference.observe.script import observing
 from reference.observe.script.import_hook import WhenImported
 from reference.observe.script.tolerant_writer import PatientWriter
 from tests.helpers.observing import observe, python, write
+from tests.helpers.waiting import LIMIT, wait_until
 
 LIMITED = """
 import resource, sys, torch
@@ -189,21 +189,37 @@ def test_an_import_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         sys.modules.pop("late_module", None)
 
 
+def is_writing(thread: threading.Thread) -> bool:
+    """Whether the thread is within the writer: there it waits for its turn."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame and frame.f_code is not PatientWriter.write.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
 def test_two_threads_that_write_at_once_begin_one_file(tmp_path: Path) -> None:
     """The header takes a while to be made; nobody writes before it stands there."""
     making, path = threading.Event(), tmp_path / LEDGER_FILE
 
     def header() -> dict[str, Any]:
         making.set()
-        time.sleep(0.2)
+        wait_until(lambda: is_writing(second) or over.is_set(), "the second thread's write")
         return {"loop": "mine"}
 
-    writer = PatientWriter(path, header)
+    def write_second() -> None:
+        try:
+            writer.write({"kind": "step", "step": 2})
+        finally:
+            over.set()
+
+    writer, over = PatientWriter(path, header), threading.Event()
     first = threading.Thread(target=writer.write, args=({"kind": "step", "step": 1},))
+    second = threading.Thread(target=write_second)
     first.start()
-    assert making.wait(10)
-    writer.write({"kind": "step", "step": 2})
+    assert making.wait(LIMIT)
+    second.start()
     first.join()
+    second.join()
     writer.close()
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds == ["header", "step", "step"]

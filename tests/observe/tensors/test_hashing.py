@@ -15,6 +15,7 @@ import torch
 
 from reference.observe.tensors import two_threads
 from reference.observe.tensors.hashing import begin_hashes_and_norms, hash_tensors
+from tests.helpers.waiting import LIMIT
 
 SPARSE = torch.sparse_coo_tensor(
     [[0, 2], [1, 0]], [3.0, 4.0], (3, 2), check_invariants=True
@@ -62,7 +63,7 @@ assert [hash_ for hash_, _ in begin_hashes_and_norms(tensors)()] == hash_tensors
 
 def test_large_tensors_of_another_type_are_hashed_in_their_shares() -> None:
     """In a process of its own: two shares once waited for each other for ever."""
-    subprocess.run([sys.executable, "-c", OTHER_TYPE], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", OTHER_TYPE], check=True, timeout=LIMIT)
 
 
 NORMS = """
@@ -101,7 +102,7 @@ def test_large_tensors_are_hashed_alike_on_any_number_of_threads(
 
     def late(self: Any) -> Any:
         if self._other is not None:
-            by_the_other.append(self._other.result(timeout=60))
+            by_the_other.append(self._other.result(timeout=LIMIT))
         return results(self)
 
     monkeypatch.setattr(two_threads, "cores", lambda: 2)

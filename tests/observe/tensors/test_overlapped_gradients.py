@@ -24,6 +24,7 @@ from reference.observe.tensors import hashing, overlapped_gradients, two_threads
 from reference.observe.tensors.overlapped_gradients import READERS
 from reference.observe.tensors.parameters import Parameters
 from tests.helpers.small import watch
+from tests.helpers.waiting import LIMIT
 
 STEPS = 3
 
@@ -235,7 +236,7 @@ def test_the_training_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal held
         if held and threading.current_thread().name.startswith("ledger"):
             held = False
-            assert running.wait(timeout=10)
+            assert running.wait(timeout=LIMIT)
             read.set()
         return work(item)
 
@@ -245,7 +246,7 @@ def test_the_training_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def sgd(*args: Any, **options: Any) -> None:
         running.set()
-        seen.append(read.wait(timeout=10))
+        seen.append(read.wait(timeout=LIMIT))
         running.clear()
         read.clear()
         functional(*args, **options)
