@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.helpers.waiting import LIMIT, wait_until
 
 # Methods whose first argument is a limit in seconds, of events, threads, futures and processes.
 WAITS = ("wait", "join", "result", "communicate")
+PAUSE = 0.1  # seconds; less is no limit, but the pause between two looks
 
 
 def short_limits(source: str) -> Iterator[str]:
@@ -21,8 +23,19 @@ def short_limits(source: str) -> Iterator[str]:
             limits += node.args[:1]
         for limit in limits:
             seconds = limit.value if isinstance(limit, ast.Constant) else None
-            if isinstance(seconds, int | float) and seconds < LIMIT:
+            if isinstance(seconds, int | float) and PAUSE < seconds < LIMIT:
                 yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def test_no_limit_is_below_ten_minutes() -> None:
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("test_*.py")]
+    assert len(files) > 100
+    short = [
+        f"{path.relative_to(ROOT)}, {limit}"
+        for path in files
+        for limit in short_limits(path.read_text(encoding="utf-8"))
+    ]
+    assert not short, "\n".join(short)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +52,9 @@ def test_a_short_limit_is_seen(call: str) -> None:
     assert list(short_limits(call)) == [f"line 1: {call}"]
 
 
-@pytest.mark.parametrize("call", ["run(command, timeout=LIMIT)", "event.wait()", "x.join(names)"])
+@pytest.mark.parametrize(
+    "call", ["run(command, timeout=LIMIT)", "event.wait()", "x.join(names)", "pause.wait(0.02)"]
+)
 def test_no_limit_and_the_common_one_pass(call: str) -> None:
     assert not list(short_limits(call))
 
