@@ -1,6 +1,7 @@
-"""`pytest -m gpu`, of tests and benchmarks: on one CUDA device, or one line where there is none.
+"""What tests and benchmarks share: `pytest -m gpu`, and a slip that pytest-benchmark doesn't see.
 
-And one line where `--benchmark-compare` has taken what was to be run for a stored run's number.
+`-m gpu` uses one CUDA device; without one it ends in one line. `--benchmark-compare tests/x.py`
+takes the path for the number of a stored run, and would run everything: it ends in one line, too.
 """
 
 import pytest
@@ -8,9 +9,8 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("-m") == "gpu":
-        from reference.run.environment_variables import (
-            see_one_gpu,  # here: the tests say first what a hub is
-        )
+        # Imported here, since tests/conftest.py must set the hub's address before any import.
+        from reference.run.environment_variables import see_one_gpu
 
         see_one_gpu()
     compared = config.getoption("benchmark_compare", None)

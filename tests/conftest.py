@@ -22,7 +22,7 @@ from reference.lesson.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))
-# For tests that are to hold on either; a GPU's run by `tox -e gpu`.
+# For tests that hold on either device; `tox -e gpu` runs those on a GPU.
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -32,7 +32,7 @@ class NetworkTried(AssertionError):
 
 
 def pytest_configure() -> None:
-    """Whoever starts the tests in the background has them ignore Ctrl-C, and all they start."""
+    """Take Ctrl-C and hang-ups again: a shell starts what runs in the background without them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -41,7 +41,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: collecting garbage needn't look through it in each test."""
+    """What is loaded by now stays loaded: the garbage collector needn't look through it again."""
     gc.collect()
     gc.freeze()
 
@@ -69,7 +69,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_state() -> Iterator[None]:
-    """Accelerate and the Trainer leave their precision behind, in a singleton and in variables."""
+    """Accelerate and the Trainer leave settings behind, in a singleton and in variables."""
     before = dict(os.environ)
     AcceleratorState._reset_state(reset_partial_state=True)
     yield

@@ -15,6 +15,7 @@ from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.checkpoints import MINILM_PACKAGE, MINILM_SHA256
 from reference.lesson.loops import LOOPS
 from tests.conftest import GLUE, ROOT
+from tests.helpers.waiting import LIMIT
 from tests.lesson.data.files import WRITERS, splits
 
 TINY = ["--max-steps", "3", "--device", "cpu"]
@@ -26,7 +27,7 @@ def command(*arguments: str) -> list[str]:
 
 def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False
     )
 
 
@@ -132,7 +133,7 @@ def test_accelerate_launch(small_glue: Path, tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
     )
     assert result.returncode == 0, result.stderr
@@ -151,12 +152,12 @@ def test_accelerate_launch(small_glue: Path, tmp_path: Path) -> None:
 def test_the_gpu_tests_fail_in_one_line_without_a_gpu() -> None:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/loops"],
+        [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests/lesson/loops"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
     )
     assert result.returncode == 2

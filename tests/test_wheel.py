@@ -13,6 +13,7 @@ import pytest
 import reference
 from reference.cli.program import PROGRAM
 from tests.conftest import ROOT
+from tests.helpers.waiting import LIMIT
 
 pytestmark = pytest.mark.wheel
 
@@ -24,7 +25,7 @@ def call(*arguments: str, cwd: Path, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LIMIT,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +13,17 @@ from reference.cli.main import main
 from reference.errors import InputError, TrainingFailed
 from tests.conftest import ROOT
 from tests.helpers.refusal import says
+from tests.helpers.waiting import LIMIT
 from tests.lesson.data.files import splits, write_tsv
+
+# Runs a command, and prints which of the slow libraries it loaded.
+WHAT_IS_LOADED = """
+import sys
+from reference.cli.main import main
+code = main(sys.argv[1:])
+print(sorted({"torch", "transformers", "datasets", "numpy"} & set(sys.modules)))
+sys.exit(code)
+"""
 
 Refuse = Callable[[Sequence[str]], str]
 
@@ -186,22 +195,20 @@ def test_debug_adds_the_traceback_and_changes_no_exit_code(
     ],
 )
 def test_a_hub_that_is_away(command: str, tmp_path: Path) -> None:
-    """In under 2 s, Python's start included: nothing slow is imported before it is asked."""
+    """One line, soon: nothing slow is imported before the hub is asked."""
     closed = {"HF_ENDPOINT": "http://127.0.0.1:9", "no_proxy": "*", "PYTHONPATH": str(ROOT)}
     env = {k: v for k, v in os.environ.items() if not k.startswith("HF_")} | closed
-    began = time.perf_counter()
     result = subprocess.run(
-        [sys.executable, "-m", "reference", *command.split()],
+        [sys.executable, "-c", WHAT_IS_LOADED, *command.split()],
         cwd=tmp_path,
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
-    seconds = time.perf_counter() - began
     assert result.returncode == 2
-    assert result.stdout == ""
+    assert result.stdout == "[]\n"
     says(
         result.stderr,
         "reference: error: ",
@@ -212,18 +219,12 @@ def test_a_hub_that_is_away(command: str, tmp_path: Path) -> None:
     )
     assert result.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-    assert seconds < 2
 
 
 def test_nothing_slow_is_imported_before_the_input_is_checked() -> None:
-    """The reason why the above is quick, said by name."""
-    code = (
-        "import sys; from reference.cli.main import main; main(['train', 'manual', '--task', 'x']);"
-        "print(sorted({'torch', 'transformers', 'datasets', 'numpy'} & set(sys.modules)))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", WHAT_IS_LOADED, "train", "manual", "--task", "x"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
     assert result.stdout == "[]\n"
 
 

@@ -1,4 +1,4 @@
-"""Running scripts for the tests of `observe`: with it, and as Python runs them."""
+"""Runs scripts for the tests of `observe`: observed, and as Python runs them."""
 
 import json
 import os
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.helpers.waiting import LIMIT
 
 SCRIPTS = ROOT / "tests" / "scripts"
-# Runs each of some scripts, and prints what each printed: to import torch once for all of them.
+# Runs several scripts in one process, since importing torch takes seconds; prints their output.
 TOGETHER = """
 import contextlib, io, json, runpy, sys
 printed = {}
@@ -26,14 +27,14 @@ json.dump(printed, sys.stdout)
 
 
 def python(*words: str | Path, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """`python WORDS`; the scripts find this package, and one thread does."""
+    """`python WORDS`, with this package on the path and one thread."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *map(str, words)],
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
         **options,
     )

@@ -2,12 +2,12 @@
 
 import socket
 import threading
-import time
 
 import pytest
 
 from reference.lesson.data import hub
 from tests.helpers.refusal import refusal, says
+from tests.helpers.waiting import LIMIT
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def test_answers(answer: bytes, reached: bool, monkeypatch: pytest.MonkeyPatch) 
             hub.check_hub()
         else:
             says(refusal(hub.check_hub), "the hub can't be reached", "--recipe embedded")
-        thread.join(5)
+        thread.join(LIMIT)
 
 
 def test_a_name_that_isnt_looked_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,15 +56,13 @@ def test_a_name_that_isnt_looked_up_in_time(monkeypatch: pytest.MonkeyPatch) -> 
     done = threading.Event()
 
     def stall(*_args: object, **_options: object) -> None:
-        done.wait(20)
+        done.wait(LIMIT)
         raise OSError("never")
 
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(hub, "HUB_TIMEOUT", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", stall)
-    began = time.perf_counter()
-    says(refusal(hub.check_hub), "no answer in 0.2 s")
-    assert time.perf_counter() - began < 1
+    says(refusal(hub.check_hub), "no answer in 0.2 s")  # and not "never": nobody waited for it
     done.set()
 
 
