@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from reference.ledger.combined_hash import combine
+from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.tensors.buffers import (
     State,
@@ -228,7 +229,7 @@ class Parameters:
         now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
         buffers, hashes = describe_buffers({**self._kept_buffers, **now}), hash_tensors(self._kept)
         each = dict(zip(self._kept_places, hashes, strict=True))
-        tensors = " ".join(each.get(place, "-") for place in range(len(self.names)))
+        tensors = " ".join(each.get(place, ABSENT) for place in range(len(self.names)))
         record: Record = {"weights": combine(hashes), "tensors": tensors}
         return record if buffers is None else {**record, "buffers": buffers}
 

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 import xxhash
 
+from reference.ledger.marks import ABSENT
 from reference.process.cores import usable_cores
 
 PIECE = 1 << 22  # bytes
@@ -119,7 +120,7 @@ def hash_buffer(buffer: memoryview) -> str:
 def of_pieces(digests: list[str]) -> str:
     """The hash of a buffer from those of its pieces; '-' where there is no buffer."""
     if not digests:
-        return "-"
+        return ABSENT
     if len(digests) == 1:
         return digests[0]
     return xxhash.xxh3_64_hexdigest("".join(digests).encode())
