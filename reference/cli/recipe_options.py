@@ -125,12 +125,13 @@ def get_recipe(ctx: click.Context) -> Recipe:
     """The recipe asked for, with what can be checked of it before the slow imports.
 
     Raises:
-        InputError: no such recipe, value, task, folder or checkpoint; a hub that is away; or
-            variables of the environment that ask for another run.
+        InputError: no such recipe, value, task, folder or checkpoint; a row or a checkpoint of no
+            use; a hub that is away; or variables of the environment that ask for another run.
     """
     from reference.lesson.data.hub import check_hub
     from reference.lesson.tasks import get_task
     from reference.run.environment_variables import check_environment
+    from reference.run.inputs import check_inputs
 
     recipe = load_recipe(ctx.params["recipe"], given_fields(ctx))
     check_environment(recipe)
@@ -148,4 +149,5 @@ def get_recipe(ctx: click.Context) -> Recipe:
         except InputError as error:
             unknown = nearest("checkpoint", recipe.checkpoint, CHECKPOINTS)
             raise InputError(f"{unknown}, or a folder; and, were it a hub name, {error}") from None
+    check_inputs(recipe)
     return recipe

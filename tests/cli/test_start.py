@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.lesson.data.files import splits, write_tsv
 
 # Runs a command, and prints which of the slow libraries it loaded.
 LOADED = """
@@ -57,6 +58,27 @@ def test_it_is_answered_without_torch(words: str, code: int, part: str) -> None:
     assert ended == code
     assert part in said
     assert loaded == "[]"
+
+
+def test_data_of_no_use_is_refused_without_torch(tmp_path: Path) -> None:
+    options = ["--data", str(tmp_path), "--device", "cpu"]
+    for command in (["train", "manual"], ["compare"], ["data"]):
+        ended, said, loaded = call(*command, *options)
+        assert (ended, loaded) == (2, "[]")
+        assert "no mrpc in it" in said
+    write_tsv(tmp_path, "mrpc", splits("mrpc"))
+    path = tmp_path / "train.tsv"
+    path.write_text(path.read_text().replace("\t1\n", "\t7\n", 1))
+    ended, said, loaded = call("train", "manual", *options)
+    assert (ended, loaded) == (2, "[]")
+    assert "train.tsv: row 3: field label: 7 is out of range" in said
+
+
+def test_a_checkpoint_of_no_use_is_refused_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    ended, said, loaded = call("train", "manual", "--checkpoint", str(tmp_path))
+    assert (ended, loaded) == (2, "[]")
+    assert "config.json: field model_type: 'gpt2'" in said
 
 
 def test_two_ledgers_are_compared_without_torch(tmp_path: Path) -> None:
