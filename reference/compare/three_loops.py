@@ -7,7 +7,6 @@ end. With accumulated gradients the full batch is the judge of all three (`accum
 """
 
 import json
-import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.messages import coloured
-from reference.process.run_folder import make_run_dir
+from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.whole_files import write_json
 from reference.run.worker_processes import Job, default_jobs, run_all, starter
 
@@ -50,19 +49,19 @@ def compare(
         InputError, TrainingFailed: the line of the loop that failed first.
     """
     run_dir, jobs = Path(run_dir), jobs or default_jobs(recipe)
-    make_run_dir(run_dir)
+    new = make_run_dir(run_dir)
     with starter(recipe) as processes:
         run = partial(run_all, at_once=jobs, processes=processes, debug=debug)
-        return _compare(recipe, run_dir, run)
+        return _compare(recipe, run_dir, run, new=new)
 
 
-def _compare(recipe: Recipe, run_dir: Path, run: RunAll) -> Verdict:
+def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool) -> Verdict:
     try:
         write_json(run_dir / "recipe.json", recipe.to_json())
         run([Job(loop, loop, recipe) for loop in LOOPS], run_dir)
     except InputError:
         if not any((run_dir / loop / "metrics.json").exists() for loop in LOOPS):
-            shutil.rmtree(run_dir, ignore_errors=True)  # nothing was trained
+            clear_run_dir(run_dir, new=new)
         raise
     metrics = [json.loads((run_dir / loop / "metrics.json").read_text()) for loop in LOOPS]
     ledgers = {loop: read_ledger(run_dir / loop / LEDGER_FILE) for loop in LOOPS}

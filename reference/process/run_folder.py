@@ -4,6 +4,7 @@ python -m reference compare --run-dir mine
 """
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -33,12 +34,17 @@ def check_run_dir(path: Path) -> None:
         raise InputError(f"{path}: no run's folder ({error.strerror}); give another") from None
 
 
-def make_run_dir(path: Path, first: str = "recipe.json") -> None:
+def make_run_dir(path: Path, first: str = "recipe.json") -> bool:
     """Make the folder, and in it the empty file `first`, by which it is taken.
 
-    Raises InputError if the folder holds something, or can't be made.
+    Returns:
+        Whether the folder is new; False for one that was there, and empty.
+
+    Raises:
+        InputError: the folder holds something, or can't be made.
     """
     check_run_dir(path)
+    new = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
         # Whoever makes this file first has the folder, if two ask for it at once.
@@ -49,3 +55,16 @@ def make_run_dir(path: Path, first: str = "recipe.json") -> None:
         raise InputError(
             f"{path}: can't be made ({error.strerror}); give another --run-dir"
         ) from None
+    return new
+
+
+def clear_run_dir(path: Path, *, new: bool) -> None:
+    """Take away what a run has left that never trained; a folder that was there before stays.
+
+    Args:
+        path: a run's folder, which `make_run_dir` gave to this run.
+        new: what `make_run_dir` returned.
+    """
+    shutil.rmtree(path, ignore_errors=True)
+    if not new:
+        path.mkdir(exist_ok=True)

@@ -5,7 +5,6 @@
 The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `metrics.json`.
 """
 
-import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
 from reference.messages import first_line
 from reference.observe.observer import Observer, StepNotFinite
-from reference.process.run_folder import make_run_dir
+from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.signals import check_not_stopped
 from reference.process.whole_files import write_json
 from reference.run.environment_variables import put_aside
@@ -53,7 +52,7 @@ def run(
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     data = load_data(recipe)
     fetched = Fetched(data.train, recipe)
-    make_run_dir(run_dir)
+    new = make_run_dir(run_dir)
     write_json(run_dir / "recipe.json", recipe.to_json())
     writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
     observer = Observer(writer, stop_if_not_finite=True)
@@ -63,7 +62,7 @@ def run(
             observer.add_scores(scores)
     except InputError:
         check_not_stopped()
-        shutil.rmtree(run_dir, ignore_errors=True)  # it is ours, and nothing was trained
+        clear_run_dir(run_dir, new=new)
         raise
     except StepNotFinite as error:
         rows = fetched.rows(error.step, [inputs["input_ids"] for inputs in error.batches])

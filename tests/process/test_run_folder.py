@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reference.errors import InputError
-from reference.process.run_folder import default_run_dir, make_run_dir
+from reference.process.run_folder import clear_run_dir, default_run_dir, make_run_dir
 
 
 def test_a_run_folder_is_never_shared(tmp_path: Path) -> None:
@@ -28,3 +28,13 @@ def test_default_names_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for expected in ("now-compare-7", "now-compare-7-2", "now-compare-7-3"):
         assert default_run_dir("compare").name == expected
         make_run_dir(default_run_dir("compare"))
+
+
+def test_a_folder_that_was_there_is_there_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name, stays in (("mine", True), ("new", False)):
+        new = make_run_dir(tmp_path / name)
+        (tmp_path / name / "ledger.jsonl").write_text("")
+        clear_run_dir(tmp_path / name, new=new)
+        assert (tmp_path / name).exists() == stays
+    assert not list((tmp_path / "mine").iterdir())
