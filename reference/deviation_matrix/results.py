@@ -33,6 +33,7 @@ from reference.errors import InputError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import load_data
+from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe, nearest
 from reference.process.versions import machine, versions
 from reference.process.whole_files import write_json
@@ -126,7 +127,8 @@ def folder_of(folder: Path, setting: str) -> Path:
 
 def loops_of(recipe: Recipe) -> list[str]:
     """The faithful runs beside the first: all, but the Trainer where it is wrong for BERT."""
-    return [AGAIN, *(["trainer"] if recipe.gradient_accumulation_steps == 1 else []), "accelerated"]
+    wrong = {FAITHFUL} if recipe.gradient_accumulation_steps == 1 else {FAITHFUL, "trainer"}
+    return [AGAIN, *(loop for loop in LOOPS if loop not in wrong)]
 
 
 def judge(recipe: Recipe, controls: Sequence[Task], deviated: Sequence[Task]) -> Matrix:

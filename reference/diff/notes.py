@@ -1,6 +1,6 @@
 """What a reader must know beside a verdict, and what a reason rests on: values, not yet words.
 
-A side is 0 for the first run and 1 for the second. `reason_text.py` puts them into words.
+A side is 0 for the first run and 1 for the second. `note_text.py` puts them into words.
 """
 
 from dataclasses import dataclass

@@ -84,6 +84,8 @@ def find_checkpoint(name: str) -> Checkpoint:
             the weights or the tokenizer are missing.
     """
     folder = _folder(name)
+    if name == "embedded" and not _state(folder):
+        embedded.checkpoint_folder()  # first, or a folder that was deleted would count as checked
     return _checked(name, folder, _state(folder))
 
 
@@ -174,14 +176,16 @@ def _is_path(name: str) -> bool:
 
 def _state(folder: Path) -> State:
     """The state of each file in a folder; empty where it isn't one."""
-    if not folder.is_dir():
-        return ()
     files = []
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            stat = path.stat()
-            times = stat.st_mtime_ns, stat.st_ctime_ns
-            files.append((path.name, stat.st_size, stat.st_ino, *times))
+    try:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.is_file():
+                stat = path.stat()
+                times = stat.st_mtime_ns, stat.st_ctime_ns
+                files.append((path.name, stat.st_size, stat.st_ino, *times))
+    except OSError as error:
+        where = error.filename or folder
+        raise InputError(f"{where}: can't be read ({error.strerror}); give another") from None
     return tuple(files)
 
 

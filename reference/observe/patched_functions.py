@@ -51,7 +51,7 @@ PATCHES = (
     Patch(
         "torch.optim.lr_scheduler:LambdaLR.get_lr",
         "torch 2.11.0 and 2.13.0",
-        "reference/deviations/loop_parts.py",
+        "reference/deviations/loop_parts/optimizer.py",
         "a schedule that is computed in another order",
     ),
     Patch(

@@ -9,13 +9,14 @@ log, input, signals and exit code as a new process (`workers.NewProcesses`).
 For Linux and for CPUs: macOS's own libraries don't survive a fork, Windows has none, and neither
 does a GPU's driver once it was used. A process that has threads must not be forked either: a fork
 takes one thread along, and a lock that another one held stays locked for ever. So the server counts
-its threads before each fork. Where a library has started some, the forked process gives up what it
-was given and begins as a new Python, and says so in its log.
+its threads before each fork. Where a library has started some, the forked process is replaced by a
+new Python, which imports anew; its log says so.
 """
 
 import gc
 import importlib
 import os
+import random
 import runpy
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -54,6 +56,22 @@ class Forked:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
             self._server.wait_for_word(POLL)
         return code
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that never was: the server died instead of forking it. See `workers.Worker`."""
+
+    pid: int
+    code: int
+
+    def poll(self) -> int | None:
+        """Its exit code, or minus the number of the signal that killed the server."""
+        return self.code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The same."""
+        return self.code
 
 
 class ForkServer:
@@ -98,7 +116,10 @@ class ForkServer:
                     return Forked(pid, self)
                 self._codes[pid] = code
         except (EOFError, OSError):
-            return self._server  # it has died, and its exit code and its last words are the task's
+            code = self._server.wait() or 1  # whatever it says, nothing was trained
+            with open(log, "a") as output:
+                output.write(f"the process that imports for all loops ended with code {code}\n")
+            return Ended(self._server.pid, code)
 
     def _start_server(self, log: Path) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "reference.process.fork_server"]
@@ -138,46 +159,85 @@ def serve(connection: Connection) -> list[str] | None:
 
     Returns:
         In the server None, when nobody is left who could ask; in each forked process its arguments.
+
+    Raises:
+        OSError: no process can be forked, or one can't begin. It ends the server, or that process,
+            with a traceback and exit code 1.
     """
-    children = 0
+    children: set[int] = set()
+    while True:
+        try:
+            request = connection.recv() if connection.poll(POLL / 2) else None
+        except (EOFError, OSError):  # the process that started the server has ended
+            return None
+        if request is not None:
+            arguments, log = request
+            threads = len(os.listdir("/proc/self/task"))
+            pid = _fork(connection)
+            if pid == 0:
+                _begin(arguments, log, threads)
+                return list(arguments)
+            children.add(pid)
+            if not _tell(connection, (pid, None)):
+                return None
+        for pid in list(children):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                children.remove(pid)
+                if not _tell(connection, (pid, os.waitstatus_to_exitcode(status))):
+                    return None
+
+
+def _fork(connection: Connection) -> int:
+    """`os.fork`, which returns in the server when the new process has a session of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # or what an import has printed is in the buffer of both
+    ready, its_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        # A session of its own, before anybody can send it a signal: Linux shares the cores out
+        # among sessions first, where other work waits for them as well.
+        os.setsid()
+        connection.close()
+        os.close(ready)
+        os.close(its_end)
+        return 0
+    os.close(its_end)
+    os.read(ready, 1)  # ends when the new process has closed its end, or has died
+    os.close(ready)
+    return pid
+
+
+def _tell(connection: Connection, word: tuple[int, int | None]) -> bool:
+    """Send a process's number and exit code; False if nobody is left to hear it."""
     try:
-        while True:
-            if connection.poll(POLL / 2):
-                arguments, log = connection.recv()
-                threads = len(os.listdir("/proc/self/task"))
-                pid = os.fork()
-                if pid == 0:
-                    # A session of its own, before anybody can send it a signal: Linux shares the
-                    # cores out among sessions first, where other work waits for them as well.
-                    os.setsid()
-                    connection.send((os.getpid(), None))
-                    connection.close()
-                    _begin(arguments, log, threads)
-                    return list(arguments)
-                children += 1
-            while children:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == 0:
-                    break
-                children -= 1
-                connection.send((pid, os.waitstatus_to_exitcode(status)))
-    except (EOFError, OSError):  # the process that started the server has ended
-        return None
+        connection.send(word)
+    except OSError:
+        return False
+    return True
 
 
 def _begin(arguments: Sequence[str], log: str, threads: int) -> None:
-    """Give a forked process its log; one that would inherit threads becomes a new Python."""
+    """Give a forked process its log and random numbers of its own, as a new process has them.
+
+    One that was forked from a server with threads becomes a new Python.
+    """
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output, stream)
     os.close(output)
     if threads > 1:
         print(
-            f"imports started {threads - 1} threads, so that no fork is safe; importing anew",
+            f"imports started threads ({threads - 1}), so that no fork is safe; importing anew",
             file=sys.stderr,
             flush=True,
         )
         os.execv(sys.executable, [sys.executable, *arguments])
+    # Unseeded draws of two loops must not be equal because both have the server's state. Only the
+    # hash seed is shared: the order of a set of strings is the same in all forked processes.
+    random.seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
 
 
 def main(words: Sequence[str]) -> None:

@@ -5,6 +5,7 @@
 The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `metrics.json`.
 """
 
+import errno
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from reference.run.header import header
 from reference.run.prepare import prepare
 
 METRICS_VERSION = 1
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a file
 
 
 def run(
@@ -52,9 +54,10 @@ def run(
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     data = load_data(recipe)
     fetched = Fetched(data.train, recipe)
+    first_line_of_ledger = header(recipe, loop, data)
     new = make_run_dir(run_dir)
     write_json(run_dir / "recipe.json", recipe.to_json())
-    writer = Writer(run_dir / LEDGER_FILE, header(recipe, loop, data))
+    writer = Writer(run_dir / LEDGER_FILE, first_line_of_ledger)
     observer = Observer(writer, stop_if_not_finite=True)
     try:
         with closing(writer), put_aside(), observer:
@@ -70,14 +73,14 @@ def run(
         raise NotFinite(f"{error}{where}; see the data there, or lower learning_rate") from None
     except RunError:
         raise
-    except OSError as error:
-        # `observe` would go on: somebody else's training is worth more than its ledger. This run
-        # is made for its ledger, and its recipe makes it again.
-        raise OutOfSpace(
-            f"{error.filename or run_dir}: {error.strerror or error}; stopped in step "
-            f"{observer.steps + 1}: free some space, or give another --run-dir, and train again"
-        ) from error
     except Exception as error:  # whatever a library raises: out of memory, a device's assert
+        if isinstance(error, OSError) and error.errno in FULL:
+            # `observe` would go on: somebody else's training is worth more than its ledger. This
+            # run is made for its ledger, and its recipe makes it again.
+            raise OutOfSpace(
+                f"{error.filename or run_dir}: {error.strerror or error}; stopped in step "
+                f"{observer.steps + 1}: free some space, or give another --run-dir, and train again"
+            ) from error
         raise TrainingFailed(
             f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
             "it whole with --debug"

@@ -107,7 +107,7 @@ def test_a_forked_process_that_would_inherit_threads_imports_anew(
         told = report(processes, tmp_path / "log")
     assert told["imported"] is False
     assert told["threads"] == 1
-    assert "imports started 1 threads, so that no fork is safe" in (tmp_path / "log").read_text()
+    assert "imports started threads (1), so that no fork is safe" in (tmp_path / "log").read_text()
 
 
 def test_the_loops_imports_start_no_thread(modules: Path, tmp_path: Path) -> None:
@@ -187,6 +187,34 @@ def test_a_server_that_dies_is_its_processes_death(modules: Path, tmp_path: Path
         assert worker.wait() == -signal.SIGKILL
         until(lambda: ended(worker.pid))
         assert processes.start(["-m", "task", "report"], tmp_path / "log").wait() == -9
+    assert "the process that imports for all loops ended with code -9" in log_of(tmp_path)
+
+
+def test_a_fork_that_fails_is_no_success(
+    modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends by an error; before, its exit code was 0, and so its process's."""
+    (modules / "no_fork.py").write_text("import os\nos.fork = lambda: os.stat('/nowhere')\n")
+    with ForkServer(["no_fork"], {}) as processes:
+        assert processes.start(["-m", "task", "report"], tmp_path / "log").wait() == 1
+    assert "FileNotFoundError" in log_of(tmp_path)
+
+
+def test_unseeded_draws_differ(modules: Path, tmp_path: Path) -> None:
+    """Or two loops that don't seed would be called identical, as both begin as the server is."""
+    (modules / "draws.py").write_text(
+        "import random, sys, numpy\nprint(random.random(), numpy.random.rand())\n"
+    )
+    drawn = set()
+    with ForkServer(["numpy"], {}) as processes:
+        for name in ("a", "b"):
+            assert processes.start(["-m", "draws"], tmp_path / name).wait() == 0
+            drawn |= set((tmp_path / name).read_text().split())
+    assert len(drawn) == 4
+
+
+def log_of(folder: Path) -> str:
+    return (folder / "log").read_text()
 
 
 def test_tasks_take_turns(starter: Starter, tmp_path: Path) -> None:
