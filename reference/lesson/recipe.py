@@ -37,6 +37,7 @@ RECIPE_FILE = "recipe.json"  # in a run's folder
 POSITIVE = Bounds(0.0, above=True)
 FROM_0 = Bounds(0)
 FROM_1 = Bounds(1)
+LENGTHS = Bounds(4)  # of a row, in tokens
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Recipe:
         "optimizer steps; goes before the number of epochs. -1: all the epochs",
     )
     max_length: int = number(
-        512, Bounds(4), DATA, "tokens of a row, or of a pair; what is longer is cut off"
+        512, LENGTHS, DATA, "tokens of a row, or of a pair; what is longer is cut off"
     )
     optimizer: str = choice(
         "adamw_torch_fused",

@@ -74,8 +74,8 @@ def _field(default: Any, about: About) -> Any:
 
 def about(field: "dataclasses.Field[Any]") -> About:
     """What is known of a field that `text`, `choice` or `number` made."""
-    found: About = field.metadata["about"]
-    return found
+    known: About = field.metadata["about"]
+    return known
 
 
 def kinds(hint: Any) -> tuple[type, ...]:

@@ -16,7 +16,7 @@ from reference.deviations.clues.recipe_model import positions
 from reference.deviations.conditions import has_pairs, pads
 from reference.deviations.deviation import Deviation, Trial
 from reference.deviations.source_edits import Edit, after, before
-from reference.lesson.recipe import FIELDS, Recipe
+from reference.lesson.recipe import LENGTHS, Recipe
 
 FORWARD = "with torch.autocast("
 EVALUATION = "with torch.no_grad(), "
@@ -56,7 +56,7 @@ def _common_multiple(clue: Clue) -> list[int]:
 def _has_positions(recipe: Recipe, tokens: int) -> bool:
     """The model has a position for each of so many tokens, and a batch of them is affordable."""
     most = min(positions(recipe), MOST_TOKENS // recipe.train_batch_size)
-    return int(FIELDS["max_length"].metadata["low"]) <= tokens <= most
+    return LENGTHS.low <= tokens <= most
 
 
 def _same_shapes(clue: Clue) -> bool:
