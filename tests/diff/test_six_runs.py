@@ -1,7 +1,5 @@
 """The forty-step script is the embedded recipe's run; its six edits part from it where they act."""
 
-import resource
-import time
 from pathlib import Path
 
 import pytest
@@ -42,19 +40,11 @@ def test_forty_steps_are_the_recipes(reference: Ledger, tmp_path: Path) -> None:
     assert ledger.end["weights"] == reference.end["weights"]
 
 
-def children_seconds() -> float:
-    """Of processor: what else this machine does must not make a test fail."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_six_runs(name: str, reference: Ledger, tmp_path: Path) -> None:
     script = write_six(tmp_path)[name]
-    started = children_seconds()
     result = observe(tmp_path / "run", script)
-    seconds = children_seconds() - started
     assert result.returncode == 0, result.stderr
     ledger = read_ledger(tmp_path / "run" / LEDGER_FILE)
     assert len(ledger.steps) == 40
@@ -62,12 +52,9 @@ def test_six_runs(name: str, reference: Ledger, tmp_path: Path) -> None:
     verdict = diff(reference, ledger)
     assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", step, link)
     recipe = load_recipe("embedded", {"max_steps": 40, "device": "cpu"})
-    started = time.process_time()
     found = explained(ledger, recipe)
-    seconds += time.process_time() - started
     assert found.proven
     assert list(map(str, found.outcome.chosen)) == [cause]
-    assert seconds < 10
 
 
 def test_each_edit_finds_its_place(tmp_path: Path) -> None:
