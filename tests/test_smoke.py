@@ -18,6 +18,11 @@ from tests.conftest import GLUE, ROOT
 from tests.helpers.waiting import LIMIT
 from tests.lesson.data.files import WRITERS, splits
 
+# One task is smoke enough: three processes that import for seconds. `.ci/run` compares on SST-2.
+TASKS = [
+    pytest.param("mrpc", marks=pytest.mark.smoke),
+    pytest.param("sst2", marks=pytest.mark.slow),
+]
 TINY = ["--max-steps", "3", "--device", "cpu"]
 
 
@@ -31,8 +36,7 @@ def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-# One comparison is smoke enough: three processes that import for seconds.
-@pytest.mark.parametrize("task", [pytest.param("mrpc", marks=pytest.mark.smoke), "sst2"])
+@pytest.mark.parametrize("task", TASKS)
 def test_compare(task: str, small_glue: Path, tmp_path: Path) -> None:
     data = ["--data", str(small_glue)] if task == "mrpc" else []
     result = call("compare", "--task", task, *data, *TINY, "--run-dir", str(tmp_path / "run"))
@@ -46,7 +50,9 @@ def test_compare(task: str, small_glue: Path, tmp_path: Path) -> None:
     assert {v["verdict"] for v in verdict["against"].values()} == {"identical"}
 
 
-@pytest.mark.parametrize("command", ["compare", "train manual"])
+@pytest.mark.parametrize(
+    "command", ["compare", pytest.param("train manual", marks=pytest.mark.slow)]
+)
 def test_why_a_loop_failed(command: str, small_glue: Path, tmp_path: Path) -> None:
     """The last line says it, a line of its own; it isn't the remains of a progress bar."""
     wild = ["--learning-rate", "1e30", "--max-grad-norm", "0", "--data", str(small_glue)]
@@ -116,7 +122,7 @@ def test_env(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("task", [pytest.param("mrpc", marks=pytest.mark.smoke), "sst2"])
+@pytest.mark.parametrize("task", TASKS)
 def test_real_text_with_the_embedded_checkpoint(task: str, tmp_path: Path) -> None:
     """SST-2's 67,349 sentences alone take longer than most of the smoke tests together."""
     arguments = ["train", "manual", "--task", task, "--data", str(GLUE), *TINY]
@@ -149,6 +155,7 @@ def test_accelerate_launch(small_glue: Path, tmp_path: Path) -> None:
     assert diff(launched, plain).verdict == "identical"
 
 
+@pytest.mark.slow
 def test_the_gpu_tests_fail_in_one_line_without_a_gpu() -> None:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run(

@@ -17,11 +17,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.counting import step_counts
 from benchmarks.results.parts_table import footing, table
 from benchmarks.timing import quiet, recipes, rounds, timed_work
+from benchmarks.timing.balanced_orders import balanced
 from benchmarks.timing.checkpoints import cases, named, source_of
 from benchmarks.timing.measured_steps import BARE
 from benchmarks.timing.parts_clock import PartsClock, clock_cost, keep_parts, wrapped
 from benchmarks.timing.step_calls import BARE_PARTS, PARTS
-from benchmarks.timing.turns import Participant, balanced
+from benchmarks.timing.turns import Participant
 from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchmarks.timing.balanced_orders import balanced
 from benchmarks.timing.paired_ratio import Ratio, ratio
-from benchmarks.timing.turns import balanced
 from reference.lesson.recipe import Recipe
 
 BARE, AGAIN, PIPELINE, PLAIN = "bare", "bare again", "pipeline", "plain batches"

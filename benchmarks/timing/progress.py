@@ -2,14 +2,14 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from benchmarks.timing.rounds import AfterRound
 from reference.errors import InputError
 from reference.process.cores import usable_cores
 from reference.terminal import Progress
 
+AfterRound = Callable[[int, int], None]  # called with the rounds done and the rounds planned
 CORES = 2  # one for the steps, one for whatever else runs
 
 

@@ -12,18 +12,19 @@ from dataclasses import replace
 import torch
 
 from benchmarks.timing import timed_work
+from benchmarks.timing.balanced_orders import balanced
 from benchmarks.timing.measured_steps import AGAIN, BARE, NOISE, PIPELINE, PLAIN, Measured
 from benchmarks.timing.paired_ratio import Ratio, ratio
+from benchmarks.timing.progress import AfterRound
 from benchmarks.timing.quiet import take_turns_quietly
 from benchmarks.timing.recipes import short_evaluation
-from benchmarks.timing.turns import Participant, balanced
+from benchmarks.timing.turns import Participant
 from reference.errors import InputError, NotFinite, TrainingFailed
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
 
 BATCHES, BATCH_ROUNDS = 100, 26  # of plain batches: in a round, and rounds; together seconds
-AfterRound = Callable[[int, int], None]  # called with the rounds done and the rounds planned
 
 
 def measure(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from benchmarks.timing.balanced_orders import balanced
 from benchmarks.timing.clock import Clock, Step
 from reference.errors import TrainingFailed
 from reference.observe.generators import generators, set_generators
@@ -106,24 +107,6 @@ class Participant:
             if hasattr(self, "clock"):
                 self.clock.close()
             self._paused.release()
-
-
-def balanced(count: int) -> list[list[int]]:
-    """The orders in which participants take one step each: for two, AB and BA.
-
-    In all orders together each takes each place equally often, and follows each other equally
-    often, since what ran before it decides what it finds in the caches. (Williams, "Experimental
-    designs balanced for the estimation of residual effects of treatments", 1949.)
-
-    Args:
-        count: how many participants.
-
-    Returns:
-        `count` orders, or twice as many where it is odd; each has every index once.
-    """
-    zigzag = [(i + 1) // 2 if i % 2 else -(i // 2) % count for i in range(count)]
-    orders = [[(place + shift) % count for place in zigzag] for shift in range(count)]
-    return orders if count % 2 == 0 else orders + [order[::-1] for order in orders]
 
 
 def take_turns(participants: Sequence[Participant], num_steps: int) -> None:

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from benchmarks.timing import timed_work
+from benchmarks.timing.balanced_orders import balanced
 from benchmarks.timing.quiet import take_turns_quietly
 from benchmarks.timing.recipes import make_recipe, short_evaluation
 from benchmarks.timing.rounds import check_right
-from benchmarks.timing.turns import Participant, balanced
+from benchmarks.timing.turns import Participant
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe

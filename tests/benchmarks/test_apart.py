@@ -117,6 +117,7 @@ def test_the_run_that_is_measured_is_the_one_asked_for(monkeypatch: pytest.Monke
     assert (recipe.checkpoint, recipe.mixed_precision, recipe.max_steps) == ("minilm", "bf16", 5)
 
 
+@pytest.mark.slow
 def test_a_measurement_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.apart", "--device", "cpu"]
     check_stopped(
@@ -128,6 +129,7 @@ def test_a_measurement_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+@pytest.mark.slow
 def test_without_a_device_it_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     for measure in (
         functools.partial(apart.main, []),

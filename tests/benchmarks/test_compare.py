@@ -103,6 +103,7 @@ def configure(storage: Path, wanted: str | bool) -> None:
         conftest.pytest_unconfigure()
 
 
+@pytest.mark.slow
 def test_to_be_slower_than_nothing_is_one_line(tmp_path: Path) -> None:
     done = compare(tmp_path, "--benchmark-compare-fail=mean:5%")
     assert done.returncode == 2

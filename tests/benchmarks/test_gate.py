@@ -36,7 +36,9 @@ sys.exit(gate.main(["embedded-manual-loop"]))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_gate_that_is_stopped_is_one_line(number: signal.Signals, tmp_path: Path) -> None:
     measuring = tmp_path / "measuring"
     (tmp_path / "slow.py").write_text(SLOW)

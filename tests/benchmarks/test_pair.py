@@ -52,6 +52,7 @@ def test_a_pair_is_measured_and_held(
     assert 0.8 < written["ratios"]["embedded-manual-step"]["median"] < 2
 
 
+@pytest.mark.slow
 def test_a_plant_is_past_its_bound(
     bounds: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

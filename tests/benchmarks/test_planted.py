@@ -17,12 +17,13 @@ from reference.lesson.loops import LOOPS
 SHARE = 2.0  # forty times what the gate must see, so that few steps on a busy machine tell it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loop", "plant"),
     [
         ("manual", "item"),
-        pytest.param("accelerated", "collator", marks=pytest.mark.slow),
-        pytest.param("trainer", "copy", marks=pytest.mark.slow),
+        ("accelerated", "collator"),
+        ("trainer", "copy"),
     ],
 )
 def test_a_plant_is_as_large_as_it_is_said_to_be(loop: str, plant: str) -> None:

@@ -11,7 +11,16 @@ import pytest
 from tests.benchmarks.stopped import LONGEST
 from tests.conftest import ROOT
 
-PLUGIN = 'pytest_plugins = ["benchmarks.conftest"]\n'
+# What is made up trains nothing: no library is silenced, and so none is imported, for seconds.
+PLUGIN = """
+import pytest
+
+pytest_plugins = ["benchmarks.conftest"]
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet():
+    pass
+"""
 BEGIN = """
 import os, time
 from dataclasses import asdict
@@ -162,7 +171,10 @@ def test_a_file_without_a_benchmark_is_an_error(tmp_path: Path) -> None:
     assert "error: test_made_up.py: holds no benchmark; name its function test_" in said
 
 
-@pytest.mark.parametrize("option", ["--benchmark-compare", "--benchmark-autosave"])
+@pytest.mark.parametrize(
+    "option",
+    ["--benchmark-compare", pytest.param("--benchmark-autosave", marks=pytest.mark.slow)],
+)
 def test_no_benchmark_of_that_name_is_one_line(option: str, tmp_path: Path) -> None:
     code, said = session(tmp_path, TIMED, "-k", "nosuch", option)
     assert code == 2
@@ -184,6 +196,7 @@ def test_a_regression_is_one_line_and_ratios_are_told_beside_it(tmp_path: Path) 
     assert len(stored(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_of_several_runs_of_that_name_the_last_is_taken(tmp_path: Path) -> None:
     for _ in range(2):
         session(tmp_path, TIMED, "--benchmark-autosave")

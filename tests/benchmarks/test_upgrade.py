@@ -169,6 +169,7 @@ def silent_index() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
 
 
+@pytest.mark.slow
 def test_an_interrupted_upgrade_leaves_no_half_environment(
     tmp_path: Path, silent_index: str
 ) -> None:

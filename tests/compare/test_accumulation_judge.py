@@ -10,6 +10,7 @@ from reference.compare.three_loops import compare
 from reference.lesson.recipe import Recipe
 
 
+@pytest.mark.slow
 def test_the_trainer_is_found_wrong_for_bert(
     small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

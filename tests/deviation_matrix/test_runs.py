@@ -140,6 +140,7 @@ def test_a_changed_recipe_begins_anew() -> None:
     assert key(EMBEDDED) != key(load_recipe("embedded", {"seed": 1}))
 
 
+@pytest.mark.slow
 def test_a_result_depends_on_all_the_code_that_a_task_imports() -> None:
     program = (
         "import sys, reference.deviation_matrix.one_run\n"

@@ -353,6 +353,7 @@ def without_header(ledger: Ledger) -> Ledger:
     return Ledger({"schema": 2, "kind": "header"}, ledger.items)
 
 
+@pytest.mark.slow
 def test_other_data_is_recognised_before_anything_is_replayed(
     small: Recipe, tmp_path: Path
 ) -> None:
@@ -369,6 +370,7 @@ def test_other_data_is_recognised_before_anything_is_replayed(
         assert said[-1].startswith("next: give the ledger's own data with --data")
 
 
+@pytest.mark.slow
 def test_the_same_rows_in_an_unknown_form_are_not_called_other_data(small: Recipe) -> None:
     quiet()
     target = keep(small)

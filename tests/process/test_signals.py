@@ -28,9 +28,16 @@ STOPS: dict[str, tuple[signal.Signals, bool, int, str]] = {
     "a closed terminal": (signal.SIGHUP, True, 129, "stopped by SIGHUP"),
     "killed": (signal.SIGKILL, False, -9, ""),
 }
+ALIKE = ("SIGTERM", "a closed terminal")  # other signals by the same handler as Ctrl-C
 
 
-@pytest.mark.parametrize(("number", "group", "code", "words"), STOPS.values(), ids=STOPS.keys())
+@pytest.mark.parametrize(
+    ("number", "group", "code", "words"),
+    [
+        pytest.param(*stop, id=name, marks=[pytest.mark.slow] if name in ALIKE else [])
+        for name, stop in STOPS.items()
+    ],
+)
 def test_a_stopped_comparison_leaves_no_process(
     number: signal.Signals, group: bool, code: int, words: str, small_glue: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def with_collator(data: Data, change: Callable[[Any], Any]) -> Data:
     return replace(data, collator=lambda rows: change(collate(rows)))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_slower_pipeline_is_past_its_bound(embedded: tuple[Recipe, Data]) -> None:
     recipe, data = embedded
     (bound,) = (b for b in read_bounds().ratios if b.link == "batches")

@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from benchmarks.timing.turns import Participant, balanced, take_turns
+from benchmarks.timing.balanced_orders import balanced
+from benchmarks.timing.turns import Participant, take_turns
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])

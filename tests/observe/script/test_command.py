@@ -29,6 +29,8 @@ TOYS = {
     "two_models": 7,
     "two_optimizers": 8,
 }
+# What these do, tests of the observer do too.
+MORE_TOYS = ("lambda_lr", "manual_lr", "notebook_like", "two_models", "two_optimizers")
 GLUE_LIKE = {"glue_trainer": 12, "glue_no_trainer": 6, "nlp_accelerate": 8, "frozen_encoder": 4}
 # A script's own end, and how Python ends; `{}` is where it happens: after two steps.
 TRAIN = """
@@ -48,7 +50,10 @@ def toys_print() -> dict[str, str]:
     return printed_by((name, []) for name in TOYS)
 
 
-@pytest.mark.parametrize("name", TOYS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in MORE_TOYS else name for name in TOYS],
+)
 def test_toys(name: str, toys_print: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / name
     result = observe(folder, SCRIPTS / f"{name}.py")
@@ -60,7 +65,8 @@ def test_toys(name: str, toys_print: dict[str, str], tmp_path: Path) -> None:
     assert ledger.end["complete"]
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
 def test_compiled(backend: str, tmp_path: Path) -> None:
     plain = python(SCRIPTS / "compiled.py", backend)
     if plain.returncode != 0:
@@ -85,11 +91,12 @@ def glue_arguments(small_glue: Path, tmp: Path) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [
         ["glue_trainer", "glue_no_trainer"],
-        pytest.param(["nlp_accelerate", "frozen_encoder"], marks=pytest.mark.slow),
+        ["nlp_accelerate", "frozen_encoder"],
     ],
     ids=" ".join,
 )
@@ -159,7 +166,7 @@ def test_a_crash_keeps_its_traceback(tmp_path: Path) -> None:
         # By the signal itself, which a shell calls 130. On one machine (Python 3.12.3, Firecracker)
         # it is 1, with us and without; why wasn't found out.
         ("os.kill(os.getpid(), signal.SIGINT)", {-signal.SIGINT, 1}, "\nKeyboardInterrupt\n", True),
-        ("os._exit(7)", {7}, "", False),
+        pytest.param("os._exit(7)", {7}, "", False, marks=pytest.mark.slow),
         ("sys.exit('enough')", {1}, "enough\n", True),
     ],
     ids=["sigterm", "ctrl-c", "os._exit", "sys.exit"],
