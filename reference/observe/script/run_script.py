@@ -24,6 +24,7 @@ from reference.errors import InputError
 from reference.messages import say
 from reference.observe.script.launcher import PROGRAM_FILE, default_folder, launched, take_folder
 from reference.observe.script.observation import Observation, program_record
+from reference.process.search_path import put_working_directory_back
 
 OURS = str(Path(__file__).parents[2]) + os.sep
 INTERRUPTED = 130
@@ -60,6 +61,7 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
         KeyboardInterrupt: where the program was stopped by it; its traceback is already shown.
     """
     launch = launched()
+    put_working_directory_back()
     try:
         program = _find(words)
     except InputError:
