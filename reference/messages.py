@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import reprlib
 import sys
 from collections.abc import Iterable
 from typing import TextIO
@@ -48,6 +49,18 @@ def plain(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 60, 60
+
+
+def brief(value: object) -> str:
+    """A value as Python writes it, cut: of a damaged file it may be megabytes, or without end."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # of so many digits that Python doesn't write them
+        return "a number of thousands of digits"
 
 
 def first_line(text: str) -> str:

@@ -12,11 +12,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import repr as brief  # a damaged file may hold megabytes
 from typing import Any
 
 from reference.errors import InputError
 from reference.lesson.recipe_fields import Bounds
+from reference.messages import brief
 from reference.process.bounded_files import read_bounded
 
 CONFIG = "config.json"

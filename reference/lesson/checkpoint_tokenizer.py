@@ -9,12 +9,12 @@ minute. A folder that isn't a plain checkpoint is refused here, too.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from reprlib import repr as brief  # a damaged file may hold megabytes
 from typing import TYPE_CHECKING, Any
 
 from reference.errors import InputError
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
+from reference.messages import brief
 from reference.process.bounded_files import need_file, read_bounded
 
 if TYPE_CHECKING:

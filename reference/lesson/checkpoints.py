@@ -25,6 +25,7 @@ from reference.lesson.checkpoint_config import check_size, read_config
 from reference.lesson.checkpoint_tokenizer import check_tokenizer_files, try_tokenizer
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
+from reference.process.bounded_files import check_name
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
@@ -94,6 +95,7 @@ def find_checkpoint(name: str) -> Checkpoint:
 
 def is_local(name: str) -> bool:
     """Whether a checkpoint is a package's or a folder, which needs no hub and isn't made here."""
+    check_name(name)
     return name == "minilm" or (name != "embedded" and (Path(name).exists() or _is_path(name)))
 
 
@@ -166,6 +168,7 @@ def unusable(source: str, part: str, error: BaseException) -> str:
 
 def _folder(name: str) -> Path:
     """Where a checkpoint is. Of its files nothing is read yet."""
+    check_name(name)
     if name == "embedded":
         return embedded.checkpoint_place()
     if name == "minilm":

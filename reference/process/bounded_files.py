@@ -1,15 +1,32 @@
-"""Small files that others have written: never more of one is read than such a file can hold.
+"""Names and small files that others have written: what can be one, and how much of it is read.
 
     python -m reference train manual --recipe mine.json
 
 A link to /dev/zero has no end, and a pipe that nobody writes to gives no answer.
 """
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from reference.errors import InputError
+from reference.messages import brief
+
+INNER = "x" * 64  # as long as any name that is looked for in a folder
+
+
+def check_name(name: str | Path) -> None:
+    """Raise InputError where no file or folder can have this name; be one there or not."""
+    try:
+        os.lstat(Path(name) / INNER)
+    except ValueError:  # a NUL, or half of a character
+        raise InputError(
+            f"{brief(str(name))}: has a character that no file's name can have; give another"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise InputError(f"{brief(str(name))}: {error.strerror}; give another") from None
 
 
 def read_bounded(path: Path, most: int) -> bytes:

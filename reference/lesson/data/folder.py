@@ -20,6 +20,7 @@ from reference.lesson.data.readers import (
     reason,
 )
 from reference.lesson.tasks import Task
+from reference.process.bounded_files import check_name
 
 SPLITS = ("train", "validation", "test")
 FORMATS = {"tsv": "GLUE's TSV", "csv": "CSV", "parquet": "parquet", "saved": "saved dataset"}
@@ -46,6 +47,7 @@ def find_files(folder: Path, task: Task) -> TaskFiles:
     Raises:
         InputError: what is missing, or there twice, and where.
     """
+    check_name(folder)
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; --data takes embedded, hub, or a folder with GLUE's files"

@@ -24,6 +24,7 @@ from reference.errors import InputError
 from reference.messages import say
 from reference.observe.script.launcher import PROGRAM_FILE, default_folder, launched, take_folder
 from reference.observe.script.observation import Observation, program_record
+from reference.process.bounded_files import check_name
 from reference.process.search_path import put_working_directory_back
 
 OURS = str(Path(__file__).parents[2]) + os.sep
@@ -114,6 +115,7 @@ def _find(words: list[str]) -> Program:
 
 
 def _find_script(name: str, *arguments: str) -> Program:
+    check_name(name)
     path = os.path.join(os.getcwd(), name)  # as Python makes `__file__` of it
     try:
         source = Path(path).read_bytes()
