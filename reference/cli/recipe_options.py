@@ -130,6 +130,7 @@ def get_recipe(ctx: click.Context) -> Recipe:
             use; a hub that is away; or variables of the environment that ask for another run.
     """
     from reference.lesson.data.hub import check_hub
+    from reference.lesson.data.sources import check_no_namesake
     from reference.lesson.tasks import get_task
     from reference.run.environment_variables import check_environment
     from reference.run.inputs import check_inputs
@@ -145,6 +146,7 @@ def get_recipe(ctx: click.Context) -> Recipe:
             "files"
         )
     if recipe.data == "hub":
+        check_no_namesake()
         check_hub()
     elif recipe.checkpoint not in CHECKPOINTS and not Path(recipe.checkpoint).exists():
         try:
