@@ -5,6 +5,7 @@ import os
 import reprlib
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TextIO
 
 from reference.errors import InputError
@@ -79,7 +80,8 @@ def _lines(text: str) -> list[str]:
 
 def say(line: str) -> None:
     """One line on stderr: stdout is the program's own."""
-    print(f"reference: {line}", file=sys.stderr)
+    with suppress(OSError):  # a full disk takes none, which is nothing to stop a training for
+        print(f"reference: {line}", file=sys.stderr)
 
 
 def near(word: str, known: Iterable[str]) -> str:
