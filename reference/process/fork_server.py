@@ -123,6 +123,7 @@ class ForkServer:
 
     def _start_server(self, log: Path) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "reference.process.fork_server_main"]
+        command.append(str(os.getpid()))
         with open(log, "ab") as output:  # what an import says stands in the first task's log
             server = subprocess.Popen(
                 [*command, str(self._theirs.fileno()), *self._preload],

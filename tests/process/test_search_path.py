@@ -52,8 +52,9 @@ def test_a_command_runs_no_file_of_the_working_directory(
 
 
 def test_nor_does_the_process_that_imports_for_all_loops(planted: Path) -> None:
+    words = [str(os.getpid()), "99", "click", "tqdm"]
     # Of a file descriptor that isn't open it says so, when all of its own imports are done.
-    result = python(planted, "-m", "reference.process.fork_server_main", "99", "click", "tqdm")
+    result = python(planted, "-m", "reference.process.fork_server_main", *words)
     assert "foreign" not in result.stderr
     assert "Bad file descriptor" in result.stderr or "JE_ARROW_MALLOC_CONF" in result.stderr
 
