@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
 
 LARGEST = 64 << 20  # bytes; a vocabulary of a million words has a third of that
+FEW = 16  # ids of one token that is put around every row
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 ADDED_TOKENS = "added_tokens.json"
@@ -106,7 +107,8 @@ def _ids(tokenizer: Any) -> Iterator[tuple[object, object]]:
     special = _get(_get(tokenizer, "post_processor"), "special_tokens")
     for token, about in special.items() if isinstance(special, dict) else ():
         if isinstance(ids := _get(about, "ids"), list):
-            yield from ((token, number) for number in ids)
+            # A token that stands for so many is no id at all.
+            yield from ((token, number) for number in (ids if len(ids) <= FEW else [ids]))
 
 
 def _decoded(config: Any) -> Iterator[tuple[object, object]]:

@@ -112,4 +112,6 @@ def parse(name: str, hint: Any, words: str) -> Any:
     try:
         return kind(words)
     except ValueError:
-        raise InputError(f"{name}: {words!r} is not a number of type {kind.__name__}") from None
+        raise InputError(
+            f"{name}: {brief(words)} is not a number of type {kind.__name__}"
+        ) from None

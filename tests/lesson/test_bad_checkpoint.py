@@ -158,6 +158,19 @@ KERNEL = "kernels-community/flash-attn"
 ADDED = {"id": BIG, "content": "x", "special": False, "normalized": False, "single_word": False}
 ADDED |= {"lstrip": False, "rstrip": False}
 
+
+def around(*ids: int) -> dict[str, Any]:
+    """What puts these ids around a row, in place of the one of [CLS]."""
+    pair = [SEQUENCE, {"Sequence": {"id": "B", "type_id": 1}}]
+    special = {"[CLS]": {"id": "[CLS]", "ids": ids, "tokens": ["[CLS]"] * len(ids)}}
+    return {
+        "type": "TemplateProcessing",
+        "single": [SEQUENCE],
+        "pair": pair,
+        "special_tokens": special,
+    }
+
+
 # What would take the memory, the time or the network of whoever loads it.
 WORLDLY: dict[str, tuple[Fault, list[str]]] = {
     "quantized": (
@@ -201,17 +214,13 @@ WORLDLY: dict[str, tuple[Fault, list[str]]] = {
         ["tokenizer_config.json: token 'x': id 2147483648"],
     ),
     "a far id beside": (file("added_tokens.json", '{"x": 4294967295}'), ["added_tokens.json: tok"]),
-    "far ids of a template": (
-        tokenizer_of(
-            {},
-            post_processor={
-                "type": "TemplateProcessing",
-                "single": [SEQUENCE],
-                "pair": [SEQUENCE, {"Sequence": {"id": "B", "type_id": 1}}],
-                "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [99], "tokens": ["[CLS]"]}},
-            },
-        ),
+    "a far id of a template": (
+        tokenizer_of({}, post_processor=around(99)),
         ["token '[CLS]': id 99"],
+    ),
+    "a million ids of a template": (
+        tokenizer_of({}, post_processor=around(*[2] * 10**6)),
+        ["token '[CLS]': id [2, 2,", "none of the 0 to 8"],
     ),
     "code for a tokenizer": (
         file("tokenizer_config.json", '{"auto_map": {"AutoTokenizer": ["x--y.z", null]}}'),

@@ -356,6 +356,10 @@ def test_a_value_that_would_fill_the_memory_when_it_is_written(tmp_path: Path) -
     assert len(line) < 1000 + len(str(path))
 
 
+def test_a_long_word_is_cut_in_the_message() -> None:
+    assert len(refusal(lambda: parse_field("seed", "x" * 5000))) < 200
+
+
 @pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "a\0b", "\udcff" + "x" * 300])
 def test_a_name_that_no_file_can_have(name: str, tmp_path: Path) -> None:
     uses: list[Callable[[str], object]] = [
