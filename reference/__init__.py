@@ -17,9 +17,13 @@ From Python, each loaded when it is first used (this import takes no torch):
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+# As `typing.TYPE_CHECKING`, which checkers know by this name. This file is run before
+# `process/search_path.py`, and a `typing.py` may lie in the working directory.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from reference.compare.three_loops import compare
     from reference.diff.ledgers import diff
     from reference.explain.command import explain
@@ -38,7 +42,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)
     if name in __all__:  # one of the packages that can be called

@@ -2,8 +2,10 @@
 
 import difflib
 import os
+import reprlib
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TextIO
 
 from reference.errors import InputError
@@ -50,6 +52,18 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 60, 60
+
+
+def brief(value: object) -> str:
+    """A value as Python writes it, cut: of a damaged file it may be megabytes, or without end."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # of so many digits that Python doesn't write them
+        return "a number of thousands of digits"
+
+
 def first_line(text: str) -> str:
     """The first line of what a library or a process said, or words for its having said nothing."""
     return _lines(text)[0]
@@ -66,7 +80,8 @@ def _lines(text: str) -> list[str]:
 
 def say(line: str) -> None:
     """One line on stderr: stdout is the program's own."""
-    print(f"reference: {line}", file=sys.stderr)
+    with suppress(OSError):  # a full disk takes none, which is nothing to stop a training for
+        print(f"reference: {line}", file=sys.stderr)
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -8,6 +8,7 @@
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
@@ -15,11 +16,22 @@ from click.shell_completion import get_completion_class
 from reference import __version__
 from reference.cli.help_page import DEBUG, Command, Group, Option
 from reference.errors import InputError
+from reference.process.bounded_files import check_name
 
 PROGRAM = "finetuning-reference"  # as it is installed, and as a shell completes it
 COMPLETION = "_FINETUNING_REFERENCE_COMPLETE"  # the variable with which a shell asks
 SHELLS = ("bash", "zsh", "fish")
-FILE = click.Path(path_type=Path)
+
+
+class _Name(click.Path):
+    """The name of a file or folder, be it there or not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        check_name(value)
+        return super().convert(value, param, ctx)
+
+
+FILE = _Name(path_type=Path)
 
 
 def _show_completion(ctx: click.Context, _option: click.Parameter, shell: str | None) -> None:

@@ -26,6 +26,7 @@ from reference.lesson.recipe import (
 )
 from reference.lesson.recipe_fields import GROUPS, MACHINE, about
 from reference.lesson.tasks import TASKS
+from reference.process.bounded_files import check_name
 
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
 KNOWN: dict[str, tuple[str, ...]] = {
@@ -129,6 +130,7 @@ def get_recipe(ctx: click.Context) -> Recipe:
             use; a hub that is away; or variables of the environment that ask for another run.
     """
     from reference.lesson.data.hub import check_hub
+    from reference.lesson.data.sources import check_no_namesake
     from reference.lesson.tasks import get_task
     from reference.run.environment_variables import check_environment
     from reference.run.inputs import check_inputs
@@ -136,12 +138,15 @@ def get_recipe(ctx: click.Context) -> Recipe:
     recipe = load_recipe(ctx.params["recipe"], given_fields(ctx))
     check_environment(recipe)
     get_task(recipe.task)
+    for name in (recipe.data, recipe.checkpoint):
+        check_name(name)
     if recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
         raise InputError(
             f"{recipe.data}: no such folder; --data takes embedded, hub, or a folder with GLUE's "
             "files"
         )
     if recipe.data == "hub":
+        check_no_namesake()
         check_hub()
     elif recipe.checkpoint not in CHECKPOINTS and not Path(recipe.checkpoint).exists():
         try:

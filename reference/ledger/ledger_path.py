@@ -4,6 +4,7 @@ from pathlib import Path
 
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE
+from reference.process.bounded_files import check_name
 
 
 def find_ledger(given: str | Path) -> Path:
@@ -13,6 +14,7 @@ def find_ledger(given: str | Path) -> Path:
         InputError: the folder holds several runs; names them. A file that isn't there is an error
             of whoever reads it.
     """
+    check_name(given)
     path = Path(given)
     if not path.is_dir():
         return path

@@ -13,6 +13,7 @@ In the order to read it in:
 - `tasks.py`: GLUE's tasks, a row each;
 - `data/`: from a source's rows to the batches of all three loops;
 - `checkpoints.py`: a checkpoint found and checked, and its tokenizer;
+- `checkpoint_config.py`, `checkpoint_tokenizer.py`: its files, before a library reads them;
 - `model.py`: a checkpoint's model with a new head, and its parameter groups;
 - `metrics.py`: GLUE's scores;
 - `embedded/`: a synthetic corpus and a small checkpoint, made from code, for use without a network.

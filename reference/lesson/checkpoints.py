@@ -14,16 +14,18 @@ once; and when one was, everything is done again.
 import functools
 import hashlib
 import importlib.metadata
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reference.errors import InputError
 from reference.lesson import embedded
+from reference.lesson.checkpoint_config import check_size, read_config
+from reference.lesson.checkpoint_tokenizer import check_tokenizer_files, try_tokenizer
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
+from reference.process.bounded_files import check_name
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
@@ -48,11 +50,13 @@ class Checkpoint:
         name: as the recipe has it.
         folder: holds `config.json`, `model.safetensors` and a tokenizer.
         files: the state of its files when it was looked at.
+        config: the fields of its `config.json` that make the shape of its BERT.
     """
 
     name: str
     folder: Path
     files: State
+    config: dict[str, Any] = field(compare=False)
 
     @property
     def weights(self) -> Path:
@@ -91,6 +95,7 @@ def find_checkpoint(name: str) -> Checkpoint:
 
 def is_local(name: str) -> bool:
     """Whether a checkpoint is a package's or a folder, which needs no hub and isn't made here."""
+    check_name(name)
     return name == "minilm" or (name != "embedded" and (Path(name).exists() or _is_path(name)))
 
 
@@ -105,8 +110,16 @@ def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
     checkpoint = find_checkpoint(recipe.checkpoint)
     config = _config(checkpoint, recipe)
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(checkpoint.folder))
-    except Exception as error:  # a damaged file makes `tokenizers` raise just that
+        # With a configuration it doesn't look for one; without code from elsewhere it asks nobody.
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            str(checkpoint.folder), config=config, trust_remote_code=False
+        )
+        try_tokenizer(tokenizer, config, recipe)
+    except InputError:
+        raise
+    except BaseException as error:  # a damaged file makes `tokenizers` raise just that, or panic
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise InputError(unusable(str(checkpoint.folder), "tokenizer", error)) from error
     _VOCABULARIES[checkpoint] = Vocabulary(len(tokenizer), tokenizer.pad_token_id)
     _check_fit(checkpoint, config, recipe)
@@ -136,7 +149,7 @@ def check_positions(max_length: int, positions: int) -> None:
         )
 
 
-def unusable(source: str, part: str, error: Exception) -> str:
+def unusable(source: str, part: str, error: BaseException) -> str:
     """The line for a checkpoint's part that a library can't load, and what to do.
 
     Args:
@@ -155,6 +168,7 @@ def unusable(source: str, part: str, error: Exception) -> str:
 
 def _folder(name: str) -> Path:
     """Where a checkpoint is. Of its files nothing is read yet."""
+    check_name(name)
     if name == "embedded":
         return embedded.checkpoint_place()
     if name == "minilm":
@@ -179,6 +193,8 @@ def _state(folder: Path) -> State:
     files = []
     try:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise InputError(f"{path}: is a pipe or a device; take it out of the folder")
             if path.is_file():
                 stat = path.stat()
                 times = stat.st_mtime_ns, stat.st_ctime_ns
@@ -193,34 +209,22 @@ def _state(folder: Path) -> State:
 def _checked(name: str, folder: Path, files: State) -> Checkpoint:
     if name == "embedded":
         # Makes or mends it; its files are then in another state.
-        return Checkpoint(name, embedded.checkpoint_folder(), _state(folder))
-    read_config(folder)
-    checkpoint = Checkpoint(name, folder, files)
+        made = embedded.checkpoint_folder()
+        return Checkpoint(name, made, _state(folder), embedded.CONFIG)
+    config = read_config(folder)
+    checkpoint = Checkpoint(name, folder, files, config)
     if not checkpoint.weights.is_file():
         raise InputError(f"{folder}: no {WEIGHTS}; save the weights as safetensors")
     if not any((folder / file).is_file() for file in TOKENIZERS):
         raise InputError(f"{folder}: no tokenizer ({' or '.join(TOKENIZERS)}); save it there")
+    check_size(folder, config, checkpoint.weights.stat().st_size)
+    check_tokenizer_files(folder, config["vocab_size"])
     if name == "minilm" and checkpoint.sha256 != MINILM_SHA256:
         raise InputError(
             f"{checkpoint.weights}: SHA-256 {checkpoint.sha256} is not {MINILM_SHA256}; install it "
             "anew"
         )
     return checkpoint
-
-
-def read_config(folder: Path) -> dict[str, object]:
-    """What stands in a checkpoint's `config.json`; InputError unless it is of a BERT."""
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing; a checkpoint's folder holds one") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable ({error}); save the checkpoint anew") from None
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind != "bert":
-        raise InputError(f"{path}: field model_type: {kind!r}; this reference trains 'bert' only")
-    return dict(config)
 
 
 @functools.cache
@@ -258,18 +262,15 @@ def _minilm_folder() -> Path:
 def _config(checkpoint: Checkpoint, recipe: Recipe) -> "BertConfig":
     from transformers import BertConfig
 
-    try:
-        return BertConfig.from_pretrained(
-            str(checkpoint.folder),
-            num_labels=len(get_task(recipe.task).labels),
-            hidden_dropout_prob=recipe.dropout,
-            attention_probs_dropout_prob=recipe.dropout,
-            # A checkpoint's own would go before the recipe and the task: it may come from another.
-            classifier_dropout=recipe.dropout,
-            problem_type="single_label_classification",
-        )
-    except Exception as error:  # a field of a wrong type raises a class with no common base
-        raise InputError(unusable(str(checkpoint.folder), "config.json", error)) from error
+    ours = {
+        "num_labels": len(get_task(recipe.task).labels),
+        "hidden_dropout_prob": recipe.dropout,
+        "attention_probs_dropout_prob": recipe.dropout,
+        # A checkpoint's own would go before the recipe and the task: it may come from another.
+        "classifier_dropout": recipe.dropout,
+        "problem_type": "single_label_classification",
+    }
+    return BertConfig(**{**checkpoint.config, **ours})
 
 
 def _check_fit(checkpoint: Checkpoint, config: "BertConfig", recipe: Recipe) -> None:

@@ -4,7 +4,6 @@ python -m reference train manual
 """
 
 import torch
-from safetensors import SafetensorError
 from transformers import BertForSequenceClassification, set_seed
 
 from reference.errors import InputError
@@ -36,7 +35,7 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # refused below, by name
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # damage comes out of three libraries as a dozen kinds
         raise InputError(unusable(source, "model", error)) from error
     for key, stored, wanted in sorted(info["mismatched_keys"]):
         raise InputError(
@@ -58,6 +57,12 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
             f"{source}: {WEIGHTS} holds {unused[0]}, which config.json has no place for; "
             "field num_hidden_layers doesn't belong to these weights"
         )
+    for name, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise InputError(
+                f"{source}: {WEIGHTS}: {name} holds NaN or an infinity; save the checkpoint "
+                "anew, or use another"
+            )
     return model
 
 

@@ -30,14 +30,20 @@ from reference.lesson.recipe_fields import (
     text,
 )
 from reference.messages import nearest as nearest  # other rooms have it from here
+from reference.process.bounded_files import check_name, read_bounded
 
 RECIPE_VERSION = 1
 RECIPE_FILE = "recipe.json"  # in a run's folder
 
+LARGEST = 1 << 16  # bytes of a recipe's file, of which one has a thousand
+MANY = 2**31 - 1  # more of anything than a machine counts
+
 POSITIVE = Bounds(0.0, above=True)
 FROM_0 = Bounds(0)
-FROM_1 = Bounds(1)
-LENGTHS = Bounds(4)  # of a row, in tokens
+COUNT_FROM_0 = Bounds(0, MANY)
+FROM_1 = Bounds(1, MANY)
+LENGTHS = Bounds(4, MANY)  # of a row, in tokens
+THREADS = Bounds(1, 1024)
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Recipe:
     num_train_epochs: int = number(3, FROM_1, SCHEDULE, "epochs, where --max-steps is -1")
     max_steps: int = number(
         -1,
-        Bounds(-1),
+        Bounds(-1, MANY),
         SCHEDULE,
         "optimizer steps; goes before the number of epochs. -1: all the epochs",
     )
@@ -120,7 +126,10 @@ class Recipe:
         1.0, FROM_0, OPTIMIZER, "gradients are clipped to this 2-norm. 0: no clip"
     )
     num_warmup_steps: int = number(
-        0, FROM_0, SCHEDULE, "steps in which the learning rate rises from 0, before it falls to 0"
+        0,
+        COUNT_FROM_0,
+        SCHEDULE,
+        "steps in which the learning rate rises from 0, before it falls to 0",
     )
     gradient_accumulation_steps: int = number(
         1, FROM_1, SCHEDULE, "batches of which the gradients add up to one optimizer step"
@@ -135,7 +144,7 @@ class Recipe:
         "auto", "cpu", "cuda", group=MACHINE, meaning="auto: one GPU where there is one"
     )
     num_threads: int = number(
-        1, FROM_1, MACHINE, "torch's threads on a CPU; another number may give other bits"
+        1, THREADS, MACHINE, "torch's threads on a CPU; another number may give other bits"
     )
 
     def __post_init__(self) -> None:
@@ -217,6 +226,7 @@ def load_recipe(source: str, overrides: dict[str, Any] | None = None) -> Recipe:
     Raises:
         InputError: an unknown name, a file that isn't a recipe, or a misspelt field.
     """
+    check_name(source)
     if source in RECIPES:
         recipe = RECIPES[source]
     elif Path(source).suffix in (".json", ".yaml", ".yml"):
@@ -243,14 +253,15 @@ def _unknown_field(name: str) -> InputError:
 
 def _read_recipe(path: Path) -> Recipe:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = read_bounded(path, LARGEST).decode()
         values = json.loads(content) if path.suffix == ".json" else _parse_yaml(content)
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; give a recipe's name, its file or a run's folder"
         ) from None
-    except InputError as error:  # a value in a YAML file
-        raise InputError(f"{path}: {error}") from None
+    except InputError as error:  # a value in a YAML file, or no file
+        named = str(error).startswith(f"{path}: ")
+        raise InputError(str(error) if named else f"{path}: {error}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a readable recipe ({error}); make it anew") from None
     if not isinstance(values, dict) or values.pop("version", None) != RECIPE_VERSION:

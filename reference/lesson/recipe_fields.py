@@ -5,12 +5,13 @@
 
 import dataclasses
 import math
+import sys
 import typing
 from dataclasses import dataclass
 from typing import Any
 
 from reference.errors import InputError
-from reference.messages import near
+from reference.messages import brief, near
 
 # The parts of the help, in the order in which they are printed.
 DATA = "task and data"
@@ -32,7 +33,8 @@ class Bounds:
 
     def hold(self, value: float) -> bool:
         """Whether a number lies within; NaN and the infinities never do."""
-        within = self.low <= value <= self.high and abs(value) != math.inf
+        # A whole number may be larger than a float can be.
+        within = self.low <= value <= self.high and abs(value) <= sys.float_info.max
         at_an_open_end = (self.above and value == self.low) or (self.below and value == self.high)
         return within and not at_an_open_end
 
@@ -89,12 +91,12 @@ def check(name: str, about: About, hint: Any, value: Any) -> None:
     # `type` and not `isinstance`: True is no number. A whole number stands for a float.
     if type(value) not in allowed and not (type(value) is int and float in allowed):
         names = " or ".join(kind.__name__ for kind in allowed)
-        raise InputError(f"{name}: {value!r} is not of type {names}")
+        raise InputError(f"{name}: {brief(value)} is not of type {names}")
     if about.choices and value not in about.choices:
         known = ", ".join(about.choices)
-        raise InputError(f"{name}: {value!r} is none of {known}{near(value, about.choices)}")
+        raise InputError(f"{name}: {brief(value)} is none of {known}{near(value, about.choices)}")
     if about.bounds is not None and value is not None and not about.bounds.hold(value):
-        raise InputError(f"{name}: {value} makes no sense; give a number {about.bounds}")
+        raise InputError(f"{name}: {brief(value)} makes no sense; give a number {about.bounds}")
 
 
 def parse(name: str, hint: Any, words: str) -> Any:
@@ -110,4 +112,6 @@ def parse(name: str, hint: Any, words: str) -> Any:
     try:
         return kind(words)
     except ValueError:
-        raise InputError(f"{name}: {words!r} is not a number of type {kind.__name__}") from None
+        raise InputError(
+            f"{name}: {brief(words)} is not a number of type {kind.__name__}"
+        ) from None

@@ -2,12 +2,15 @@
 
 In the order to read them in:
 
+- `search_path.py`: where modules are looked for, before any other is;
 - `exit_codes.py`: a command's exit code, and the one line of what stopped it;
 - `signals.py`: SIGTERM, SIGHUP, and the end of the process that started this one;
 - `run_folder.py`: a run's folder, which is nobody else's;
 - `whole_files.py`: files that are whole or not there;
+- `bounded_files.py`: small files of others, of which never more is read;
 - `workers.py`: processes that are started here, watched, and ended with this one;
-- `fork_server.py`: a process that imports once and forks such processes;
+- `fork_server.py`: a process that imports once and forks such processes; `fork_server_main.py`
+  is its command;
 - `cores.py`: how many cores there are to use;
 - `versions.py`: the versions of what a run's bits depend on.
 """

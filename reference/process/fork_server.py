@@ -122,7 +122,8 @@ class ForkServer:
             return Ended(self._server.pid, code)
 
     def _start_server(self, log: Path) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "reference.process.fork_server"]
+        command = [sys.executable, "-m", "reference.process.fork_server_main"]
+        command.append(str(os.getpid()))
         with open(log, "ab") as output:  # what an import says stands in the first task's log
             server = subprocess.Popen(
                 [*command, str(self._theirs.fileno()), *self._preload],
@@ -253,7 +254,3 @@ def main(words: Sequence[str]) -> None:
     if arguments is not None:
         sys.argv = arguments[1:]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from reference.errors import InputError
+from reference.process.bounded_files import check_name
 
 RUNS = Path("runs")
 
@@ -25,6 +26,7 @@ def default_run_dir(what: str) -> Path:
 
 def check_run_dir(path: Path) -> None:
     """Raise InputError if a run's folder is a file, holds something, or can't be looked at."""
+    check_name(path)
     try:
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is a file; give a new folder with --run-dir")

@@ -6,7 +6,7 @@ Their imports take 5 s of CPU. A wrong word, row or folder is answered before th
 """
 
 from reference.lesson import embedded
-from reference.lesson.checkpoints import check_positions, find_checkpoint, is_local, read_config
+from reference.lesson.checkpoints import check_positions, find_checkpoint, is_local
 from reference.lesson.data.sources import check_source
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
@@ -22,11 +22,8 @@ def check_inputs(recipe: Recipe) -> None:
         InputError: names file, row and field of what is of no use, and says what to do.
     """
     check_source(get_task(recipe.task), recipe.data)
-    positions: object = None
     if recipe.checkpoint == "embedded":
-        positions = embedded.CONFIG["max_position_embeddings"]
+        check_positions(recipe.max_length, int(embedded.CONFIG["max_position_embeddings"]))
     elif is_local(recipe.checkpoint):
-        checkpoint = find_checkpoint(recipe.checkpoint)
-        positions = read_config(checkpoint.folder).get("max_position_embeddings")
-    if isinstance(positions, int):
-        check_positions(recipe.max_length, positions)
+        config = find_checkpoint(recipe.checkpoint).config
+        check_positions(recipe.max_length, config["max_position_embeddings"])

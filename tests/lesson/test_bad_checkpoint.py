@@ -3,8 +3,9 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,139 @@ def only_bin(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
 
+def pipe(name: str) -> Fault:
+    """A pipe to which nobody writes: whoever opens it waits for ever."""
+
+    def make(folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
+
+    return make
+
+
+def endless(name: str) -> Fault:
+    def link(folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to("/dev/zero")
+
+    return link
+
+
+def huge(name: str) -> Fault:
+    """A file of a terabyte, of which the disk holds nothing."""
+
+    def make(folder: Path) -> None:
+        with open(folder / name, "wb") as file:
+            file.truncate(1 << 40)
+
+    return make
+
+
+def not_finite(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["embeddings.LayerNorm.bias"][3] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def tokenizer_of(
+    vocab: dict[str, Any], added: Sequence[dict[str, Any]] = (), **fields: Any
+) -> Fault:
+    """A whole tokenizer.json, of this vocabulary."""
+    numbered = {word: i for i, word in enumerate(WORDS)} | vocab
+    special = {name: {"id": name, "ids": [WORDS.index(name)], "tokens": [name]} for name in ENDS}
+    content = {
+        "version": "1.0",
+        "added_tokens": list(added),
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": numbered}
+        | {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, SEQUENCE],
+            "pair": [SEQUENCE, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": special,
+        },
+    }
+    return file("tokenizer.json", json.dumps(content | fields))
+
+
+ENDS = ("[CLS]", "[SEP]")
+SEQUENCE = {"Sequence": {"id": "A", "type_id": 0}}
+BIG = 2**31
+KERNEL = "kernels-community/flash-attn"
+ADDED = {"id": BIG, "content": "x", "special": False, "normalized": False, "single_word": False}
+ADDED |= {"lstrip": False, "rstrip": False}
+
+
+def around(*ids: int) -> dict[str, Any]:
+    """What puts these ids around a row, in place of the one of [CLS]."""
+    pair = [SEQUENCE, {"Sequence": {"id": "B", "type_id": 1}}]
+    special = {"[CLS]": {"id": "[CLS]", "ids": ids, "tokens": ["[CLS]"] * len(ids)}}
+    return {
+        "type": "TemplateProcessing",
+        "single": [SEQUENCE],
+        "pair": pair,
+        "special_tokens": special,
+    }
+
+
+# What would take the memory, the time or the network of whoever loads it.
+WORLDLY: dict[str, tuple[Fault, list[str]]] = {
+    "quantized": (
+        config(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}),
+        ["config.json: field quantization_config", "plain BERT's checkpoint"],
+    ),
+    "a kernel from a hub": (config(_attn_implementation=KERNEL), ["_attn_implementation", "'kern"]),
+    "the same, as it is given": (config(attn_implementation=KERNEL), ["field attn_implementation"]),
+    "a tensor plan": (config(base_model_tp_plan={"x": "colwise"}), ["base_model_tp_plan"]),
+    "a pipeline plan": (config(base_model_pp_plan={"x": [[], []]}), ["base_model_pp_plan"]),
+    "code": (config(auto_map={"AutoModel": "x--y.z"}), ["config.json: field auto_map"]),
+    "a decoder": (config(is_decoder=True), ["field is_decoder: True"]),
+    "pruned heads": (config(pruned_heads={"0": [1]}), ["field pruned_heads"]),
+    "relative": (config(position_embedding_type="relative_key"), ["position_embedding_type"]),
+    "many layers": (config(num_hidden_layers=9 * 10**18), ["num_hidden_layers", "at most 256"]),
+    "many positions": (config(max_position_embeddings=2**62), ["max_position", "at most 1048576"]),
+    "too many for the weights": (
+        config(max_position_embeddings=2**20, hidden_size=2**12),
+        ["config.json: makes a model of 16,", "MiB where the weights have 0 MiB"],
+    ),
+    "no heads": (config(num_attention_heads=0), ["num_attention_heads: 0", "1 or more"]),
+    "no epsilon": (config(layer_norm_eps=0), ["layer_norm_eps: 0", "above 0"]),
+    "true for a number": (config(num_hidden_layers=True), ["num_hidden_layers: True"]),
+    "padding elsewhere": (config(pad_token_id=9), ["pad_token_id: 9", "below vocab_size"]),
+    "a list for a word": (config(hidden_act=["gelu"]), ["hidden_act: ['gelu']"]),
+    "one type of token": (config(type_vocab_size=1), ["token_type_ids of 1", "0 to 0"]),
+    "deep": (file("config.json", "[" * 100_000), ["config.json: not readable"]),
+    "a config of a terabyte": (huge("config.json"), ["config.json: larger than the 1,048,576"]),
+    "an endless config": (endless("config.json"), ["config.json: is a pipe or a device"]),
+    "a config from nobody": (pipe("config.json"), ["config.json: is a pipe or a device"]),
+    "words from nobody": (pipe("vocab.txt"), ["vocab.txt: is a pipe or a device"]),
+    "a pipe that is none of ours": (pipe("added_tokens.json"), ["added_tokens.json: is a pipe"]),
+    "endless words": (endless("vocab.txt"), ["vocab.txt: is a pipe or a device"]),
+    "a terabyte of words": (huge("vocab.txt"), ["vocab.txt: larger than the 67,108,864"]),
+    "an adapter": (file("adapter_config.json", "{}"), ["adapter_config.json", "(peft)", "merge"]),
+    "a far id": (tokenizer_of({"z": BIG}), ["tokenizer.json: token 'z': id 2147483648", "0 to 8"]),
+    "a negative id": (tokenizer_of({"z": -1}), ["tokenizer.json: token 'z': id -1"]),
+    "a far added id": (tokenizer_of({}, [ADDED]), ["token 'x': id 2147483648"]),
+    "a far id to decode": (
+        file("tokenizer_config.json", json.dumps({"added_tokens_decoder": {BIG: ADDED}})),
+        ["tokenizer_config.json: token 'x': id 2147483648"],
+    ),
+    "a far id beside": (file("added_tokens.json", '{"x": 4294967295}'), ["added_tokens.json: tok"]),
+    "a far id of a template": (
+        tokenizer_of({}, post_processor=around(99)),
+        ["token '[CLS]': id 99"],
+    ),
+    "a million ids of a template": (
+        tokenizer_of({}, post_processor=around(*[2] * 10**6)),
+        ["token '[CLS]': id [2, 2,", "none of the 0 to 8"],
+    ),
+    "code for a tokenizer": (
+        file("tokenizer_config.json", '{"auto_map": {"AutoTokenizer": ["x--y.z", null]}}'),
+        ["tokenizer_config.json: field auto_map"],
+    ),
+    "weights that aren't finite": (not_finite, ["LayerNorm.bias holds NaN or an infinity"]),
+}
 FAULTS: dict[str, tuple[Fault, list[str]]] = {
     "no config": (without("config.json"), ["config.json: missing"]),
     "config is no JSON": (file("config.json", "{"), ["config.json: not readable", "anew"]),
@@ -108,7 +242,8 @@ FAULTS: dict[str, tuple[Fault, list[str]]] = {
     "cut tokenizer": (file("tokenizer.json", '{"version": "1.0", "tr'), ["tokenizer can't be"]),
     "odd tokenizer config": (file("tokenizer_config.json", "[]"), ["tokenizer can't be", "anew"]),
     "vocabulary not UTF-8": (file("vocab.txt", b"[PAD]\n\xff\xfe"), ["tokenizer can't", "UTF-8"]),
-    "empty vocabulary": (file("vocab.txt", ""), ["pad_token_id: 0", "don't belong together"]),
+    "empty vocabulary": (file("vocab.txt", ""), ["tokenizer can't be", "Missing [UNK] token"]),
+    "no padding": (config(pad_token_id=3), ["pad_token_id: 3 is not", "don't belong together"]),
     "smaller vocabulary": (config(vocab_size=8), ["vocab_size: 8 is smaller", "tokenizer's 9"]),
     "larger vocabulary": (config(vocab_size=99), ["word_embeddings.weight", "(9, 16)", "(99, 16)"]),
     "another width": (config(hidden_size=32), ["model.safetensors: bert.", "32"]),
@@ -123,6 +258,9 @@ FAULTS: dict[str, tuple[Fault, list[str]]] = {
 }
 
 
+FAULTS |= WORLDLY
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_folder_of_no_use(name: str, folder: Path) -> None:
     fault, parts = FAULTS[name]
@@ -135,6 +273,12 @@ def test_the_folder_itself_is_of_use(good: Path) -> None:
     assert load_model(recipe(good)).config.num_labels == 2
     assert len(load_tokenizer(recipe(good))) == len(WORDS)
     assert find_checkpoint(str(good)).weights == good / "model.safetensors"
+
+
+def test_a_whole_tokenizer_is_taken(folder: Path) -> None:
+    """The control of the far ids: the same file without them."""
+    tokenizer_of({}, [ADDED | {"id": 5, "content": "a"}])(folder)
+    assert len(load_tokenizer(recipe(folder))) == len(WORDS)
 
 
 def test_more_tokens_than_positions(good: Path) -> None:

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import math
+import os
 import typing
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference.cli.main import main
 from reference.errors import InputError
+from reference.ledger.ledger_path import find_ledger
+from reference.lesson.checkpoints import find_checkpoint
+from reference.lesson.data.sources import check_source
 from reference.lesson.recipe import (
     ALIASES,
     COURSE,
@@ -24,7 +30,10 @@ from reference.lesson.recipe import (
     parse_field,
 )
 from reference.lesson.recipe_fields import GROUPS, about
+from reference.lesson.tasks import TASKS
 from reference.messages import near
+from reference.process.run_folder import check_run_dir
+from reference.run.inputs import check_inputs
 from tests.helpers.refusal import refusal, says
 
 NONSENSE: list[tuple[str, Any, str]] = [
@@ -39,6 +48,13 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("seed", -1, "0 or more"),
     ("seed", 2**32, "at most 4294967295"),
     ("seed", 10**400, "at most 4294967295"),
+    ("max_steps", 2**31, "at most 2147483647"),
+    ("num_train_epochs", 10**400, "at most 2147483647"),
+    ("train_batch_size", 2**63, "at most 2147483647"),
+    ("max_length", 2**31, "at most 2147483647"),
+    ("num_threads", 2**31 - 1, "at most 1024"),
+    ("learning_rate", 10**400, "above 0"),
+    ("weight_decay", 2 * 10**308, "0 or more"),
     ("learning_rate", 0.0, "above 0"),
     ("learning_rate", -5e-5, "above 0"),
     ("learning_rate", math.nan, "nan makes no sense"),
@@ -242,7 +258,7 @@ def test_any_values_survive_the_file(rate: float, seed: int, data: str) -> None:
     [
         ("", ["not a readable recipe", "make it anew"]),
         ('{"version": 1, "seed": 4', ["not a readable recipe"]),
-        ("[" * 100_000, ["not a readable recipe"]),
+        ("[" * 30_000, ["not a readable recipe"]),
         ('{"version": 1, "seed": ' + "9" * 5000 + "}", ["not a readable recipe"]),
         ("[]", ["field version"]),
         ("{}", ["field version"]),
@@ -313,3 +329,57 @@ def test_a_runs_folder_is_its_recipe(tmp_path: Path) -> None:
     written(tmp_path, COURSE.to_json())
     assert load_recipe(str(tmp_path)) == COURSE
     assert load_recipe(str(tmp_path), {"seed": 1}).seed == 1
+
+
+@pytest.mark.parametrize("ending", ["json", "yaml"])
+def test_a_file_without_an_end_is_not_read(ending: str, tmp_path: Path) -> None:
+    """A link to /dev/zero took all memory; a pipe that nobody writes to, all time."""
+    path = tmp_path / f"recipe.{ending}"
+    path.symlink_to("/dev/zero")
+    says(refusal(lambda: load_recipe(str(path))), f"{path}: is a pipe or a device; give a file")
+    path.unlink()
+    os.mkfifo(path)
+    says(refusal(lambda: load_recipe(str(path))), f"{path}: is a pipe or a device; give a file")
+    path.unlink()
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    says(refusal(lambda: load_recipe(str(path))), f"{path}: larger than the 65,536 bytes")
+
+
+def test_a_value_that_would_fill_the_memory_when_it_is_written(tmp_path: Path) -> None:
+    """Lists of lists of lists: a few lines, and 10^20 words in the message of what is wrong."""
+    path = tmp_path / "recipe.yaml"
+    laughs = [f"  - &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 20)]
+    path.write_text("version: 1\nseed:\n  - &a0 [ha]\n" + "".join(laughs))
+    line = refusal(lambda: load_recipe(str(path)))
+    says(line, f"{path}: seed: [[", "is not of type int")
+    assert len(line) < 1000 + len(str(path))
+
+
+def test_a_long_word_is_cut_in_the_message() -> None:
+    assert len(refusal(lambda: parse_field("seed", "x" * 5000))) < 200
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "a\0b", "\udcff" + "x" * 300])
+def test_a_name_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    uses: list[Callable[[str], object]] = [
+        load_recipe,
+        find_checkpoint,
+        find_ledger,
+        lambda name: check_run_dir(Path(name)),
+        lambda name: check_source(TASKS["mrpc"], name),
+        lambda name: check_inputs(Recipe(data=name)),
+        lambda name: check_inputs(Recipe(checkpoint=name)),
+    ]
+    for use in uses:
+        line = refusal(partial(use, name))
+        says(line, "give another")
+        assert "File name too long" in line or "has a character" in line
+    assert main(["train", "manual", "--recipe", name]) == 2
+    assert main(["train", "manual", "--data", name]) == 2
+    assert main(["train", "manual", "--checkpoint", name]) == 2
+    assert main(["train", "manual", "--run-dir", name]) == 2
+    assert main(["explain", name]) == 2
+    assert main(["diff", name, name]) == 2
+    assert main(["observe", name]) == 2
+    assert main(["observe", "--run-dir", name, "x.py"]) == 2

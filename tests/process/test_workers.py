@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,15 @@ elif what == "die":
 elif what == "wait":
     from reference.process.signals import stop_at_end_of_input
     stop_at_end_of_input()
+    print("waits", flush=True)
+    while True:
+        time.sleep(60)
+elif what == "hold the lock":
+    import ctypes
+    from reference.process import signals
+    signals.GRACE = 0.1
+    signal.signal(signal.SIGTERM, lambda *_: ctypes.PyDLL(None).pause())
+    signals.stop_at_end_of_input()
     print("waits", flush=True)
     while True:
         time.sleep(60)
@@ -177,6 +187,43 @@ def ended(pid: int) -> bool:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+# Starts a server that never comes to the end of its imports, and says its number.
+STARTS = """
+import sys, threading
+from pathlib import Path
+from reference.process.fork_server import ForkServer
+with ForkServer(["endless"], {}) as processes:
+    print(processes._start_server(Path(sys.argv[1])).pid, flush=True)
+    threading.Event().wait()
+"""
+
+
+def test_a_server_that_imports_ends_with_a_killed_starter(modules: Path, tmp_path: Path) -> None:
+    """It looked at its input only after its imports, 10 s later."""
+    (modules / "endless.py").write_text("print('waits', flush=True)\nwhile True:\n    pass\n")
+    log = tmp_path / "log"
+    process = subprocess.Popen([sys.executable, "-c", STARTS, str(log)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout as said:
+        server = int(said.readline())
+        until(lambda: "waits" in log.read_text())
+        process.kill()
+        process.wait()
+    until(lambda: ended(server))
+
+
+def test_whoever_is_too_late_to_end_with_its_parent_ends() -> None:
+    late = "import os; from reference.process.signals import die_with; die_with(os.getpid())"
+    assert subprocess.run([sys.executable, "-c", late], check=False).returncode == -signal.SIGKILL
+
+
+def test_a_process_that_catches_the_stop_ends_all_the_same(modules: Path, tmp_path: Path) -> None:
+    """By the kernel's clock, as a library may hold Python's lock and never give it back."""
+    with STARTERS["new"]() as processes:
+        worker = waiting(processes, tmp_path / "log", "hold the lock")
+    assert worker.wait() == -signal.SIGALRM
 
 
 def test_a_server_that_dies_is_its_processes_death(modules: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ In the order to read them in:
 - `rows.py`: what a row may hold;
 - `folder.py`: which files of a folder are a task's;
 - `readers.py`: one split out of one kind of file;
+- `saved.py`: the splits of a saved dataset;
 - `hub.py`: whether the hub can be reached;
 - `fetched_rows.py`: which rows a batch was made of, for messages.
 """

@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reference.errors import InputError
-from reference.lesson.data.readers import (
-    Split,
-    need_columns,
-    read_csv,
-    read_parquet,
-    read_tsv,
-    reason,
-)
+from reference.lesson.data.readers import Split, read_csv, read_parquet, read_tsv
+from reference.lesson.data.saved import load_saved, read_columns
 from reference.lesson.tasks import Task
+from reference.process.bounded_files import check_name
 
 SPLITS = ("train", "validation", "test")
 FORMATS = {"tsv": "GLUE's TSV", "csv": "CSV", "parquet": "parquet", "saved": "saved dataset"}
@@ -46,6 +41,7 @@ def find_files(folder: Path, task: Task) -> TaskFiles:
     Raises:
         InputError: what is missing, or there twice, and where.
     """
+    check_name(folder)
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; --data takes embedded, hub, or a folder with GLUE's files"
@@ -98,7 +94,8 @@ def _file(place: Path, suffix: str, task: Task, split: str) -> list[Path]:
         if whole.is_file():
             candidates.append([whole])
         if suffix == "parquet":  # the hub's own naming: train-00000-of-00001.parquet
-            parts = sorted(place.glob(f"{stem}-*-of-*.parquet"))
+            found = place.glob(f"{stem}-*-of-*.parquet")
+            parts = sorted(path for path in found if path.is_file())  # no pipe and no device
             if parts:
                 candidates.append(_all_parts(parts))
     _only_one(place, split, [files[0].name for files in candidates])
@@ -148,17 +145,7 @@ def _splits(place: Path, kind: str, task: Task) -> dict[str, list[Path]]:
 
 
 def _read_saved(place: Path, task: Task) -> dict[str, Split]:
-    import datasets
-
-    try:
-        saved = datasets.load_from_disk(str(place))
-        for dataset in saved.values():
-            dataset.data.validate(full=True)  # reading a damaged one may kill the process
-    except Exception as error:  # damage comes out of `datasets` and Arrow as a dozen kinds
-        raise InputError(
-            f"{place}: not a saved dataset, or one with a split of no rows ({reason(error)}); "
-            "save it anew"
-        ) from error
+    saved = load_saved(place)
     splits: dict[str, Split] = {}
     for split in SPLITS:
         names = [stem for stem in _stems(task, split) if stem in saved]
@@ -170,8 +157,7 @@ def _read_saved(place: Path, task: Task) -> dict[str, Split]:
                 )
             continue
         name = names[0]
-        columns = saved[name][:]
-        need_columns(f"{place}, {name}", columns, task, split)
+        columns = read_columns(place, saved, name, task, split)
         splits[split] = _in_order(f"{place}, {name}"), columns
     return splits
 

@@ -8,6 +8,7 @@ Plain Python, so that a bad row is refused before torch and `datasets` are impor
 from reference.errors import InputError
 from reference.lesson.data.readers import Columns, Split
 from reference.lesson.tasks import Task
+from reference.messages import brief
 
 UNLABELLED = -1  # as in GLUE's test splits
 
@@ -58,8 +59,8 @@ def _label(task: Task, value: object, where: str, split: str) -> int:
     if number is None:
         names = ", ".join(task.labels)
         raise InputError(
-            f"{where}: field label: {value!r} is neither a whole number from 0 to {top} nor one of "
-            f"{names}; mend or remove the row"
+            f"{where}: field label: {brief(value)} is neither a whole number from 0 to {top} nor "
+            f"one of {names}; mend or remove the row"
         )
     if number == UNLABELLED:
         if split == "test":
@@ -70,7 +71,7 @@ def _label(task: Task, value: object, where: str, split: str) -> int:
         )
     if not 0 <= number <= top:
         raise InputError(
-            f"{where}: field label: {number} is out of range; {task.name} has 0 to {top}; mend or "
-            "remove the row"
+            f"{where}: field label: {brief(number)} is out of range; {task.name} has 0 to {top}; "
+            "mend or remove the row"
         )
     return number

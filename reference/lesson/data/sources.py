@@ -17,6 +17,7 @@ from reference.lesson.data.folder import SPLITS, find_files, read_folder
 from reference.lesson.data.hub import check_hub, unreachable
 from reference.lesson.data.readers import Columns, Split
 from reference.lesson.data.rows import checked_rows
+from reference.lesson.data.saved import check_saved
 from reference.lesson.tasks import Task
 
 if TYPE_CHECKING:
@@ -35,9 +36,24 @@ def check_source(task: Task, data: str) -> None:
     """
     if data == "embedded":
         _check_embedded(task)
-    elif data != "hub" and find_files(Path(data), task).kind in ("tsv", "csv"):
-        for name, split in read_folder(Path(data), task).items():
-            checked_rows(task, name, split)
+    elif data == "hub":
+        check_no_namesake()
+    else:
+        files = find_files(Path(data), task)
+        if files.kind == "saved":
+            check_saved(files.folder)
+        elif files.kind in ("tsv", "csv"):
+            for name, split in read_folder(Path(data), task).items():
+                checked_rows(task, name, split)
+
+
+def check_no_namesake() -> None:
+    """Raise InputError where `datasets` would read a folder of ours, and call it the hub's."""
+    if Path(HUB_DATASET).exists():
+        raise InputError(
+            f"{HUB_DATASET}: a folder of the hub's name for GLUE lies in the working directory, "
+            "and would be read in its place; rename it, or give it with --data"
+        )
 
 
 def load_raw(task: Task, data: str) -> "DatasetDict":
@@ -97,6 +113,7 @@ def _read_embedded(task: Task) -> dict[str, Split]:
 def _read_hub(task: Task) -> dict[str, Split]:
     import datasets
 
+    check_no_namesake()
     check_hub()
     try:
         raw = datasets.load_dataset(HUB_DATASET, task.name)

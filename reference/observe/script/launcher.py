@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, Record
-from reference.process.run_folder import RUNS, default_run_dir, make_run_dir
+from reference.process.run_folder import RUNS, clear_run_dir, default_run_dir, make_run_dir
 from reference.process.whole_files import write_json
 
 PROGRAM_FILE = "program.json"
@@ -88,14 +88,23 @@ def take_folder(folder: Path, program: Record, launch: Launch) -> Path:
         Its absolute path.
 
     Raises:
-        InputError: where it holds another run, can't be made, or isn't there after PATIENCE.
+        InputError: where it holds another run, can't be made or written, or isn't there after
+            PATIENCE.
     """
     path = folder.absolute()  # the program may change directory
     if launch.rank > 0:
         _wait_for(folder, path, launch)
         return path
-    make_run_dir(path, first=PROGRAM_FILE)
-    write_json(path / PROGRAM_FILE, {"version": PROGRAM_VERSION, **program, "launch": launch.name})
+    new = make_run_dir(path, first=PROGRAM_FILE)
+    record = {"version": PROGRAM_VERSION, **program, "launch": launch.name}
+    try:
+        write_json(path / PROGRAM_FILE, record)
+    except OSError as error:  # before the program begins: nobody's training is lost by refusing it
+        clear_run_dir(path, new=new)
+        raise InputError(
+            f"{folder}: can't be written ({error.strerror}); free some space, or give another "
+            "--run-dir"
+        ) from None
     return path
 
 

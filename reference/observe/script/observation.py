@@ -88,7 +88,9 @@ class Observation:
     def __init__(self, folder: Path, program: Record, launch: Launch) -> None:
         self.observer: Observer | None = None
         self.ledger = folder / launch.ledger_file
-        self._header = functools.partial(header_of_program, program, launch)
+        self.writer = TolerantWriter(
+            self.ledger, functools.partial(header_of_program, program, launch)
+        )
         self._process = os.getpid()
         self._ended = False
         self._patches = ExitStack()
@@ -101,7 +103,10 @@ class Observation:
 
     @property
     def lost(self) -> str:
-        """Why observing stopped before the program's end; empty where it didn't."""
+        """Why observing stopped before the program's end; empty where it didn't.
+
+        A disk that is full is no such reason: `writer.lost` says that.
+        """
         return "" if self.observer is None else self.observer.lost
 
     @property
@@ -124,7 +129,7 @@ class Observation:
     def _observe(self) -> None:
         from reference.observe.observer import Observer
 
-        self.observer = Observer(TolerantWriter(self.ledger, self._header)).start()
+        self.observer = Observer(self.writer).start()
 
     def _take_scores(self) -> None:
         """What `evaluate` computes are an evaluation's scores."""

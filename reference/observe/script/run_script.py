@@ -24,6 +24,8 @@ from reference.errors import InputError
 from reference.messages import say
 from reference.observe.script.launcher import PROGRAM_FILE, default_folder, launched, take_folder
 from reference.observe.script.observation import Observation, program_record
+from reference.process.bounded_files import check_name
+from reference.process.search_path import put_working_directory_back
 
 OURS = str(Path(__file__).parents[2]) + os.sep
 INTERRUPTED = 130
@@ -56,10 +58,12 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
         The program's own exit code, but 2 where it succeeds without an optimizer step.
 
     Raises:
-        InputError: where there is no such program, or the folder isn't free.
+        InputError: where there is no such program, the folder isn't free, or nothing can be written
+            in it: the program isn't run then. A disk that is full later ends the ledger alone.
         KeyboardInterrupt: where the program was stopped by it; its traceback is already shown.
     """
     launch = launched()
+    put_working_directory_back()
     try:
         program = _find(words)
     except InputError:
@@ -78,18 +82,27 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
     if observation.forked:
         return code  # a child that came to the program's end; the ledger is its parent's
     observation.end(complete=code == 0)
+    _leave_nothing_empty(observation.ledger)
     if not observation.steps:
-        _leave_nothing_empty(observation.ledger)
         say(_no_steps(program, observation.lost, code))
     elif launch.rank == 0:
-        until = f", until observing stopped ({observation.lost})" if observation.lost else ""
-        steps = f"{observation.steps} step{'s' * (observation.steps != 1)}"
-        say(f"{steps} observed{until}; run: {folder}")
+        say(_steps(observation, folder))
     if code == INTERRUPTED:
         # When nobody catches it, Python ends itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
     return code or (0 if observation.steps else InputError.exit_code)
+
+
+def _steps(observation: Observation, folder: Path) -> str:
+    """How many steps were seen, how many of them are in the ledger, and where that is."""
+    until = f", until observing stopped ({observation.lost})" if observation.lost else ""
+    steps = f"{observation.steps} step{'s' * (observation.steps != 1)}"
+    writer = observation.writer
+    if not writer.lost:
+        return f"{steps} observed{until}; run: {folder}"
+    kept = f"run: {folder}" if writer.steps else "no ledger of them is left"
+    return f"{writer.steps} of {steps} recorded ({writer.lost}){until}; {kept}"
 
 
 def _no_steps(program: Program, lost: str, code: int) -> str:
@@ -112,6 +125,7 @@ def _find(words: list[str]) -> Program:
 
 
 def _find_script(name: str, *arguments: str) -> Program:
+    check_name(name)
     path = os.path.join(os.getcwd(), name)  # as Python makes `__file__` of it
     try:
         source = Path(path).read_bytes()

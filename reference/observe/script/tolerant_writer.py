@@ -16,6 +16,8 @@ class TolerantWriter:
     The file is begun with the first record, and the header made then. A process that was forked
     from this one writes nothing.
 
+    `steps` says how many are in the ledger, and `lost` why no more are, if so.
+
     Args:
         path: of the new ledger.
         header: makes what the ledger says of the run.
@@ -27,15 +29,15 @@ class TolerantWriter:
         self._process = os.getpid()
         self._one_at_a_time = threading.RLock()
         self._writer: Writer | None = None
-        self._steps = 0
-        self._lost = ""  # why nothing more is written
+        self.steps = 0  # the last that is in the ledger
+        self.lost = ""  # why nothing more is written
 
     def write(self, record: Record) -> None:
         """Write a record, if that is still possible."""
         if os.getpid() != self._process:
             return
         with self._one_at_a_time:  # the program may train in several threads
-            if self._lost:
+            if self.lost:
                 self._write_end(record)
             else:
                 self._write(record)
@@ -59,17 +61,18 @@ class TolerantWriter:
             self._lose(error)
             return
         if record["kind"] == "step":
-            self._steps = record["step"]
+            self.steps = record["step"]
 
     def _begin(self) -> Writer:
-        """The file with its header. Raises OSError, and leaves no half of a header behind."""
+        """The file with its header. Raises OSError, and leaves no file without one behind."""
         header = self._header()
         try:
             return Writer(self._path, header)
         except FileExistsError:
             raise  # it is another run's
         except OSError:
-            self._cut(0)
+            with suppress(OSError):
+                self._path.unlink()
             raise
 
     def _write_end(self, record: Record) -> None:
@@ -77,7 +80,7 @@ class TolerantWriter:
         if record["kind"] != "end" or self._writer is None:
             return
         end = {"kind": "end", "complete": False, "steps": record["steps"], "weights": ""}
-        line = encode({**end, "recorded": self._steps, "lost": self._lost})
+        line = encode({**end, "recorded": self.steps, "lost": self.lost})
         with suppress(OSError):
             size = os.path.getsize(self._path)
             # Opened anew: the writer's own place in the file is behind the cut.
@@ -92,8 +95,8 @@ class TolerantWriter:
             os.truncate(self._path, size)
 
     def _lose(self, error: OSError) -> None:
-        self._lost = error.strerror or str(error)
+        self.lost = error.strerror or str(error)
         say(
-            f"{self._path}: {self._lost}; the training goes on, and the ledger ends after step "
-            f"{self._steps}"
+            f"{self._path}: {self.lost}; the training goes on, and the ledger ends after step "
+            f"{self.steps}"
         )

@@ -1,5 +1,7 @@
 """Parquet and saved datasets of no use, damaged ones above all: refused in one line."""
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +10,12 @@ from typing import Any
 import pytest
 from datasets import Dataset, load_from_disk
 
+from reference.cli.main import main
 from reference.errors import InputError
-from reference.lesson.data.sources import load_raw
+from reference.lesson.data import readers
+from reference.lesson.data.sources import check_source, load_raw
 from reference.lesson.tasks import get_task
-from tests.helpers.refusal import says
+from tests.helpers.refusal import refusal, says
 from tests.lesson.data.files import WRITERS, refused, splits, write_parquet, write_saved
 
 
@@ -114,3 +118,86 @@ def test_a_saved_dataset_with_flipped_bits_ends_no_process(tmp_path: Path) -> No
     assert refused
     file.write_bytes(whole)
     assert len(load_from_disk(str(tmp_path))["train"]) == 9
+
+
+ELSEWHERE = ["../../other.arrow", "/other.arrow", "..", "", "a\\b", "a\0b", 7, None]
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_saved_dataset_that_names_files_elsewhere(name: object, tmp_path: Path) -> None:
+    place = tmp_path / "saved"
+    write_saved(place, "sst2", splits("sst2"))
+    (tmp_path / "other.arrow").write_bytes(
+        (place / "train" / "data-00000-of-00001.arrow").read_bytes()
+    )
+    state = place / "train" / "state.json"
+    whole = state.read_text()
+    state.write_text(json.dumps(json.loads(whole) | {"_data_files": [{"filename": name}]}))
+    says(refused(place), f"{state}: field _data_files: ", "is no file or folder beside it", "anew")
+    says(refusal(lambda: check_source(get_task("sst2"), str(place))), f"{state}: ")
+    state.write_text(whole)
+    splits_file = place / "dataset_dict.json"
+    splits_file.write_text(json.dumps({"splits": [name, "train", "validation"]}))
+    says(refused(place), f"{splits_file}: field splits: ", "is no file or folder beside it")
+
+
+@pytest.mark.parametrize("name", ["train/state.json", "train/dataset_info.json", "train/x.arrow"])
+def test_a_saved_dataset_with_a_pipe_for_a_file(name: str, tmp_path: Path) -> None:
+    write_saved(tmp_path, "sst2", splits("sst2"))
+    arrow = tmp_path / "train" / "data-00000-of-00001.arrow"
+    path = arrow if name.endswith(".arrow") else tmp_path / name
+    path.unlink()
+    os.mkfifo(path)
+    says(refused(tmp_path), f"{path}: is a pipe or a device")
+
+
+def test_a_saved_format_has_no_say(tmp_path: Path) -> None:
+    """One of NumPy made arrays of the rows, and one of pandas a frame."""
+    write_saved(tmp_path, "sst2", splits("sst2"))
+    state = tmp_path / "train" / "state.json"
+    before = load_raw(get_task("sst2"), str(tmp_path))["train"][:]
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"_format_type": "numpy"}))
+    assert load_raw(get_task("sst2"), str(tmp_path))["train"][:] == before
+
+
+def test_parquet_of_more_rows_than_memory_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column of one value takes a few bytes, however many rows it has."""
+    write_parquet(tmp_path, "sst2", splits("sst2"))
+    path = tmp_path / "train.parquet"
+    Dataset.from_dict({"sentence": ["a"] * 20_000, "label": [0] * 20_000}).to_parquet(str(path))
+    monkeypatch.setattr(readers, "LARGEST", 64 * 10_000)
+    says(refused(tmp_path), f"{path}: holds more than 640,000 bytes")
+    monkeypatch.setattr(readers, "LARGEST", 64 * 40_000)
+    assert len(load_raw(get_task("sst2"), str(tmp_path))["train"]) == 20_000
+
+
+def test_parts_that_are_no_files_are_none(tmp_path: Path) -> None:
+    WRITERS["hub-parquet"](tmp_path, "sst2", splits("sst2"))
+    part = tmp_path / "train-00001-of-00002.parquet"
+    part.unlink()
+    os.mkfifo(part)
+    says(refused(tmp_path), "train-00001-of-00002.parquet is missing")
+
+
+def test_text_without_an_end(tmp_path: Path) -> None:
+    WRITERS["csv"](tmp_path, "sst2", splits("sst2"))
+    path = tmp_path / "train.csv"
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    says(refused(tmp_path), f"{path}: larger than the 268,435,456 bytes")
+
+
+def test_a_folder_that_would_be_taken_for_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`datasets` looks in the working directory first."""
+    monkeypatch.chdir(tmp_path)
+    WRITERS["csv"](tmp_path / "nyu-mll" / "glue", "sst2", splits("sst2"))
+    task = get_task("sst2")
+    for use in (load_raw, check_source):
+        says(refusal(lambda use=use: use(task, "hub")), "nyu-mll/glue: a folder", "--data")
+    assert main(["train", "manual", "--data", "hub"]) == 2
+    assert main(["data", "--data", "hub", "--task", "sst2"]) == 2
+    assert len(load_raw(task, "nyu-mll/glue")["train"]) == 9

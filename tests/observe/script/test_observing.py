@@ -1,6 +1,7 @@
 """Observing within a program, as in a notebook; a full disk; what comes with an import."""
 
 import errno
+import io
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ import torch
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.metrics import load_metric
+from reference.messages import say
 from reference.observe.script import observing, tolerant_writer
 from reference.observe.script.import_hook import ImportHook
 from reference.observe.script.tolerant_writer import TolerantWriter
@@ -164,7 +166,7 @@ def test_a_header_that_cant_be_written_leaves_nothing_behind(
     for record in ({"kind": "step", "step": 1}, end):
         writer.write(record)
     writer.close()
-    assert (tmp_path / LEDGER_FILE).read_bytes() == b""
+    assert not (tmp_path / LEDGER_FILE).exists()
     error = capsys.readouterr().err
     assert error.count("the ledger ends after step 0") == 2
 
@@ -184,13 +186,55 @@ def test_training_goes_on_without_room(
     result = observe(tmp_path / "run", script, str(limit))
     assert (result.returncode, result.stdout) == (0, printed), result.stderr
     assert result.stderr.count("the ledger ends after step") == 1
-    content = (tmp_path / "run" / LEDGER_FILE).read_bytes()
-    assert content == b"" or content.endswith(b"\n")
-    if limit == 6000:
+    last = result.stderr.splitlines()[-1]
+    if limit == 100:
+        assert last.startswith("reference: 0 of 30 steps recorded (No space left on device); no")
+        assert not (tmp_path / "run").exists()
+    else:
+        assert (tmp_path / "run" / LEDGER_FILE).read_bytes().endswith(b"\n")
         ledger = read_ledger(tmp_path / "run" / LEDGER_FILE)
         assert f"the ledger ends after step {len(ledger.steps)}" in result.stderr
         assert 0 < len(ledger.steps) < 30
+        run = f"run: {tmp_path / 'run'}"
+        why = ledger.end["lost"] if ledger.end else "No space left on device"
+        assert last == (f"reference: {len(ledger.steps)} of 30 steps recorded ({why}); {run}")
         assert ledger.end is None or not ledger.end["complete"]
+
+
+# Runs the command where no file may be larger than so many bytes, as on a disk that is full.
+NO_ROOM = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+from reference.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_disk_that_is_full_from_the_beginning(there: bool, tmp_path: Path) -> None:
+    """The script isn't run: nothing is lost by saying so, and everything by a ledger that isn't."""
+    script = write(tmp_path, "script.py", "print('ran')")
+    run = tmp_path / "run"
+    if there:
+        run.mkdir()
+    words = ["observe", "--run-dir", run, script]
+    result = python("-c", NO_ROOM, "0", *words)
+    line = f"reference: error: {run}: can't be written (File too large); free some space, or give"
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(line)
+    assert result.stderr.count("\n") == 1
+    assert run.exists() == there
+    assert list(run.glob("*")) == []
+    assert python("-c", NO_ROOM, "1000", *words).stdout == "ran\n"  # the control
+
+
+def test_what_can_not_be_said_stops_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("sys.stderr", Full())
+    say("the ledger ends here")
 
 
 def test_an_import_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

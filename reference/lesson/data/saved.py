@@ -1,0 +1,106 @@
+"""The splits of a saved dataset, as `DatasetDict.save_to_disk` leaves them.
+
+    python -m reference data --data FOLDER
+
+Its JSON files name folders and files, which `datasets` would open wherever they lie: only names
+within the dataset's own folder are taken.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reference.errors import InputError
+from reference.lesson.data.readers import Columns, need_columns, reason
+from reference.lesson.tasks import Task
+from reference.messages import brief
+from reference.process.bounded_files import need_file, read_bounded
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+SPLITS_FILE = "dataset_dict.json"
+STATE_FILE = "state.json"
+INFO_FILE = "dataset_info.json"
+LARGEST = 1 << 24  # bytes of such a file
+ANY = 1 << 50  # bytes of rows: they stay on the disk until they are asked for
+
+
+def check_saved(place: Path) -> None:
+    """Check which files a saved dataset names; no row is read, and `datasets` isn't imported.
+
+    Raises:
+        InputError: it isn't one, or names files elsewhere; says in which of its own.
+    """
+    for split in _names(place, place / SPLITS_FILE, "splits", lambda entry: entry):
+        folder = place / split
+        state = folder / STATE_FILE
+        files = _names(place, state, "_data_files", lambda entry: entry["filename"])
+        for name in (INFO_FILE, *files):
+            try:
+                need_file(folder / name, LARGEST if name == INFO_FILE else ANY)
+            except OSError as error:
+                raise _no_dataset(place, error) from None
+
+
+def load_saved(place: Path) -> "DatasetDict":
+    """The saved dataset, whole: damage is found here, and not when its rows are read.
+
+    Raises:
+        InputError: it isn't a saved dataset, or a damaged one.
+    """
+    import datasets
+
+    check_saved(place)
+    try:
+        saved: DatasetDict = datasets.load_from_disk(str(place))
+        for dataset in saved.values():
+            dataset.data.validate(full=True)  # reading a damaged one may kill the process
+    except Exception as error:  # damage comes out of `datasets` and Arrow as a dozen kinds
+        raise _no_dataset(place, error) from error
+    return saved
+
+
+def read_columns(place: Path, saved: "DatasetDict", name: str, task: Task, split: str) -> Columns:
+    """The columns of one split that the task needs.
+
+    Args:
+        place: the dataset's folder.
+        saved: the dataset.
+        name: the split's name in it.
+        task: whose columns they are.
+        split: the split's own name: a test split needs no label.
+    """
+    have = saved[name].column_names
+    need_columns(f"{place}, {name}", {column: [] for column in have}, task, split)
+    wanted = [column for column in (*task.text, "label") if column in have]
+    try:
+        # In no format: a saved one may make tensors of the rows.
+        columns: Columns = saved[name].with_format(None).select_columns(wanted)[:]
+    except Exception as error:  # a feature that needs a library, such as an image
+        raise _no_dataset(place, error) from error
+    return columns
+
+
+def _names(place: Path, path: Path, field: str, name_of: Any) -> list[str]:
+    """The names that a JSON file lists, each of a file or folder right beside it."""
+    try:
+        names = [name_of(entry) for entry in json.loads(read_bounded(path, LARGEST))[field]]
+    except InputError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _no_dataset(place, error) from None
+    for name in names:
+        if not isinstance(name, str) or name in ("", ".", "..") or {*"/\\\0"} & {*name}:
+            raise InputError(
+                f"{path}: field {field}: {brief(name)} is no file or folder beside it; save the "
+                "dataset anew"
+            )
+    return names
+
+
+def _no_dataset(place: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{place}: not a saved dataset, or one with a split of no rows ({reason(error)}); save it "
+        "anew"
+    )

@@ -1,0 +1,62 @@
+"""Names and small files that others have written: what can be one, and how much of it is read.
+
+    python -m reference train manual --recipe mine.json
+
+A link to /dev/zero has no end, and a pipe that nobody writes to gives no answer.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from reference.errors import InputError
+from reference.messages import brief
+
+INNER = "x" * 64  # as long as any name that is looked for in a folder
+
+
+def check_name(name: str | Path) -> None:
+    """Raise InputError where no file or folder can have this name; be one there or not."""
+    try:
+        os.lstat(Path(name) / INNER)
+    except ValueError:  # a NUL, or half of a character
+        raise InputError(
+            f"{brief(str(name))}: has a character that no file's name can have; give another"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise InputError(f"{brief(str(name))}: {error.strerror}; give another") from None
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """All bytes of a file, of which there are `most` or fewer.
+
+    Raises:
+        InputError: it is a pipe or a device, or larger; names it.
+        OSError: it isn't there, or can't be read.
+    """
+    need_file(path, most)
+    with open(path, "rb") as file:
+        content = file.read(most + 1)  # it may have grown
+    if len(content) > most:
+        raise _too_large(path, most)
+    return content
+
+
+def need_file(path: Path, most: int) -> None:
+    """Check that a file is one, and no larger than `most` bytes; it isn't opened.
+
+    Raises:
+        InputError: it is a pipe or a device, or larger; names it.
+        OSError: it isn't there, or can't be looked at.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path}: is a pipe or a device; give a file")
+    if found.st_size > most:
+        raise _too_large(path, most)
+
+
+def _too_large(path: Path, most: int) -> InputError:
+    return InputError(f"{path}: larger than the {most:,} bytes of any such file; give another")
