@@ -24,7 +24,8 @@ from benchmarks.timing.paired_ratio import Ratio
 from benchmarks.timing.progress import check_cores, show_rounds
 from reference.errors import InputError
 from reference.lesson.data.pipeline import Data, load_data
-from reference.lesson.recipe import Recipe, nearest
+from reference.lesson.recipe import Recipe
+from reference.messages import nearest
 from reference.process.exit_codes import ended
 
 STEPS = 42  # a round: seven times each of the six orders

@@ -27,7 +27,7 @@ from benchmarks.timing import recipes, rounds
 from benchmarks.timing.progress import check_cores, show_rounds
 from reference.errors import InputError
 from reference.lesson.loops import LOOPS
-from reference.lesson.recipe import nearest
+from reference.messages import nearest
 from reference.process.exit_codes import ended
 
 STEPS, ROUNDS, MOST = 24, 6, 12  # minilm: about 50 s a round

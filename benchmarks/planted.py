@@ -28,8 +28,7 @@ from benchmarks.results.output_file import check_output, write_output
 from benchmarks.timing.progress import check_cores
 from reference.errors import InputError, WorkerDied
 from reference.lesson.loops import LOOPS
-from reference.lesson.recipe import nearest
-from reference.messages import last_line
+from reference.messages import last_line, nearest
 from reference.process.exit_codes import ended
 from reference.process.workers import call, stop_calls
 

@@ -34,8 +34,8 @@ from reference.run.environment_variables import see_one_gpu
     text="the main job: three loops, one verdict",
 )
 def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, **_: Any) -> int:
-    """Trains the loops trainer, manual and accelerated by one recipe, each in a process of its
-    own, and compares every link of every step, bit for bit."""
+    """Trains {loops} by one recipe, each in a process of its own, and compares every link of every
+    step, bit for bit."""
     from reference.compare.three_loops import compare
     from reference.diff.verdict_text import exit_code
 
@@ -57,7 +57,7 @@ def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, 
 def train_command(
     ctx: click.Context, loop: str, run_dir: Path | None, stop_at_end_of_input: bool, **_: Any
 ) -> int:
-    """LOOP is trainer, manual or accelerated. Under `accelerate launch` and torchrun too, as one
+    """LOOP is one of {loops}. Under `accelerate launch` and torchrun too, as one
     process."""
     if stop_at_end_of_input:
         signals.stop_at_end_of_input()

@@ -16,6 +16,7 @@ from click.shell_completion import get_completion_class
 from reference import __version__
 from reference.cli.help_page import DEBUG, Command, Group, Option
 from reference.errors import InputError
+from reference.lesson.loops import LOOPS
 from reference.process.bounded_files import check_name
 
 PROGRAM = "finetuning-reference"  # as it is installed, and as a shell completes it
@@ -84,6 +85,7 @@ def command(
     *parameters: click.Parameter, text: str
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Add a command to the program; its help is `text`, and then the function's docstring.
+    In that, `{loops}` stands for the loops' names.
 
     The function is called NAME_command. It gets click's context (with `obj`: whether a traceback
     is asked for) and the parameters' values, and returns the exit code.
@@ -91,7 +93,7 @@ def command(
 
     def add(function: Callable[..., int]) -> Callable[..., int]:
         name = function.__name__.removesuffix("_command")
-        more = inspect.cleandoc(function.__doc__ or "")
+        more = inspect.cleandoc(function.__doc__ or "").replace("{loops}", ", ".join(LOOPS))
         program.add_command(
             Command(
                 name,

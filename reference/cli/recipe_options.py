@@ -21,11 +21,11 @@ from reference.lesson.recipe import (
     RECIPES,
     Recipe,
     load_recipe,
-    nearest,
     parse_field,
 )
 from reference.lesson.recipe_fields import GROUPS, MACHINE, about
 from reference.lesson.tasks import TASKS
+from reference.messages import nearest
 from reference.process.bounded_files import check_name
 
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name

@@ -34,7 +34,8 @@ from reference.ledger.record import LEDGER_FILE
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS
-from reference.lesson.recipe import Recipe, nearest
+from reference.lesson.recipe import Recipe
+from reference.messages import nearest
 from reference.process.versions import machine, versions
 from reference.process.whole_files import write_json
 from reference.run.prepare import prepare

@@ -7,7 +7,7 @@ python -m reference deviations no-clip
 from reference.deviations.catalogue import CATALOGUE
 from reference.deviations.deviation import Chosen
 from reference.deviations.edited_loop import loop_diff
-from reference.lesson.recipe import nearest
+from reference.messages import nearest
 
 
 def show_deviations() -> None:

@@ -89,7 +89,7 @@ class Replays:
             replay = partial(self._evaluate_again, trained, parts, follower)
         else:
             follower = Follower(
-                Comparison(self.header, self.target.header), self._groups, self._count_step
+                Comparison(self.header, self.target.header), self._groups, self.on_step
             )
             replay = partial(self._train, parts or train_with(chosen), follower)
         steps_before = follower.counts[0]
@@ -97,9 +97,6 @@ class Replays:
         if follower.fault is not None:
             raise follower.fault
         return self._outcome(chosen, follower, steps_before, failure)
-
-    def _count_step(self, step: int) -> None:
-        self.on_step(step)
 
     def _train(self, loop: Halves | Callable[..., Any], follower: Follower) -> None:
         """Train and evaluate; what the training leaves behind is kept where it was all equal."""

@@ -1,7 +1,6 @@
 """One explanation from recipe and ledger to the printed words, with its progress shown."""
 
 import dataclasses
-import math
 import sys
 import time
 from pathlib import Path
@@ -66,9 +65,8 @@ def _as_long_as_it_is(recipe: Recipe, target: Ledger, rows: int) -> Recipe:
     Whole epochs are left as they are: another number of them is a deviation, and has a name.
     """
     steps, end = len(target.steps), target.end
-    batches = math.ceil(rows / recipe.train_batch_size)
-    steps_per_epoch = math.ceil(batches / recipe.gradient_accumulation_steps)
-    shorter = steps < recipe.duration(batches)[1] and steps % steps_per_epoch
+    batches = recipe.batches_per_epoch(rows)
+    shorter = steps < recipe.duration(batches)[1] and steps % recipe.steps_per_epoch(batches)
     if part(target.header, "recipe") is not None or recipe.max_steps > 0 or not shorter:
         return recipe
     if end is None or not end["complete"]:

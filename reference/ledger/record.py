@@ -147,7 +147,9 @@ class Item:
         except FieldTwice:
             raise
         except (ValueError, RecursionError):
-            raise InputError(f"{self.where}: not JSON; record the run again") from None
+            raise InputError(
+                f"{self.where}: not JSON; give a ledger, and if this is one, record the run again"
+            ) from None
         if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
             raise InputError(f"{self.where}: field kind: missing; not a ledger")
         return record

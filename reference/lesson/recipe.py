@@ -29,7 +29,7 @@ from reference.lesson.recipe_fields import (
     parse,
     text,
 )
-from reference.messages import nearest as nearest  # other rooms have it from here
+from reference.messages import nearest
 from reference.process.bounded_files import check_name, read_bounded
 
 RECIPE_VERSION = 1
@@ -164,10 +164,14 @@ class Recipe:
         A last, smaller window of accumulated batches is a step too, and `max_steps` goes before
         `num_train_epochs`: both as in `Trainer`.
         """
-        steps_per_epoch = math.ceil(batches_per_epoch / self.gradient_accumulation_steps)
+        steps_per_epoch = self.steps_per_epoch(batches_per_epoch)
         if self.max_steps > 0:
             return math.ceil(self.max_steps / steps_per_epoch), self.max_steps
         return self.num_train_epochs, self.num_train_epochs * steps_per_epoch
+
+    def steps_per_epoch(self, batches_per_epoch: int) -> int:
+        """How many optimizer steps so many batches make; the last window may hold fewer."""
+        return math.ceil(batches_per_epoch / self.gradient_accumulation_steps)
 
     def batches_per_epoch(self, rows: int) -> int:
         """How many batches so many training rows make; the last one may be smaller."""

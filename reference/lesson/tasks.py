@@ -9,7 +9,7 @@ official GLUE directory; metrics those of the GLUE paper (Wang et al., 2018, tab
 from dataclasses import dataclass
 
 from reference.errors import InputError
-from reference.lesson.recipe import nearest
+from reference.messages import nearest
 
 
 @dataclass(frozen=True)

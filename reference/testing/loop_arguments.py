@@ -6,7 +6,6 @@ Part of `assert_same_run`, whose docstring names them all.
 import copy
 import dataclasses
 import inspect
-import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -17,7 +16,8 @@ from transformers import BatchEncoding, set_seed
 
 from reference.lesson.data.pipeline import Data, get_dataloaders, training_order
 from reference.lesson.model import load_model
-from reference.lesson.recipe import Recipe, nearest
+from reference.lesson.recipe import Recipe
+from reference.messages import nearest
 
 AVAILABLE = (
     "model",
@@ -65,8 +65,9 @@ class UpToTheEnd(Sampler[int]):
     def __init__(self, recipe: Recipe, order: Sampler[int], rows: int) -> None:
         self._order, self._rows = order, rows
         self._rows_per_step = recipe.train_batch_size * recipe.gradient_accumulation_steps
-        self._steps_per_epoch = math.ceil(rows / self._rows_per_step)
-        _, self._steps = recipe.duration(recipe.batches_per_epoch(rows))
+        batches = recipe.batches_per_epoch(rows)
+        self._steps_per_epoch = recipe.steps_per_epoch(batches)
+        _, self._steps = recipe.duration(batches)
         self.epoch = 0
 
     def __len__(self) -> int:

@@ -50,8 +50,7 @@ class FromTheFirstBatch(Sampler[int]):
 
     def __init__(self, dataloader: DataLoader[Any], recipe: Recipe, steps: int) -> None:
         self.sampler: Any = dataloader.sampler
-        steps_per_epoch = math.ceil(len(dataloader) / recipe.gradient_accumulation_steps)
-        self.epoch, steps_within = divmod(steps, steps_per_epoch)
+        self.epoch, steps_within = divmod(steps, recipe.steps_per_epoch(len(dataloader)))
         assert dataloader.batch_size is not None
         self.rows = steps_within * recipe.gradient_accumulation_steps * dataloader.batch_size
         self.passes = 0
@@ -85,7 +84,7 @@ class PaddedWithRepeats(Sampler[int]):
 def seed_as_a_new_process(recipe: Recipe, dataloader: DataLoader[Any], steps: int) -> None:
     """The generators as a resumed run has them that sets its seed and loads no state."""
     set_seed(recipe.seed)
-    if steps % math.ceil(len(dataloader) / recipe.gradient_accumulation_steps):
+    if steps % recipe.steps_per_epoch(len(dataloader)):
         # Such a run makes a new iterator within the epoch, and that draws a number. At an epoch's
         # end the loop itself makes one.
         iter(dataloader)

@@ -9,7 +9,8 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from reference.lesson.recipe import Recipe, nearest
+from reference.lesson.recipe import Recipe
+from reference.messages import nearest
 
 if TYPE_CHECKING:
     from reference.lesson.data.pipeline import Data
