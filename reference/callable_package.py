@@ -38,6 +38,10 @@ class CallablePackage(ModuleType):
     def __signature__(self) -> inspect.Signature:
         return inspect.signature(self._load())
 
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        """Pickled by name, as any function is: another process imports it."""
+        return importlib.import_module, (self.__name__,)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns; `__wrapped__.__doc__` says what it takes."""
         return self._load()(*args, **kwargs)

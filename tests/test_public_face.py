@@ -1,7 +1,9 @@
 """What `import reference` gives: seven names, in any order, each loaded when it is first used."""
 
+import copy
 import inspect
 import itertools
+import pickle
 import subprocess
 import sys
 
@@ -90,3 +92,10 @@ def test_a_package_without_its_function_says_so(monkeypatch: pytest.MonkeyPatch)
     call_as("made", "reference.diff.ledgers", "nix")
     with pytest.raises(AttributeError, match="nix"):
         made()
+
+
+@pytest.mark.parametrize("name", ["compare", "diff", "explain", "run"])
+def test_a_function_goes_to_another_process_by_its_name(name: str) -> None:
+    function = getattr(reference, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert copy.copy(function) is function

@@ -145,7 +145,7 @@ def explain_command(ctx: click.Context, ledger: Path, **_: Any) -> int:
         metavar="NAME...",
         multiple=True,
         section="options",
-        help="the matrix of these alone",
+        help="the matrix of these alone, as NAMEs give it; needs --out",
     ),
     Option(["--out"], type=FILE, section="options", help="the page [default: docs/deviations.md]"),
     Option(

@@ -26,8 +26,13 @@ def write_matrix(
 ) -> None:
     """Make the matrix of `only` (None: of all), write its page, and print its counts.
 
-    Raises InputError, before anything is trained, for a page that can't be written.
+    Raises InputError, before anything is trained, for a page that can't be written, and where some
+    would be written over the page of all.
     """
+    # In the catalogue's order, each once, however they were asked for.
+    names = sorted(set(only or CATALOGUE), key=[*CATALOGUE, *(only or ())].index)
+    if out is None and only and all(name in CATALOGUE for name in names):
+        raise InputError(f"--out: missing; {PAGE} is the page of all, give another one for these")
     out = out or PAGE
     if out.is_dir():
         raise InputError(f"{out}: is a folder; give the page's file with --out")
@@ -37,8 +42,6 @@ def write_matrix(
         raise InputError(
             f"{out}: can't be written ({error.strerror}); give another --out"
         ) from None
-    # In the catalogue's order, each once, however they were asked for.
-    names = sorted(set(only or CATALOGUE), key=[*CATALOGUE, *(only or ())].index)
     matrix = make_matrix(recipe, names, work or WORK, jobs)
     write_whole(out, page(matrix))
     print(summary(matrix))
@@ -138,7 +141,8 @@ def summary(matrix: Matrix) -> str:
     left = len(others) - named - also
     same = len(matrix.rows) - len(others)
     return (
-        f"{len(matrix.rows)} deviations, {len(others)} of them another run at their setting"
+        f"{len(matrix.rows)} deviation{'s' * (len(matrix.rows) != 1)}, "
+        + f"{len(others)} of them another run at their setting"
         + f" ({same} not)" * bool(same)
         + f": {seen} seen, {named} named and proven"
         + f", {also} proven by another name that gives the very same run" * bool(also)

@@ -1,13 +1,14 @@
 """Whether a record is as its schema has it: what a stranger's ledger is asked before it is read.
 
 The fields are described in `record.py`, and those of a step's links in `link_table.py`. Fields
-that the schema doesn't name may be there; those that it names have the type that it says.
+that the schema names have the type that it says. Others may be there, but for a step's own, which
+are links: one that isn't in the table would be compared by nobody.
 """
 
 from reference.errors import InputError
 from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
-from reference.ledger.record import KINDS, Item, Record
+from reference.ledger.record import KINDS, SCHEMA, Item, Record
 from reference.messages import plain
 
 REMEDY = "edited or damaged, record the run again"
@@ -50,6 +51,11 @@ def check(item: Item) -> Record:
         if kind not in KINDS:
             raise damaged(item, "kind", f"{kind!r} is none of {', '.join(KINDS)}")
         wrong = OF_KIND[kind](record)
+        if wrong is None and kind == "step":
+            unknown = next((name for name in record if name not in FIELDS), None)
+            if unknown is not None:
+                # Nobody compares it. As unequal as it may be, the verdict would be `identical`.
+                raise damaged(item, unknown, f"no link of schema {SCHEMA} (see link_table.py)")
         if wrong is not None:
             raise damaged(item, wrong or "kind", "missing, or not as its schema has it")
         item.checked = True

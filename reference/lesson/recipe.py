@@ -258,7 +258,11 @@ def _unknown_field(name: str) -> InputError:
 def _read_recipe(path: Path) -> Recipe:
     try:
         content = read_bounded(path, LARGEST).decode()
-        values = json.loads(content) if path.suffix == ".json" else _parse_yaml(content)
+        values = (
+            json.loads(content, object_pairs_hook=_once)
+            if path.suffix == ".json"
+            else _parse_yaml(content)
+        )
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; give a recipe's name, its file or a run's folder"
@@ -269,7 +273,10 @@ def _read_recipe(path: Path) -> Recipe:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a readable recipe ({error}); make it anew") from None
     if not isinstance(values, dict) or values.pop("version", None) != RECIPE_VERSION:
-        raise InputError(f"{path}: field version: not a recipe of version {RECIPE_VERSION}")
+        raise InputError(
+            f"{path}: field version: not a recipe of version {RECIPE_VERSION}; begin with the "
+            f"{RECIPE_FILE} of a run's folder, which has every field"
+        )
     for name in values:
         if name not in FIELDS:
             raise InputError(f"{path}: {_unknown_field(name)}")
@@ -283,6 +290,20 @@ def _read_recipe(path: Path) -> Recipe:
     return recipe
 
 
+def _parse_json(content: str) -> Any:
+    return json.loads(content, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping. JSON and YAML allow a field twice, and readers differ in which they take."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"field {twice:.40}: given twice; take one out")
+    return values
+
+
 def _parse_yaml(content: str) -> Any:
     """A YAML file's values, each read as the command line reads it.
 
@@ -293,10 +314,12 @@ def _parse_yaml(content: str) -> Any:
 
     try:
         values = yaml.load(content, yaml.BaseLoader)  # it makes text, lists and mappings only
+        node = yaml.compose(content, yaml.BaseLoader)
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
     if not isinstance(values, dict):
         return values
+    _once([(key.value, None) for key, _ in node.value])
     version = {"version": RECIPE_VERSION} if values.get("version") == str(RECIPE_VERSION) else {}
     return version | {
         name: parse_field(name, value) if name in FIELDS and isinstance(value, str) else value

@@ -178,6 +178,7 @@ def test_each_can_show_at_its_setting_on_the_embedded_corpus(name: str) -> None:
         (["--only", "eps"], "--only: is for the matrix"),
         (["eps", "--seed", "3"], "--seed: is for the matrix"),
         (["--recipe", "course"], "--recipe: is for the matrix"),
+        (["no-clip", "--matrix"], "--out: missing; docs/deviations.md is the page of all"),
         (["no-clap", "--matrix"], "did you mean no-clip?"),
         (["--matrix", "--only", "eps", "no-clap"], "did you mean no-clip?"),
         (["--matrix", "--jobs", "0"], "--jobs: 0 makes no sense"),

@@ -6,9 +6,11 @@ Read `manual.py`, then `accelerated.py` beside it, then `trainer.py`.
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from reference.errors import InputError
 from reference.lesson.recipe import Recipe
 from reference.messages import nearest
 
@@ -27,9 +29,14 @@ def get_loop(name: str) -> "Loop":
     It is imported when it is asked for: `Trainer`'s own import takes seconds.
 
     Raises:
-        InputError: there is no loop of this name.
+        InputError: there is no loop of this name, or one without its file or its function.
     """
     if name not in LOOPS:
         raise nearest("loop", name, LOOPS)
-    train: Loop = importlib.import_module(f"reference.lesson.loops.{name}").train
+    module = f"{__name__}.{name}"
+    if importlib.util.find_spec(module) is None:
+        raise InputError(f"loop {name}: is in LOOPS, and has no file {name}.py beside it")
+    train: Loop | None = getattr(importlib.import_module(module), "train", None)
+    if train is None:
+        raise InputError(f"loop {name}: its file has no function train(recipe, data)")
     return train
