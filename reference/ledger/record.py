@@ -2,7 +2,7 @@
 
 See one: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
 
-Schema 2. Each line is an object with a field `kind`:
+Schema 3. Each line is an object with a field `kind`:
 
 - `header`: `schema`, and what identifies the run (recipe or program, versions, device, threads);
 - `model`: number and class of a model, and name and shape of each of its parameters; a later one
@@ -35,7 +35,8 @@ from typing import Any, BinaryIO, Protocol
 from reference.errors import InputError
 from reference.messages import plain
 
-SCHEMA = 2
+SCHEMA = 3
+OLDEST = 2  # schema that is still read
 LEDGER_FILE = "ledger.jsonl"
 LONGEST = 1 << 28  # bytes of a line: a record of a million tensors has a quarter of that
 
@@ -198,10 +199,10 @@ def read_items(path: Path) -> Iterator[Item]:
 def _check_header(item: Item) -> None:
     schema = item.record.get("schema")
     # Of a newer schema, what this one knows is compared, and `diff` says so.
-    readable = isinstance(schema, int) and schema >= SCHEMA
+    readable = isinstance(schema, int) and schema >= OLDEST
     if item.record["kind"] != "header" or not readable:
         raise InputError(
-            f"{item.where}: field schema: {schema!r} where {SCHEMA} is read; "
+            f"{item.where}: field schema: {schema!r} where {OLDEST} to {SCHEMA} are read; "
             "record the run again with this version"
         )
 

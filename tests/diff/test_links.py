@@ -213,7 +213,7 @@ def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
     header = {**kept.header, "schema": 3}
     verdict = diff(kept, Ledger(header, kept.items))
     assert (verdict.verdict, verdict.steps) == ("incomparable", 6)
-    assert verdict.detail == "equal for 6 steps in every link that schema 2 knows"
+    assert verdict.detail == "equal for 6 steps in every link that schema 3 knows"
     assert verdict.notes == ("not the same: schema (2 and 3)",)
     assert not verdict.every_link
 
@@ -224,7 +224,7 @@ def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
     verdict = diff(kept, newer)
     assert verdict.verdict == "incomparable"
     assert "not compared: clip, which the second ledger lacks" in verdict.notes
-    assert any("buffers, clip" in note and "schema 2 does" in note for note in verdict.notes)
+    assert any("buffers, clip" in note and "schema 3 does" in note for note in verdict.notes)
     # What is told apart by bits may only be written in another way.
     unequal = diff(kept, Ledger(header, edited(kept, first_tensor("update")).items))
     assert (unequal.verdict, unequal.step, unequal.link) == ("incomparable", STEP, "update")

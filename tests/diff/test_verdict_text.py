@@ -75,7 +75,7 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
     Reason.NEWER_SCHEMA: (
         Verdict("incomparable", 6),
         None,
-        "equal for 6 steps in every link that schema 2 knows",
+        "equal for 6 steps in every link that schema 3 knows",
     ),
     Reason.RECORDING_ENDED: (
         Verdict("incomparable", 6),
