@@ -15,7 +15,7 @@ from reference.diff.value_text import both
 from reference.diff.verdict_text import lines
 from reference.errors import InputError
 from reference.ledger.link_table import LINKS
-from reference.ledger.record import Item, Ledger, Record, encode, read_ledger
+from reference.ledger.record import SCHEMA, Item, Ledger, Record, encode, read_ledger
 from reference.lesson.recipe import Recipe
 from reference.run.one_run import run
 from tests.helpers.refusal import refusal, says
@@ -210,11 +210,11 @@ def test_whatever_stands_anywhere_is_a_verdict_or_one_line(kept: Ledger, kind: s
 
 
 def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
-    header = {**kept.header, "schema": 3}
+    header = {**kept.header, "schema": SCHEMA + 1}
     verdict = diff(kept, Ledger(header, kept.items))
     assert (verdict.verdict, verdict.steps) == ("incomparable", 6)
-    assert verdict.detail == "equal for 6 steps in every link that schema 3 knows"
-    assert verdict.notes == ("not the same: schema (2 and 3)",)
+    assert verdict.detail == f"equal for 6 steps in every link that schema {SCHEMA} knows"
+    assert verdict.notes == (f"not the same: schema ({SCHEMA} and {SCHEMA + 1})",)
     assert not verdict.every_link
 
     def other(record: Record) -> None:
@@ -224,11 +224,12 @@ def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
     verdict = diff(kept, newer)
     assert verdict.verdict == "incomparable"
     assert "not compared: clip, which the second ledger lacks" in verdict.notes
-    assert any("buffers, clip" in note and "schema 3 does" in note for note in verdict.notes)
+    told = f"schema {SCHEMA} does"
+    assert any("buffers, clip" in note and told in note for note in verdict.notes)
     # What is told apart by bits may only be written in another way.
     unequal = diff(kept, Ledger(header, edited(kept, first_tensor("update")).items))
     assert (unequal.verdict, unequal.step, unequal.link) == ("incomparable", STEP, "update")
-    assert "newer schema than 2" in unequal.detail
+    assert f"newer schema than {SCHEMA}" in unequal.detail
     said = lines("a and b", unequal)
     assert said[1] == "equal before it: 3 steps, in every link that was compared"
     told = diff(kept, Ledger(header, edited(kept, change("optimizer.hyper.0.eps", 1e-6)).items))

@@ -142,7 +142,7 @@ def test_a_model_that_one_run_trains_is_no_comparison() -> None:
     assert "probe.weight, which is trained, stands in one of them only" in detail
     assert "first unequal: step 2, link forward: pass 2, loss" in detail
     newer = Verdict("incomparable", 1, 2, "forward", unequal=(LOSS,), reason=Reason.NEWER_SCHEMA)
-    assert "a newer schema than 2 may write the same bits" in in_words(newer).detail
+    assert "a newer schema than 3 may write the same bits" in in_words(newer).detail
 
 
 @pytest.mark.parametrize("note", NOTES, ids=lambda note: type(note).__name__)
