@@ -27,7 +27,8 @@ from reference.diff.value_text import distances_text
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
-from reference.lesson.recipe import Recipe, load_recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import load_recipe
 from reference.process.exit_codes import ended
 from reference.run.environment_variables import see_one_gpu
 from reference.run.one_run import run

@@ -18,7 +18,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from reference.lesson import embedded
-from reference.lesson.recipe import Recipe, load_recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))

@@ -34,7 +34,7 @@ from reference.diff.ledgers import diff
 from reference.ledger.record import Record, Writer, read_ledger
 from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.model import load_model, parameter_groups
-from reference.lesson.recipe import load_recipe
+from reference.lesson.recipe_sources import load_recipe
 from reference.observe.generators import generators, set_generators
 from reference.observe.observer import Observer
 from reference.run.prepare import prepare

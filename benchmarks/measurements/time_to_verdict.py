@@ -20,7 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.timing import recipes
 from reference.lesson import embedded
-from reference.lesson.recipe import EMBEDDED
+from reference.lesson.recipe_sources import EMBEDDED
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = [

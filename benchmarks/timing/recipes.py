@@ -7,7 +7,8 @@ import torch
 
 from benchmarks.timing.peak_memory import peak_bytes
 from reference.lesson.data.pipeline import Data
-from reference.lesson.recipe import Recipe, load_recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import load_recipe
 from reference.process.versions import machine, versions
 from reference.run.prepare import prepare
 

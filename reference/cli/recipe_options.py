@@ -15,15 +15,9 @@ from click.shell_completion import CompletionItem
 
 from reference.cli.help_page import Option
 from reference.errors import InputError
-from reference.lesson.recipe import (
-    ALIASES,
-    FIELDS,
-    RECIPES,
-    Recipe,
-    load_recipe,
-    parse_field,
-)
+from reference.lesson.recipe import ALIASES, FIELDS, Recipe, parse_field
 from reference.lesson.recipe_fields import GROUPS, MACHINE, about
+from reference.lesson.recipe_sources import RECIPES, load_recipe
 from reference.lesson.tasks import TASKS
 from reference.messages import nearest
 from reference.process.bounded_files import check_name

@@ -28,7 +28,8 @@ from reference.explain.search import explain
 from reference.ledger.record import LEDGER_FILE, Record, Writer, read_ledger
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
-from reference.lesson.recipe import Recipe, load_recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import load_recipe
 from reference.observe.observer import Observer
 from reference.process.signals import signals_raise, stop_at_end_of_input
 from reference.process.whole_files import write_json

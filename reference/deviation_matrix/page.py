@@ -14,7 +14,8 @@ from reference.deviation_matrix.one_run import chosen
 from reference.deviation_matrix.results import make_matrix
 from reference.deviations import CATALOGUE, loop_diff
 from reference.errors import InputError
-from reference.lesson.recipe import RECIPES, Recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import RECIPES
 from reference.process.whole_files import write_whole
 
 COLUMNS = (OURS, *(d.name for d in DETECTORS))

@@ -11,7 +11,8 @@ from reference.ledger.ledger_path import find_ledger
 from reference.ledger.record import Ledger, is_newer, read_ledger
 from reference.ledger.schema import check
 from reference.ledger.steps import groups
-from reference.lesson.recipe import Recipe, load_recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import load_recipe
 
 if TYPE_CHECKING:
     from reference.explain.search import Explanation

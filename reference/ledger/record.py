@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from reference.errors import InputError
-from reference.messages import plain
+from reference.process.bounded_files import each_once
 
 SCHEMA = 3
 OLDEST = 2  # schema that is still read
@@ -44,9 +44,7 @@ Record = dict[str, Any]
 
 KINDS = ("step", "evaluation", "model", "header", "end")
 
-
-class FieldTwice(InputError):
-    """A field that a record has twice."""
+_each_once = partial(each_once, remedy="edited or damaged, record the run again")
 
 
 def _refuse_number(word: str) -> None:
@@ -143,28 +141,16 @@ class Item:
     def _parse(self) -> Record:
         try:
             record = json.loads(
-                self.line, object_pairs_hook=self._once, parse_constant=_refuse_number
+                self.line, object_pairs_hook=_each_once, parse_constant=_refuse_number
             )
-        except FieldTwice:
-            raise
+        except InputError as error:
+            raise InputError(f"{self.where}: {error}") from None
         except (ValueError, RecursionError):
             raise InputError(
                 f"{self.where}: not JSON; give a ledger, and if this is one, record the run again"
             ) from None
         if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
             raise InputError(f"{self.where}: field kind: missing; not a ledger")
-        return record
-
-    def _once(self, pairs: list[tuple[str, Any]]) -> Record:
-        """A mapping. JSON allows a field twice, and readers differ in which of them they take."""
-        record = dict(pairs)
-        if len(record) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise FieldTwice(
-                f"{self.where}: field {plain(twice)}: given twice; edited or damaged, record the "
-                "run again"
-            )
         return record
 
 

@@ -10,6 +10,7 @@ In the order to read it in:
 
 - `loops/`: the three training loops, `manual.py` first;
 - `recipe.py`: everything that determines a run;
+- `recipe_sources.py`: the named recipes, and those in files;
 - `tasks.py`: GLUE's tasks, a row each;
 - `data/`: from a source's rows to the batches of all three loops;
 - `checkpoints.py`: a checkpoint found and checked, and its tokenizer;

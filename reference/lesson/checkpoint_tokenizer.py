@@ -89,11 +89,9 @@ def _read(path: Path) -> Any:
     """What a file holds; None where it isn't there, or isn't JSON, which its reader says."""
     try:
         return json.loads(read_bounded(path, LARGEST))
-    except (OSError, RecursionError):
-        return None
-    except InputError:
+    except InputError:  # a pipe, a device, or too large
         raise
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         return None
 
 

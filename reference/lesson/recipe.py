@@ -1,17 +1,14 @@
-"""The recipe: everything that determines a run, each value explicit, and the three named ones.
+"""The recipe: everything that determines a run, each value explicit.
 
-    python -m reference compare --recipe embedded
+    python -m reference train --help
 
-"The lesson" is chapter 3 of Hugging Face's course, "A full training":
-https://huggingface.co/learn/llm-course/chapter3/4
+Named recipes and those in files come out of `recipe_sources.py`.
 """
 
 import dataclasses
-import json
 import math
 import typing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError
@@ -30,12 +27,8 @@ from reference.lesson.recipe_fields import (
     text,
 )
 from reference.messages import nearest
-from reference.process.bounded_files import check_name, read_bounded
 
 RECIPE_VERSION = 1
-RECIPE_FILE = "recipe.json"  # in a run's folder
-
-LARGEST = 1 << 16  # bytes of a recipe's file, of which one has a thousand
 MANY = 2**31 - 1  # more of anything than a machine counts
 
 POSITIVE = Bounds(0.0, above=True)
@@ -201,128 +194,8 @@ def parse_field(name: str, words: str) -> Any:
     return parse(name, _HINTS[name], words)
 
 
-# The embedded checkpoint is small and new, and learns at its own rate (see lesson/embedded).
-EMBEDDED = Recipe(learning_rate=5e-4)
-COURSE = Recipe(name="course", data="hub", checkpoint="bert-base-uncased")
-# The lesson's hand-written loops, to the letter. The AdamW of its day added eps before the bias
-# correction, so torch's with the same eps is close to it and not equal.
-COURSE_AS_WRITTEN = dataclasses.replace(
-    COURSE,
-    name="course-as-written",
-    adam_epsilon=1e-6,
-    max_grad_norm=0.0,
-    data_order="global",
-    optimizer="adamw_torch",
-    accelerated_learning_rate=3e-5,
-)
-RECIPES = {r.name: r for r in (EMBEDDED, COURSE, COURSE_AS_WRITTEN)}
-
-
-def load_recipe(source: str, overrides: dict[str, Any] | None = None) -> Recipe:
-    """A recipe by its name, or out of a file or a run's folder, with some fields replaced.
-
-    Args:
-        source: One of RECIPES; a file that ends in .json, .yaml or .yml; or a run's folder, which
-            holds a `recipe.json`.
-        overrides: Values by the field's name. A `learning_rate` is meant for all loops, unless an
-            `accelerated_learning_rate` stands beside it.
-
-    Raises:
-        InputError: an unknown name, a file that isn't a recipe, or a misspelt field.
-    """
-    check_name(source)
-    if source in RECIPES:
-        recipe = RECIPES[source]
-    elif Path(source).suffix in (".json", ".yaml", ".yml"):
-        recipe = _read_recipe(Path(source))
-    elif Path(source).is_dir():
-        recipe = _read_recipe(Path(source) / RECIPE_FILE)
-    else:
-        unknown = nearest("recipe", source, RECIPES)
-        raise InputError(f"{unknown}, a file (.json, .yaml) or a run's folder")
-    overrides = dict(overrides or {})
-    for name in overrides:
-        if name not in FIELDS:
-            raise _unknown_field(name)
-    if "learning_rate" in overrides:
-        overrides.setdefault("accelerated_learning_rate", None)
-    return dataclasses.replace(recipe, **overrides)
-
-
-def _unknown_field(name: str) -> InputError:
+def unknown_field(name: str) -> InputError:
+    """The error for a name that is no field's, with what was probably meant."""
     if name in ALIASES:
         return InputError(f"unknown recipe field {name!r}: it is called {ALIASES[name]}")
     return nearest("recipe field", name, FIELDS)
-
-
-def _read_recipe(path: Path) -> Recipe:
-    try:
-        content = read_bounded(path, LARGEST).decode()
-        values = (
-            json.loads(content, object_pairs_hook=_once)
-            if path.suffix == ".json"
-            else _parse_yaml(content)
-        )
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file; give a recipe's name, its file or a run's folder"
-        ) from None
-    except InputError as error:  # a value in a YAML file, or no file
-        named = str(error).startswith(f"{path}: ")
-        raise InputError(str(error) if named else f"{path}: {error}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a readable recipe ({error}); make it anew") from None
-    if not isinstance(values, dict) or values.pop("version", None) != RECIPE_VERSION:
-        raise InputError(
-            f"{path}: field version: not a recipe of version {RECIPE_VERSION}; begin with the "
-            f"{RECIPE_FILE} of a run's folder, which has every field"
-        )
-    for name in values:
-        if name not in FIELDS:
-            raise InputError(f"{path}: {_unknown_field(name)}")
-    try:
-        recipe = Recipe(**values)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    for name in FIELDS:
-        if name not in values:
-            raise InputError(f"{path}: field {name}: missing; a recipe's file gives every value")
-    return recipe
-
-
-def _parse_json(content: str) -> Any:
-    return json.loads(content, object_pairs_hook=_once)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A mapping. JSON and YAML allow a field twice, and readers differ in which they take."""
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"field {twice:.40}: given twice; take one out")
-    return values
-
-
-def _parse_yaml(content: str) -> Any:
-    """A YAML file's values, each read as the command line reads it.
-
-    YAML's own reading makes False of `mixed_precision: no` and text of `learning_rate: 5e-5`, so
-    every value is taken as text. Raises ValueError for what isn't YAML, InputError for a value.
-    """
-    import yaml
-
-    try:
-        values = yaml.load(content, yaml.BaseLoader)  # it makes text, lists and mappings only
-        node = yaml.compose(content, yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
-    if not isinstance(values, dict):
-        return values
-    _once([(key.value, None) for key, _ in node.value])
-    version = {"version": RECIPE_VERSION} if values.get("version") == str(RECIPE_VERSION) else {}
-    return version | {
-        name: parse_field(name, value) if name in FIELDS and isinstance(value, str) else value
-        for name, value in values.items()
-        if name != "version"
-    }

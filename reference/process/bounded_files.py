@@ -8,10 +8,12 @@ A link to /dev/zero has no end, and a pipe that nobody writes to gives no answer
 import errno
 import os
 import stat
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from reference.errors import InputError
-from reference.messages import brief
+from reference.messages import brief, plain
 
 INNER = "x" * 64  # as long as any name that is looked for in a folder
 
@@ -56,6 +58,19 @@ def need_file(path: Path, most: int) -> None:
         raise InputError(f"{path}: is a pipe or a device; give a file")
     if found.st_size > most:
         raise _too_large(path, most)
+
+
+def each_once(pairs: list[tuple[str, Any]], remedy: str = "take one out") -> dict[str, Any]:
+    """A mapping. JSON and YAML allow a field twice, and readers differ in which they take.
+
+    Raises:
+        InputError: a field is given twice; names it, and ends with the remedy.
+    """
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise InputError(f"field {plain(twice[:40])}: given twice; {remedy}")
+    return values
 
 
 def _too_large(path: Path, most: int) -> InputError:

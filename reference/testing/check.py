@@ -22,7 +22,8 @@ from reference.ledger.record import Memory, Record
 from reference.lesson.data.hub import check_hub
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops.manual import train
-from reference.lesson.recipe import FIELDS, Recipe, load_recipe
+from reference.lesson.recipe import FIELDS, Recipe
+from reference.lesson.recipe_sources import load_recipe
 from reference.messages import nearest
 from reference.observe.observer import Observer
 from reference.run.environment_variables import put_aside

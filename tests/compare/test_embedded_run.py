@@ -10,7 +10,7 @@ import pytest
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson import embedded
 from reference.lesson.loops import LOOPS
-from reference.lesson.recipe import RECIPES
+from reference.lesson.recipe_sources import RECIPES
 from tests.conftest import GLUE, ROOT
 
 MAJORITY = 279 / 408  # what calling every pair a paraphrase scores

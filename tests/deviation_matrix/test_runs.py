@@ -16,7 +16,8 @@ from reference.deviation_matrix.results import CODE, key, make_matrix, needs, se
 from reference.deviations import CATALOGUE
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
-from reference.lesson.recipe import EMBEDDED, Recipe, load_recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import EMBEDDED, load_recipe
 from reference.process.workers import Starter, Worker
 from tests.conftest import ROOT
 

@@ -15,7 +15,7 @@ from reference.deviations.clues.clue import MOST_STEPS, MOST_TOKENS
 from reference.deviations.clues.rates import linear
 from reference.deviations.clues.recipe_model import parameter_names
 from reference.deviations.clues.seeds import seed_of, seeds
-from reference.lesson.recipe import EMBEDDED
+from reference.lesson.recipe_sources import EMBEDDED
 from reference.observe.generators import generator_states
 
 Record = dict[str, Any]

@@ -6,7 +6,7 @@ import pytest
 
 from reference.diff.ledgers import diff
 from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
-from reference.lesson.recipe import load_recipe
+from reference.lesson.recipe_sources import load_recipe
 from reference.run.one_run import run
 from tests.helpers.observing import observe
 from tests.helpers.planted import explained

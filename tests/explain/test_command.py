@@ -12,7 +12,7 @@ PROGRAM = (
     "import sys, pathlib\n"
     "from reference.errors import InputError\n"
     "from reference.explain.command import explain_ledger\n"
-    "from reference.lesson.recipe import EMBEDDED\n"
+    "from reference.lesson.recipe_sources import EMBEDDED\n"
     "try:\n"
     "    explain_ledger(pathlib.Path(sys.argv[1]), EMBEDDED)\n"
     "except InputError as error:\n"

@@ -19,17 +19,9 @@ from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
 from reference.lesson.checkpoints import find_checkpoint
 from reference.lesson.data.sources import check_source
-from reference.lesson.recipe import (
-    ALIASES,
-    COURSE,
-    COURSE_AS_WRITTEN,
-    FIELDS,
-    RECIPES,
-    Recipe,
-    load_recipe,
-    parse_field,
-)
+from reference.lesson.recipe import ALIASES, FIELDS, Recipe, parse_field
 from reference.lesson.recipe_fields import GROUPS, about
+from reference.lesson.recipe_sources import COURSE, COURSE_AS_WRITTEN, RECIPES, load_recipe
 from reference.lesson.tasks import TASKS
 from reference.messages import near
 from reference.process.run_folder import check_run_dir

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import get_scheduler
 
-from reference.lesson.recipe import COURSE, EMBEDDED, Recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import COURSE, EMBEDDED
 
 PLAIN = settings(deadline=None, max_examples=60)
 

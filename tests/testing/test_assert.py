@@ -14,7 +14,8 @@ from reference.errors import InputError
 from reference.lesson.data.pipeline import get_dataloaders
 from reference.lesson.loops import accelerated, manual, trainer
 from reference.lesson.model import load_model, parameter_groups
-from reference.lesson.recipe import Recipe, load_recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import load_recipe
 from reference.process.whole_files import write_json
 from reference.testing import assert_same_run, check, diagnosis
 

@@ -87,7 +87,6 @@ def read_csv(files: list[Path], task: Task, split: str) -> Split:
 
 def read_parquet(files: list[Path], task: Task, split: str) -> Split:
     """Parquet in one file or in parts, with the hub's names; see `Split`."""
-
     columns: Columns = {}
     places: list[tuple[Path, int]] = []  # of each row
     for path in files:
@@ -126,7 +125,7 @@ def _read_part(path: Path, wanted: Iterable[str]) -> Columns:
         for batch in file.iter_batches(AT_ONCE, columns=read):
             size += batch.nbytes + A_ROW * batch.num_rows
             if size > LARGEST:
-                raise InputError(f"{path}: holds more than {LARGEST:,} bytes; give less rows")
+                raise InputError(f"{path}: holds more than {LARGEST:,} bytes; give fewer rows")
             for name, values in batch.to_pydict().items():
                 columns[name] += values
     return columns

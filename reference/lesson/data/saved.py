@@ -7,6 +7,7 @@ within the dataset's own folder are taken.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def read_columns(place: Path, saved: "DatasetDict", name: str, task: Task, split
     return columns
 
 
-def _names(place: Path, path: Path, field: str, name_of: Any) -> list[str]:
+def _names(place: Path, path: Path, field: str, name_of: Callable[[Any], Any]) -> list[str]:
     """The names that a JSON file lists, each of a file or folder right beside it."""
     try:
         names = [name_of(entry) for entry in json.loads(read_bounded(path, LARGEST))[field]]
@@ -91,7 +92,11 @@ def _names(place: Path, path: Path, field: str, name_of: Any) -> list[str]:
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise _no_dataset(place, error) from None
     for name in names:
-        if not isinstance(name, str) or name in ("", ".", "..") or {*"/\\\0"} & {*name}:
+        if (
+            not isinstance(name, str)
+            or name in ("", ".", "..")
+            or any(mark in name for mark in "/\\\0")
+        ):
             raise InputError(
                 f"{path}: field {field}: {brief(name)} is no file or folder beside it; save the "
                 "dataset anew"

@@ -24,7 +24,8 @@ from reference.lesson.data.pipeline import (
     load_data,
     windows,
 )
-from reference.lesson.recipe import COURSE, Recipe
+from reference.lesson.recipe import Recipe
+from reference.lesson.recipe_sources import COURSE
 from reference.lesson.tasks import get_task
 from tests.helpers.refusal import refusal, says
 from tests.lesson.data.files import splits, write_csv

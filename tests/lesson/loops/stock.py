@@ -81,7 +81,7 @@ def altered(change: Callable[[Trainer], object]) -> Callable[..., Trainer]:
 
 
 def main(data: str, folder: Path) -> None:
-    from reference.lesson.recipe import load_recipe
+    from reference.lesson.recipe_sources import load_recipe
     from reference.run.one_run import run
 
     loop = importlib.import_module("reference.lesson.loops.trainer")
