@@ -6,6 +6,7 @@ The first time there is no stored run to compare with: this one is stored. The n
 """
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,6 @@ from benchmarks.results.stored_run import Run
 from benchmarks.timing.peak_memory import forget_peak
 from benchmarks.timing.progress import check_cores
 from reference.errors import InputError
-from reference.run.prepare import quiet
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 _known: dict[str, Run] = {}  # the stored run that is compared with, by its benchmarks' names
@@ -31,6 +31,8 @@ _empty_files: list[str] = []  # that were collected and hold no benchmark
 @pytest.fixture(autouse=True, scope="session")
 def _quiet() -> None:
     """Libraries' bars and reports are written to a terminal, and take time."""
+    from reference.run.prepare import quiet  # it imports torch, which takes seconds
+
     quiet()
 
 
@@ -38,9 +40,10 @@ def _quiet() -> None:
 def _as_on_a_cpu() -> Iterator[None]:
     """A run on a GPU turns deterministic algorithms on, which cost a CPU's next one operators."""
     yield
-    import torch
+    if "torch" in sys.modules:  # else nobody has turned them on
+        import torch
 
-    torch.use_deterministic_algorithms(False)
+        torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.errors import InputError, TrainingFailed
 from reference.ledger.link_table import LINKS
-from reference.ledger.record import LEDGER_FILE, Ledger, Writer, read_ledger
+from reference.ledger.record import LEDGER_FILE, SCHEMA, Ledger, Writer, read_ledger
 from reference.lesson.loops import LOOPS, manual
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generator_states
@@ -205,7 +205,7 @@ def test_the_ledger_is_json_lines_with_a_schema(small: Recipe, tmp_path: Path) -
     kinds = [json.loads(line)["kind"] for line in lines]
     assert kinds == ["header", "model", "step", "step", "evaluation", "end"]
     header = json.loads(lines[0])
-    assert header["schema"] == 2
+    assert header["schema"] == SCHEMA
     assert header["num_training_steps"] == 2
     assert len(header["checkpoint"]["sha256"]) == 64
     assert len(header["data"]["sha256"]) == 64
