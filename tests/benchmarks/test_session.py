@@ -21,6 +21,8 @@ pytest_plugins = ["benchmarks.conftest"]
 def _quiet():
     pass
 """
+# Hypothesis imports itself at a session's end, for two seconds; nothing here draws.
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 BEGIN = """
 import os, time
 from dataclasses import asdict
@@ -66,7 +68,7 @@ def session(
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")  # as the project's
     storage = f"--benchmark-storage=file://{folder / 'runs'}"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", storage, *words],
+        [sys.executable, "-m", "pytest", "-q", *WITHOUT, storage, *words],
         cwd=folder,
         env={
             **os.environ,
