@@ -30,7 +30,10 @@ TOYS = {
     "two_optimizers": 8,
 }
 # What these do, tests of the observer do too.
-MORE_TOYS = ("lambda_lr", "manual_lr", "notebook_like", "two_models", "two_optimizers")
+MORE_TOYS = (
+    *("checkpointing", "gan", "lambda_lr", "lbfgs"),
+    *("manual_lr", "notebook_like", "two_models", "two_optimizers"),
+)
 GLUE_LIKE = {"glue_trainer": 12, "glue_no_trainer": 6, "nlp_accelerate": 8, "frozen_encoder": 4}
 # A script's own end, and how Python ends; `{}` is where it happens: after two steps.
 TRAIN = """
