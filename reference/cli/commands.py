@@ -105,12 +105,10 @@ def diff_command(ctx: click.Context, a: Path, b: Path, envelope: tuple[Path, Pat
     """A and B are ledgers, or runs' folders. Says the step and the link at which they part, both
     values, and how the two go on."""
     from reference.diff.ledgers import diff
-    from reference.diff.tolerance import diff_within
+    from reference.diff.tolerance import diff_within_ranks
     from reference.diff.verdict_text import exit_code, lines
 
-    left, right = find_ledger(a), find_ledger(b)
-    c_and_d = [find_ledger(path) for path in envelope or ()]
-    verdict = diff_within(left, right, *c_and_d) if c_and_d else diff(left, right)
+    verdict = diff_within_ranks(a, b, *envelope) if envelope is not None else diff(a, b)
     for line in lines(f"{a} and {b}", verdict):
         print(coloured(line, sys.stdout))
     return exit_code(verdict)

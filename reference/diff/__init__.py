@@ -8,7 +8,8 @@ two, the one that found the difference, and the one that words it.
 
 The way:
 
-- `ledgers.py`: `diff(a, b)`: both files read side by side, a step at a time;
+- `ledgers.py`: `diff(a, b)`: both files read side by side, a step at a time; of runs of several
+  processes `ranks.py` has each rank's read so, and makes one verdict of theirs;
 - `comparison.py`: the links of each step in turn, up to the first that is unequal;
 - what finds a difference, each called by `comparison.py`:
   - `link_comparators.py`: one comparator for each link of `ledger/link_table.py`, with

@@ -1,23 +1,25 @@
 """Two ledgers read side by side, a step at a time, to one verdict."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
 from reference.diff.comparison import Comparison
 from reference.diff.divergence_curve import Curve
 from reference.diff.judgement import judge
+from reference.diff.ranks import diff_ranks, with_unread_ranks
 from reference.diff.verdict import Verdict
-from reference.ledger.ledger_path import find_ledger
+from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.record import Ledger, Record
 from reference.ledger.steps import Group, open_ledger
 
 
 def diff(a: Ledger | Path | str, b: Ledger | Path | str) -> Verdict:
-    """The verdict on two ledgers. Both are read once, and one step of each is held at a time.
+    """The verdict on two runs. Both are read once, and one step of each is held at a time.
 
     Args:
-        a: A ledger, its file, or its run's folder; it is named first in the verdict's words.
+        a: A ledger, its file, or its run's folder, of which every rank's ledger is read; it is
+            named first in the verdict's words.
         b: The one that it is compared with.
 
     Returns:
@@ -29,7 +31,18 @@ def diff(a: Ledger | Path | str, b: Ledger | Path | str) -> Verdict:
         InputError: A file isn't a ledger, or a record isn't as its schema has it; the message names
             file, row and field.
     """
-    (left_header, left), (right_header, right) = map(_open, (a, b))
+    if any(isinstance(each, Path | str) and Path(each).is_dir() for each in (a, b)):
+        return diff_ranks(_ranks(a), _ranks(b), lambda _rank, x, y: _diff(x, y))
+    return _diff(*_ranks(a).values(), *_ranks(b).values(), alone=True)
+
+
+def _ranks(source: Ledger | Path | str) -> Mapping[int, Ledger | Path]:
+    return {0: source} if isinstance(source, Ledger) else find_ledgers(source)
+
+
+def _diff(a: Ledger | Path, b: Ledger | Path, *, alone: bool = False) -> Verdict:
+    """The verdict on two ledgers; `alone`: there may be other ranks, of which nobody gave one."""
+    (left_header, left), (right_header, right) = map(open_ledger, (a, b))
     comparison = Comparison(left_header, right_header)
     curve = Curve()
     ends: list[Record | None] = [None, None]
@@ -41,8 +54,5 @@ def diff(a: Ledger | Path | str, b: Ledger | Path | str) -> Verdict:
         for side, group in enumerate((x, y)):
             counts[side] += group.step is not None
             ends[side] = group.end or ends[side]
-    return judge(comparison, counts, ends, curve)
-
-
-def _open(source: Ledger | Path | str) -> tuple[Record, Iterator[Group]]:
-    return open_ledger(source if isinstance(source, Ledger) else find_ledger(source))
+    verdict = judge(comparison, counts, ends, curve)
+    return with_unread_ranks(verdict, left_header, right_header) if alone else verdict

@@ -1,17 +1,22 @@
 """The notes beside a verdict, in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference.diff.notes import (
     Contradiction,
     Envelope,
     HeaderDifference,
+    LackingRanks,
     MatchedByPosition,
     MissingLinks,
     MoreEvaluations,
     MoreRows,
     NoModelInCommon,
     Note,
+    OneRankAlone,
+    OnRank,
+    OtherRanks,
     TensorsOfOneEnd,
     UnknownFields,
     UnseenPass,
@@ -27,6 +32,8 @@ from reference.diff.value_text import (
 from reference.ledger.link_table import NEED_SAME_MODEL
 from reference.ledger.record import SCHEMA
 from reference.messages import plain
+
+SHOWN_RANKS = 8  # in a line
 
 
 @dataclass(frozen=True)
@@ -117,9 +124,43 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"not compared after the last step: {count} tensors, first {plain(first)}, of "
                 "models that only one run used"
             )
+        case LackingRanks():
+            return f"not compared: {lacking_text(note, sides)}"
+        case OtherRanks(ranks, verdict, step, link):
+            return f"{ranks_text(ranks)}: {verdict}" + (
+                "" if step is None else f", step {step}, link {link}"
+            )
+        case OneRankAlone(side, processes):
+            return (
+                f"not compared: the other ranks; {sides.name(side)} is of one of {processes} "
+                "processes; give the folders of both runs"
+            )
+        case OnRank(rank, of_rank):
+            return f"rank {rank}: {note_text(of_rank, sides)}"
         case Envelope(distances):
             apart = distances_text(dict(distances))
             return f"within the envelope, so far apart at most: {apart}"
+
+
+def lacking_text(lacking: LackingRanks, sides: Sides) -> str:
+    """Which run has no ledger of which ranks."""
+    both = tuple(rank for rank in lacking.first if rank in lacking.second)
+    each = [
+        (f"no ledger of {{}} in {sides.both}", both),
+        *(
+            (f"no ledger of {{}} in {sides.name(side)}'s folder", tuple(set(ranks) - set(both)))
+            for side, ranks in enumerate((lacking.first, lacking.second))
+        ),
+    ]
+    return "; ".join(said.format(ranks_text(sorted(ranks))) for said, ranks in each if ranks)
+
+
+def ranks_text(ranks: Sequence[int]) -> str:
+    """As in 'rank 1' or 'ranks 1, 2, 3, 4 and 60 more'."""
+    if len(ranks) == 1:
+        return f"rank {ranks[0]}"
+    more = f" and {len(ranks) - SHOWN_RANKS} more" if len(ranks) > SHOWN_RANKS else ""
+    return f"ranks {', '.join(map(str, ranks[:SHOWN_RANKS]))}{more}"
 
 
 def _without_effect_text(note: WithoutEffect) -> str:

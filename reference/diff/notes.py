@@ -156,6 +156,45 @@ class TensorsOfOneEnd:
 
 
 @dataclass(frozen=True)
+class LackingRanks:
+    """The ranks whose ledger isn't there, of the first run and of the second."""
+
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+
+    @property
+    def any(self) -> bool:
+        """Whether a ledger of either run isn't there."""
+        return bool(self.first or self.second)
+
+
+@dataclass(frozen=True)
+class OtherRanks:
+    """The verdict on ranks beside the one that is named, and where they part, if they do."""
+
+    ranks: tuple[int, ...]
+    verdict: str
+    step: int | None
+    link: str | None
+
+
+@dataclass(frozen=True)
+class OneRankAlone:
+    """A ledger of one process of several; nobody gave those of the others."""
+
+    side: int
+    processes: int
+
+
+@dataclass(frozen=True)
+class OnRank:
+    """What must be known of one rank alone."""
+
+    rank: int
+    note: "Note"
+
+
+@dataclass(frozen=True)
 class Envelope:
     """How far apart two runs of the same thing are at most: 'link field' and the distance."""
 
@@ -175,5 +214,9 @@ Note = (
     | WithoutEffect
     | Contradiction
     | TensorsOfOneEnd
+    | LackingRanks
+    | OtherRanks
+    | OneRankAlone
+    | OnRank
     | Envelope
 )

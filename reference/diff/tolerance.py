@@ -15,18 +15,19 @@ from pathlib import Path
 from reference.diff.judgement import one_run_ends
 from reference.diff.link_comparators import COMPARATORS
 from reference.diff.notes import Envelope
+from reference.diff.ranks import Source, diff_ranks
 from reference.diff.unequal import HARD, Pair, Unequal
 from reference.diff.value_text import unequal_text
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import in_words
 from reference.errors import InputError
+from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.link_table import COMPUTED, LINKS
-from reference.ledger.record import Ledger, Record
+from reference.ledger.record import Record
 from reference.ledger.schema import check
 from reference.ledger.steps import open_ledger
 
 TOLD = tuple(link for link in LINKS if link not in COMPUTED)  # to be equal whatever the tolerance
-Source = Ledger | Path
 Number = tuple[str, str]  # link and field, as ("gradient", "norm")
 Distances = dict[Number, float]
 
@@ -69,6 +70,26 @@ def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
     if not steps:
         return in_words(Verdict("incomparable", reason=Reason.NO_STEPS))
     return _with_envelope(Verdict("identical", steps, reason=Reason.WITHIN_ENVELOPE), allowed)
+
+
+def diff_within_ranks(a: Path, b: Path, c: Path, d: Path) -> Verdict:
+    """As `diff_within`, of files or runs' folders, each rank by the envelope of the same rank.
+
+    Raises:
+        InputError: As there; or a rank has no ledger in the envelope.
+    """
+    left, right, *envelope = (find_ledgers(given) for given in (a, b, c, d))
+
+    def within(rank: int, x: Source, y: Source) -> Verdict:
+        for given, ledgers in zip((c, d), envelope, strict=True):
+            if rank not in ledgers:
+                raise InputError(
+                    f"--envelope: {given}: no ledger of rank {rank}; give two runs of as many "
+                    "processes as these"
+                )
+        return diff_within(x, y, *(ledgers[rank] for ledgers in envelope))
+
+    return diff_ranks(left, right, within)
 
 
 def apart(a: Source, b: Source) -> dict[str, float]:

@@ -8,6 +8,7 @@ from reference.diff.notes import (
     ChangedTensors,
     Contradiction,
     HeaderDifference,
+    LackingRanks,
     Note,
     OtherModels,
 )
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     MISSING_LINKS = "a ledger lacks links"
     CONTRADICTION = "a record contradicts itself"
     OTHER_END = "the last weights are of other lists"
+    MISSING_RANKS = "the ledger of a rank isn't there"
     # Equal in every step, and diverged after the last one.
     ONE_RUN_ENDS = "one run ends before the other"
     CHANGED_WEIGHTS = "the weights changed after the last step"
@@ -38,7 +40,9 @@ class Reason(StrEnum):
 
 # What a reason rests on: the models, the contradiction, the headers, the tensors; or why recording
 # ended, in the observer's words.
-Evidence = OtherModels | Contradiction | tuple[HeaderDifference, ...] | ChangedTensors | str
+Evidence = (
+    OtherModels | Contradiction | tuple[HeaderDifference, ...] | ChangedTensors | LackingRanks | str
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Verdict:
         reason: None where it diverged plainly, in a link of a step, or is identical to the bit.
         evidence: What the reason rests on; None where the reason says it all.
         remarks: The values of which `notes` are the words.
+        rank: Of which rank this is the verdict; None for a run of one process, or for all ranks.
+        ranks: How many ranks were compared.
     """
 
     verdict: str
@@ -74,3 +80,5 @@ class Verdict:
     reason: Reason | None = None
     evidence: Evidence | None = None
     remarks: tuple[Note, ...] = ()
+    rank: int | None = None
+    ranks: int = 1

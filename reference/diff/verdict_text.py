@@ -8,8 +8,21 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from reference.diff.divergence_curve import Point
-from reference.diff.note_text import LEDGERS, Sides, contradiction_text, header_text, note_text
-from reference.diff.notes import ChangedTensors, Contradiction, OtherModels, TrainedInOne
+from reference.diff.note_text import (
+    LEDGERS,
+    Sides,
+    contradiction_text,
+    header_text,
+    lacking_text,
+    note_text,
+)
+from reference.diff.notes import (
+    ChangedTensors,
+    Contradiction,
+    LackingRanks,
+    OtherModels,
+    TrainedInOne,
+)
 from reference.diff.unequal import NOTE, Unequal
 from reference.diff.value_text import field_text, short, unequal_text
 from reference.diff.verdict import Reason, Verdict
@@ -82,6 +95,9 @@ def _equal_as_far_as_it_goes(v: Verdict, reason: Reason, sides: Sides) -> str:
         return f"{_models(v.evidence)}; batches and generators are {equal}"
     if isinstance(v.evidence, Contradiction):
         return f"{equal}; {contradiction_text(v.evidence, sides)}"
+    if isinstance(v.evidence, LackingRanks):
+        compared = f"{equal} on {_ranks(v.ranks)}" if v.ranks else "no rank is in both"
+        return f"{compared}; {lacking_text(v.evidence, sides)}"
     return {
         Reason.MISSING_LINKS: f"{equal} in every link that both have",
         Reason.NEWER_SCHEMA: f"{equal} in every link that schema {SCHEMA} knows",
@@ -129,13 +145,20 @@ def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:
 
 def sentence(pair: str, v: Verdict) -> str:
     """The verdict on one pair of runs: one line of cause."""
+    rank = "" if v.rank is None else f"rank {v.rank}"
     if v.verdict == "diverged":
-        return f"diverged: {pair} part at step {v.step}, link {v.link}: {v.detail}"
+        on = f"on {rank} " if rank else ""
+        return f"diverged: {pair} part {on}at step {v.step}, link {v.link}: {v.detail}"
     if v.verdict == "incomparable":
-        return f"incomparable: {pair}: {v.detail}"
+        return f"incomparable: {pair}: {rank + ': ' if rank else ''}{v.detail}"
+    on = f", on {_ranks(v.ranks)}" if v.ranks > 1 else ""
     if v.detail:
-        return f"identical {v.detail}: {pair}, {v.steps} steps"
-    return f"identical: {pair}, {v.steps} steps, {EVERY}"
+        return f"identical {v.detail}: {pair}, {v.steps} steps{on}"
+    return f"identical: {pair}, {v.steps} steps, {EVERY}{on}"
+
+
+def _ranks(count: int) -> str:
+    return f"{count} rank{'s' * (count != 1)}"
 
 
 def lines(pair: str, v: Verdict) -> list[str]:

@@ -15,7 +15,7 @@ from torch.optim import SGD
 from reference.diff.ledgers import diff
 from reference.errors import InputError
 from reference.ledger import record
-from reference.ledger.record import Item, Ledger, Record, encode
+from reference.ledger.record import SCHEMA, Item, Ledger, Record, encode
 from reference.observe.tensors.hashing import hash_tensors
 from tests.helpers.small import net, train, watch
 
@@ -497,7 +497,7 @@ def test_a_closures_first_gradient_is_nobodys_effect() -> None:
 def test_a_newer_schemas_own_words_are_no_contradiction() -> None:
     ledger = watch(lambda: train(net()))
     newer = edited(ledger, 2, lambda r: r["gradient"].update(norms="one two", norm=7.0))
-    verdict = diff(ledger, Ledger({**ledger.header, "schema": 3}, newer.items))
+    verdict = diff(ledger, Ledger({**ledger.header, "schema": SCHEMA + 1}, newer.items))
     assert verdict.verdict == "incomparable"
     assert "not its tensors'" not in f"{verdict.detail} {verdict.notes}"
 
