@@ -5,7 +5,7 @@
 
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
-from reference.diff.evaluation_pairs import pair_evaluations
+from reference.diff.evaluation_pairs import pair_by_model
 from reference.diff.gaps import Gaps
 from reference.diff.header_differences import NAMED, SURROUNDINGS, header_differences
 from reference.diff.learning_rates import Rates
@@ -127,15 +127,17 @@ class Comparison:
             return None
         for step in sorted({e["step"] for e in (*left, *right)}):
             ours, theirs = ([e for e in side if e["step"] == step] for side in (left, right))
-            for pair in pair_evaluations(ours, theirs):
+            pairs = pair_by_model(ours, theirs)
+            for pair in pairs:
                 if self.gaps.has_unseen(pair):
                     continue
+                self.gaps.note_older(pair)
                 unequal = list(metrics(Pair(*pair)))
                 if any(u.weight == HARD for u in unequal):
                     return Divergence(step, METRICS, unequal, *pair)
-            more = len(theirs) - len(ours)
-            if more:
-                self.gaps.add_evaluations(int(more > 0), abs(more), step)
+            for side, count in enumerate((len(ours), len(theirs))):
+                if count > len(pairs):
+                    self.gaps.add_evaluations(side, count - len(pairs), step)
         return None
 
     def _step(self, ours: Record, theirs: Record) -> Divergence | None:

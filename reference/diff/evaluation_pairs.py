@@ -12,6 +12,27 @@ from reference.ledger.record import Record
 MOST = 64  # evaluations at one step that are looked through for the pairs that fit best
 
 
+def pair_by_model(left: Sequence[Record], right: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """Pairs of the evaluations at one step: those of models that train, and each other model's."""
+    ours, theirs = _of_models(left), _of_models(right)
+    pairs = []
+    for model in [name for name in ours if name in theirs]:
+        pairs += pair_evaluations(ours.pop(model), theirs.pop(model))
+    # Two names for one model, in the order of their first calls.
+    for one, other in zip(ours.values(), theirs.values(), strict=False):
+        pairs += pair_evaluations(one, other)
+    return pairs
+
+
+def _of_models(evaluations: Sequence[Record]) -> dict[str, list[Record]]:
+    """By model; those of models that train are together: two runs may have two names for them."""
+    models: dict[str, list[Record]] = {}
+    for each in evaluations:
+        name = "" if each.get("trained", True) else str(each.get("model", ""))
+        models.setdefault(name, []).append(each)
+    return models
+
+
 def pair_evaluations(
     left: Sequence[Record], right: Sequence[Record]
 ) -> list[tuple[Record, Record]]:

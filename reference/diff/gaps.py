@@ -32,6 +32,12 @@ class Gaps:
                 self._note(side, METRICS, record)
         return any("unseen" in record for record in pair)
 
+    def note_older(self, pair: tuple[Record, Record]) -> None:
+        """Notes an evaluation of schema 2, which is hashed in another way than the other's."""
+        older = ["outputs" not in record[METRICS] for record in pair]
+        if older[0] != older[1]:
+            self._note(older.index(True), METRICS, pair[older.index(True)])
+
     def _note(self, side: int, link: str, record: Record) -> None:
         self.missing.setdefault(link, set()).add(side)
         if "unseen" in record:

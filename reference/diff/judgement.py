@@ -5,11 +5,13 @@ from dataclasses import replace
 from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
+from reference.diff.model_ends import model_ends
 from reference.diff.notes import (
     ChangedTensors,
     MoreRows,
     NoModelInCommon,
     Note,
+    OtherAtEnd,
     TensorsOfOneEnd,
     UnusedModel,
 )
@@ -132,7 +134,7 @@ def _at_their_ends(c: Comparison, ends: list[Record]) -> Verdict:
 
 
 def _changed(
-    c: Comparison, tensors: ChangedTensors | None, buffers: tuple[Unequal, ...] = ()
+    c: Comparison, evidence: ChangedTensors | OtherAtEnd | None, buffers: tuple[Unequal, ...] = ()
 ) -> Verdict:
     """The verdict on two runs that part after their last step."""
     return Verdict(
@@ -143,7 +145,7 @@ def _changed(
         suspects=("update",),
         unequal=buffers,
         reason=Reason.CHANGED_BUFFERS if buffers else Reason.CHANGED_WEIGHTS,
-        evidence=tensors,
+        evidence=evidence,
     )
 
 
@@ -159,7 +161,18 @@ def _at_their_last_buffers(c: Comparison, ends: list[Record], tensors: list[Last
         for u in buffers("update", *named)
         if u.weight == HARD and not (of_one and u.field == "buffers")
     )
-    return _changed(c, None, unequal) if unequal else Verdict("identical", c.steps)
+    if unequal:
+        return _changed(c, None, unequal)
+    others = _at_the_models_ends(ends)
+    return _changed(c, others[0]) if others else Verdict("identical", c.steps)
+
+
+def _at_the_models_ends(ends: list[Record]) -> list[OtherAtEnd]:
+    """Older ledgers have no `models`."""
+    models = [end.get("models") for end in ends]
+    if models[0] is None or models[1] is None:
+        return []
+    return model_ends(models[0], models[1])
 
 
 def _of_one_end(tensors: list[LastTensor]) -> list[str]:

@@ -144,11 +144,11 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
 
 def lacking_text(lacking: LackingRanks, sides: Sides) -> str:
     """Which run has no ledger of which ranks."""
-    both = tuple(rank for rank in lacking.first if rank in lacking.second)
+    both = set(lacking.first) & set(lacking.second)
     each = [
         (f"no ledger of {{}} in {sides.both}", both),
         *(
-            (f"no ledger of {{}} in {sides.name(side)}'s folder", tuple(set(ranks) - set(both)))
+            (f"no ledger of {{}} in {sides.name(side)}'s folder", set(ranks) - both)
             for side, ranks in enumerate((lacking.first, lacking.second))
         ),
     ]

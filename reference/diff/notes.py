@@ -64,6 +64,25 @@ class ChangedTensors:
 
 
 @dataclass(frozen=True)
+class OtherAtEnd:
+    """A model that holds something else at the end, whatever the steps did.
+
+    Attributes:
+        model: Its name.
+        count: How many of its tensors are unequal.
+        total: How many it has.
+        first: The name of the first one that is unequal.
+        forms: The type and shape of that one in both runs; 'none' where it isn't there.
+    """
+
+    model: str
+    count: int
+    total: int
+    first: str
+    forms: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class MatchedByPosition:
     """A parameter of both runs that they call by two names."""
 

@@ -10,6 +10,7 @@ from reference.diff.notes import (
     HeaderDifference,
     LackingRanks,
     Note,
+    OtherAtEnd,
     OtherModels,
 )
 from reference.diff.unequal import Unequal
@@ -41,7 +42,13 @@ class Reason(StrEnum):
 # What a reason rests on: the models, the contradiction, the headers, the tensors; or why recording
 # ended, in the observer's words.
 Evidence = (
-    OtherModels | Contradiction | tuple[HeaderDifference, ...] | ChangedTensors | LackingRanks | str
+    OtherModels
+    | Contradiction
+    | tuple[HeaderDifference, ...]
+    | ChangedTensors
+    | OtherAtEnd
+    | LackingRanks
+    | str
 )
 
 

@@ -20,6 +20,7 @@ from reference.diff.notes import (
     ChangedTensors,
     Contradiction,
     LackingRanks,
+    OtherAtEnd,
     OtherModels,
     TrainedInOne,
 )
@@ -119,11 +120,20 @@ def _models(models: OtherModels) -> str:
 
 def _changed_weights(evidence: object) -> str:
     """The weights that changed after the last step, as far as the ledgers list them."""
+    if isinstance(evidence, OtherAtEnd):
+        return _other_at_end(evidence)
     said = "the weights changed after the last step"
     if not isinstance(evidence, ChangedTensors):
         return said
     count, total, first = evidence.count, evidence.total, plain(evidence.first)
     return f"{said}: {count} of {total} tensors, first {first}"
+
+
+def _other_at_end(model: OtherAtEnd) -> str:
+    forms = f": {' and '.join(model.forms)}" if model.forms[0] != model.forms[1] else ""
+    unequal = f"{model.count} of its {model.total} tensors are unequal"
+    said = f"{model.model} is another at the end: {unequal}, first {model.first}{forms}"
+    return plain(said)
 
 
 def as_json(v: Verdict) -> dict[str, Any]:

@@ -19,7 +19,9 @@ What each link holds in a ledger of schema 3:
   set, or one of the marks of `marks.py`; `strangers`: how many parameters of no known model it
   has, and `beside`, their groups as far as they have gradients;
 - `schedule`: the learning rates of this step, and those that stand when the next one begins;
-- `metrics`: hashes of an evaluation's predictions and logits, the number of rows, the scores.
+- `metrics`: of an evaluation the number of rows, its inputs and outputs (hash and form over all
+  rows, whatever the batches; of numbers also their sum and 2-norm), a hash of the weights that it
+  is made with, of its predictions, and the scores.
 """
 
 from dataclasses import dataclass
@@ -133,9 +135,14 @@ _clip = mapping(
     {**_norms, "factor": either(number, is_of(type(None))), "closure_calls": whole},
 )
 _schedule = mapping({"learning_rate": _rates, "next_learning_rate": _rates})
+_hashed = mapping({}, others=list_of(either(text, number)))
 _metrics = mapping(
-    {"predictions": text, "logits": text, "count": whole, "scores": mapping({}, others=number)},
-    {"batches": text, "training": flag, "rng": text},
+    {"predictions": text, "count": whole, "scores": mapping({}, others=number)},
+    {
+        **dict.fromkeys(("batches", "rows", "weights", "rng", "logits"), text),
+        **dict.fromkeys(("inputs", "outputs"), _hashed),
+        "training": flag,
+    },
 )
 _VALUES, _HASHES, _PASSES, _TENSORS = Holds.VALUES, Holds.HASHES, Holds.PASSES, Holds.TENSORS
 _BUFFERS = Holds.BUFFERS

@@ -12,12 +12,14 @@ Schema 3. Each line is an object with a field `kind`:
   as `link_table.py` describes them; and
   - `zeroed`: whether all gradients are zero or none by then (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
-- `evaluation`: `step` (the steps before it), and the link `metrics`; `unseen`: why a pass of it
-  couldn't be recorded;
+- `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
+  whether that one had `trained` by then; `unseen`: why a pass of it couldn't be recorded;
 - `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that
-  the last step didn't use), and the last `buffers`; `complete` is false where
-  the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps until
-  then).
+  the last step didn't use), and the last `buffers`; `models`: each model that was called, by name,
+  whether it `trained`, and the hash, type and shape of each tensor that it has then, or had when it
+  went (`fleeting`: buffers that no checkpoint holds), and a `hash` of them all; `complete` is false
+  where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
+  until then).
 
 A run that is killed leaves whole lines and at most one cut one, which reading leaves out.
 Reading parses JSON and runs nothing.

@@ -21,6 +21,11 @@ def _parameter(value: object) -> str | None:
     return None if text(value[0]) is None and list_of(whole)(value[1]) is None else ""
 
 
+_tensors = mapping({}, others=text)
+_at_end = mapping(
+    {"model": text, "trained": flag, "hash": text, "tensors": _tensors},
+    {"fleeting": _tensors, "unseen": text},
+)
 OF_LINK: dict[str, Check] = {name: OF_NAME[name].check for name in LINKS}
 OF_KIND: dict[str, Check] = {
     "header": anything,
@@ -29,10 +34,20 @@ OF_KIND: dict[str, Check] = {
         {"model": whole, "class": text, "gone": list_of(text)},
     ),
     "step": mapping({"step": whole}, {**OF_LINK, "zeroed": flag, "unseen": text}),
-    "evaluation": mapping({"step": whole, METRICS: OF_NAME[METRICS].check}, {"unseen": text}),
+    "evaluation": mapping(
+        {"step": whole, METRICS: OF_NAME[METRICS].check},
+        {"unseen": text, "model": text, "trained": flag},
+    ),
     "end": mapping(
         {"complete": flag, "steps": whole},
-        {"weights": text, "tensors": text, "buffers": buffers, "recorded": whole, "lost": text},
+        {
+            "weights": text,
+            "tensors": text,
+            "buffers": buffers,
+            "models": list_of(_at_end),
+            "recorded": whole,
+            "lost": text,
+        },
     ),
 }
 # What a step is made of in this schema.

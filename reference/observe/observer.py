@@ -143,6 +143,7 @@ class Observer:
     def _write_rest(self) -> None:
         self.recording.write_rest()
         self._last = self.recording.parameters.last()
+        self._last["models"] = self.recording.seen.at_end()
         self.final_weights = self._last["weights"]
 
 

@@ -14,6 +14,7 @@ from reference.observe.step.describe import Number
 from reference.observe.step.evaluation import Evaluations
 from reference.observe.step.open_step import ForwardPass, OpenStep
 from reference.observe.tensors.parameters import Parameters
+from reference.observe.tensors.seen_models import SeenModels
 
 
 class Recording:
@@ -33,6 +34,7 @@ class Recording:
         self.fail_safe = FailSafe(writer)
         self.stop_if_not_finite = stop_if_not_finite
         self.parameters: Parameters = Parameters() if after is None else after.parameters
+        self.seen: SeenModels = SeenModels() if after is None else after.seen
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
@@ -67,6 +69,9 @@ class Recording:
         """Write the steps that are over."""
         for step in self.waiting:
             self._evaluate(step.take_unused())
+            for forward in step.used():
+                if forward.seen is not None:
+                    forward.seen.trained = True
             self.evaluations.close()
             self.steps += 1
             record = step.record(self.steps, self.parameters, self.last_update)
@@ -90,5 +95,5 @@ class Recording:
     def _evaluate(self, unused: list[ForwardPass]) -> None:
         """Forward passes with gradients on that were never backpropagated evaluate, too."""
         for forward in unused:
-            if not forward.training:
-                self.evaluations.add(self.steps, forward.training, forward.prediction)
+            if forward.seen is not None and forward.content is not None:
+                self.evaluations.add(self.steps, forward.seen, forward.training, forward.content)

@@ -8,6 +8,8 @@ training ends its ledger with the reason, and the training goes on (`hooks/fail_
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
@@ -204,6 +206,22 @@ def own_parameters(module: torch.nn.Module) -> Mapping[str, Tensor | None]:
 def own_buffers(module: torch.nn.Module) -> Mapping[str, Tensor | None]:
     """A module's buffers, by name, without those of the modules within it."""
     return module._buffers
+
+
+@dataclass(frozen=True)
+class Insides:
+    """The mappings in which a module keeps what it has; they follow it, and don't hold it."""
+
+    parameters: Mapping[str, Tensor | None]
+    buffers: Mapping[str, Tensor | None]
+    fleeting: AbstractSet[str]  # buffers that no checkpoint holds
+    parts: Mapping[str, torch.nn.Module | None]
+
+
+def insides(module: torch.nn.Module) -> Insides:
+    """A module's own mappings."""
+    fleeting = module._non_persistent_buffers_set
+    return Insides(module._parameters, module._buffers, fleeting, module._modules)
 
 
 def persistent_buffers(module: torch.nn.Module) -> dict[str, Tensor | None]:

@@ -143,13 +143,13 @@ def test_an_input_that_is_a_constant_may_be_left_out(kept: Ledger) -> None:
     assert both.link == "batch"  # it was no constant: that may be why
 
 
-@pytest.mark.parametrize("field", ["predictions", "count", "scores.accuracy", "logits"])
+@pytest.mark.parametrize("field", ["predictions", "count", "scores.accuracy", "outputs.logits.0"])
 def test_an_evaluation_is_compared(kept: Ledger, field: str) -> None:
     value: Any = 1 if field == "count" else 0.123 if "scores" in field else OTHER
     other = edited(kept, change(f"metrics.{field}", value), kind="evaluation", at=1)
     verdict = diff(kept, other)
     assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 6, "metrics")
-    assert field.split(".")[-1] in verdict.detail
+    assert field.removeprefix("outputs.").removesuffix(".0").split(".")[-1] in verdict.detail
 
 
 def test_the_end_is_compared(kept: Ledger) -> None:

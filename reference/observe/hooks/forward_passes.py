@@ -20,9 +20,10 @@ from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import reason
 from reference.observe.recording import Recording
 from reference.observe.step import describe
-from reference.observe.step.evaluation import predict
+from reference.observe.step.evaluation import Content
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
-from reference.observe.step.tensors_in import named_inputs, tensors_in
+from reference.observe.step.rows import rows_of
+from reference.observe.step.tensors_in import named_inputs, numbers_in, tensors_in
 from reference.observe.tensors.parameters import first_parameter
 
 
@@ -92,7 +93,7 @@ class ForwardPasses:
         forward = call.forward
         try:
             if module is not call.module:
-                self._after_part(args, output)
+                self._after_part(module, args, output)
                 return
             if call.depth:
                 call.depth -= 1
@@ -130,7 +131,9 @@ class ForwardPasses:
             self._leave_out("torch.func calls the model, and its tensors can't be read")
             return None
         forward = ForwardPass(0, None, weakref.ref(module), training=module.training)
+        forward.seen = self.recording.seen.see(module)
         if not torch.is_grad_enabled():
+            self._look_at_inputs(forward, module, args, torch_internals.keywords_of_call() or {})
             if module.training and all(r() is not module for r in self._without_gradients):
                 self._without_gradients.append(weakref.ref(module))
             return forward  # nothing is learnt from it: a model that only does this has no record
@@ -152,8 +155,7 @@ class ForwardPasses:
         if forward.snapshot is not None:
             forward.snapshot.mode.setdefault("autocast", describe.autocast(module))
         if not torch.is_grad_enabled():
-            prediction = predict(outputs)
-            self.recording.evaluations.add(self.recording.steps, forward.training, prediction)
+            self._evaluate(forward, numbers_in(output))
             return
         if forward.snapshot is not None and not forward.snapshot.weights:
             forward.model = self._watch(module)
@@ -161,7 +163,8 @@ class ForwardPasses:
         if not forward.batch:
             self._describe_inputs(forward, module, args, kwargs)
         forward.outputs = describe.forward(outputs)
-        forward.prediction = predict(outputs)
+        if forward.content is not None:
+            forward.content.give(outputs, keep=True)
         forward.memory = module_calls.addresses(list(outputs.values()))
         with_graph = [t for t in outputs.values() if t.requires_grad and t.grad_fn is not None]
         forward.used = False if with_graph else None
@@ -195,10 +198,28 @@ class ForwardPasses:
     def _describe_inputs(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
     ) -> None:
-        inputs = named_inputs(module, args, kwargs)
+        inputs = self._look_at_inputs(forward, module, args, kwargs)
         forward.batch = describe.batch(inputs)
         if self.recording.stop_if_not_finite:
             forward.inputs = inputs  # for the error to name them
+
+    def _look_at_inputs(
+        self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Before the call, since a module may write into its inputs."""
+        inputs = named_inputs(module, args, kwargs)
+        if forward.seen is not None:
+            forward.content = Content(rows_of(inputs, forward.seen.padding))
+            forward.content.take(inputs, keep=True)
+        return inputs
+
+    def _evaluate(self, forward: ForwardPass, outputs: dict[str, Tensor]) -> None:
+        """A pass without gradients: nothing is learnt from it."""
+        if forward.seen is None or forward.content is None:
+            return
+        forward.content.give(outputs, keep=False)
+        steps = self.recording.steps
+        self.recording.evaluations.add(steps, forward.seen, forward.training, forward.content)
 
     def _note_autocast(self, call: _OutermostCall) -> None:
         """Inside the model's own forward: Accelerate turns autocast on only there."""
@@ -206,10 +227,16 @@ class ForwardPasses:
         if snapshot is not None and "autocast" not in snapshot.mode and call.module is not None:
             snapshot.mode["autocast"] = describe.autocast(call.module)
 
-    def _after_part(self, args: Any, output: Any) -> None:
+    def _after_part(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         """A loss that is a module of its own: its number belongs to the pass that it was given."""
         forwards = self.recording.open_step.forwards
-        if self._call.module is not None or not forwards or module_calls.in_backward():
+        if self._call.module is not None or module_calls.in_backward():
+            return
+        if not torch.is_grad_enabled() and isinstance(output, Tensor) and not forwards:
+            name = type(module).__name__
+            self.recording.evaluations.add_loss(name, tensors_in("", args), output)
+            return
+        if not forwards:
             return
         if not (isinstance(output, Tensor) and output.dim() == 0 and output.requires_grad):
             return
@@ -225,8 +252,7 @@ class ForwardPasses:
             self._thread = me if torch.is_grad_enabled() else None
         if self._thread is None or self._thread is me:
             return False
-        if torch.is_grad_enabled():
-            self._leave_out("a forward pass in another thread")
+        self._leave_out("a forward pass in another thread")
         return True
 
     def _miss(self, error: Exception) -> None:

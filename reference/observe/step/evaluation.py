@@ -1,125 +1,247 @@
-"""Evaluations: what a model predicts in forward passes that are no part of a step.
+"""Evaluations: what models take and give in forward passes that are no part of a step.
 
-Passes that follow each other make one evaluation, until a step, the scores or the end comes.
+Passes of one model that follow each other make one evaluation, until a step, the scores or the end
+comes. Its rows are hashed in their order, so that it doesn't matter how they were batched.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 import xxhash
 from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.generators import generator_states
 from reference.observe.step import describe
-from reference.observe.tensors.hashing import buffer_of
+from reference.observe.step.rows import Rows
+from reference.observe.tensors.hashing import buffer_of, hash_tensor
+from reference.observe.tensors.seen_models import SeenModel
+
+# A pass with gradients is looked at before it is known that no step is made of it: its tensors are
+# kept until then, those of more bytes as their hash alone.
+KEPT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """One tensor that a pass takes or gives."""
+
+    values: memoryview | bytes
+    form: str  # its type, and the shape of one row
+    by_rows: bool  # else it is one thing for all of a batch: a mean loss, say
+    total: float | None = None  # of all its values, where these are real or complex numbers
+    square: float = 0.0
 
 
 @dataclass
-class Prediction:
-    """What one forward pass predicts."""
+class Content:
+    """What one forward pass takes and gives."""
 
-    count: int  # of rows
-    predictions: bytes  # the classes, by argmax over the last dimension
-    logits: str  # their hash
-    shape: list[int]  # of the logits
+    rows: Rows | None
+    shape: str = ""  # of what it is made of: passes of other shapes compute other bits
+    inputs: dict[str, Part] = field(default_factory=dict)
+    outputs: dict[str, Part] = field(default_factory=dict)
+    predictions: bytes = b""  # the classes of each row, by argmax over the last dimension
+
+    def take(self, inputs: Mapping[str, Tensor], *, keep: bool) -> None:
+        """Add what the pass takes; `keep`: the tensors may change before this is used."""
+        self.shape += "".join(f" {list(t.shape)}" for t in inputs.values())
+        self.inputs.update({name: _part(t, self.rows, keep=keep) for name, t in inputs.items()})
+
+    def give(self, outputs: Mapping[str, Tensor], *, keep: bool) -> None:
+        """Add what it gives, and what that predicts."""
+        if self.rows is None:
+            first = next((t for t in outputs.values() if t.dim() > 0), None)
+            self.rows = None if first is None else Rows(len(first))
+        self.outputs.update({name: _part(t, self.rows, keep=keep) for name, t in outputs.items()})
+        logits = describe.logits(outputs)
+        if logits is not None and not (keep and logits.numel() * logits.element_size() > KEPT):
+            self.predictions = _predictions(logits, self.rows)
+
+    def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
+        """Add a loss that is a module of its own: what it is given beside, and what it makes."""
+        self.take({f"{name}{place}": tensor for place, tensor in args.items()}, keep=True)
+        self.outputs[name] = _part(output, self.rows, keep=True)
 
 
-def predict(outputs: dict[str, Tensor]) -> Prediction | None:
-    """What a model's outputs predict; None where there is nothing to take an argmax of."""
-    logits = describe.logits(outputs)
-    if logits is None or logits.dim() == 0 or logits.numel() == 0 or logits.is_complex():
-        return None
+def _part(tensor: Tensor, rows: Rows | None, *, keep: bool) -> Part:
+    values = tensor.detach()
+    kind = str(values.dtype).removeprefix("torch.")
+    by_rows = rows is not None and rows.fit(values)
+    if keep and values.numel() * values.element_size() > KEPT:
+        return Part(hash_tensor(values).encode(), f"{kind} {list(values.shape)}", by_rows=False)
+    if by_rows and rows is not None and values.layout == torch.strided:
+        before, values = values.dim(), rows.of(values)
+        form = f"{kind} {list(values.shape[1:])}" + (" a position" if values.dim() < before else "")
+    else:
+        form, by_rows = f"{kind} {list(values.shape)}", False
+    total, square = _sums(values) if by_rows else (None, 0.0)
+    buffer = buffer_of(values)
+    return Part(bytes(buffer) if keep else buffer, form, by_rows, total, square)
+
+
+def _sums(values: Tensor) -> tuple[float | None, float]:
+    """The sum of all values and of their squares."""
+    if values.is_quantized or not (values.is_floating_point() or values.is_complex()):
+        return None, 0.0
+    real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
+    norm = torch.linalg.vector_norm(real, dtype=torch.float64)
+    return float(real.sum(dtype=torch.float64)), float(norm) ** 2
+
+
+def _predictions(logits: Tensor, rows: Rows | None) -> bytes:
+    """The class of each row; nothing where there is just one number for each."""
+    if logits.dim() < 2 or logits.shape[-1] < 2 or logits.numel() == 0 or logits.is_complex():
+        return b""
     values = describe.dense(logits)
-    values = values.float() if values.is_floating_point() else values
-    classes = values.argmax(-1) if values.dim() > 1 else values
-    hashed = xxhash.xxh3_64_hexdigest(buffer_of(values))
-    return Prediction(len(values), bytes(buffer_of(classes)), hashed, list(values.shape))
+    classes = (values.float() if values.is_floating_point() else values).argmax(-1)
+    return bytes(buffer_of(rows.of(classes) if rows and rows.fit(classes) else classes))
+
+
+class _Stream:
+    """One input or output of all passes of an evaluation, hashed as it comes."""
+
+    def __init__(self, part: Part) -> None:
+        self._hash = xxhash.xxh3_64()
+        self._form = part.form
+        self._by_rows = True
+        self._total: float | None = 0.0 if part.total is not None else None
+        self._square = 0.0
+
+    def add(self, part: Part) -> None:
+        self._hash.update(part.values)
+        if part.form != self._form:
+            self._hash.update(part.form.encode())
+            self._by_rows = False
+        self._by_rows = self._by_rows and part.by_rows
+        if self._total is not None and part.total is not None:
+            self._total += part.total
+            self._square += part.square
+
+    def record(self) -> list[object]:
+        """Hash, form, and of numbers by rows their sum and 2-norm."""
+        if not self._by_rows:
+            return [self._hash.hexdigest(), f"{self._form} a batch"]
+        if self._total is None:
+            return [self._hash.hexdigest(), self._form]
+        sums = describe.number(self._total), describe.number(self._square**0.5)
+        return [self._hash.hexdigest(), self._form, *sums]
 
 
 class Evaluation:
-    """One evaluation: all that its passes predicted, hashed in their order.
+    """One evaluation of one model.
 
     Args:
         step: the steps before it.
+        model: whose passes it is made of; None where none could be recorded.
         training: whether the model is in training mode, where dropout draws numbers.
     """
 
-    def __init__(self, step: int, training: bool) -> None:
+    def __init__(self, step: int, model: SeenModel | None, training: bool) -> None:
         self.scores: dict[str, describe.Number] = {}
         self.has_scores = False
         self.unseen = ""  # why some of it couldn't be recorded
-        self._step = step
-        self._training = training
+        self._step, self._model, self._training = step, model, training
         self._count = 0
-        self._predictions = xxhash.xxh3_128()
-        self._logits = xxhash.xxh3_128()
+        self._lengths, self._predictions = xxhash.xxh3_64(), xxhash.xxh3_128()
         self._shapes = xxhash.xxh3_64()
+        self._inputs: dict[str, _Stream] = {}
+        self._outputs: dict[str, _Stream] = {}
         self._rng = generator_states()["torch"] if training else None
+        self._weights = "" if model is None else str(model.state()["hash"])
 
-    def add(self, prediction: Prediction) -> None:
-        """Add what one more pass predicts."""
-        self._count += prediction.count
-        self._predictions.update(prediction.predictions)
-        self._logits.update(prediction.logits.encode())
-        self._shapes.update(repr(prediction.shape).encode())
+    def add(self, content: Content) -> None:
+        """Add one more pass."""
+        if content.rows is not None:
+            self._count += content.rows.count
+            self._lengths.update(content.rows.lengths)
+        self._shapes.update(content.shape.encode())
+        self._predictions.update(content.predictions)
+        both = (self._inputs, content.inputs), (self._outputs, content.outputs)
+        for streams, parts in both:
+            for name, part in parts.items():
+                streams.setdefault(name, _Stream(part)).add(part)
 
     def record(self) -> Record:
         """Its line in the ledger."""
         metrics: Record = {
-            "predictions": self._predictions.hexdigest(),
-            "logits": self._logits.hexdigest(),
-            "batches": self._shapes.hexdigest(),
             "count": self._count,
             "training": self._training,
+            "batches": self._shapes.hexdigest(),
+            "rows": self._lengths.hexdigest(),
+            "inputs": {name: stream.record() for name, stream in self._inputs.items()},
+            "weights": self._weights,
+            "outputs": {name: stream.record() for name, stream in self._outputs.items()},
+            "predictions": self._predictions.hexdigest(),
             "scores": self.scores,
         }
         if self._rng is not None:
             metrics["rng"] = self._rng
-        record = {"kind": "evaluation", "step": self._step, "metrics": metrics}
+        record: Record = {"kind": "evaluation", "step": self._step}
+        if self._model is not None:
+            record |= {"model": self._model.name, "trained": self._model.trained}
+        record["metrics"] = metrics
         return {**record, "unseen": self.unseen} if self.unseen else record
 
 
 class Evaluations:
-    """The evaluation that is open, if one is; `write` gets its record when it is over."""
+    """The evaluations that are open, one for each model; `write` gets their records at the end."""
 
     def __init__(self, write: Callable[[Record], None]) -> None:
         self._write = write
-        self._open: Evaluation | None = None
+        self._open: dict[str, Evaluation] = {}
+        self._last: Evaluation | None = None  # of the pass that came last
+        self._missed = ""  # why a pass couldn't be recorded
 
-    def add(self, step: int, training: bool, prediction: Prediction | None) -> None:
-        """A forward pass after `step` steps; `prediction` is None where it predicts nothing."""
-        self._close_scored()
-        if prediction is not None:
-            self._opened(step, training).add(prediction)
+    @property
+    def are_open(self) -> bool:
+        """Whether a pass was made that is no part of a step, since the last step."""
+        return self._last is not None
+
+    def add(self, step: int, model: SeenModel, training: bool, content: Content) -> None:
+        """A forward pass after `step` steps."""
+        self._opened(step, model, training).add(content)
+
+    def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
+        """A loss that is a module of its own, after the last pass."""
+        if self._last is not None:
+            loss = Content(None)
+            loss.add_loss(name, args, output)
+            self._last.add(loss)
 
     def miss(self, step: int, why: str) -> None:
-        """A pass that can't be recorded: its evaluation's record says so, and isn't compared."""
-        self._close_scored()
-        self._opened(step, training=False).unseen = why
+        """A pass that can't be recorded, of a model that isn't known.
+
+        The records of all the evaluations around it say so, and aren't compared.
+        """
+        self._missed = why
+        if self._last is None:
+            self._opened(step, None, training=False)
 
     def taint(self, why: str) -> None:
         """Something that is no evaluation's was taken for a pass of the open one."""
-        if self._open is not None:
-            self._open.unseen = why
+        if self._last is not None:
+            self._last.unseen = why
 
     def add_scores(self, scores: Mapping[str, float]) -> None:
-        """The scores of the open evaluation, after which the next pass begins another."""
-        if self._open is not None:
-            self._open.scores.update({k: describe.number(v) for k, v in scores.items()})
-            self._open.has_scores = True
+        """The scores of the last evaluation, after which the next pass begins another."""
+        if self._last is not None:
+            self._last.scores.update({k: describe.number(v) for k, v in scores.items()})
+            self._last.has_scores = True
 
     def close(self) -> None:
-        """Write the open evaluation: a step or the end comes."""
-        if self._open is not None:
-            self._write(self._open.record())
-            self._open = None
+        """Write the open evaluations: a step or the end comes."""
+        for evaluation in self._open.values():
+            evaluation.unseen = evaluation.unseen or self._missed
+            self._write(evaluation.record())
+        self._open, self._last, self._missed = {}, None, ""
 
-    def _opened(self, step: int, training: bool) -> Evaluation:
-        if self._open is None:
-            self._open = Evaluation(step, training)
-        return self._open
-
-    def _close_scored(self) -> None:
-        if self._open is not None and self._open.has_scores:
+    def _opened(self, step: int, model: SeenModel | None, training: bool) -> Evaluation:
+        if self._last is not None and self._last.has_scores:
             self.close()
+        key = "" if model is None else f"{model.name} {training}"
+        if key not in self._open:
+            self._open[key] = Evaluation(step, model, training)
+        self._last = self._open[key]
+        return self._last

@@ -15,9 +15,10 @@ from reference.ledger.combined_hash import combine
 from reference.ledger.record import Record
 from reference.observe import torch_internals
 from reference.observe.step import describe
-from reference.observe.step.evaluation import Prediction
+from reference.observe.step.evaluation import Content
 from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.parameters import Parameters
+from reference.observe.tensors.seen_models import SeenModel
 
 
 @dataclass
@@ -39,7 +40,8 @@ class ForwardPass:
     inputs: dict[str, Tensor] = field(default_factory=dict)
     batch: Record = field(default_factory=dict)
     outputs: Record = field(default_factory=dict)
-    prediction: Prediction | None = None
+    seen: SeenModel | None = None
+    content: Content | None = None  # None: it can't be recorded
     training: bool = True
     used: bool | None = False  # backpropagated; None: it can't be told
     reached: bool = False  # by autograd, which need not accumulate anything

@@ -3,10 +3,11 @@
 import contextlib
 import inspect
 from collections import UserDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MemberDescriptorType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,6 +61,41 @@ def tensors_in(name: str, value: Any) -> dict[str, Tensor]:
                 raise TypeError(f"more than {MOST_FIELDS} fields to look for tensors in")
             waiting += [(n, v, depth + 1) for n, v in reversed(inner)]
     return tensors
+
+
+def numbers_in(output: Any) -> dict[str, Tensor]:
+    """What a model gives of numbers, by path: tensors, arrays, and lists of plain numbers.
+
+    Raises:
+        TypeError: as `tensors_in`.
+    """
+    arrays = {name or "output": t for name, t in _arrays_in("", output, 0)}
+    return {**{name or "output": t for name, t in tensors_in("", output).items()}, **arrays}
+
+
+def _arrays_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]]:
+    """Those that are no tensors; looked for in mappings and lists only."""
+    if isinstance(value, np.ndarray | np.generic | bool | int | float):
+        array = np.asarray(value)
+    elif isinstance(value, list | tuple) and value and depth <= DEEPEST:
+        if isinstance(value[0], Mapping | Tensor | np.ndarray):
+            for place, part in enumerate(value):
+                yield from _arrays_in(f"{name}[{place}]", part, depth + 1)
+            return
+        try:
+            array = np.asarray(value)
+        except ValueError:  # rows of several lengths
+            for place, part in enumerate(value):
+                yield from _arrays_in(f"{name}[{place}]", part, depth + 1)
+            return
+    elif isinstance(value, dict | UserDict) and depth <= DEEPEST:
+        for key, part in value.items():
+            yield from _arrays_in(f"{name}.{key}" if name else str(key), part, depth + 1)
+        return
+    else:
+        return
+    if array.dtype.kind in "biufc":
+        yield name, torch.from_numpy(np.array(array))
 
 
 def _fields(name: str, value: Any) -> list[tuple[str, Any]]:

@@ -1,0 +1,86 @@
+"""What models hold at the ends of two runs that are equal in every step: each tensor of each."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reference.diff.notes import OtherAtEnd
+from reference.ledger.record import Record
+
+
+def model_ends(left: Sequence[Record], right: Sequence[Record]) -> list[OtherAtEnd]:
+    """What is unequal, for each model that both runs have; what only one has is no difference.
+
+    Args:
+        left: The field `models` of the first run's end.
+        right: Of the second run's.
+    """
+    if _values(m for m in left if m["trained"]) == _values(m for m in right if m["trained"]):
+        left, right = ([m for m in models if not m["trained"]] for models in (left, right))
+    return [u for pair in _pairs(left, right) for u in _unequal(*pair)]
+
+
+def _values(models: Any) -> Counter[str]:
+    """What all of them hold, whatever it is called and in which model it is."""
+    return Counter(value for model in models for value in model["tensors"].values())
+
+
+def _pairs(left: Sequence[Record], right: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
+    """Models of one class in the order of their first calls, where both runs have as many."""
+    for trained in (True, False):
+        sides = [[m for m in models if m["trained"] is trained] for models in (left, right)]
+        classes = [Counter(_class(m) for m in models) for models in sides]
+        if trained and len(sides[0]) == len(sides[1]):
+            yield from zip(*sides, strict=True)
+            continue
+        for kind in classes[0]:
+            if classes[0][kind] == classes[1][kind]:
+                of_kind = ([m for m in models if _class(m) == kind] for models in sides)
+                yield from zip(*of_kind, strict=True)
+
+
+def _class(model: Record) -> str:
+    return str(model["model"]).split()[0]
+
+
+def _unequal(left: Record, right: Record) -> Iterator[OtherAtEnd]:
+    ours, theirs = left["tensors"], _renamed(right["tensors"], left["tensors"])
+    name = str(left["model"])
+    if ours.keys() != theirs.keys():
+        p, q = Counter(ours.values()), Counter(theirs.values())
+        if not (p <= q or q <= p):
+            only = [n for n in (*ours, *theirs) if (n in ours) != (n in theirs)]
+            forms = _form(ours.get(only[0])), _form(theirs.get(only[0]))
+            yield OtherAtEnd(name, len(only), len({*ours, *theirs}), only[0], forms)
+        return
+    fleeting = _same_form(left.get("fleeting", {}), right.get("fleeting", {}))
+    pairs = [*((n, x, theirs[n]) for n, x in ours.items()), *fleeting]
+    unequal = [(n, x, y) for n, x, y in pairs if x != y]
+    if unequal:
+        first, x, y = unequal[0]
+        yield OtherAtEnd(name, len(unequal), len(pairs), first, (_form(x), _form(y)))
+
+
+def _form(value: str | None) -> str:
+    return "none" if value is None else value.partition(" ")[2]
+
+
+def _same_form(left: Record, right: Record) -> list[tuple[str, str, str]]:
+    """Buffers that no checkpoint holds may grow with what a model was given: these aren't told."""
+    pairs = [(name, left[name], right[name]) for name in left if name in right]
+    return [(n, x, y) for n, x, y in pairs if x.split()[1:] == y.split()[1:]]
+
+
+def _renamed(tensors: Record, wanted: Record) -> Record:
+    """The tensors without, or with, what a wrapper puts before all names, if that fits."""
+    first, there = next(iter(tensors), ""), next(iter(wanted), "")
+    if tensors.keys() == wanted.keys() or not (first and there):
+        return tensors
+    if first.endswith(f".{there}"):
+        prefix = first.removesuffix(there)
+        plain = {name.removeprefix(prefix): value for name, value in tensors.items()}
+        return plain if len(plain) == len(tensors) else tensors
+    if there.endswith(f".{first}"):
+        prefix = there.removesuffix(first)
+        return {prefix + name: value for name, value in tensors.items()}
+    return tensors

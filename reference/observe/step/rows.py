@@ -1,0 +1,78 @@
+"""A batch as rows: what of its tensors doesn't depend on how the rows were batched and padded.
+
+An evaluation in batches of 8 sees the rows that one in batches of 64 sees, padded to other widths.
+What is hashed of an evaluation are therefore its rows, one after another, without their padding.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reference.observe.tensors.hashing import buffer_of
+from reference.observe.torch_internals import modules_of
+
+# What pads a row where no model says it: ids with 0, and labels so that a loss leaves them out.
+PADDING = frozenset({0, -100})
+MASK = "attention_mask"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one batch.
+
+    Attributes:
+        count: How many there are.
+        own: Which positions of each row are its own, of shape (rows, width); None where all are.
+    """
+
+    count: int
+    own: Tensor | None = None
+
+    @property
+    def lengths(self) -> bytes:
+        """How many positions each row has of its own; nothing where rows aren't padded."""
+        return b"" if self.own is None else bytes(buffer_of(self.own.sum(1)))
+
+    def fit(self, tensor: Tensor) -> bool:
+        """Whether the tensor has one entry for each row."""
+        return tensor.dim() > 0 and len(tensor) == self.count
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """The rows' values of a tensor that fits, without their padding."""
+        if self.own is None or tensor.shape[:2] != self.own.shape:
+            return tensor
+        return tensor[self.own.to(tensor.device)]
+
+
+def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) -> Rows | None:
+    """The rows of the batch that a model takes; None where no input has any.
+
+    Args:
+        inputs: By name.
+        padding: Values that pad a row of whole numbers at its end.
+    """
+    first = next((t for t in inputs.values() if t.dim() > 0), None)
+    if first is None:
+        return None
+    mask = inputs.get(MASK)
+    if mask is not None and mask.dim() == 2 and bool(((mask == 0) | (mask == 1)).all()):
+        return Rows(len(mask), mask.detach() != 0)
+    whole = (torch.int64, torch.int32, torch.int16)
+    ids = next((t for t in inputs.values() if t.dim() == 2 and t.dtype in whole), None)
+    if ids is None or ids.layout != torch.strided or ids.numel() == 0:
+        return Rows(len(first))
+    ids = ids.detach()
+    filler = torch.isin(ids, torch.tensor(sorted(padding), dtype=ids.dtype, device=ids.device))
+    if not bool(filler[:, -1].any()):
+        return Rows(len(ids), torch.ones_like(filler))
+    # From the end of each row up to its first own position: all that follows is padding.
+    own = filler.logical_not().flip(1).cumsum(1).flip(1) > 0
+    return Rows(len(ids), own)
+
+
+def padding_of(module: torch.nn.Module) -> frozenset[int]:
+    """PADDING, and what this model's embeddings are told is padding."""
+    told: Iterable[object] = (getattr(part, "padding_idx", None) for part in modules_of(module))
+    return PADDING | {each for each in told if type(each) is int}
