@@ -12,8 +12,8 @@ from reference.diff.unequal import COUNT, HARD, NOTE, Pair, Unequal
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
-# How far the sum and the norm of what comes out may move because of other batches, as a share of the
-# norm. Seen with BERTs of 2 layers of 64 and 6 of 384, 408 rows in batches of 1, 8, 64 and 408
+# How far sum and norm of what comes out may move because of other batches, as a share of the norm.
+# Seen with BERTs of 2 layers of 64 and 6 of 384, 408 rows in batches of 1, 8, 64 and 408
 # (torch 2.13, CPU): 7e-7 in float32, 2.6e-3 in bfloat16. A float32 may have been a bfloat16 within.
 NEAR = 1e-2
 OF_A_BATCH = " a batch"  # how a form ends that isn't of rows

@@ -215,9 +215,9 @@ class Evaluations:
 
         The records of all the evaluations around it say so, and aren't compared.
         """
-        self._missed = why
-        if self._last is None:
+        if self._last is None or self._last.has_scores:
             self._opened(step, None, training=False)
+        self._missed = why
 
     def taint(self, why: str) -> None:
         """Something that is no evaluation's was taken for a pass of the open one."""
