@@ -46,6 +46,8 @@ class Comparison:
         surroundings: Differences of the headers that may be why bits differ.
         named: Other differences of the headers that are named beside a verdict.
         edited: The first record that contradicts itself.
+        evaluated: Whether either run has an evaluation.
+        scored: Whether both runs have scores of the same one.
     """
 
     def __init__(self, left: Record, right: Record) -> None:
@@ -60,6 +62,7 @@ class Comparison:
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
         self.edited: Contradiction | None = None
+        self.evaluated = self.scored = False  # in either run; both runs' same evaluation
         self._ineffective = Ineffective()
         self._rates = Rates()
         self._same_rates = True  # after the last step
@@ -128,7 +131,9 @@ class Comparison:
         for step in sorted({e["step"] for e in (*left, *right)}):
             ours, theirs = ([e for e in side if e["step"] == step] for side in (left, right))
             pairs = pair_by_model(ours, theirs)
+            self.evaluated = True
             for pair in pairs:
+                self.scored = self.scored or all(each[METRICS]["scores"] for each in pair)
                 if self.gaps.has_unseen(pair):
                     continue
                 self.gaps.note_older(pair)

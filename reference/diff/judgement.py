@@ -10,7 +10,9 @@ from reference.diff.notes import (
     ChangedTensors,
     MoreRows,
     NoModelInCommon,
+    NoScores,
     Note,
+    NothingEvaluated,
     OtherAtEnd,
     TensorsOfOneEnd,
     UnusedModel,
@@ -202,6 +204,8 @@ def _remarks(c: Comparison, verdict: Verdict, ends: list[Record]) -> tuple[Note,
     remarks += c.ineffective_notes(whole=identical)
     if c.edited is not None:
         remarks.append(c.edited)
+    if identical and not c.scored:
+        remarks.append(NoScores() if c.evaluated else NothingEvaluated())
     lacking = _of_one_end(_last_tensors(c, ends)) if identical else []
     if lacking:
         remarks.append(TensorsOfOneEnd(len(lacking), lacking[0]))

@@ -22,25 +22,42 @@ def model_ends(left: Sequence[Record], right: Sequence[Record]) -> list[OtherAtE
 
 def _values(models: Any) -> Counter[str]:
     """What all of them hold, whatever it is called and in which model it is."""
-    return Counter(value for model in models for value in model["tensors"].values())
+    held = (each for m in models for each in (m["tensors"], m.get("fleeting", {})))
+    return Counter(value for each in held for value in each.values())
 
 
 def _pairs(left: Sequence[Record], right: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
     """Models of one class in the order of their first calls, where both runs have as many."""
-    for trained in (True, False):
-        sides = [[m for m in models if m["trained"] is trained] for models in (left, right)]
-        classes = [Counter(_class(m) for m in models) for models in sides]
-        if trained and len(sides[0]) == len(sides[1]):
-            yield from zip(*sides, strict=True)
-            continue
-        for kind in classes[0]:
-            if classes[0][kind] == classes[1][kind]:
-                of_kind = ([m for m in models if _class(m) == kind] for models in sides)
-                yield from zip(*of_kind, strict=True)
+    sides = [[m for m in models if m["trained"]] for models in (left, right)]
+    if len(sides[0]) == len(sides[1]):
+        yield from zip(*sides, strict=True)
+    else:
+        yield from _of_one_class(*sides)
+    yield from _of_one_class(*([m for m in models if not m["trained"]] for models in (left, right)))
 
 
-def _class(model: Record) -> str:
-    return str(model["model"]).split()[0]
+def _of_one_class(
+    left: Sequence[Record], right: Sequence[Record]
+) -> Iterator[tuple[Record, Record]]:
+    sides = [_by_class(models) for models in (left, right)]
+    for kind, ours in sides[0].items():
+        theirs = sides[1].get(kind, [])
+        if len(ours) == len(theirs):
+            # What nobody trained or called has no order that means something: equal ones first.
+            values = [[m["tensors"] for m in models] for models in (ours, theirs)]
+            yield from zip(
+                (m for m in ours if m["tensors"] not in values[1]),
+                (m for m in theirs if m["tensors"] not in values[0]),
+                strict=False,
+            )
+
+
+def _by_class(models: Sequence[Record]) -> dict[tuple[str, bool], list[Record]]:
+    classes: dict[tuple[str, bool], list[Record]] = {}
+    for model in models:
+        kind = str(model["model"]).split()[0], bool(model.get("copy"))
+        classes.setdefault(kind, []).append(model)
+    return classes
 
 
 def _unequal(left: Record, right: Record) -> Iterator[OtherAtEnd]:
@@ -48,7 +65,7 @@ def _unequal(left: Record, right: Record) -> Iterator[OtherAtEnd]:
     name = str(left["model"])
     if ours.keys() != theirs.keys():
         p, q = Counter(ours.values()), Counter(theirs.values())
-        if not (p <= q or q <= p):
+        if p != q:
             only = [n for n in (*ours, *theirs) if (n in ours) != (n in theirs)]
             forms = _form(ours.get(only[0])), _form(theirs.get(only[0]))
             yield OtherAtEnd(name, len(only), len({*ours, *theirs}), only[0], forms)

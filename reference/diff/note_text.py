@@ -13,7 +13,9 @@ from reference.diff.notes import (
     MoreEvaluations,
     MoreRows,
     NoModelInCommon,
+    NoScores,
     Note,
+    NothingEvaluated,
     OneRankAlone,
     OnRank,
     OtherRanks,
@@ -119,6 +121,16 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case Contradiction():
             said = contradiction_text(note, sides)
             return f"{said}: edited, or not written by this package"
+        case NothingEvaluated():
+            return (
+                "not compared: any evaluation; no model was called for one, and what a script "
+                "computes from weights by itself isn't seen"
+            )
+        case NoScores():
+            return (
+                "not compared: scores; what models gave in evaluations is equal, and what a script "
+                "makes of it (a threshold, a metric) isn't seen"
+            )
         case TensorsOfOneEnd(count, first):
             return (
                 f"not compared after the last step: {count} tensors, first {plain(first)}, of "

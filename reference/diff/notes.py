@@ -167,6 +167,16 @@ class WithoutEffect:
 
 
 @dataclass(frozen=True)
+class NothingEvaluated:
+    """Neither run called a model to evaluate it."""
+
+
+@dataclass(frozen=True)
+class NoScores:
+    """What models gave in evaluations is equal, and nobody told what the runs made of it."""
+
+
+@dataclass(frozen=True)
 class TensorsOfOneEnd:
     """Tensors of models that only one run's last step used: how many, and the first's name."""
 
@@ -232,6 +242,8 @@ Note = (
     | MoreRows
     | WithoutEffect
     | Contradiction
+    | NothingEvaluated
+    | NoScores
     | TensorsOfOneEnd
     | LackingRanks
     | OtherRanks

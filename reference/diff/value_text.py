@@ -1,5 +1,6 @@
 """Unequal values in a line of text: the field, both values, and how far apart they are."""
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 from reference.diff.unequal import IN_NO_GROUP, Things, Unequal
 from reference.messages import plain
 
+HASH = re.compile("[0-9a-f]{16}|[0-9a-f]{32}")
 LONGEST = 90  # characters of a value in a line
 
 
 def unequal_text(unequal: Unequal) -> str:
     """An unequal field with both values, as in 'eps: 1e-08 and 1e-06 (100 times)'."""
+    if all(_is_hash(value) for value in (unequal.left, unequal.right)):
+        return f"{plain(field_text(unequal))}: not the same"  # a hash tells a reader nothing
     values = both(unequal.left, unequal.right)
     return f"{plain(field_text(unequal))}: {values}{distance(unequal.left, unequal.right)}"
 
@@ -28,6 +32,10 @@ def field_text(unequal: Unequal) -> str:
         text = field + _share_text(unequal, named=True)
     of_pass = f"pass {unequal.forward_pass}, " if unequal.forward_pass is not None else ""
     return of_pass + text
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and HASH.fullmatch(value) is not None
 
 
 def _share_text(unequal: Unequal, *, named: bool = False) -> str:

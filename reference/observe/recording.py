@@ -24,17 +24,23 @@ class Recording:
         writer: takes the records.
         stop_if_not_finite: the training is to stop before an update that isn't finite. Each forward
             pass keeps its inputs then, for the error to name them.
+        copies: copies of models that nobody calls are looked for, too.
         after: what was recorded before; this one goes on from there, and knows the same models.
     """
 
     def __init__(
-        self, writer: Sink, *, stop_if_not_finite: bool = False, after: "Recording | None" = None
+        self,
+        writer: Sink,
+        *,
+        stop_if_not_finite: bool = False,
+        copies: bool = False,
+        after: "Recording | None" = None,
     ) -> None:
         self.writer = writer
         self.fail_safe = FailSafe(writer)
         self.stop_if_not_finite = stop_if_not_finite
         self.parameters: Parameters = Parameters() if after is None else after.parameters
-        self.seen: SeenModels = SeenModels() if after is None else after.seen
+        self.seen: SeenModels = SeenModels(copies=copies) if after is None else after.seen
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
@@ -61,7 +67,11 @@ class Recording:
 
     def take_step(self) -> None:
         """The optimizer has stepped: another step is open from now on."""
+        for forward in self.open_step.used():
+            if forward.seen is not None:
+                forward.seen.trained = True
         self.waiting.append(self.open_step)
+        self.seen.look_for_copies(self.steps + len(self.waiting))
         self.open_step = OpenStep()
         self.seconds = time.perf_counter() - self._started
 
@@ -69,9 +79,6 @@ class Recording:
         """Write the steps that are over."""
         for step in self.waiting:
             self._evaluate(step.take_unused())
-            for forward in step.used():
-                if forward.seen is not None:
-                    forward.seen.trained = True
             self.evaluations.close()
             self.steps += 1
             record = step.record(self.steps, self.parameters, self.last_update)

@@ -224,6 +224,11 @@ def insides(module: torch.nn.Module) -> Insides:
     return Insides(module._parameters, module._buffers, fleeting, module._modules)
 
 
+def is_built(module: torch.nn.Module) -> bool:
+    """Whether it has what every module has: another thread may be about to make or copy it."""
+    return {"_parameters", "_buffers", "_modules"} <= vars(module).keys()
+
+
 def persistent_buffers(module: torch.nn.Module) -> dict[str, Tensor | None]:
     """Those of a module's own buffers that a checkpoint holds."""
     fleeting = module._non_persistent_buffers_set

@@ -7,8 +7,13 @@ import torch
 from torch import nn
 from torch.optim import SGD
 
+from reference.diff.note_text import note_text
+from reference.diff.notes import NothingEvaluated
 from reference.ledger.record import Ledger, Memory
 from reference.observe.observer import Observer
+
+# What stands beside `identical` where the trainings evaluate nothing.
+UNEVALUATED = note_text(NothingEvaluated())
 
 
 def watch(train: Callable[..., Any], *given: Any) -> Ledger:

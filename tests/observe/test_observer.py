@@ -18,6 +18,7 @@ from reference.observe.generators import generator_states
 from reference.observe.observer import Observer
 from reference.observe.tensors.hashing import hash_tensor, hash_tensors
 from reference.run.one_run import run
+from tests.helpers.small import UNEVALUATED
 
 
 def train_plain(path: Path, *, bump: float = 0.0) -> Ledger:
@@ -160,7 +161,7 @@ def test_other_surroundings_are_no_deviation(tmp_path: Path) -> None:
     a.header["num_threads"], b.header["num_threads"] = 1, 2
     verdict = diff(a, b)
     assert verdict.verdict == "identical"  # every bit is
-    assert verdict.notes == ("not the same: num_threads (1 and 2)",)
+    assert verdict.notes == ("not the same: num_threads (1 and 2)", UNEVALUATED)
     c = train_plain(tmp_path / "c", bump=1e-7)
     c.header["num_threads"] = 2
     verdict = diff(a, c)

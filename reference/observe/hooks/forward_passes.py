@@ -238,12 +238,16 @@ class ForwardPasses:
             return
         if not forwards:
             return
-        if not (isinstance(output, Tensor) and output.dim() == 0 and output.requires_grad):
+        if not (isinstance(output, Tensor) and output.requires_grad):
             return
         memory = module_calls.addresses(args)
         given = next((f for f in reversed(forwards) if f.memory & memory), None)
-        if given is not None:
+        if given is None:
+            return
+        if output.dim() == 0:
             given.outputs.setdefault("loss", describe.number(output.detach()))
+        if given.content is not None:  # if no step is made of it
+            given.content.add_loss(type(module).__name__, tensors_in("", args), output)
 
     def _is_elsewhere(self) -> bool:
         """Whether this pass is made beside the thread that trains."""

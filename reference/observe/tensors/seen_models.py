@@ -6,36 +6,28 @@ it keeps its parameters, buffers and parts, until the model is gone: then they a
 """
 
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import torch
-from torch import Tensor
 
 from reference.ledger.combined_hash import combine
 from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
 from reference.observe.tensors.hashing import hash_tensors
-from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.tensors.held_tensors import held, ids_of_parts
+from reference.observe.tensors.living_copies import is_looked_for, living_copies
 from reference.observe.torch_internals import Insides, insides
 
 
-@dataclass(frozen=True)
-class Held:
-    """One tensor of a model."""
-
-    name: str
-    tensor: Tensor
-    fleeting: bool  # a checkpoint doesn't hold it
-
-
 class SeenModel:
-    """A model that was called.
+    """A model that was called, or a copy of one that trains.
 
     Attributes:
         name: Its class, and from the second of a class on its number.
         trained: Whether a step was made of a pass of it.
         part: Whether it was called as a model, and is a part of another that was.
+        first: Of a copy that nobody has called the hash of what it held in the first step, or
+            nothing where it came later. None for a model that was called.
         padding: The values that pad its inputs.
     """
 
@@ -44,14 +36,19 @@ class SeenModel:
     ) -> None:
         self.name, self.padding = name, padding_of(module)
         self.trained = self.part = False
+        self.first: str | None = None
         self._id, self._gone = id(module), gone
         self._insides: Insides | None = insides(module)
         self._state: Record | None = None  # of one that is gone
         self._reference = weakref.ref(module, self._die)
 
-    def is_of(self, module: torch.nn.Module) -> bool:
-        """Whether this is that module."""
-        return self._reference() is module
+    def module(self) -> torch.nn.Module | None:
+        """The module; None when it is gone."""
+        return self._reference()
+
+    def is_still(self) -> bool:
+        """Whether it is a copy that nobody has called, and that hasn't moved since the start."""
+        return bool(self.first) and self.state().get("hash") == self.first
 
     def is_one_of(self, ids: Collection[int]) -> bool:
         """Whether it is one of the living modules of these ids: that of a dead one is another's."""
@@ -64,11 +61,11 @@ class SeenModel:
         """
         if self._state is not None or self._insides is None:
             return self._state or {}
-        held = list(_held(self._insides))
-        hashes = hash_tensors([each.tensor for each in held])
+        everything = list(held(self._insides))
+        hashes = hash_tensors([each.tensor for each in everything])
         kinds: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        for each, hashed in zip(held, hashes, strict=True):
-            kinds[each.fleeting][each.name] = f"{hashed} {_form(each.tensor)}"
+        for each, hashed in zip(everything, hashes, strict=True):
+            kinds[each.fleeting][each.name] = f"{hashed} {each.form}"
         tensors, fleeting = kinds
         record: Record = {"hash": hash_of(tensors, fleeting), "tensors": tensors}
         return {**record, "fleeting": fleeting} if fleeting else record
@@ -77,7 +74,7 @@ class SeenModel:
         """Say of each of the others that is a part of this one that it is."""
         if self._insides is None:
             return
-        parts = _modules(self._insides)
+        parts = ids_of_parts(self._insides)
         for other in others:
             other.part = other.part or other.is_one_of(parts)
 
@@ -98,56 +95,67 @@ def hash_of(tensors: Mapping[str, str], fleeting: Mapping[str, str]) -> str:
     )
 
 
-def _form(tensor: Tensor) -> str:
-    kind = str(tensor.dtype).removeprefix("torch.")
-    return f"{kind} {'x'.join(map(str, tensor.shape)) or 'number'}"
-
-
-def _held(inside: Insides, prefix: str = "", seen: set[int] | None = None) -> Iterator[Held]:
-    seen = set() if seen is None else seen
-    for name, tensor in (*inside.parameters.items(), *inside.buffers.items()):
-        if tensor is not None and not tensor.is_meta and not torch.nn.parameter.is_lazy(tensor):
-            yield Held(plain_name(prefix + name), tensor, name in inside.fleeting)
-    for name, part in inside.parts.items():
-        if part is not None and id(part) not in seen:
-            seen.add(id(part))
-            yield from _held(insides(part), f"{prefix}{name}.", seen)
-
-
-def _modules(inside: Insides) -> set[int]:
-    found: set[int] = set()
-    waiting = list(inside.parts.values())
-    while waiting:
-        part = waiting.pop()
-        if part is not None and id(part) not in found:
-            found.add(id(part))
-            waiting += insides(part).parts.values()
-    return found
-
-
 class SeenModels:
-    """All of them, in the order of their first calls."""
+    """All of them, in the order of their first calls.
 
-    def __init__(self) -> None:
+    Args:
+        copies: Copies that nobody calls are looked for, too.
+    """
+
+    def __init__(self, *, copies: bool) -> None:
+        self._copies = copies
         self._all: list[SeenModel] = []
         self._of_id: dict[int, SeenModel] = {}
         self._of_class: dict[str, int] = {}
 
     def see(self, module: torch.nn.Module) -> SeenModel:
         """The model that is called now."""
-        known = self._of_id.get(id(module))
-        if known is None or not known.is_of(module):
+        known = self._known(module)
+        if known is None or known.first is not None:  # not called before
             kind = type(module).__name__
             count = self._of_class[kind] = self._of_class.get(kind, 0) + 1
-            name = kind if count == 1 else f"{kind} {count}"
-            known = SeenModel(module, name, lambda model: model.mark_parts(self._all))
-            self._all.append(known)
-            self._of_id[id(module)] = known
+            known = self._add(module, kind if count == 1 else f"{kind} {count}")
         return known
+
+    def look_for_copies(self, step: int) -> None:
+        """In some steps, and before the first moves anything beside the model that it trains."""
+        if is_looked_for(step):
+            self._take_copies(first=step == 1)
 
     def at_end(self) -> list[Record]:
         """What each holds, or held when it was gone; what is a part of another isn't repeated."""
+        self._take_copies(first=False)
         for model in self._all:
             model.mark_parts(self._all)
-        whole = (model for model in self._all if not model.part)
-        return [{"model": m.name, "trained": m.trained, **m.state()} for m in whole]
+        whole = [m for m in self._all if not m.part and not m.is_still()]
+        return [
+            {
+                "model": m.name,
+                "trained": m.trained,
+                **({"copy": True} if m.first is not None else {}),
+                **m.state(),
+            }
+            for m in whole
+        ]
+
+    def _take_copies(self, *, first: bool) -> None:
+        if not self._copies:
+            return
+        trained = [m for model in self._all if model.trained and (m := model.module()) is not None]
+        for module in living_copies(trained):
+            if self._known(module) is None:
+                copy = self._add(module, f"{type(module).__name__} (a copy)")
+                copy.first = str(copy.state()["hash"]) if first else ""
+
+    def _known(self, module: torch.nn.Module) -> SeenModel | None:
+        known = self._of_id.get(id(module))
+        return known if known is not None and known.module() is module else None
+
+    def _add(self, module: torch.nn.Module, name: str) -> SeenModel:
+        model = SeenModel(module, name, lambda gone: gone.mark_parts(self._all))
+        before = self._known(module)
+        if before is not None:
+            self._all.remove(before)
+        self._all.append(model)
+        self._of_id[id(module)] = model
+        return model
