@@ -13,11 +13,13 @@ from reference.diff.link_comparators import COMPARATORS, metrics
 from reference.diff.notes import (
     Contradiction,
     OtherModels,
+    Sum,
     TrainedInOne,
     WithoutEffect,
 )
 from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
+from reference.diff.passes_in_order import split_at_first_output
 from reference.diff.self_contradiction import contradiction
 from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one
@@ -104,6 +106,9 @@ class Comparison:
         if self.divergence is None:
             self.matching.add(left.models, right.models)
             self.divergence = self._evaluations(left.evaluations, right.evaluations)
+        for side, group in enumerate((left, right)):
+            if group.broken and self.edited is None:
+                self.edited = Contradiction(side, self.steps, "end", Sum.LINES)
         if left.step is not None and right.step == left.step and self.newer[0] == self.newer[1]:
             self._record(0, left.step)
             right.step.same_as(left.step)
@@ -194,12 +199,15 @@ class Comparison:
         # A soft one is settled by what follows from it: where that isn't compared, it counts.
         settled = set(links) >= DECISIVE
         before: list[Unequal] = []
+        effects: list[Unequal] = []
         for link in _in_order_of_cause(links):
             unequal = list(COMPARATORS[link](pair))
+            if link == "batch" and "forward" in links:
+                unequal, effects = split_at_first_output(pair, unequal)
             if any(u.weight == HARD or not settled for u in unequal):
                 causes = causes_before_later_calls(pair, link, unequal)
                 named = _cause(link, unequal, before, causes)
-                fields = [*before, *causes, *unequal]
+                fields = [*before, *causes, *unequal, *effects]
                 return Divergence(step, named, fields, left, right)
             before += unequal
         self._ineffective.add(before, step)

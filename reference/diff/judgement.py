@@ -165,16 +165,8 @@ def _at_their_last_buffers(c: Comparison, ends: list[Record], tensors: list[Last
     )
     if unequal:
         return _changed(c, None, unequal)
-    others = _at_the_models_ends(ends)
+    others = model_ends(*ends)
     return _changed(c, others[0]) if others else Verdict("identical", c.steps)
-
-
-def _at_the_models_ends(ends: list[Record]) -> list[OtherAtEnd]:
-    """Older ledgers have no `models`."""
-    models = [end.get("models") for end in ends]
-    if models[0] is None or models[1] is None:
-        return []
-    return model_ends(models[0], models[1])
 
 
 def _of_one_end(tensors: list[LastTensor]) -> list[str]:

@@ -63,8 +63,15 @@ def mode(pair: Pair) -> Iterator[Unequal]:
     _refuse_fields_of_one_side(left, right, ("training",))
     for field in sorted(left.keys() | right.keys()):
         values = left.get(field), right.get(field)
-        if values[0] != values[1]:
+        if field != "later" and values[0] != values[1]:
             yield Unequal("mode", field, *values, NOTE if field == "gradients" else SOFT)
+    count = max(len(mode.get("later", ())) for mode in (left, right))
+    for number in range(count):
+        x, y = (mode.get("later", [mode] * count)[number : number + 1] for mode in (left, right))
+        for field in ("training", "autocast") if x and y else ():
+            ours, theirs = x[0].get(field), y[0].get(field)
+            if ours != theirs:
+                yield Unequal("mode", field, ours, theirs, SOFT, number + 2)
 
 
 def _refuse_fields_of_one_side(left: Record, right: Record, names: Sequence[str]) -> None:

@@ -5,19 +5,32 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference.diff.notes import OtherAtEnd
+from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
 
-def model_ends(left: Sequence[Record], right: Sequence[Record]) -> list[OtherAtEnd]:
+def model_ends(left: Record, right: Record) -> list[OtherAtEnd]:
     """What is unequal, for each model that both runs have; what only one has is no difference.
 
     Args:
-        left: The field `models` of the first run's end.
-        right: Of the second run's.
+        left: The first run's end.
+        right: The second run's.
     """
-    if _values(m for m in left if m["trained"]) == _values(m for m in right if m["trained"]):
-        left, right = ([m for m in models if not m["trained"]] for models in (left, right))
-    return [u for pair in _pairs(left, right) for u in _unequal(*pair)]
+    models = [end["models"] for end in (left, right) if "models" in end]
+    if len(models) < 2:
+        return []  # an older ledger
+    if _values(m for m in models[0] if m["trained"]) == _values(
+        m for m in models[1] if m["trained"]
+    ):
+        models = [[m for m in each if not m["trained"]] for each in models]
+    known = [_in_the_last_step(end) for end in (left, right)]
+    return [u for pair in _pairs(*models) for u in _unequal(*pair, known)]
+
+
+def _in_the_last_step(end: Record) -> set[str]:
+    """The hashes of all that the models of the last step had then."""
+    buffers = (end.get("buffers") or {}).get("tensors", {})
+    return {*str(end.get("tensors", "")).split(), *buffers.values()}
 
 
 def _values(models: Any) -> Counter[str]:
@@ -60,22 +73,29 @@ def _by_class(models: Sequence[Record]) -> dict[tuple[str, bool], list[Record]]:
     return classes
 
 
-def _unequal(left: Record, right: Record) -> Iterator[OtherAtEnd]:
+def _unequal(left: Record, right: Record, known: Sequence[set[str]]) -> Iterator[OtherAtEnd]:
     ours, theirs = left["tensors"], _renamed(right["tensors"], left["tensors"])
     name = str(left["model"])
     if ours.keys() != theirs.keys():
         p, q = Counter(ours.values()), Counter(theirs.values())
-        if p != q:
+        # What only one model has, and had in its last step: that was no other training.
+        more = [(each, hashes) for each, hashes in zip((p - q, q - p), known, strict=True)]
+        same = [set(map(_hash, each)) <= hashes for each, hashes in more]
+        if not all(same) or (p - q and q - p):
             only = [n for n in (*ours, *theirs) if (n in ours) != (n in theirs)]
             forms = _form(ours.get(only[0])), _form(theirs.get(only[0]))
             yield OtherAtEnd(name, len(only), len({*ours, *theirs}), only[0], forms)
         return
     fleeting = _same_form(left.get("fleeting", {}), right.get("fleeting", {}))
     pairs = [*((n, x, theirs[n]) for n, x in ours.items()), *fleeting]
-    unequal = [(n, x, y) for n, x, y in pairs if x != y]
+    unequal = [(n, x, y) for n, x, y in pairs if x != y and ABSENT not in (_hash(x), _hash(y))]
     if unequal:
         first, x, y = unequal[0]
         yield OtherAtEnd(name, len(unequal), len(pairs), first, (_form(x), _form(y)))
+
+
+def _hash(value: str) -> str:
+    return value.partition(" ")[0]
 
 
 def _form(value: str | None) -> str:

@@ -19,6 +19,7 @@ from reference.diff.notes import (
     OneRankAlone,
     OnRank,
     OtherRanks,
+    Sum,
     TensorsOfOneEnd,
     UnknownFields,
     UnseenPass,
@@ -64,6 +65,8 @@ def header_text(difference: HeaderDifference) -> str:
 
 def contradiction_text(record: Contradiction, sides: Sides) -> str:
     """A record that contradicts itself: whose, where, and in what."""
+    if record.what is Sum.LINES:
+        return f"{sides.name(record.side)}'s lines aren't those that its end seals"
     place = f"step {record.step}, {record.link}"
     return f"{sides.name(record.side)}'s {place}: not its tensors' {record.what}"
 

@@ -40,13 +40,17 @@ OtherModels = ParametersDiffer | TrainedInOne  # why tensors can't be compared
 class Sum(StrEnum):
     """What a record gives of its tensors, besides each of them."""
 
+    LINES = "lines"
     HASH = "hash"
     NORM = "norm"
 
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A record whose hash or norm isn't that of its tensors: edited, or of another program."""
+    """A record whose hash or norm isn't that of its tensors: edited, or of another program.
+
+    With Sum.LINES it is the end, whose seal isn't that of the lines before it.
+    """
 
     side: int
     step: int

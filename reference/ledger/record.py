@@ -19,7 +19,8 @@ Schema 3. Each line is an object with a field `kind`:
   whether it `trained`, and the hash, type and shape of each tensor that it has then, or had when it
   went (`fleeting`: buffers that no checkpoint holds), and a `hash` of them all; `complete` is false
   where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
-  until then).
+  until then); `seal`: a hash of all lines before it, and of this one without it, by
+  which an edited file is told.
 
 A run that is killed leaves whole lines and at most one cut one, which reading leaves out.
 Reading parses JSON and runs nothing.
@@ -33,6 +34,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+
+import xxhash
 
 from reference.errors import InputError
 from reference.process.bounded_files import each_once
@@ -78,6 +81,7 @@ class Writer:
             FileExistsError: The file exists: another run's ledger is never written over.
         """
         self._file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115 (kept open)
+        self._seal = xxhash.xxh3_64()
         self.write({"kind": "header", "schema": SCHEMA, **header})
 
     def write(self, record: Record) -> None:
@@ -86,7 +90,11 @@ class Writer:
         Raises:
             OSError: The disk takes only a part of it, or nothing.
         """
+        if record["kind"] == "end":
+            self._seal.update(encode(record))
+            record = {**record, "seal": self._seal.hexdigest()}
         line = encode(record)
+        self._seal.update(line)
         if self._file.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
 
@@ -103,12 +111,13 @@ def encode(record: Record) -> bytes:
 class Item:
     """One line of a ledger, parsed when somebody asks for it."""
 
-    __slots__ = ("_record", "checked", "line", "where")
+    __slots__ = ("_record", "checked", "line", "seal", "where")
 
     def __init__(self, line: bytes, where: str) -> None:
         self.line = line
         self.where = where  # file and row, for messages
         self.checked = False  # seen to be as its schema has it
+        self.seal: str | None = None  # what it should be, of an end that is read from a file
         self._record: Record | None = None
 
     def same_as(self, other: "Item") -> None:
@@ -120,6 +129,11 @@ class Item:
 
     def __hash__(self) -> int:
         return hash(self.line)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it ends a file whose lines aren't those that were written."""
+        return self.seal is not None and self.record.get("seal") != self.seal
 
     @property
     def kind(self) -> str:
@@ -164,6 +178,8 @@ def read_items(path: Path) -> Iterator[Item]:
     """
     try:
         with open(path, "rb") as file:
+            seal = xxhash.xxh3_64()
+            sealed = False
             for row, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
                 if len(line) == LONGEST:
                     raise InputError(f"{path}: row {row}: longer than any record; not a ledger")
@@ -177,6 +193,11 @@ def read_items(path: Path) -> Iterator[Item]:
                 item = Item(line, f"{path}: row {row}")
                 if row == 1:
                     _check_header(item)
+                    sealed = item.record["schema"] == SCHEMA
+                if sealed and item.kind == "end":
+                    seal.update(encode({k: v for k, v in item.record.items() if k != "seal"}))
+                    item.seal = seal.hexdigest()
+                seal.update(line)
                 yield item
     except FileNotFoundError:
         raise InputError(f"{path}: no such ledger; a run's folder holds {LEDGER_FILE}") from None

@@ -47,6 +47,7 @@ OF_KIND: dict[str, Check] = {
             "models": list_of(_at_end),
             "recorded": whole,
             "lost": text,
+            "seal": text,
         },
     ),
 }

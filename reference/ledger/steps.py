@@ -17,6 +17,7 @@ class Group:
     evaluations: list[Record] = field(default_factory=list)
     step: Item | None = None
     end: Record | None = None
+    broken: bool = False  # the lines up to the end aren't those that were written
 
 
 class Grouper:
@@ -57,6 +58,7 @@ class Grouper:
         elif kind == "end":
             self._ended = True
             self._open.end = record
+            self._open.broken = item.is_broken and bool(record["complete"])
             if record["steps"] != self._steps and "recorded" not in record:
                 raise damaged(item, "steps", f"{record['steps']} after {self._steps} steps")
         else:

@@ -44,8 +44,9 @@ class Observer:
             which says whether the run was whole. It is closed then.
         stop_if_not_finite: whether an optimizer step after a loss or gradient that isn't finite
             raises StepNotFinite, before any weight has moved.
-        copies: whether copies of models that train are looked for that nobody calls, such as an
-            average of the weights; takes about 0.1 s in some steps (`tensors/living_copies.py`).
+        uncalled: whether models are looked for that nobody calls: copies of those that train, such
+            as an average of the weights, and modules used through methods of their own; takes
+            about 0.15 s in some steps (`tensors/uncalled_models.py`).
         after: what an observer recorded before, whose run this one goes on with.
     """
 
@@ -54,11 +55,11 @@ class Observer:
         writer: Sink,
         *,
         stop_if_not_finite: bool = False,
-        copies: bool = False,
+        uncalled: bool = False,
         after: Recording | None = None,
     ) -> None:
         self.recording = Recording(
-            writer, stop_if_not_finite=stop_if_not_finite, copies=copies, after=after
+            writer, stop_if_not_finite=stop_if_not_finite, uncalled=uncalled, after=after
         )
         self.final_weights = ""  # the hash of all weights, after `finish`
         self._backward = BackwardPasses(self.recording)

@@ -24,7 +24,7 @@ class Recording:
         writer: takes the records.
         stop_if_not_finite: the training is to stop before an update that isn't finite. Each forward
             pass keeps its inputs then, for the error to name them.
-        copies: copies of models that nobody calls are looked for, too.
+        uncalled: models that nobody calls are looked for, too (`tensors/uncalled_models.py`).
         after: what was recorded before; this one goes on from there, and knows the same models.
     """
 
@@ -33,14 +33,14 @@ class Recording:
         writer: Sink,
         *,
         stop_if_not_finite: bool = False,
-        copies: bool = False,
+        uncalled: bool = False,
         after: "Recording | None" = None,
     ) -> None:
         self.writer = writer
         self.fail_safe = FailSafe(writer)
         self.stop_if_not_finite = stop_if_not_finite
         self.parameters: Parameters = Parameters() if after is None else after.parameters
-        self.seen: SeenModels = SeenModels(copies=copies) if after is None else after.seen
+        self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
@@ -71,7 +71,7 @@ class Recording:
             if forward.seen is not None:
                 forward.seen.trained = True
         self.waiting.append(self.open_step)
-        self.seen.look_for_copies(self.steps + len(self.waiting))
+        self.seen.look_around(self.steps + len(self.waiting))
         self.open_step = OpenStep()
         self.seconds = time.perf_counter() - self._started
 

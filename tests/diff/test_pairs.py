@@ -50,7 +50,7 @@ def left_by(pair: Pair, second: bool) -> str:
 
 def observed(pair: Pair, second: bool) -> tuple[Ledger, str]:
     memory = Memory({})
-    with Observer(memory, copies=pair.copies):
+    with Observer(memory, uncalled=pair.uncalled):
         left = left_by(pair, second)
     return memory.ledger, left
 

@@ -145,15 +145,17 @@ class ForwardPasses:
             self._describe_inputs(forward, module, args, keywords)
         if not self.recording.open_step.is_settled():
             weights = {} if late else self.recording.parameters.values()
-            forward.snapshot = Snapshot(generator_states(), describe.mode(module), weights)
+            forward.mode = describe.mode(module)
+            forward.snapshot = Snapshot(generator_states(), forward.mode, weights)
+        else:
+            forward.mode = {"training": module.training}
         return forward
 
     def _end(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
     ) -> None:
         outputs = {name or "output": t for name, t in tensors_in("", output).items()}
-        if forward.snapshot is not None:
-            forward.snapshot.mode.setdefault("autocast", describe.autocast(module))
+        forward.mode.setdefault("autocast", describe.autocast(module))
         if not torch.is_grad_enabled():
             self._evaluate(forward, numbers_in(output))
             return
@@ -223,9 +225,9 @@ class ForwardPasses:
 
     def _note_autocast(self, call: _OutermostCall) -> None:
         """Inside the model's own forward: Accelerate turns autocast on only there."""
-        snapshot = None if call.forward is None else call.forward.snapshot
-        if snapshot is not None and "autocast" not in snapshot.mode and call.module is not None:
-            snapshot.mode["autocast"] = describe.autocast(call.module)
+        forward = call.forward
+        if forward is not None and "autocast" not in forward.mode and call.module is not None:
+            forward.mode["autocast"] = describe.autocast(call.module)
 
     def _after_part(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         """A loss that is a module of its own: its number belongs to the pass that it was given."""
@@ -247,7 +249,12 @@ class ForwardPasses:
         if output.dim() == 0:
             given.outputs.setdefault("loss", describe.number(output.detach()))
         if given.content is not None:  # if no step is made of it
-            given.content.add_loss(type(module).__name__, tensors_in("", args), output)
+            targets = {
+                name: tensor
+                for name, tensor in tensors_in("", args).items()
+                if not module_calls.addresses([tensor]) & given.memory
+            }
+            given.content.add_loss(type(module).__name__, targets, output)
 
     def _is_elsewhere(self) -> bool:
         """Whether this pass is made beside the thread that trains."""

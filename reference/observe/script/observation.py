@@ -129,7 +129,7 @@ class Observation:
     def _observe(self) -> None:
         from reference.observe.observer import Observer
 
-        self.observer = Observer(self.writer, copies=True).start()
+        self.observer = Observer(self.writer, uncalled=True).start()
 
     def _take_scores(self) -> None:
         """What `evaluate` computes are an evaluation's scores."""

@@ -23,7 +23,7 @@ from reference.observe.tensors.seen_models import SeenModel
 
 @dataclass
 class Snapshot:
-    """What a forward pass starts from: the links `rng`, `mode` and `weights`."""
+    """What a step starts from: the links `rng`, `mode` and `weights`."""
 
     rng: dict[str, str]
     mode: Record
@@ -40,6 +40,7 @@ class ForwardPass:
     inputs: dict[str, Tensor] = field(default_factory=dict)
     batch: Record = field(default_factory=dict)
     outputs: Record = field(default_factory=dict)
+    mode: Record = field(default_factory=dict)
     seen: SeenModel | None = None
     content: Content | None = None  # None: it can't be recorded
     training: bool = True
@@ -207,7 +208,7 @@ class OpenStep:
             return {
                 "batch": [_of_model(f.model, f.batch) for f in used],
                 "rng": rng,
-                "mode": snapshot.mode,
+                "mode": _mode(snapshot.mode, used[1:]),
                 "weights": _unless_equal(snapshot.weights, before),
                 "forward": [_of_model(f.model, f.outputs) for f in used],
             }
@@ -227,6 +228,16 @@ class OpenStep:
         if self.snapshot() is None and self.backward_passes == 0 and not self.unseen:
             return {"backward_passes": 0}
         return None
+
+
+def _mode(first: Record, later: "list[ForwardPass]") -> Record:
+    """That of the first pass, and of the later ones where it isn't the same."""
+    modes = [_in_short(each.mode) for each in later]
+    return first if all(m == _in_short(first) for m in modes) else {**first, "later": modes}
+
+
+def _in_short(mode: Record) -> Record:
+    return {name: mode[name] for name in ("training", "autocast") if name in mode}
 
 
 def _of_model(model: int, described: Record) -> Record:

@@ -26,10 +26,10 @@ class Held:
 
 
 def held(inside: Insides, prefix: str = "", seen: set[int] | None = None) -> Iterator[Held]:
-    """All parameters and buffers, each part's once; none that has no values yet."""
+    """All parameters and buffers, each part's once; none that has no shape yet."""
     seen = set() if seen is None else seen
     for name, tensor in (*inside.parameters.items(), *inside.buffers.items()):
-        if tensor is not None and not tensor.is_meta and not torch.nn.parameter.is_lazy(tensor):
+        if tensor is not None and not torch.nn.parameter.is_lazy(tensor):
             yield Held(plain_name(prefix + name), tensor, name in inside.fleeting)
     for name, part in inside.parts.items():
         if part is not None and id(part) not in seen:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import torch
 
 from reference.ledger.combined_hash import combine
+from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
+from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import held, ids_of_parts
-from reference.observe.tensors.living_copies import is_looked_for, living_copies
 from reference.observe.torch_internals import Insides, insides
 
 
@@ -62,9 +63,11 @@ class SeenModel:
         if self._state is not None or self._insides is None:
             return self._state or {}
         everything = list(held(self._insides))
-        hashes = hash_tensors([each.tensor for each in everything])
+        # One that gave its memory back has no values any more.
+        hashes = iter(hash_tensors([e.tensor for e in everything if not e.tensor.is_meta]))
         kinds: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        for each, hashed in zip(everything, hashes, strict=True):
+        for each in everything:
+            hashed = ABSENT if each.tensor.is_meta else next(hashes)
             kinds[each.fleeting][each.name] = f"{hashed} {each.form}"
         tensors, fleeting = kinds
         record: Record = {"hash": hash_of(tensors, fleeting), "tensors": tensors}
@@ -76,7 +79,9 @@ class SeenModel:
             return
         parts = ids_of_parts(self._insides)
         for other in others:
-            other.part = other.part or other.is_one_of(parts)
+            if other.is_one_of(parts):
+                other.part = True
+                self.trained = self.trained or other.trained
 
     def _die(self, _reference: object) -> None:
         """Called by Python when the module is gone; what it held isn't yet."""
@@ -99,11 +104,11 @@ class SeenModels:
     """All of them, in the order of their first calls.
 
     Args:
-        copies: Copies that nobody calls are looked for, too.
+        uncalled: Models that nobody calls are looked for, too (`uncalled_models.py`).
     """
 
-    def __init__(self, *, copies: bool) -> None:
-        self._copies = copies
+    def __init__(self, *, uncalled: bool) -> None:
+        self._uncalled = uncalled
         self._all: list[SeenModel] = []
         self._of_id: dict[int, SeenModel] = {}
         self._of_class: dict[str, int] = {}
@@ -117,14 +122,14 @@ class SeenModels:
             known = self._add(module, kind if count == 1 else f"{kind} {count}")
         return known
 
-    def look_for_copies(self, step: int) -> None:
+    def look_around(self, step: int) -> None:
         """In some steps, and before the first moves anything beside the model that it trains."""
-        if is_looked_for(step):
-            self._take_copies(first=step == 1)
+        if uncalled_models.is_looked_for(step):
+            self._take_uncalled(first=step == 1)
 
     def at_end(self) -> list[Record]:
         """What each holds, or held when it was gone; what is a part of another isn't repeated."""
-        self._take_copies(first=False)
+        self._take_uncalled(first=False)
         for model in self._all:
             model.mark_parts(self._all)
         whole = [m for m in self._all if not m.part and not m.is_still()]
@@ -138,11 +143,14 @@ class SeenModels:
             for m in whole
         ]
 
-    def _take_copies(self, *, first: bool) -> None:
-        if not self._copies:
+    def _take_uncalled(self, *, first: bool) -> None:
+        if not self._uncalled:
             return
         trained = [m for model in self._all if model.trained and (m := model.module()) is not None]
-        for module in living_copies(trained):
+        alive = uncalled_models.living_modules() if trained else []
+        for owner in uncalled_models.owners(trained, alive):
+            self.see(owner)
+        for module in uncalled_models.copies(trained, alive):
             if self._known(module) is None:
                 copy = self._add(module, f"{type(module).__name__} (a copy)")
                 copy.first = str(copy.state()["hash"]) if first else ""

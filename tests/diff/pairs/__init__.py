@@ -20,14 +20,14 @@ class Pair:
         link: In which the two part; empty where they are the same run, and `incomparable` where
             nothing can be said of that.
         words: What the verdict names, in its cause or its notes.
-        copies: Whether copies that nobody calls are looked for, which takes a while.
+        uncalled: Whether models that nobody calls are looked for, which takes a while.
         unseen: Whether some of it can't be recorded, so that nothing is `identical`.
     """
 
     train: Training
     link: str
     words: tuple[str, ...]
-    copies: bool
+    uncalled: bool
     unseen: bool
 
 
@@ -35,13 +35,13 @@ PAIRS: dict[str, Pair] = {}
 
 
 def pair(
-    link: str = "", *words: str, copies: bool = False, unseen: bool = False
+    link: str = "", *words: str, uncalled: bool = False, unseen: bool = False
 ) -> Callable[[Training], Training]:
     """Puts a training among the pairs, under its function's name."""
 
     def put(train: Training) -> Training:
         assert train.__name__ not in PAIRS, train.__name__
-        PAIRS[train.__name__] = Pair(train, link, words, copies, unseen)
+        PAIRS[train.__name__] = Pair(train, link, words, uncalled, unseen)
         return train
 
     return put

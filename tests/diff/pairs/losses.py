@@ -26,7 +26,7 @@ def with_labels(**shown: Any) -> nn.Module:
     return model
 
 
-@pair("metrics", "labels")
+@pair("metrics", "rows of given[1]", "loss")
 def other_labels(second: bool) -> dict[str, Any]:
     model = with_labels(logits=True)
     with torch.no_grad():

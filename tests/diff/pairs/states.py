@@ -33,12 +33,12 @@ def coded(model: Codebook, share: float) -> dict[str, Any]:
     return {**state(model), "codes": model.codes.clone()}
 
 
-@pair("update", "codes")
+@pair("update", "first codes", uncalled=True)
 def buffers_of_a_module_used_by_a_method(second: bool) -> dict[str, Any]:
     return coded(seeded(Codebook), 0.2 if second else 0.1)
 
 
-@pair("update", "codes")
+@pair("update", "first codes", uncalled=True)
 def fleeting_buffers_of_a_module_used_by_a_method(second: bool) -> dict[str, Any]:
     return coded(seeded(lambda: Codebook(persistent=False)), 0.2 if second else 0.1)
 
@@ -151,7 +151,7 @@ def a_layer_frozen_on_the_way(second: bool) -> dict[str, Any]:
     )
 
 
-@pair("forward", "pass 1")
+@pair("mode", "autocast: off and bfloat16")
 def autocast_of_the_first_of_two_models(second: bool) -> dict[str, Any]:
     body, head = (seeded(lambda: nn.Linear(4, 4), seed) for seed in (1, 2))
     optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], 0.1)
@@ -160,6 +160,33 @@ def autocast_of_the_first_of_two_models(second: bool) -> dict[str, Any]:
         with torch.autocast("cpu", torch.bfloat16, enabled=second):
             hidden = body(rows(seed=step))
         head(hidden.float()).pow(2).mean().backward()
+        optimizer.step()
+    return {"body": state(body), "head": state(head)}
+
+
+@pair("mode", "pass 2, autocast: off and bfloat16")
+def autocast_of_the_second_of_two_models(second: bool) -> dict[str, Any]:
+    body, head = (seeded(lambda: nn.Linear(4, 4), seed) for seed in (1, 2))
+    optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], 0.1)
+    for step in range(3):
+        optimizer.zero_grad()
+        hidden = body(rows(seed=step))
+        with torch.autocast("cpu", torch.bfloat16, enabled=second):
+            outputs = head(hidden)
+        outputs.float().pow(2).mean().backward()
+        optimizer.step()
+    return {"body": state(body), "head": state(head)}
+
+
+@pair("mode", "pass 2, training: True and False")
+def mode_of_the_second_of_two_models(second: bool) -> dict[str, Any]:
+    body = seeded(lambda: nn.Linear(4, 4))
+    head = seeded(lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), 2)
+    head.train(not second)
+    optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], 0.1)
+    for step in range(3):
+        optimizer.zero_grad()
+        head(body(rows(seed=step))).pow(2).mean().backward()
         optimizer.step()
     return {"body": state(body), "head": state(head)}
 
