@@ -99,16 +99,31 @@ def observe_command(ctx: click.Context, run_dir: Path | None, program: tuple[str
         section="options",
         help="two ledgers of the same run: numbers that are as far apart as theirs count as equal",
     ),
+    Option(
+        ["--offset"],
+        type=int,
+        metavar="N",
+        section="options",
+        help="B begins after step N of A (below 0: A after step -N of B); by default their first "
+        "weights say whether one is the other resumed",
+    ),
     text="the first divergence between two ledgers",
 )
-def diff_command(ctx: click.Context, a: Path, b: Path, envelope: tuple[Path, Path] | None) -> int:
+def diff_command(
+    ctx: click.Context, a: Path, b: Path, envelope: tuple[Path, Path] | None, offset: int | None
+) -> int:
     """A and B are ledgers, or runs' folders. Says the step and the link at which they part, both
     values, and how the two go on."""
     from reference.diff.ledgers import diff
     from reference.diff.tolerance import diff_within_ranks
     from reference.diff.verdict_text import exit_code, lines
 
-    verdict = diff_within_ranks(a, b, *envelope) if envelope is not None else diff(a, b)
+    if envelope is not None and offset is not None:
+        raise InputError("--offset: not together with --envelope; give one of them")
+    if envelope is not None:
+        verdict = diff_within_ranks(a, b, *envelope)
+    else:
+        verdict = diff(a, b, offset=offset)
     for line in lines(f"{a} and {b}", verdict):
         print(coloured(line, sys.stdout))
     return exit_code(verdict)

@@ -39,6 +39,7 @@ class Comparison:
 
     Attributes:
         steps: How many steps were equal so far.
+        before: How many steps the whole run has before them, where the other goes on from it.
         divergence: Where the runs part; nothing is compared from there on.
         gaps: What of them can't be compared, or is of one run alone.
         other_models: Why their tensors can't be compared, if so.
@@ -52,14 +53,15 @@ class Comparison:
         scored: Whether both runs have scores of the same one.
     """
 
-    def __init__(self, left: Record, right: Record) -> None:
-        """Begins with the headers of both ledgers."""
+    def __init__(self, left: Record, right: Record, *, before: int = 0) -> None:
+        """Begins with the headers of both ledgers, and after so many steps of the one run."""
         self.steps = 0
         self.divergence: Divergence | None = None
         self.gaps = Gaps()
         self.other_models: OtherModels | None = None
         self.matching = Matching()
         self.numbering = OneNumbering(self.matching)
+        self.before = before
         self.newer = [is_newer(header) for header in (left, right)]
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
@@ -73,6 +75,11 @@ class Comparison:
     def missing(self) -> dict[str, set[int]]:
         """Each link that a side lacks somewhere, and these sides (0, 1)."""
         return self.gaps.missing
+
+    @property
+    def last(self) -> int:
+        """The number of the last step that was equal."""
+        return self.before + self.steps
 
     def add(self, left: Group, right: Group) -> Divergence | None:
         """Compares what both wrote since their last step, and their next step.
@@ -99,7 +106,7 @@ class Comparison:
         notes = self._ineffective.notes(whole=whole)
         if whole and not self._same_rates:
             rates = Unequal("schedule", "next_learning_rate", None, None)
-            notes.append(WithoutEffect(rates, False, steps=1, first=self.steps, whole=whole))
+            notes.append(WithoutEffect(rates, False, steps=1, first=self.last, whole=whole))
         return notes
 
     def _add(self, left: Group, right: Group) -> Divergence | None:
@@ -108,7 +115,7 @@ class Comparison:
             self.divergence = self._evaluations(left.evaluations, right.evaluations)
         for side, group in enumerate((left, right)):
             if group.broken and self.edited is None:
-                self.edited = Contradiction(side, self.steps, "end", Sum.LINES)
+                self.edited = Contradiction(side, self.last, "end", Sum.LINES)
         if left.step is not None and right.step == left.step and self.newer[0] == self.newer[1]:
             self._record(0, left.step)
             right.step.same_as(left.step)
@@ -191,7 +198,7 @@ class Comparison:
         self, left: Record, right: Record, links: list[str]
     ) -> Divergence | None:
         """Where this step, or the rates that the step before left for it, are unequal."""
-        step = self.steps + 1
+        step = self.last + 1
         rate = self._rate_difference(left, right, links)
         if rate is not None and rate.step < step:
             return Divergence(rate.step, rate.unequal.link, [rate.unequal], left, right)
@@ -219,7 +226,7 @@ class Comparison:
         # A step without a forward pass beside one with it: the rates are those of other moments.
         if "schedule" not in links or _has_pass(left) != _has_pass(right):
             return None
-        return self._rates.difference(left, right, self.steps + 1, self.matching.names)
+        return self._rates.difference(left, right, self.last + 1, self.matching.names)
 
     def _remember(self, pair: tuple[Record, Record], ours: Record, theirs: Record) -> None:
         """Keeps what the next step may refer to.
@@ -230,7 +237,7 @@ class Comparison:
             theirs: The second run's.
         """
         self._same_rates = _next_rates(pair[0]) == _next_rates(pair[1])
-        self._rates.remember(pair[0], self.steps + 1, same=self._same_rates)
+        self._rates.remember(pair[0], self.last + 1, same=self._same_rates)
         self.numbering.remember(ours, theirs)
 
 

@@ -7,6 +7,7 @@ from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
 from reference.diff.model_ends import model_ends
 from reference.diff.notes import (
+    BeginsLater,
     ChangedTensors,
     MoreRows,
     NoModelInCommon,
@@ -28,7 +29,11 @@ from reference.ledger.record import Record
 
 
 def judge(
-    c: Comparison, counts: list[int], ends: list[Record | None], curve: Curve | None = None
+    c: Comparison,
+    counts: list[int],
+    ends: list[Record | None],
+    curve: Curve | None = None,
+    begins: BeginsLater | None = None,
 ) -> Verdict:
     """The verdict on two runs that have been read to their ends.
 
@@ -37,6 +42,7 @@ def judge(
         counts: How many steps each run has.
         ends: The record of each run's end; None where its ledger has none.
         curve: How the two went on after they parted.
+        begins: Where the one begins in the other, if not at its beginning.
     """
     if c.divergence is not None:
         verdict = _diverged(c, c.divergence)
@@ -44,13 +50,14 @@ def judge(
     else:
         verdict = _undiverged(c, counts, ends)
     every_link = not (c.other_models or c.missing or any(c.newer))
-    remarks = _remarks(c, verdict, [end for end in ends if end])
+    begun = [begins] if begins is not None else []
+    remarks = _remarks(c, verdict, [end for end in ends if end], begun)
     return in_words(replace(verdict, remarks=remarks, every_link=every_link))
 
 
 def _diverged(c: Comparison, divergence: Divergence) -> Verdict:
     step, link = divergence.step, divergence.link
-    equal = min(c.steps, step - (link != METRICS))
+    equal = min(c.steps, step - c.before - (link != METRICS))
     reason, evidence = _doubt(c, link)
     return Verdict(
         "diverged" if reason is None else "incomparable",
@@ -83,7 +90,9 @@ def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> 
         return _incomparable(c, Reason.OTHER_MODELS, c.other_models)
     shorter = ends[0] if counts[0] < counts[1] else ends[1]
     if counts[0] != counts[1] and shorter and shorter["complete"]:
-        return one_run_ends(c.steps, (counts[0], counts[1]), ("batch", "schedule", "update"))
+        ends_at = c.before + counts[0], c.before + counts[1]
+        verdict = one_run_ends(c.steps, ends_at, ("batch", "schedule", "update"))
+        return replace(verdict, step=c.last + 1)
     if not all(end and end["complete"] for end in ends):
         lost = next((str(end["lost"]) for end in ends if end and end.get("lost")), None)
         return _incomparable(c, Reason.RECORDING_ENDED if lost else Reason.CUT_SHORT, lost)
@@ -142,7 +151,7 @@ def _changed(
     return Verdict(
         "diverged",
         c.steps,
-        c.steps,
+        c.last,
         "update",
         suspects=("update",),
         unequal=buffers,
@@ -183,10 +192,12 @@ def _last_tensors(c: Comparison, ends: list[Record]) -> list[LastTensor]:
     return list(zip(c.matching.names, left, right, strict=True))
 
 
-def _remarks(c: Comparison, verdict: Verdict, ends: list[Record]) -> tuple[Note, ...]:
+def _remarks(
+    c: Comparison, verdict: Verdict, ends: list[Record], begins: list[BeginsLater]
+) -> tuple[Note, ...]:
     """What a reader must know beside the verdict."""
     identical = verdict.verdict == "identical"
-    remarks: list[Note] = [*c.surroundings, *c.named, *c.matching.notes]
+    remarks: list[Note] = [*begins, *c.surroundings, *c.named, *c.matching.notes]
     if c.other_models is not None:
         remarks.append(NoModelInCommon())
     else:

@@ -1,26 +1,30 @@
 """Two ledgers read side by side, a step at a time, to one verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 
 from reference.diff.comparison import Comparison
 from reference.diff.divergence_curve import Curve
 from reference.diff.judgement import judge
+from reference.diff.notes import BeginsLater
 from reference.diff.ranks import diff_ranks, with_unread_ranks
+from reference.diff.resumed_run import given, groups_as_from, groups_from, where_it_begins
 from reference.diff.verdict import Verdict
 from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.record import Ledger, Record
 from reference.ledger.steps import Group, open_ledger
 
 
-def diff(a: Ledger | Path | str, b: Ledger | Path | str) -> Verdict:
+def diff(a: Ledger | Path | str, b: Ledger | Path | str, *, offset: int | None = None) -> Verdict:
     """The verdict on two runs. Both are read once, and one step of each is held at a time.
 
     Args:
         a: A ledger, its file, or its run's folder, of which every rank's ledger is read; it is
             named first in the verdict's words.
         b: The one that it is compared with.
+        offset: After how many steps of `a` the run `b` begins; below 0, after how many of `b` the
+            run `a` does. By default their first weights say whether one is the other resumed.
 
     Returns:
         `identical`, `diverged` with the first step and link at which they part, or `incomparable`
@@ -32,18 +36,23 @@ def diff(a: Ledger | Path | str, b: Ledger | Path | str) -> Verdict:
             file, row and field.
     """
     if any(isinstance(each, Path | str) and Path(each).is_dir() for each in (a, b)):
-        return diff_ranks(_ranks(a), _ranks(b), lambda _rank, x, y: _diff(x, y))
-    return _diff(*_ranks(a).values(), *_ranks(b).values(), alone=True)
+        return diff_ranks(_ranks(a), _ranks(b), lambda _rank, x, y: _diff(x, y, offset=offset))
+    return _diff(*_ranks(a).values(), *_ranks(b).values(), offset=offset, alone=True)
 
 
 def _ranks(source: Ledger | Path | str) -> Mapping[int, Ledger | Path]:
     return {0: source} if isinstance(source, Ledger) else find_ledgers(source)
 
 
-def _diff(a: Ledger | Path, b: Ledger | Path, *, alone: bool = False) -> Verdict:
+def _diff(
+    a: Ledger | Path, b: Ledger | Path, *, offset: int | None, alone: bool = False
+) -> Verdict:
     """The verdict on two ledgers; `alone`: there may be other ranks, of which nobody gave one."""
     (left_header, left), (right_header, right) = map(open_ledger, (a, b))
-    comparison = Comparison(left_header, right_header)
+    begins = where_it_begins(a, b) if offset is None else given(offset)
+    if begins is not None:
+        left, right = (_from(each, side, begins) for side, each in enumerate((a, b)))
+    comparison = Comparison(left_header, right_header, before=begins.step if begins else 0)
     curve = Curve()
     ends: list[Record | None] = [None, None]
     counts = [0, 0]
@@ -54,5 +63,10 @@ def _diff(a: Ledger | Path, b: Ledger | Path, *, alone: bool = False) -> Verdict
         for side, group in enumerate((x, y)):
             counts[side] += group.step is not None
             ends[side] = group.end or ends[side]
-    verdict = judge(comparison, counts, ends, curve)
+    verdict = judge(comparison, counts, ends, curve, begins)
     return with_unread_ranks(verdict, left_header, right_header) if alone else verdict
+
+
+def _from(source: Ledger | Path, side: int, begins: BeginsLater) -> Iterator[Group]:
+    part = groups_as_from if side == begins.side else groups_from
+    return part(source, begins.step)

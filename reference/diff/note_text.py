@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference.diff.notes import (
+    BeginsLater,
     Contradiction,
     Envelope,
     HeaderDifference,
@@ -124,6 +125,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case Contradiction():
             said = contradiction_text(note, sides)
             return f"{said}: edited, or not written by this package"
+        case BeginsLater():
+            return _begins_later_text(note, sides)
         case NothingEvaluated():
             return (
                 "not compared: any evaluation; no model was called for one, and what a script "
@@ -155,6 +158,18 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case Envelope(distances):
             apart = distances_text(dict(distances))
             return f"within the envelope, so far apart at most: {apart}"
+
+
+def _begins_later_text(note: BeginsLater, sides: Sides) -> str:
+    late, whole = sides.name(note.side), sides.name(1 - note.side)
+    said = f"{late} begins where {whole}'s step {note.step + 1} does"
+    if note.given:
+        return f"{said}, as --offset has it; steps have {whole}'s numbers"
+    why = f"its first weights are those that {whole} had after step {note.step}"
+    several = (
+        f", the last of {note.candidates} steps with these weights" if note.candidates > 1 else ""
+    )
+    return f"{said}: {why}{several}; steps have {whole}'s numbers"
 
 
 def lacking_text(lacking: LackingRanks, sides: Sides) -> str:

@@ -68,6 +68,23 @@ class ChangedTensors:
 
 
 @dataclass(frozen=True)
+class BeginsLater:
+    """A run that goes on from a step of the other, from which on the two are compared.
+
+    Attributes:
+        side: Which run goes on.
+        step: After which step of the other.
+        candidates: After how many steps the other had just these weights; the last one is taken.
+        given: Somebody said so; else its first weights do.
+    """
+
+    side: int
+    step: int
+    candidates: int
+    given: bool
+
+
+@dataclass(frozen=True)
 class OtherAtEnd:
     """A model that holds something else at the end, whatever the steps did.
 
@@ -246,6 +263,7 @@ Note = (
     | MoreRows
     | WithoutEffect
     | Contradiction
+    | BeginsLater
     | NothingEvaluated
     | NoScores
     | TensorsOfOneEnd

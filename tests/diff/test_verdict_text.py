@@ -7,6 +7,7 @@ import pytest
 
 from reference.diff.note_text import note_text
 from reference.diff.notes import (
+    BeginsLater,
     ChangedTensors,
     Contradiction,
     Envelope,
@@ -45,6 +46,7 @@ NOTES: list[Note] = [
     HeaderDifference("device", "cpu", "cuda"),
     MatchedByPosition("a", "b"),
     NoModelInCommon(),
+    BeginsLater(1, 20, 2, given=False),
     NoScores(),
     NothingEvaluated(),
     UnusedModel(0, "Linear", 1),
