@@ -5,14 +5,23 @@
 
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
-from reference.diff.evaluation_pairs import pair_by_model
+from reference.diff.evaluation_pairs import of_evaluation, pair_by_model
 from reference.diff.gaps import Gaps
-from reference.diff.header_differences import NAMED, SURROUNDINGS, header_differences
+from reference.diff.header_differences import (
+    NAMED,
+    SURROUNDINGS,
+    TOLD,
+    header_differences,
+    what_was_told,
+)
 from reference.diff.learning_rates import Rates
-from reference.diff.link_comparators import COMPARATORS, metrics
+from reference.diff.likely_causes import Earlier
+from reference.diff.link_comparators import COMPARATORS, forward, metrics
 from reference.diff.notes import (
     Contradiction,
+    Note,
     OtherModels,
+    PartBeside,
     Sum,
     TrainedInOne,
     WithoutEffect,
@@ -22,7 +31,7 @@ from reference.diff.parameter_matching import Matching
 from reference.diff.passes_in_order import split_at_first_output
 from reference.diff.self_contradiction import contradiction
 from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
-from reference.diff.unmatched_models import first_other, takes_part, trained_by_one
+from reference.diff.unmatched_models import first_other, takes_part, trained_by_one, untied
 from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
 from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
@@ -48,6 +57,9 @@ class Comparison:
         newer: By side, whether its schema is newer.
         surroundings: Differences of the headers that may be why bits differ.
         named: Other differences of the headers that are named beside a verdict.
+        beside_other_models: What is known of two runs whose models have other parameters.
+        told_otherwise: What the runs were told, named beside a divergence.
+        earlier: What earlier steps of both had, by which a later one is known again.
         edited: The first record that contradicts itself.
         evaluated: Whether either run has an evaluation.
         scored: Whether both runs have scores of the same one.
@@ -65,8 +77,11 @@ class Comparison:
         self.newer = [is_newer(header) for header in (left, right)]
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
+        self.told_otherwise = header_differences(what_was_told(left), what_was_told(right), TOLD)
+        self.beside_other_models: list[Note] = []
         self.edited: Contradiction | None = None
         self.evaluated = self.scored = False  # in either run; both runs' same evaluation
+        self.earlier = Earlier(), Earlier()
         self._ineffective = Ineffective()
         self._rates = Rates()
         self._same_rates = True  # after the last step
@@ -151,7 +166,7 @@ class Comparison:
                 self.gaps.note_older(pair)
                 unequal = list(metrics(Pair(*pair)))
                 if any(u.weight == HARD for u in unequal):
-                    return Divergence(step, METRICS, unequal, *pair)
+                    return of_evaluation(unequal, pair)
             for side, count in enumerate((len(ours), len(theirs))):
                 if count > len(pairs):
                     self.gaps.add_evaluations(side, count - len(pairs), step)
@@ -162,6 +177,7 @@ class Comparison:
         self._look_for_other_models((ours, theirs))
         same_bytes = ours is theirs
         if self.other_models is not None:
+            self._look_beside_other_models(ours, theirs)
             links = [link for link in links if link not in NEED_SAME_MODEL]
         elif same_bytes and self.matching.in_place:
             self._remember((ours, ours), ours, ours)
@@ -188,6 +204,15 @@ class Comparison:
             not self.matching.pairs or takes_part(self.matching, pair)
         ):
             self.other_models = first_other(self.matching)
+
+    def _look_beside_other_models(self, *pair: Record) -> None:
+        """Where the outputs part all the same, and whether a tie came undone."""
+        if not self.beside_other_models:
+            self.beside_other_models += untied(self.matching, pair)
+        if not any(isinstance(note, PartBeside) for note in self.beside_other_models):
+            unequal = [u for u in forward(Pair(pair[0], pair[1])) if u.weight == HARD]
+            if unequal:
+                self.beside_other_models.append(PartBeside(self.last + 1, unequal[0]))
 
     def _look_for_contradiction(self, *pair: Record) -> None:
         for side, record in enumerate(pair):
@@ -239,6 +264,8 @@ class Comparison:
         self._same_rates = _next_rates(pair[0]) == _next_rates(pair[1])
         self._rates.remember(pair[0], self.last + 1, same=self._same_rates)
         self.numbering.remember(ours, theirs)
+        for earlier, record in zip(self.earlier, (ours, theirs), strict=True):
+            earlier.remember(record, self.last + 1)
 
 
 def _in_order_of_cause(links: list[str]) -> list[str]:

@@ -16,6 +16,8 @@ from reference.ledger.record import Record
 # Seen with BERTs of 2 layers of 64 and 6 of 384, 408 rows in batches of 1, 8, 64 and 408
 # (torch 2.13, CPU): 7e-7 in float32, 2.6e-3 in bfloat16. A float32 may have been a bfloat16 within.
 NEAR = 1e-2
+ROWS = "rows of "  # before an input's name
+WEIGHTS = "weights it is made with"
 OF_A_BATCH = " a batch"  # how a form ends that isn't of rows
 
 
@@ -43,9 +45,9 @@ def _causes(left: Record, right: Record) -> Iterator[Unequal]:
     for name in sorted(ours.keys() & theirs.keys()):
         x, y = ours[name], theirs[name]
         if x[:2] != y[:2] and not _is_of_other_batches(x, y, left, right):
-            yield Unequal(METRICS, f"rows of {name}", *_shown(x, y))
+            yield Unequal(METRICS, f"{ROWS}{name}", *_shown(x, y))
     if left.get("weights") != right.get("weights"):
-        yield Unequal(METRICS, "weights it is made with", left.get("weights"), right.get("weights"))
+        yield Unequal(METRICS, WEIGHTS, left.get("weights"), right.get("weights"))
 
 
 def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Unequal]:

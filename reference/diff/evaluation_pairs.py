@@ -4,9 +4,13 @@ Evaluating more often is no other training: what only one run evaluated is count
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from reference.diff.divergence import Divergence
+from reference.diff.evaluation_differences import ROWS, WEIGHTS
 from reference.diff.link_comparators import metrics
-from reference.diff.unequal import HARD, Pair
+from reference.diff.unequal import COUNT, HARD, Pair, Unequal
+from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
 MOST = 64  # evaluations at one step that are looked through for the pairs that fit best
@@ -31,6 +35,32 @@ def _of_models(evaluations: Sequence[Record]) -> dict[str, list[Record]]:
         name = "" if each.get("trained", True) else str(each.get("model", ""))
         models.setdefault(name, []).append(each)
     return models
+
+
+def of_evaluation(unequal: list[Unequal], pair: tuple[Record, Record]) -> Divergence:
+    """Where two runs part whose evaluations after a step are unequal.
+
+    A model that doesn't train (a reference, a teacher) is no evaluation: what it gives goes into
+    the next step. Then that step is named, the link that is unequal of it, and the model.
+    """
+    step, model = pair[0]["step"], pair[0].get("model")
+    if pair[0].get("trained", True) or pair[1].get("trained", True):
+        return Divergence(step, METRICS, unequal, *pair)
+    links = [_link(u.field) for u in unequal]
+    first = next(link for link in ("batch", "mode", "weights", "forward") if link in links)
+    renamed = [replace(u, link=link) for u, link in zip(unequal, links, strict=True)]
+    renamed.sort(key=lambda u: u.link != first)
+    renamed[0] = replace(renamed[0], field=f"{model}, which doesn't train: {renamed[0].field}")
+    return Divergence(step + 1, first, renamed, *pair)
+
+
+def _link(field: str) -> str:
+    """The link of a step that what is unequal in an evaluation would be of."""
+    if field == "training":
+        return "mode"
+    if field == COUNT or field.startswith(ROWS):
+        return "batch"
+    return "weights" if field == WEIGHTS else "forward"
 
 
 def pair_evaluations(

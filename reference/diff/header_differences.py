@@ -7,6 +7,17 @@ from reference.ledger.record import Record
 SURROUNDINGS = ("device", "num_threads", "versions", "platform", "cpu_capability", "world_size")
 # What runs may differ in on purpose; named beside a verdict.
 NAMED = ("schema", "data", "checkpoint")
+# What the runs were told: named where they part.
+TOLD = ("recipe", "arguments")
+
+
+def what_was_told(header: Record) -> Record:
+    """A run's recipe, and the arguments of a script."""
+    program = header.get("program")
+    told = {"recipe": header["recipe"]} if isinstance(header.get("recipe"), dict) else {}
+    if isinstance(program, dict) and "argv" in program:
+        return {**told, "arguments": program["argv"]}
+    return told
 
 
 def header_differences(

@@ -5,10 +5,12 @@ from dataclasses import replace
 from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
+from reference.diff.likely_causes import likely_causes
 from reference.diff.model_ends import model_ends
 from reference.diff.notes import (
     BeginsLater,
     ChangedTensors,
+    Lengths,
     MoreRows,
     NoModelInCommon,
     NoScores,
@@ -50,7 +52,9 @@ def judge(
     else:
         verdict = _undiverged(c, counts, ends)
     every_link = not (c.other_models or c.missing or any(c.newer))
-    begun = [begins] if begins is not None else []
+    begun: list[Note] = [begins] if begins is not None else []
+    if c.divergence is not None and counts[0] != counts[1]:
+        begun.append(Lengths(*counts))
     remarks = _remarks(c, verdict, [end for end in ends if end], begun)
     return in_words(replace(verdict, remarks=remarks, every_link=every_link))
 
@@ -193,15 +197,20 @@ def _last_tensors(c: Comparison, ends: list[Record]) -> list[LastTensor]:
 
 
 def _remarks(
-    c: Comparison, verdict: Verdict, ends: list[Record], begins: list[BeginsLater]
+    c: Comparison, verdict: Verdict, ends: list[Record], begins: list[Note]
 ) -> tuple[Note, ...]:
     """What a reader must know beside the verdict."""
     identical = verdict.verdict == "identical"
-    remarks: list[Note] = [*begins, *c.surroundings, *c.named, *c.matching.notes]
+    causes = likely_causes(c.divergence, c.earlier) if c.divergence is not None else []
+    told = c.told_otherwise if c.divergence is not None else []
+    remarks: list[Note] = [*begins, *causes, *told, *c.surroundings, *c.named, *c.matching.notes]
     if c.other_models is not None:
-        remarks.append(NoModelInCommon())
+        remarks += [*c.beside_other_models, NoModelInCommon()]
     else:
-        remarks += [UnusedModel(side, m.kind, len(m.names)) for side, m in c.matching.left_over]
+        whole = c.divergence is None
+        remarks += [
+            UnusedModel(side, m.kind, len(m.names), whole) for side, m in c.matching.left_over
+        ]
     remarks += c.gaps.notes()
     remarks += _more_rows(c)
     remarks += c.ineffective_notes(whole=identical)

@@ -7,44 +7,16 @@ fields. `COMPARATORS`, at the end, names the one of each link.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from reference.diff.batch_differences import batch
 from reference.diff.evaluation_differences import evaluation
 from reference.diff.optimizer_differences import optimizer
 from reference.diff.tensor_differences import buffers, tensors
-from reference.diff.unequal import COUNT, FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal
+from reference.diff.unequal import COUNT, HARD, NOTE, SOFT, Pair, Unequal
 from reference.ledger.link_table import GENERATORS, METRICS, OF_NAME
 from reference.ledger.record import Record
 
-
-def batch(pair: Pair) -> Iterator[Unequal]:
-    """Each forward pass's inputs; one that only one side passes may have no effect."""
-    left, right = pair.left["batch"], pair.right["batch"]
-    if len(left) != len(right):
-        yield Unequal("batch", FORWARD_PASSES, len(left), len(right))
-    for number, (x, y) in enumerate(zip(left, right, strict=False), 1):
-        of_pass = number if len(left) > 1 else None
-        models = x.get("model", 0), y.get("model", 0)
-        if models[0] != models[1]:
-            yield Unequal("batch", "model", *models, forward_pass=of_pass)
-        for name in sorted({*x, *y} - {"tokens", "model"}):
-            yield from _input(name, x.get(name), y.get(name), of_pass)
-
-
-def _input(name: str, x: Any, y: Any, of_pass: int | None) -> Iterator[Unequal]:
-    if x is None or y is None:
-        only = x if y is None else y
-        weight = NOTE if isinstance(only, list) and only[3] is not None else SOFT
-        shown = _form(only) if isinstance(only, list) else only
-        left, right = (shown, None) if y is None else (None, shown)
-        yield Unequal("batch", name, left, right, weight, of_pass)
-    elif x[:3] != y[:3]:
-        same_form = x[1:3] == y[1:3]
-        left, right = (x[0], y[0]) if same_form else (_form(x), _form(y))
-        yield Unequal("batch", name, left, right, HARD, of_pass)
-
-
-def _form(described: list[Any]) -> str:
-    """Shape and type of an input, as in '(8, 65) int64'."""
-    return f"{tuple(described[1])} {described[2]}"
+ODD = "modules in another mode (train or eval) than the model's"
+FIRST = 3  # of them that are named
 
 
 def rng(pair: Pair) -> Iterator[Unequal]:
@@ -63,7 +35,11 @@ def mode(pair: Pair) -> Iterator[Unequal]:
     _refuse_fields_of_one_side(left, right, ("training",))
     for field in sorted(left.keys() | right.keys()):
         values = left.get(field), right.get(field)
-        if field != "later" and values[0] != values[1]:
+        if field == "odd" and values[0] != values[1]:
+            of_runs = (_modules(names) for names in values)
+            words = "{} in the first run, {} in the second".format(*of_runs)
+            yield Unequal("mode", ODD, *values, SOFT, words=words)
+        elif field != "later" and values[0] != values[1]:
             yield Unequal("mode", field, *values, NOTE if field == "gradients" else SOFT)
     count = max(len(mode.get("later", ())) for mode in (left, right))
     for number in range(count):
@@ -72,6 +48,14 @@ def mode(pair: Pair) -> Iterator[Unequal]:
             ours, theirs = x[0].get(field), y[0].get(field)
             if ours != theirs:
                 yield Unequal("mode", field, ours, theirs, SOFT, number + 2)
+
+
+def _modules(names: Any) -> str:
+    """As in 'backbone.1, backbone.4 and 3 more'; 'none' where there are none."""
+    if not names:
+        return "none"
+    more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""
+    return ", ".join(map(str, names[:FIRST])) + more
 
 
 def _refuse_fields_of_one_side(left: Record, right: Record, names: Sequence[str]) -> None:
@@ -121,7 +105,8 @@ def gradient(pair: Pair) -> Iterator[Unequal]:
     if passes[0] != passes[1]:
         yield Unequal("gradient", "backward passes", *passes, NOTE)
     if left.get("hash") != right.get("hash"):
-        yield Unequal("gradient", "norm", left.get("norm"), right.get("norm"))
+        if left.get("norm") != right.get("norm"):
+            yield Unequal("gradient", "norm", left.get("norm"), right.get("norm"))
         yield from tensors("gradient", left, right, pair.names)
 
 

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference.diff.notes import (
+    BatchAgain,
     BeginsLater,
     Contradiction,
+    DrewNumbers,
     Envelope,
     HeaderDifference,
     LackingRanks,
+    Lengths,
     MatchedByPosition,
     MissingLinks,
     MoreEvaluations,
@@ -17,14 +20,20 @@ from reference.diff.notes import (
     NoScores,
     Note,
     NothingEvaluated,
+    NotZeroed,
     OneRankAlone,
+    OnlyThisLink,
     OnRank,
     OtherRanks,
+    PartBeside,
+    RowsAgain,
     Sum,
     TensorsOfOneEnd,
     UnknownFields,
     UnseenPass,
+    Untied,
     UnusedModel,
+    WeightsWere,
     WithoutEffect,
 )
 from reference.diff.value_text import (
@@ -32,11 +41,23 @@ from reference.diff.value_text import (
     field_text,
     header_field_text,
     short,
+    unequal_text,
 )
 from reference.ledger.link_table import NEED_SAME_MODEL
 from reference.ledger.record import SCHEMA
 from reference.messages import plain
 
+# What lies between a link that is unequal and those before it in the step, which are equal.
+ONLY = {
+    "forward": "inputs, weights, generators and modes are equal: what the model does inside its "
+    "forward pass isn't (dropout's p, a kernel, an argument that is no tensor, a setting of a loss "
+    "module)",
+    "gradient": "inputs, weights and outputs are equal: what stands between the outputs and the "
+    "gradients isn't (the loss function and its scale), or what was left in them before",
+    "update": "weights, gradients and hyper-parameters are equal: what the optimizer keeps isn't "
+    "(averages, its count of steps), or what it does in its step",
+    "weights": "something that is no optimizer's step changed weights after step {step}",
+}
 SHOWN_RANKS = 8  # in a line
 
 
@@ -90,11 +111,14 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case NoModelInCommon():
             links = ", ".join(NEED_SAME_MODEL)
             return f"not compared: {links}, since the models' parameters differ"
-        case UnusedModel(side, kind, count):
+        case Lengths(first, second):
+            return f"{sides.first} has {first} steps, {sides.second} {second}"
+        case UnusedModel(side, kind, count, whole):
+            until = "" if whole else " until they part"
             model = f"{plain(kind)} ({count} parameter{'s' * (count != 1)})"
             return (
                 f"not compared: {model}, which only {sides.name(side)} has, and which takes part "
-                "in no step"
+                f"in no step{until}"
             )
         case MissingLinks(which, links):
             whose = sides.both if len(which) > 1 else sides.name(which[0])
@@ -127,6 +151,40 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return f"{said}: edited, or not written by this package"
         case BeginsLater():
             return _begins_later_text(note, sides)
+        case BatchAgain(side, step, earlier):
+            return (
+                f"{sides.name(side)}'s batch of step {step} is its own of step {earlier} again; "
+                f"{sides.name(1 - side)}'s is new to it"
+            )
+        case RowsAgain(name, total, first, second):
+            return (
+                f"of the {total} rows of {plain(name)}, {sides.first} had {first} in earlier steps "
+                f"and {sides.second} {second}: the same rows again, and changed or new ones"
+            )
+        case Untied(side, name, like):
+            return (
+                f"{plain(name)}, which only {sides.name(side)} has, begins with the values of its "
+                f"{plain(like)}: the other run's are one tensor, tied, and these are two"
+            )
+        case PartBeside(step, what):
+            return f"yet the two part at step {step}, link forward: {unequal_text(what)}"
+        case WeightsWere(side, step, earlier):
+            return (
+                f"{sides.name(side)}'s weights before step {step} are those that it had after "
+                f"step {earlier}, and not what its last update left"
+            )
+        case NotZeroed(side, step):
+            return (
+                f"{sides.name(side)}'s gradients were not zero when step {step} was over, as "
+                f"{sides.name(1 - side)}'s were: the next ones were added to them"
+            )
+        case DrewNumbers(side, generators):
+            return (
+                f"{sides.name(side)}'s step drew random numbers ({', '.join(generators)}), and "
+                f"{sides.name(1 - side)}'s none: dropout in one of them only, say"
+            )
+        case OnlyThisLink(link, step):
+            return ONLY[link].format(step=step - 1)
         case NothingEvaluated():
             return (
                 "not compared: any evaluation; no model was called for one, and what a script "

@@ -68,6 +68,75 @@ class ChangedTensors:
 
 
 @dataclass(frozen=True)
+class BatchAgain:
+    """A batch that the same run had before, where the other has one that is new to it."""
+
+    side: int
+    step: int
+    earlier: int
+
+
+@dataclass(frozen=True)
+class Untied:
+    """A parameter of one run alone that begins with the values of another of the same run."""
+
+    side: int
+    name: str
+    like: str
+
+
+@dataclass(frozen=True)
+class PartBeside:
+    """The first step whose outputs are unequal in two runs of models that don't fit."""
+
+    step: int
+    what: Unequal
+
+
+@dataclass(frozen=True)
+class RowsAgain:
+    """How many rows of an unequal input each run had in earlier steps, of how many."""
+
+    field: str
+    total: int
+    first: int
+    second: int
+
+
+@dataclass(frozen=True)
+class WeightsWere:
+    """Weights before a step that are those after an earlier one of the same run."""
+
+    side: int
+    step: int
+    earlier: int
+
+
+@dataclass(frozen=True)
+class NotZeroed:
+    """A run whose gradients weren't zeroed after a step, as the other's were."""
+
+    side: int
+    step: int
+
+
+@dataclass(frozen=True)
+class DrewNumbers:
+    """A run whose step drew from these generators, as the other's didn't."""
+
+    side: int
+    generators: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OnlyThisLink:
+    """A link that is unequal though all before it in its step is equal."""
+
+    link: str
+    step: int
+
+
+@dataclass(frozen=True)
 class BeginsLater:
     """A run that goes on from a step of the other, from which on the two are compared.
 
@@ -118,11 +187,23 @@ class NoModelInCommon:
 
 @dataclass(frozen=True)
 class UnusedModel:
-    """A model that one run alone has, and that takes part in no step."""
+    """A model that one run alone has, and that takes part in no step.
+
+    With `whole` in none of the run, else in none until the two part.
+    """
 
     side: int
     kind: str
     parameters: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How many steps two runs have that part before the end of the shorter one."""
+
+    first: int
+    second: int
 
 
 @dataclass(frozen=True)
@@ -256,6 +337,7 @@ Note = (
     | MatchedByPosition
     | NoModelInCommon
     | UnusedModel
+    | Lengths
     | MissingLinks
     | UnseenPass
     | UnknownFields
@@ -264,6 +346,14 @@ Note = (
     | WithoutEffect
     | Contradiction
     | BeginsLater
+    | BatchAgain
+    | Untied
+    | PartBeside
+    | RowsAgain
+    | WeightsWere
+    | NotZeroed
+    | DrewNumbers
+    | OnlyThisLink
     | NothingEvaluated
     | NoScores
     | TensorsOfOneEnd

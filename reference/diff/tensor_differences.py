@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reference.diff.unequal import NOTE, Share, Things, Unequal
+from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
 
@@ -30,9 +31,25 @@ def tensors(link: str, left: Record, right: Record, names: Sequence[str]) -> Ite
     norms = [float(norms[first]) for norms in lists if len(norms) > first]
     if len(norms) == 2 and norms[0] != norms[1]:
         yield Unequal(link, "norm", norms[0], norms[1], tensor=names[first], share=share)
+    elif words := _absent_in_one([(hashes[0][n], hashes[1][n]) for n in unequal], lists, unequal):
+        pair = hashes[0][first], hashes[1][first]
+        yield Unequal(link, "hash", *pair, tensor=names[first], share=share, words=words)
     else:  # the ledgers have no norms, or the tensors are other bits of the same norm
         pair = hashes[0][first], hashes[1][first]
         yield Unequal(link, "hash", *pair, tensor=names[first], share=share)
+
+
+def _absent_in_one(
+    pairs: Sequence[tuple[str, str]], norms: Sequence[Sequence[str]], places: Sequence[int]
+) -> str:
+    """In words, where one run has none of what is unequal; else nothing."""
+    runs = ("the first run", "the second")
+    for side in (0, 1):
+        if all(pair[side] == ABSENT and pair[1 - side] != ABSENT for pair in pairs):
+            there = norms[1 - side]
+            zero = len(there) > max(places) and all(float(there[n]) == 0 for n in places)
+            return f"none in {runs[side]}, and {'zeros' if zero else 'some'} in {runs[1 - side]}"
+    return ""
 
 
 def buffers(link: str, left: Record, right: Record) -> Iterator[Unequal]:

@@ -60,6 +60,7 @@ class Unequal:
         forward_pass: Of which forward pass of the step, from 1; None in a step of a single one.
         tensor: The name of the first parameter or buffer that is unequal, whose values these are.
         share: How many of them are unequal; None where all are, or where there is just one thing.
+        words: What is unequal, in words, where the two values tell a reader less.
     """
 
     link: str
@@ -70,6 +71,7 @@ class Unequal:
     forward_pass: int | None = None
     tensor: str | None = None
     share: Share | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)

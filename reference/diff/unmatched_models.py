@@ -6,7 +6,7 @@ They do no harm until they take part in a step.
 from itertools import zip_longest
 from typing import Any
 
-from reference.diff.notes import ParametersDiffer
+from reference.diff.notes import Note, ParametersDiffer, Untied
 from reference.diff.parameter_matching import Matching
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.marks import ABSENT
@@ -21,6 +21,30 @@ def trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str | 
             if place < len(groups) and groups[place] != ABSENT:
                 return matching.name(side, place)
     return None
+
+
+def untied(matching: Matching, records: tuple[Record, ...]) -> list[Note]:
+    """Parameters of one run alone that have, at first, the values of another: tied in the other."""
+    for side, record in enumerate(records):
+        tensors = str((record.get("weights") or {}).get("tensors", "")).split()
+        for place in _of_one_run(matching, side):
+            value = tensors[place] if place < len(tensors) else ABSENT
+            like = [n for n, other in enumerate(tensors) if other == value and n != place]
+            if value != ABSENT and like:
+                return [Untied(side, matching.name(side, place), matching.name(side, like[0]))]
+    return []
+
+
+def _of_one_run(matching: Matching, side: int) -> list[int]:
+    """The places of parameters whose names the other run doesn't have."""
+    theirs = {name for model, _ in matching.strangers(1 - side) for name in model.names}
+    ours = [
+        place
+        for model, places in matching.strangers(side)
+        for name, place in zip(model.names, places, strict=True)
+        if name not in theirs
+    ]
+    return [*matching.untaken[side], *ours]
 
 
 def takes_part(matching: Matching, records: tuple[Record, Record]) -> bool:

@@ -179,7 +179,7 @@ def lines(pair: str, v: Verdict) -> list[str]:
     said = [sentence(pair, v)]
     if v.step is not None and v.steps:
         links = "every link" if v.every_link else "every link that was compared"
-        said.append(f"equal before it: {v.steps} steps, in {links}")
+        said.append(f"equal before it: {v.steps} step{'s' * (v.steps != 1)}, in {links}")
     said = [plain(line) for line in (*said, *v.notes)]
     if len(v.curve) > 1:
         said += ["how the two go on:", curve(v.curve)]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from reference.deviations import Chosen, loop_with
-from reference.diff.link_comparators import batch
+from reference.diff.batch_differences import batch
 from reference.diff.unequal import HARD, Pair
 from reference.ledger.record import Record
 from reference.lesson.data.pipeline import Data

@@ -6,8 +6,9 @@ is an error when that module is imported), and what records it in `reference/obs
 What each link holds in a ledger of schema 3:
 
 - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
-  hash, shape, type, and the one value of an input that has no other. Outputs: the loss; of others
-  hash, shape, and the values where they are few or else their mean;
+  hash, shape, type, the one value of an input that has no other, and what tells it apart (a hash
+  of each row, how many labels are ignored, and how many aren't the ids). Outputs: the loss; of
+  others hash, shape, and the values where they are few or else their mean;
 - `rng`: each generator's state before the first pass, and whether the step drew from it;
 - `mode`: `training`, the modules that differ from it (`odd`), `gradients`, `autocast`; `later`:
   those of the later passes, where they aren't the same;

@@ -73,7 +73,7 @@ def test_exit_codes_of_diff(
     word: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Writer(tmp_path / LEDGER_FILE, {}).close()
-    monkeypatch.setattr("reference.diff.ledgers.diff", lambda _a, _b: Verdict(word, 1))
+    monkeypatch.setattr("reference.diff.ledgers.diff", lambda _a, _b, offset: Verdict(word, 1))
     assert main(["diff", str(tmp_path), str(tmp_path)]) == code
 
 

@@ -201,7 +201,8 @@ class ForwardPasses:
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
     ) -> None:
         inputs = self._look_at_inputs(forward, module, args, kwargs)
-        forward.batch = describe.batch(inputs)
+        rows = None if forward.content is None else forward.content.rows
+        forward.batch = describe.batch(inputs, rows)
         if self.recording.stop_if_not_finite:
             forward.inputs = inputs  # for the error to name them
 

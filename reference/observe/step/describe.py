@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
+from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import hash_tensor
 from reference.observe.tensors.parameters import first_parameter
 from reference.observe.torch_internals import modules_of
 
 Number = float | str
-FEW = 64  # logits of a batch, at most, that are written as numbers too
+FEW = 64  # logits of a batch, at most, that are written as numbers too; and rows, as hashes
+IDS = "input_ids"
+IGNORED = -100  # torch's own `ignore_index` of a cross entropy
 
 
 def number(value: Tensor | float) -> Number:
@@ -24,7 +27,7 @@ def number(value: Tensor | float) -> Number:
     return plain if math.isfinite(plain) else str(plain)
 
 
-def batch(inputs: Mapping[str, Tensor]) -> Record:
+def batch(inputs: Mapping[str, Tensor], rows: Rows | None = None) -> Record:
     """The link `batch` of one forward pass, given its inputs by name.
 
     A bare number that is passed along (the Trainer's `num_items_in_batch`) isn't part of the
@@ -32,10 +35,12 @@ def batch(inputs: Mapping[str, Tensor]) -> Record:
 
     Args:
         inputs: tensors of any shape, as `named_inputs` gives them.
+        rows: the rows of the batch, where it has any.
 
     Returns:
-        By name: hash, shape, type and, if all its values are one, that value. And `tokens`, the
-        number of ones in `attention_mask`, if that is a mask of zeros and ones.
+        By name: hash, shape, type, the one value of a tensor that has no other, and what more is
+        to be told of it (`_more`). And `tokens`, the number of ones in `attention_mask`, if that is
+        a mask of zeros and ones.
 
     Raises:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
@@ -46,6 +51,7 @@ def batch(inputs: Mapping[str, Tensor]) -> Record:
             list(t.shape),
             str(t.dtype).removeprefix("torch."),
             constant(t),
+            *_more(name, t, rows, inputs.get(IDS)),
         ]
         for name, t in sorted(inputs.items())
         if t.dim() > 0
@@ -54,6 +60,24 @@ def batch(inputs: Mapping[str, Tensor]) -> Record:
     if mask is not None and bool(((mask == 0) | (mask == 1)).all()):
         described["tokens"] = int(mask.detach().sum())  # not of a mask that is added to scores
     return described
+
+
+def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> list[Record]:
+    """What tells two unequal inputs apart, in a mapping; no mapping where there is nothing.
+
+    `rows`: a hash of each row without its padding. `ignored`: how many labels are IGNORED, which a
+    loss leaves out. `unlike_ids`: in how many places the others aren't the ids at that place.
+    """
+    more: Record = {}
+    if rows is not None and rows.count <= FEW and rows.fit(tensor) and constant(tensor) is None:
+        more["rows"] = " ".join(rows.hashes(dense(tensor)))
+    if "label" in name and tensor.dtype == torch.int64:
+        labels = tensor.detach()
+        ignored = labels == IGNORED
+        more["ignored"] = int(ignored.sum())
+        if ids is not None and ids.shape == labels.shape:
+            more["unlike_ids"] = int(((labels != ids.detach()) & ~ignored).sum())
+    return [more] if more else []
 
 
 def _beside(name: str, *fields: str) -> str:
@@ -104,8 +128,12 @@ def forward(outputs: Mapping[str, Tensor]) -> Record:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {}
+    losses = [name for name, t in outputs.items() if t.dim() == 0 and t.requires_grad]
     for plain_name, tensor in outputs.items():
-        name, values = _beside(plain_name, "model"), dense(tensor)
+        # A model that gives one number to backpropagate gives its loss, whatever it calls it.
+        is_loss = "loss" not in outputs and losses == [plain_name]
+        name = "loss" if is_loss else _beside(plain_name, "model")
+        values = dense(tensor)
         values = values.float() if values.is_floating_point() else values
         if values.numel() == 1 and (name == "loss" or values.dim() == 0):
             described[name] = number(values)

@@ -180,7 +180,8 @@ class Evaluation:
             metrics["rng"] = self._rng
         record: Record = {"kind": "evaluation", "step": self._step}
         if self._model is not None:
-            record |= {"model": self._model.name, "trained": self._model.trained}
+            trained = self._model.trained or self._model.of_trained
+            record |= {"model": self._model.name, "trained": trained}
         record["metrics"] = metrics
         return {**record, "unseen": self.unseen} if self.unseen else record
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
+import xxhash
 from torch import Tensor
 
 from reference.observe.tensors.hashing import buffer_of
@@ -44,6 +45,13 @@ class Rows:
         if self.own is None or tensor.shape[:2] != self.own.shape:
             return tensor
         return tensor[self.own.to(tensor.device)]
+
+    def hashes(self, tensor: Tensor) -> list[str]:
+        """A short hash of each row of a dense tensor that fits, without its padding."""
+        values = tensor.detach().to("cpu")
+        own = None if self.own is None or values.shape[:2] != self.own.shape else self.own.to("cpu")
+        each = (values[n] if own is None else values[n][own[n]] for n in range(self.count))
+        return [xxhash.xxh32_hexdigest(buffer_of(row)) for row in each]
 
 
 def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) -> Rows | None:

@@ -27,6 +27,7 @@ class SeenModel:
         name: Its class, and from the second of a class on its number.
         trained: Whether a step was made of a pass of it.
         part: Whether it was called as a model, and is a part of another that was.
+        of_trained: Whether it was a part of one that trains when it was first called.
         first: Of a copy that nobody has called the hash of what it held in the first step, or
             nothing where it came later. None for a model that was called.
         padding: The values that pad its inputs.
@@ -36,7 +37,7 @@ class SeenModel:
         self, module: torch.nn.Module, name: str, gone: Callable[["SeenModel"], None]
     ) -> None:
         self.name, self.padding = name, padding_of(module)
-        self.trained = self.part = False
+        self.trained = self.part = self.of_trained = False
         self.first: str | None = None
         self._id, self._gone = id(module), gone
         self._insides: Insides | None = insides(module)
@@ -50,6 +51,10 @@ class SeenModel:
     def is_still(self) -> bool:
         """Whether it is a copy that nobody has called, and that hasn't moved since the start."""
         return bool(self.first) and self.state().get("hash") == self.first
+
+    def has(self, other: "SeenModel") -> bool:
+        """Whether the other is a part of it."""
+        return self._insides is not None and other.is_one_of(ids_of_parts(self._insides))
 
     def is_one_of(self, ids: Collection[int]) -> bool:
         """Whether it is one of the living modules of these ids: that of a dead one is another's."""
@@ -120,6 +125,7 @@ class SeenModels:
             kind = type(module).__name__
             count = self._of_class[kind] = self._of_class.get(kind, 0) + 1
             known = self._add(module, kind if count == 1 else f"{kind} {count}")
+            known.of_trained = any(m.has(known) for m in self._all if m.trained)
         return known
 
     def look_around(self, step: int) -> None:

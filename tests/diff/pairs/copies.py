@@ -66,7 +66,7 @@ def a_copy_that_stays_as_it_was(second: bool) -> dict[str, Any]:
     return {"model": state(model), "rows": len(state(beside))}
 
 
-@pair("metrics", "weights it is made with")
+@pair("weights", "which doesn't train: weights it is made with")
 def an_average_that_is_evaluated(second: bool) -> dict[str, Any]:
     model = mlp()
     average = averaged(model, 0.99 if second else 0.9)
@@ -90,7 +90,7 @@ def taught(decay: Any) -> dict[str, Any]:
     return {"student": state(student), "teacher": state(teacher)}
 
 
-@pair("metrics", "weights it is made with")
+@pair("weights", "which doesn't train: weights it is made with")
 def a_teacher_that_follows_more_slowly(second: bool) -> dict[str, Any]:
     return taught(lambda step: 0.99 if second else 0.9)
 
@@ -100,7 +100,7 @@ def a_teacher_that_follows_otherwise_at_last(second: bool) -> dict[str, Any]:
     return taught(lambda step: 0.5 if second and step == 4 else 0.9)
 
 
-@pair("metrics", "")
+@pair("weights", "AveragedModel, which doesn't train")
 def statistics_of_an_average_set_anew(second: bool) -> dict[str, Any]:
     model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)))
     average = AveragedModel(model)  # type: ignore[no-untyped-call]

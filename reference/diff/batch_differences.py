@@ -1,0 +1,92 @@
+"""What is unequal in the inputs of two steps, and how: other rows, another order, more padding."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from reference.diff.unequal import FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal
+from reference.ledger.record import Record
+
+
+def batch(pair: Pair) -> Iterator[Unequal]:
+    """Each forward pass's inputs; one that only one side passes may have no effect."""
+    left, right = pair.left["batch"], pair.right["batch"]
+    if len(left) != len(right):
+        yield Unequal("batch", FORWARD_PASSES, len(left), len(right))
+    for number, (x, y) in enumerate(zip(left, right, strict=False), 1):
+        of_pass = number if len(left) > 1 else None
+        models = x.get("model", 0), y.get("model", 0)
+        if models[0] != models[1]:
+            yield Unequal("batch", "model", *models, forward_pass=of_pass)
+        names = sorted({*x, *y} - {"tokens", "model"})
+        unequal = [u for name in names for u in _input(name, x.get(name), y.get(name), of_pass)]
+        yield from _beside_equal(unequal, [n for n in names if _is_same(x.get(n), y.get(n))])
+
+
+def _input(name: str, x: Any, y: Any, of_pass: int | None) -> Iterator[Unequal]:
+    if x is None or y is None:
+        only = x if y is None else y
+        weight = NOTE if isinstance(only, list) and only[3] is not None else SOFT
+        shown = _form(only) if isinstance(only, list) else only
+        left, right = (shown, None) if y is None else (None, shown)
+        yield Unequal("batch", name, left, right, weight, of_pass)
+    elif x[:3] != y[:3]:
+        same_form = x[1:3] == y[1:3]
+        left, right = (x[0], y[0]) if same_form else (_form(x), _form(y))
+        said = [] if same_form else [f"{left} and {right}"]
+        words = "; ".join([*said, *_how(_more(x), _more(y))])
+        yield Unequal("batch", name, left, right, HARD, of_pass, words=words)
+
+
+def _is_same(x: Any, y: Any) -> bool:
+    """Whether an input of more than one value is the same in both."""
+    both = isinstance(x, list) and isinstance(y, list)
+    return both and x[:3] == y[:3] and x[3] is None
+
+
+def _beside_equal(unequal: list[Unequal], same: list[str]) -> list[Unequal]:
+    """With what is the same beside it: other values of the same rows, or other rows."""
+    if not (same and unequal and unequal[0].words):
+        return unequal
+    words = f"{unequal[0].words}; beside the same {' and '.join(same)}"
+    return [replace(unequal[0], words=words), *unequal[1:]]
+
+
+def _form(described: list[Any]) -> str:
+    """Shape and type of an input, as in '(8, 65) int64'."""
+    return f"{tuple(described[1])} {described[2]}"
+
+
+def _more(described: list[Any]) -> Record:
+    """What tells an input apart; older ledgers have nothing."""
+    more = described[4] if len(described) > 4 else {}
+    return more if isinstance(more, dict) else {}
+
+
+def _how(left: Record, right: Record) -> Iterator[str]:
+    """What is unequal of one input, in words."""
+    rows, others = (str(each.get("rows", "")).split() for each in (left, right))
+    if rows and others:
+        yield _rows(rows, others)
+    ignored = left.get("ignored"), right.get("ignored")
+    if ignored[0] != ignored[1]:
+        yield f"{ignored[0]} and {ignored[1]} of them are -100, which a loss leaves out"
+    ours, theirs = left.get("unlike_ids"), right.get("unlike_ids")
+    if ours != theirs and ours is not None and theirs is not None:
+        yield f"{_unlike(ours)} in the first run, {_unlike(theirs)} in the second"
+
+
+def _rows(left: list[str], right: list[str]) -> str:
+    both = sum((Counter(left) & Counter(right)).values())
+    if left == right:
+        return "the same rows, padded otherwise"
+    if both == len(left) == len(right):
+        return "the same rows in another order"
+    if len(left) != len(right):
+        return f"{len(left)} and {len(right)} rows, of which {both} are the same"
+    return f"{len(left) - both} of {len(left)} rows are others"
+
+
+def _unlike(count: int) -> str:
+    return f"unlike input_ids in {count} places" if count else "they are the input_ids themselves"

@@ -1,0 +1,120 @@
+"""What a divergence follows from, as far as the two ledgers tell: notes beside it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from reference.diff.divergence import Divergence
+from reference.diff.notes import (
+    BatchAgain,
+    DrewNumbers,
+    Note,
+    NotZeroed,
+    OnlyThisLink,
+    RowsAgain,
+    WeightsWere,
+)
+from reference.diff.unequal import NOTE
+from reference.ledger.record import Record
+
+MOST = 1 << 16  # steps that are remembered, of each run
+
+
+@dataclass
+class Earlier:
+    """What earlier steps of one run had, by which a later one is known again."""
+
+    batches: dict[Any, int] = field(default_factory=dict)
+    rows: set[str] = field(default_factory=set)  # of any input, as short hashes
+    updates: dict[str, int] = field(default_factory=dict)
+    zeroed: bool | None = None  # after the last step
+
+    def remember(self, record: Record, step: int) -> None:
+        """One more step, as it stands in the ledger."""
+        self.zeroed = record.get("zeroed")
+        if len(self.batches) < MOST:
+            key = _key(record)
+            if key is not None:
+                self.batches.setdefault(key, step)
+                self.rows.update(row for rows in _rows(record).values() for row in rows)
+            update = record.get("update") or {}
+            if "hash" in update:
+                self.updates[update["hash"]] = step
+
+
+def likely_causes(divergence: Divergence, earlier: tuple[Earlier, Earlier]) -> list[Note]:
+    """What is known of a divergence beside its unequal values.
+
+    Args:
+        divergence: Where the two runs part.
+        earlier: What both had before.
+    """
+    pair = divergence.left, divergence.right
+    step, link = divergence.step, divergence.link
+    if divergence.left.get("kind") != "step":
+        return []  # an evaluation
+    if link == "batch":
+        return _again(pair, earlier, step)
+    if link == "weights" and step > 1:
+        return _were(pair, earlier, step) or [OnlyThisLink(link, step)]
+    if link == "gradient":
+        left, right = (each.zeroed for each in earlier)
+        if step > 1 and left is not None and right is not None and left != right:
+            return [NotZeroed(int(left), step - 1)]
+    drew = _drew(pair) if link in ("forward", "rng") else []
+    alone = all(u.link == link or u.weight == NOTE for u in divergence.unequal)
+    told = any(u.words for u in divergence.unequal if u.link == link)
+    only = alone and not told and link in ("forward", "gradient", "update")
+    return [*drew, *([OnlyThisLink(link, step)] if only and not drew else [])]
+
+
+def _key(record: Record) -> Any:
+    passes = record.get("batch") or []
+    inputs = [(n, *map(str, v[:2])) for each in passes for n, v in each.items() if type(v) is list]
+    return hash(tuple(inputs)) if inputs else None
+
+
+def _again(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier], step: int) -> list[Note]:
+    found = [own.batches.get(_key(record)) for record, own in zip(pair, earlier, strict=True)]
+    if (found[0] is None) == (found[1] is None):
+        return _rows_again(pair, earlier)
+    side = int(found[0] is None)
+    return [BatchAgain(side, step, found[side] or 0)]
+
+
+def _rows(record: Record) -> dict[str, list[str]]:
+    """By name the rows of the first pass's inputs, as short hashes."""
+    first = (record.get("batch") or [{}])[0]
+    more = {n: v[4] for n, v in first.items() if type(v) is list and len(v) > 4}
+    return {n: str(v.get("rows", "")).split() for n, v in more.items() if isinstance(v, dict)}
+
+
+def _rows_again(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier]) -> list[Note]:
+    """How many rows of the first unequal input each run had before."""
+    left, right = map(_rows, pair)
+    for name in left:
+        if left[name] != right.get(name, left[name]):
+            counts = [
+                sum(row in own.rows for row in rows)
+                for rows, own in zip((left[name], right[name]), earlier, strict=True)
+            ]
+            if counts[0] != counts[1]:
+                return [RowsAgain(name, len(left[name]), *counts)]
+            return []
+    return []
+
+
+def _were(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier], step: int) -> list[Note]:
+    """Weights that are those of an earlier step, of this run or the other."""
+    for side, record in enumerate(pair):
+        value = str((record.get("weights") or {}).get("hash"))
+        at = earlier[side].updates.get(value)
+        if at is not None and at != step - 1:
+            return [WeightsWere(side, step, at)]
+    return []
+
+
+def _drew(pair: tuple[Record, Record]) -> list[Note]:
+    """Generators that one run's step drew from, and the other's didn't."""
+    left, right = (record.get("rng") or {} for record in pair)
+    names = [name for name in left if name in right and bool(left[name][1]) != bool(right[name][1])]
+    return [DrewNumbers(int(not left[names[0]][1]), tuple(names))] if names else []

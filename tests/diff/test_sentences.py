@@ -1,0 +1,279 @@
+"""The cause in the sentence: what somebody reads who has only the output of `diff`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from reference.diff.ledgers import diff
+from reference.diff.verdict_text import lines
+from reference.ledger.record import Ledger
+from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
+from tests.helpers.small import watch
+
+Training = Callable[[bool], Any]
+
+
+def said_of(train: Training) -> str:
+    a, b = (watch(train, second) for second in (False, True))
+    return "\n".join(lines("a and b", diff(a, b)))
+
+
+class Words(nn.Module):
+    """Embeddings, and a loss of its own when labels are given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(20, 4)
+        self.head = nn.Linear(4, 20)
+
+    def forward(self, input_ids: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        logits = self.head(self.embedding(input_ids))
+        return {"loss": cross_entropy(logits.flatten(0, 1), labels.flatten()), "logits": logits}
+
+
+def read(batches: Sequence[tuple[Tensor, Tensor]]) -> Ledger:
+    def train() -> None:
+        model = seeded(Words)
+        optimizer = sgd(model)
+        for input_ids, wanted in batches:
+            optimizer.zero_grad()
+            model(input_ids=input_ids, labels=wanted)["loss"].backward()
+            optimizer.step()
+
+    return watch(train)
+
+
+def texts(seed: int = 1) -> Tensor:
+    return torch.randint(1, 20, (4, 6), generator=torch.Generator().manual_seed(seed))
+
+
+def said_of_batches(a: Sequence[tuple[Tensor, Tensor]], b: Sequence[tuple[Tensor, Tensor]]) -> str:
+    return "\n".join(lines("a and b", diff(read(a), read(b))))
+
+
+def test_labels_that_are_the_inputs() -> None:
+    ids = texts()
+    said = said_of_batches([(ids, ids)], [(ids, ids.roll(-1, 1))])
+    assert "labels: 4 of 4 rows are others; they are the input_ids themselves in the first" in said
+    assert "in the second; beside the same input_ids" in said
+
+
+def test_how_many_labels_are_ignored() -> None:
+    ids = texts()
+    masked = ids.masked_fill(ids > 15, -100)
+    said = said_of_batches([(ids, ids)], [(ids, masked)])
+    assert f"0 and {int((masked == -100).sum())} of them are -100, which a loss leaves out" in said
+
+
+def test_the_same_rows_in_another_order() -> None:
+    ids = texts()
+    said = said_of_batches([(ids, ids)], [(ids.flip(0), ids.flip(0))])
+    assert "input_ids: the same rows in another order" in said
+
+
+def test_the_same_rows_padded_further() -> None:
+    ids = texts()
+    wide = torch.cat([ids, torch.zeros(4, 2, dtype=torch.int64)], 1)
+    said = said_of_batches([(ids, ids)], [(wide, wide)])
+    assert "input_ids: (4, 6) int64 and (4, 8) int64; the same rows, padded otherwise" in said
+
+
+def test_a_few_other_rows() -> None:
+    ids, others = texts(), texts()
+    others[2] = texts(9)[2]
+    assert "input_ids: 1 of 4 rows are others" in said_of_batches([(ids, ids)], [(others, others)])
+
+
+def test_a_batch_that_is_an_earlier_one_again() -> None:
+    first, second, third = ((texts(seed), texts(seed)) for seed in (1, 2, 3))
+    said = said_of_batches([first, second, third], [first, second, first])
+    assert "the second ledger's batch of step 3 is its own of step 1 again; the first " in said
+
+
+def test_rows_that_came_back_changed() -> None:
+    first = (texts(), texts())
+    back = (first[0].flip(0), first[1].flip(0))
+    changed = (back[0] % 7 + 1, back[1])
+    said = said_of_batches([first, back], [first, changed])
+    assert "of the 4 rows of input_ids, the first ledger had 4 in earlier steps and the" in said
+
+
+def test_the_loss_function_is_between_outputs_and_gradients() -> None:
+    said = said_of(
+        lambda second: fit(
+            mlp(), loss=lambda out, y: cross_entropy(out, y, label_smoothing=0.1 * second)
+        )
+    )
+    assert "link gradient: norm: " in said
+    assert "inputs, weights and outputs are equal: what stands between the outputs and the" in said
+
+
+def test_gradients_that_were_not_zeroed() -> None:
+    def train(second: bool) -> None:
+        model = mlp()
+        optimizer = sgd(model)
+        for step in range(3):
+            cross_entropy(model(rows(seed=step)), labels(seed=step)).backward()
+            optimizer.step()
+            if not second or step:
+                optimizer.zero_grad()
+
+    said = said_of(train)
+    assert "part at step 2, link gradient" in said
+    assert "the second ledger's gradients were not zero when step 1 was over, as the first" in said
+
+
+def test_no_gradient_and_one_of_zeros() -> None:
+    def train(second: bool) -> None:
+        model = seeded(
+            lambda: Named(
+                lambda self, x, both: self.a(x) + (self.b(x) if both else 0),
+                a=nn.Linear(4, 3),
+                b=nn.Linear(4, 3),
+            )
+        )
+        optimizer = sgd(model)
+        for step in range(3):
+            optimizer.zero_grad(set_to_none=not second)
+            model(rows(seed=step), step == 0).pow(2).mean().backward()
+            optimizer.step()
+
+    said = said_of(train)
+    assert "2 of 4 tensors, first b.weight: none in the first run, and zeros in the second" in said
+    assert "(float)" not in said
+
+
+def test_modules_in_another_mode_than_the_model() -> None:
+    def train(second: bool) -> None:
+        model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)))
+        model[1].train(not second)
+        fit(model)
+
+    said = said_of(train)
+    assert "modules in another mode (train or eval) than the model's: none in the first" in said
+    assert "run, 1 in the second" in said
+
+
+def test_dropout_in_one_run_only() -> None:
+    def train(second: bool) -> None:
+        fit(seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.1 * second))), steps=2)
+
+    assert "the second ledger's step drew random numbers (torch), and the first" in said_of(train)
+
+
+def test_another_p_of_dropout_is_inside_the_forward_pass() -> None:
+    def train(second: bool) -> None:
+        fit(seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.2 + 0.1 * second))))
+
+    assert "what the model does inside its forward pass isn't (dropout's p" in said_of(train)
+
+
+def test_what_the_optimizer_keeps() -> None:
+    def train(second: bool) -> None:
+        model = mlp()
+        optimizer = sgd(model, momentum=0.9)
+        fit(model, optimizer, after=lambda n: optimizer.state.clear() if second and n == 2 else 0)
+
+    said = said_of(train)
+    assert "part at step 3, link update" in said
+    assert "what the optimizer keeps isn't (averages, its count of steps)" in said
+
+
+def test_weights_of_an_earlier_step() -> None:
+    def train(second: bool) -> None:
+        model = mlp()
+        kept: dict[str, Any] = {}
+
+        def back(step: int) -> None:
+            if step == 1:
+                kept.update({n: t.clone() for n, t in model.state_dict().items()})
+            if step == 3 and second:
+                model.load_state_dict(kept)
+
+        fit(model, after=back)
+
+    said = said_of(train)
+    assert "the second ledger's weights before step 4 are those that it had after step 1" in said
+
+
+def test_weights_that_no_optimizer_changed() -> None:
+    def train(second: bool) -> None:
+        model = mlp()
+        fit(model, after=lambda n: model[0].bias.data.add_(1e-3) if second and n == 2 else 0)
+
+    said = said_of(train)
+    assert "something that is no optimizer's step changed weights after step 2" in said
+
+
+def test_a_reference_model_is_no_evaluation() -> None:
+    def train(second: bool) -> None:
+        model = mlp()
+        other = seeded(lambda: nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5)), 2).train(second)
+        optimizer = sgd(model)
+        for step in range(3):
+            optimizer.zero_grad()
+            with torch.no_grad():
+                wanted = other(rows(seed=step))
+            (model(rows(seed=step)) - wanted).pow(2).mean().backward()
+            optimizer.step()
+
+    said = said_of(train)
+    assert "part at step 1, link mode: Sequential, which doesn't train: training: False" in said
+
+
+def test_runs_of_two_lengths_say_so() -> None:
+    def train(second: bool) -> None:
+        fit(mlp(), sgd(mlp()), steps=1)
+        model = mlp()
+        fit(model, sgd(model, 0.2 if second else 0.1), steps=5 if second else 3)
+
+    assert "the first ledger has 4 steps, the second ledger 6" in said_of(train)
+
+
+def test_a_tie_that_came_undone() -> None:
+    class Tied(nn.Module):
+        def __init__(self, tied: bool) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(20, 4)
+            self.head = nn.Linear(4, 20, bias=False)
+            if tied:
+                self.head.weight = self.embedding.weight
+            else:
+                self.head.weight = nn.Parameter(self.embedding.weight.detach().clone())
+
+        def forward(self, input_ids: Tensor) -> Tensor:
+            logits: Tensor = self.head(self.embedding(input_ids))
+            return cross_entropy(logits.flatten(0, 1), input_ids.flatten())
+
+    def train(second: bool) -> None:
+        model = seeded(lambda: Tied(not second))
+        optimizer = sgd(model)
+        for step in range(3):
+            optimizer.zero_grad()
+            model(texts(step)).backward()
+            optimizer.step()
+
+    said = said_of(train)
+    assert said.startswith("incomparable: ")
+    assert "head.weight, which only the second ledger has, begins with the values of its" in said
+    assert "yet the two part at step 2, link forward: loss: " in said
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_only_number_to_backpropagate_is_the_loss(named: bool) -> None:
+    def call(self: Any, x: Tensor) -> Any:
+        loss = self.layer(x).pow(2).mean()
+        return {"total": loss} if named else loss
+
+    def train() -> None:
+        model = seeded(lambda: Named(call, layer=nn.Linear(4, 3)))
+        given = model(rows())
+        (given["total"] if named else given).backward()
+        sgd(model).step()
+
+    ((forward,),) = [step["forward"] for step in watch(train).steps]
+    assert list(forward) == ["loss"]
