@@ -10,14 +10,19 @@ The way:
 
 - `ledgers.py`: `diff(a, b)`: both files read side by side, a step at a time; of runs of several
   processes `ranks.py` has each rank's read so, and makes one verdict of theirs;
+  `resumed_run.py` finds where a resumed run begins in the whole one;
 - `comparison.py`: the links of each step in turn, up to the first that is unequal;
 - what finds a difference, each called by `comparison.py`:
   - `link_comparators.py`: one comparator for each link of `ledger/link_table.py`, with
-    `tensor_differences.py` and `optimizer_differences.py` beside it;
+    `batch_differences.py`, `tensor_differences.py`, `optimizer_differences.py` and
+    `evaluation_differences.py` beside it;
+  - `passes_in_order.py`: several passes in a step, of which the later follow from the first;
   - `learning_rates.py`: rates, for which the steps around have to be known;
   - `closure_passes.py`: LBFGS, whose later passes follow from what the optimizer was told;
-  - `self_contradiction.py`: records that somebody edited;
+  - `self_contradiction.py`: records that somebody edited (of a file, its seal tells that too);
   - `unmatched_models.py`: models that only one run has;
+- `model_ends.py`: what each model is at the end; `likely_causes.py`: what a divergence follows
+  from;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
 - `verdict_text.py`: the verdict in words, with `note_text.py` for the notes and `value_text.py`
   for fields and values.
