@@ -5,12 +5,13 @@ See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `tr
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.observe.step.rows import Rows
+from reference.observe.step.rows import MASK, Rows
 from reference.observe.tensors.hashing import hash_tensor
 from reference.observe.tensors.parameters import first_parameter
 from reference.observe.torch_internals import modules_of
@@ -46,13 +47,7 @@ def batch(inputs: Mapping[str, Tensor], rows: Rows | None = None) -> Record:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {
-        _beside(name, "tokens", "model"): [
-            hash_tensor(t),
-            list(t.shape),
-            str(t.dtype).removeprefix("torch."),
-            constant(t),
-            *_more(name, t, rows, inputs.get(IDS)),
-        ]
+        _beside(name, "tokens", "model"): _input(name, t, rows, inputs.get(IDS))
         for name, t in sorted(inputs.items())
         if t.dim() > 0
     }
@@ -62,6 +57,13 @@ def batch(inputs: Mapping[str, Tensor], rows: Rows | None = None) -> Record:
     return described
 
 
+def _input(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> list[Any]:
+    one = constant(tensor)
+    form = list(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+    told_apart = rows if one is None and name != MASK else None
+    return [hash_tensor(tensor), *form, one, *_more(name, tensor, told_apart, ids)]
+
+
 def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> list[Record]:
     """What tells two unequal inputs apart, in a mapping; no mapping where there is nothing.
 
@@ -69,7 +71,7 @@ def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> l
     loss leaves out. `unlike_ids`: in how many places the others aren't the ids at that place.
     """
     more: Record = {}
-    if rows is not None and rows.count <= FEW and rows.fit(tensor) and constant(tensor) is None:
+    if rows is not None and rows.count <= FEW and rows.fit(tensor):
         more["rows"] = " ".join(rows.hashes(dense(tensor)))
     if "label" in name and tensor.dtype == torch.int64:
         labels = tensor.detach()

@@ -7,6 +7,7 @@ What is hashed of an evaluation are therefore its rows, one after another, witho
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import xxhash
 from torch import Tensor
@@ -48,10 +49,14 @@ class Rows:
 
     def hashes(self, tensor: Tensor) -> list[str]:
         """A short hash of each row of a dense tensor that fits, without its padding."""
-        values = tensor.detach().to("cpu")
-        own = None if self.own is None or values.shape[:2] != self.own.shape else self.own.to("cpu")
-        each = (values[n] if own is None else values[n][own[n]] for n in range(self.count))
-        return [xxhash.xxh32_hexdigest(buffer_of(row)) for row in each]
+        values = tensor.detach().to("cpu").contiguous()
+        if values.dtype == torch.bfloat16:  # which NumPy doesn't know
+            values = values.view(torch.int16)
+        array = values.resolve_conj().resolve_neg().numpy()
+        if self.own is None or values.shape[:2] != self.own.shape:
+            return [xxhash.xxh32_hexdigest(np.ascontiguousarray(row)) for row in array]
+        own = self.own.to("cpu").numpy()
+        return [xxhash.xxh32_hexdigest(row[of]) for row, of in zip(array, own, strict=True)]
 
 
 def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) -> Rows | None:
