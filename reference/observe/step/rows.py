@@ -56,7 +56,10 @@ class Rows:
         if self.own is None or values.shape[:2] != self.own.shape:
             return [xxhash.xxh32_hexdigest(np.ascontiguousarray(row)) for row in array]
         own = self.own.to("cpu").numpy()
-        return [xxhash.xxh32_hexdigest(row[of]) for row, of in zip(array, own, strict=True)]
+        return [
+            xxhash.xxh32_hexdigest(np.ascontiguousarray(row[of]))
+            for row, of in zip(array, own, strict=True)
+        ]
 
 
 def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) -> Rows | None:
