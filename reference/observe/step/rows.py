@@ -7,7 +7,6 @@ What is hashed of an evaluation are therefore its rows, one after another, witho
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import xxhash
 from torch import Tensor
@@ -54,11 +53,10 @@ class Rows:
             values = values.view(torch.int16)
         array = values.resolve_conj().resolve_neg().numpy()
         if self.own is None or values.shape[:2] != self.own.shape:
-            return [xxhash.xxh32_hexdigest(np.ascontiguousarray(row)) for row in array]
+            return [xxhash.xxh32_hexdigest(row.tobytes()) for row in array]
         own = self.own.to("cpu").numpy()
         return [
-            xxhash.xxh32_hexdigest(np.ascontiguousarray(row[of]))
-            for row, of in zip(array, own, strict=True)
+            xxhash.xxh32_hexdigest(row[of].tobytes()) for row, of in zip(array, own, strict=True)
         ]
 
 
