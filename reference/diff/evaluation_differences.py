@@ -30,9 +30,10 @@ def evaluation(pair: Pair) -> Iterator[Unequal]:
     effects = list(_effects(left, right, same_batches=same_batches))
     for cause in _causes(left, right):
         yield cause if effects or not same_batches else replace(cause, weight=NOTE)
-    if left.get("training") != right.get("training"):
-        weight = HARD if effects else NOTE
-        yield Unequal(METRICS, "training", left.get("training"), right.get("training"), weight)
+    for mode in ("training", "autocast"):
+        if left.get(mode) != right.get(mode):
+            weight = HARD if effects else NOTE
+            yield Unequal(METRICS, mode, left.get(mode), right.get(mode), weight)
     yield from effects
     scores, other_scores = left["scores"], right["scores"]
     for name in sorted(scores.keys() & other_scores.keys()):
@@ -65,7 +66,13 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
             if x[:2] != y[:2]:
                 yield Unequal(METRICS, name, *_shown(x, y))
         elif not _is_near(x, y):
-            yield Unequal(METRICS, f"{name}, sum and norm", str(x[2:]), str(y[2:]))
+            yield _far(name, x, y)
+
+
+def _far(name: str, x: list[Any], y: list[Any]) -> Unequal:
+    if len(x) < 4 or len(y) < 4 or str(x[1]).split()[0] != str(y[1]).split()[0]:
+        return Unequal(METRICS, name, *_shown(x, y))
+    return Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))
 
 
 def _shown(x: list[Any], y: list[Any]) -> tuple[Any, Any]:
@@ -80,8 +87,13 @@ def _is_of_other_batches(x: list[Any], y: list[Any], left: Record, right: Record
 
 
 def _is_near(x: list[Any], y: list[Any]) -> bool:
+    """Whether two outputs of other batches may be the same rows': whole numbers to the bit."""
+    if any(str(each[1]).endswith(OF_A_BATCH) for each in (x, y)):
+        return True  # it can't be told
+    if str(x[1]).split()[0] != str(y[1]).split()[0]:
+        return False  # of two types
     if len(x) < 4 or len(y) < 4:
-        return True  # of a batch, or whole numbers: the predictions and the rows tell
+        return bool(x[0] == y[0])
     (total, norm), (other_total, other_norm) = ([float(v) for v in each[2:4]] for each in (x, y))
     if x[2:4] == y[2:4]:
         return True

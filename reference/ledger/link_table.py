@@ -143,7 +143,7 @@ _hashed = mapping({}, others=list_of(either(text, number)))
 _metrics = mapping(
     {"predictions": text, "count": whole, "scores": mapping({}, others=number)},
     {
-        **dict.fromkeys(("batches", "rows", "weights", "rng", "logits"), text),
+        **dict.fromkeys(("batches", "rows", "weights", "rng", "logits", "autocast"), text),
         **dict.fromkeys(("inputs", "outputs"), _hashed),
         "training": flag,
     },

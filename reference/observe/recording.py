@@ -103,4 +103,5 @@ class Recording:
         """Forward passes with gradients on that were never backpropagated evaluate, too."""
         for forward in unused:
             if forward.seen is not None and forward.content is not None:
-                self.evaluations.add(self.steps, forward.seen, forward.training, forward.content)
+                mode = forward.training, str(forward.mode["autocast"])
+                self.evaluations.add(self.steps, forward.seen, mode, forward.content)

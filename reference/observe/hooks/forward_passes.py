@@ -221,8 +221,9 @@ class ForwardPasses:
         if forward.seen is None or forward.content is None:
             return
         forward.content.give(outputs, keep=False)
+        mode = forward.training, str(forward.mode["autocast"])
         steps = self.recording.steps
-        self.recording.evaluations.add(steps, forward.seen, forward.training, forward.content)
+        self.recording.evaluations.add(steps, forward.seen, mode, forward.content)
 
     def _note_autocast(self, call: _OutermostCall) -> None:
         """Inside the model's own forward: Accelerate turns autocast on only there."""

@@ -135,20 +135,22 @@ class Evaluation:
     Args:
         step: the steps before it.
         model: whose passes it is made of; None where none could be recorded.
-        training: whether the model is in training mode, where dropout draws numbers.
+        mode: whether the model is in training mode, where dropout draws numbers; and what autocast
+            computes in, or 'off'.
     """
 
-    def __init__(self, step: int, model: SeenModel | None, training: bool) -> None:
+    def __init__(self, step: int, model: SeenModel | None, mode: tuple[bool, str]) -> None:
         self.scores: dict[str, describe.Number] = {}
         self.has_scores = False
         self.unseen = ""  # why some of it couldn't be recorded
-        self._step, self._model, self._training = step, model, training
+        self._step, self._model = step, model
+        self._training, self._autocast = mode
         self._count = 0
         self._lengths, self._predictions = xxhash.xxh3_64(), xxhash.xxh3_128()
         self._shapes = xxhash.xxh3_64()
         self._inputs: dict[str, _Stream] = {}
         self._outputs: dict[str, _Stream] = {}
-        self._rng = generator_states()["torch"] if training else None
+        self._rng = generator_states()["torch"] if self._training else None
         self._weights = "" if model is None else str(model.state()["hash"])
 
     def add(self, content: Content) -> None:
@@ -168,6 +170,7 @@ class Evaluation:
         metrics: Record = {
             "count": self._count,
             "training": self._training,
+            "autocast": self._autocast,
             "batches": self._shapes.hexdigest(),
             "rows": self._lengths.hexdigest(),
             "inputs": {name: stream.record() for name, stream in self._inputs.items()},
@@ -200,9 +203,9 @@ class Evaluations:
         """Whether a pass was made that is no part of a step, since the last step."""
         return self._last is not None
 
-    def add(self, step: int, model: SeenModel, training: bool, content: Content) -> None:
+    def add(self, step: int, model: SeenModel, mode: tuple[bool, str], content: Content) -> None:
         """A forward pass after `step` steps."""
-        self._opened(step, model, training).add(content)
+        self._opened(step, model, mode).add(content)
 
     def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
         """A loss that is a module of its own, after the last pass."""
@@ -217,7 +220,7 @@ class Evaluations:
         The records of all the evaluations around it say so, and aren't compared.
         """
         if self._last is None or self._last.has_scores:
-            self._opened(step, None, training=False)
+            self._opened(step, None, (False, "off"))
         self._missed = why
 
     def taint(self, why: str) -> None:
@@ -238,11 +241,11 @@ class Evaluations:
             self._write(evaluation.record())
         self._open, self._last, self._missed = {}, None, ""
 
-    def _opened(self, step: int, model: SeenModel | None, training: bool) -> Evaluation:
+    def _opened(self, step: int, model: SeenModel | None, mode: tuple[bool, str]) -> Evaluation:
         if self._last is not None and self._last.has_scores:
             self.close()
-        key = "" if model is None else f"{model.name} {training}"
+        key = "" if model is None else f"{model.name} {mode}"
         if key not in self._open:
-            self._open[key] = Evaluation(step, model, training)
+            self._open[key] = Evaluation(step, model, mode)
         self._last = self._open[key]
         return self._last

@@ -27,7 +27,8 @@ class SeenModel:
         name: Its class, and from the second of a class on its number.
         trained: Whether a step was made of a pass of it.
         part: Whether it was called as a model, and is a part of another that was.
-        of_trained: Whether it was a part of one that trains when it was first called.
+        of_trained: Whether it was a part of one that trains, or had its weights, when it was first
+            called.
         first: Of a copy that nobody has called the hash of what it held in the first step, or
             nothing where it came later. None for a model that was called.
         padding: The values that pad its inputs.
@@ -51,6 +52,11 @@ class SeenModel:
     def is_still(self) -> bool:
         """Whether it is a copy that nobody has called, and that hasn't moved since the start."""
         return bool(self.first) and self.state().get("hash") == self.first
+
+    def addresses(self) -> set[int]:
+        """Where in memory its tensors are: a traced or scripted model has those of its own one."""
+        everything = () if self._insides is None else held(self._insides)
+        return {each.tensor.data_ptr() for each in everything if each.tensor.numel()} - {0}
 
     def has(self, other: "SeenModel") -> bool:
         """Whether the other is a part of it."""
@@ -125,7 +131,11 @@ class SeenModels:
             kind = type(module).__name__
             count = self._of_class[kind] = self._of_class.get(kind, 0) + 1
             known = self._add(module, kind if count == 1 else f"{kind} {count}")
-            known.of_trained = any(m.has(known) for m in self._all if m.trained)
+            known.of_trained = any(
+                m.has(known) or not m.addresses().isdisjoint(known.addresses())
+                for m in self._all
+                if m.trained
+            )
         return known
 
     def look_around(self, step: int) -> None:
