@@ -31,7 +31,8 @@ The values that are handed along it:
 
 - `unequal.py`: a pair of records, and an unequal field with its weight: hard, soft or note;
 - `divergence.py`: the first unequal step and link; `divergence_curve.py`: how the two go on;
-- `notes.py`: what must be known beside a verdict; `verdict.py`: the verdict and its reason.
+- `notes.py`, `cause_notes.py`: what must be known beside a verdict; `verdict.py`: the verdict and
+  its reason.
 
 What is done before anything can be compared:
 

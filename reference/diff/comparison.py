@@ -3,6 +3,7 @@
 `diff` compares two files with it, and `explain` a run that is still going on.
 """
 
+from reference.diff.cause_notes import PartBeside
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
 from reference.diff.evaluation_pairs import of_evaluation, pair_by_model
@@ -17,15 +18,7 @@ from reference.diff.header_differences import (
 from reference.diff.learning_rates import Rates
 from reference.diff.likely_causes import Earlier
 from reference.diff.link_comparators import COMPARATORS, forward, metrics
-from reference.diff.notes import (
-    Contradiction,
-    Note,
-    OtherModels,
-    PartBeside,
-    Sum,
-    TrainedInOne,
-    WithoutEffect,
-)
+from reference.diff.notes import Contradiction, Note, OtherModels, Sum, TrainedInOne, WithoutEffect
 from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
 from reference.diff.passes_in_order import split_at_first_output

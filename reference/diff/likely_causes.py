@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference.diff.divergence import Divergence
-from reference.diff.notes import (
+from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
-    Note,
     NotZeroed,
     OnlyThisLink,
     RowsAgain,
     WeightsWere,
 )
+from reference.diff.divergence import Divergence
+from reference.diff.notes import Note
 from reference.diff.unequal import NOTE
 from reference.ledger.record import Record
 

@@ -1,13 +1,21 @@
 """The notes beside a verdict, in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from reference.diff.notes import (
+from reference.diff.cause_notes import (
     BatchAgain,
+    DrewNumbers,
+    NotZeroed,
+    OnlyThisLink,
+    PartBeside,
+    RowsAgain,
+    Untied,
+    WeightsWere,
+)
+from reference.diff.cause_text import cause_text
+from reference.diff.notes import (
     BeginsLater,
     Contradiction,
-    DrewNumbers,
     Envelope,
     HeaderDifference,
     LackingRanks,
@@ -20,64 +28,28 @@ from reference.diff.notes import (
     NoScores,
     Note,
     NothingEvaluated,
-    NotZeroed,
     OneRankAlone,
-    OnlyThisLink,
     OnRank,
     OtherRanks,
-    PartBeside,
-    RowsAgain,
     Sum,
     TensorsOfOneEnd,
     UnknownFields,
     UnseenPass,
-    Untied,
     UnusedModel,
-    WeightsWere,
     WithoutEffect,
 )
+from reference.diff.sides import LEDGERS, Sides
 from reference.diff.value_text import (
     distances_text,
     field_text,
     header_field_text,
     short,
-    unequal_text,
 )
 from reference.ledger.link_table import NEED_SAME_MODEL
 from reference.ledger.record import SCHEMA
 from reference.messages import plain
 
-# What lies between a link that is unequal and those before it in the step, which are equal.
-ONLY = {
-    "forward": "inputs, weights, generators and modes are equal: what the model does inside its "
-    "forward pass isn't (dropout's p, a kernel, an argument that is no tensor, a setting of a loss "
-    "module)",
-    "gradient": "inputs, weights and outputs are equal: what stands between the outputs and the "
-    "gradients isn't (the loss function and its scale), or what was left in them before",
-    "update": "weights, gradients and hyper-parameters are equal: what the optimizer keeps isn't "
-    "(averages, its count of steps), or what it does in its step",
-    "weights": "something that is no optimizer's step changed weights after step {step}",
-}
 SHOWN_RANKS = 8  # in a line
-
-
-@dataclass(frozen=True)
-class Sides:
-    """What the two runs are called, in a sentence about them."""
-
-    first: str
-    second: str
-    both: str
-    in_first: str  # where the second one is named in the same sentence
-
-    def name(self, side: int) -> str:
-        """What one run is called."""
-        return (self.first, self.second)[side]
-
-
-LEDGERS = Sides(
-    "the first ledger", "the second ledger", "the first and the second ledger", "the first"
-)
 
 
 def header_text(difference: HeaderDifference) -> str:
@@ -151,40 +123,10 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return f"{said}: edited, or not written by this package"
         case BeginsLater():
             return _begins_later_text(note, sides)
-        case BatchAgain(side, step, earlier):
-            return (
-                f"{sides.name(side)}'s batch of step {step} is its own of step {earlier} again; "
-                f"{sides.name(1 - side)}'s is new to it"
-            )
-        case RowsAgain(name, total, first, second):
-            return (
-                f"of the {total} rows of {plain(name)}, {sides.first} had {first} in earlier steps "
-                f"and {sides.second} {second}: the same rows again, and changed or new ones"
-            )
-        case Untied(side, name, like):
-            return (
-                f"{plain(name)}, which only {sides.name(side)} has, begins with the values of its "
-                f"{plain(like)}: the other run's are one tensor, tied, and these are two"
-            )
-        case PartBeside(step, what):
-            return f"yet the two part at step {step}, link forward: {unequal_text(what)}"
-        case WeightsWere(side, step, earlier):
-            return (
-                f"{sides.name(side)}'s weights before step {step} are those that it had after "
-                f"step {earlier}, and not what its last update left"
-            )
-        case NotZeroed(side, step):
-            return (
-                f"{sides.name(side)}'s gradients were not zero when step {step} was over, as "
-                f"{sides.name(1 - side)}'s were: the next ones were added to them"
-            )
-        case DrewNumbers(side, generators):
-            return (
-                f"{sides.name(side)}'s step drew random numbers ({', '.join(generators)}), and "
-                f"{sides.name(1 - side)}'s none: dropout in one of them only, say"
-            )
-        case OnlyThisLink(link, step):
-            return ONLY[link].format(step=step - 1)
+        case BatchAgain() | RowsAgain() | WeightsWere() | NotZeroed() | DrewNumbers():
+            return cause_text(note, sides)
+        case OnlyThisLink() | Untied() | PartBeside():
+            return cause_text(note, sides)
         case NothingEvaluated():
             return (
                 "not compared: any evaluation; no model was called for one, and what a script "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from reference.diff.cause_notes import Cause
 from reference.diff.unequal import Unequal
 
 
@@ -65,75 +66,6 @@ class ChangedTensors:
     count: int
     total: int
     first: str
-
-
-@dataclass(frozen=True)
-class BatchAgain:
-    """A batch that the same run had before, where the other has one that is new to it."""
-
-    side: int
-    step: int
-    earlier: int
-
-
-@dataclass(frozen=True)
-class Untied:
-    """A parameter of one run alone that begins with the values of another of the same run."""
-
-    side: int
-    name: str
-    like: str
-
-
-@dataclass(frozen=True)
-class PartBeside:
-    """The first step whose outputs are unequal in two runs of models that don't fit."""
-
-    step: int
-    what: Unequal
-
-
-@dataclass(frozen=True)
-class RowsAgain:
-    """How many rows of an unequal input each run had in earlier steps, of how many."""
-
-    field: str
-    total: int
-    first: int
-    second: int
-
-
-@dataclass(frozen=True)
-class WeightsWere:
-    """Weights before a step that are those after an earlier one of the same run."""
-
-    side: int
-    step: int
-    earlier: int
-
-
-@dataclass(frozen=True)
-class NotZeroed:
-    """A run whose gradients weren't zeroed after a step, as the other's were."""
-
-    side: int
-    step: int
-
-
-@dataclass(frozen=True)
-class DrewNumbers:
-    """A run whose step drew from these generators, as the other's didn't."""
-
-    side: int
-    generators: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class OnlyThisLink:
-    """A link that is unequal though all before it in its step is equal."""
-
-    link: str
-    step: int
 
 
 @dataclass(frozen=True)
@@ -346,14 +278,7 @@ Note = (
     | WithoutEffect
     | Contradiction
     | BeginsLater
-    | BatchAgain
-    | Untied
-    | PartBeside
-    | RowsAgain
-    | WeightsWere
-    | NotZeroed
-    | DrewNumbers
-    | OnlyThisLink
+    | Cause
     | NothingEvaluated
     | NoScores
     | TensorsOfOneEnd

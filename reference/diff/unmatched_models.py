@@ -6,7 +6,8 @@ They do no harm until they take part in a step.
 from itertools import zip_longest
 from typing import Any
 
-from reference.diff.notes import Note, ParametersDiffer, Untied
+from reference.diff.cause_notes import Untied
+from reference.diff.notes import Note, ParametersDiffer
 from reference.diff.parameter_matching import Matching
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.marks import ABSENT

@@ -8,14 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from reference.diff.divergence_curve import Point
-from reference.diff.note_text import (
-    LEDGERS,
-    Sides,
-    contradiction_text,
-    header_text,
-    lacking_text,
-    note_text,
-)
+from reference.diff.note_text import contradiction_text, header_text, lacking_text, note_text
 from reference.diff.notes import (
     ChangedTensors,
     Contradiction,
@@ -24,6 +17,7 @@ from reference.diff.notes import (
     OtherModels,
     TrainedInOne,
 )
+from reference.diff.sides import LEDGERS, Sides
 from reference.diff.unequal import NOTE, Unequal
 from reference.diff.value_text import field_text, short, unequal_text
 from reference.diff.verdict import Reason, Verdict

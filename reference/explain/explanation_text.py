@@ -1,7 +1,7 @@
 """An explanation in words."""
 
 from reference.deviations import CATALOGUE
-from reference.diff.note_text import Sides
+from reference.diff.sides import Sides
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import in_words
 from reference.explain.outcome import Outcome

@@ -5,13 +5,21 @@ from typing import get_args
 
 import pytest
 
+from reference.diff.cause_notes import (
+    BatchAgain,
+    DrewNumbers,
+    NotZeroed,
+    OnlyThisLink,
+    PartBeside,
+    RowsAgain,
+    Untied,
+    WeightsWere,
+)
 from reference.diff.note_text import note_text
 from reference.diff.notes import (
-    BatchAgain,
     BeginsLater,
     ChangedTensors,
     Contradiction,
-    DrewNumbers,
     Envelope,
     HeaderDifference,
     LackingRanks,
@@ -24,22 +32,16 @@ from reference.diff.notes import (
     NoScores,
     Note,
     NothingEvaluated,
-    NotZeroed,
     OneRankAlone,
-    OnlyThisLink,
     OnRank,
     OtherRanks,
     ParametersDiffer,
-    PartBeside,
-    RowsAgain,
     Sum,
     TensorsOfOneEnd,
     TrainedInOne,
     UnknownFields,
     UnseenPass,
-    Untied,
     UnusedModel,
-    WeightsWere,
     WithoutEffect,
 )
 from reference.diff.unequal import SOFT, Share, Things, Unequal

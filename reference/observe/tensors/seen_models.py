@@ -56,7 +56,8 @@ class SeenModel:
     def addresses(self) -> set[int]:
         """Where in memory its tensors are: a traced or scripted model has those of its own one."""
         everything = () if self._insides is None else held(self._insides)
-        return {each.tensor.data_ptr() for each in everything if each.tensor.numel()} - {0}
+        tensors = (each.tensor for each in everything)
+        return {t.data_ptr() for t in tensors if t.layout == torch.strided and t.numel()} - {0}
 
     def has(self, other: "SeenModel") -> bool:
         """Whether the other is a part of it."""

@@ -1,0 +1,89 @@
+"""What a divergence follows from, as far as two ledgers tell: values, not yet words.
+
+A side is 0 for the first run and 1 for the second. `cause_text.py` puts them into words.
+"""
+
+from dataclasses import dataclass
+
+from reference.diff.unequal import Unequal
+
+
+@dataclass(frozen=True)
+class BatchAgain:
+    """A batch that the same run had before, where the other has one that is new to it."""
+
+    side: int
+    step: int
+    earlier: int
+
+
+@dataclass(frozen=True)
+class Untied:
+    """A parameter of one run alone that begins with the values of another of the same run."""
+
+    side: int
+    name: str
+    like: str
+
+
+@dataclass(frozen=True)
+class PartBeside:
+    """The first step whose outputs are unequal in two runs of models that don't fit."""
+
+    step: int
+    what: Unequal
+
+
+@dataclass(frozen=True)
+class RowsAgain:
+    """How many rows of an unequal input each run had in earlier steps, of how many."""
+
+    field: str
+    total: int
+    first: int
+    second: int
+
+
+@dataclass(frozen=True)
+class WeightsWere:
+    """Weights before a step that are those after an earlier one of the same run."""
+
+    side: int
+    step: int
+    earlier: int
+
+
+@dataclass(frozen=True)
+class NotZeroed:
+    """A run whose gradients weren't zeroed after a step, as the other's were."""
+
+    side: int
+    step: int
+
+
+@dataclass(frozen=True)
+class DrewNumbers:
+    """A run whose step drew from these generators, as the other's didn't."""
+
+    side: int
+    generators: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OnlyThisLink:
+    """A link that is unequal though all before it in its step is equal."""
+
+    link: str
+    step: int
+
+
+Cause = (
+    BatchAgain
+    | Untied
+    | PartBeside
+    | RowsAgain
+    | WeightsWere
+    | NotZeroed
+    | DrewNumbers
+    | OnlyThisLink
+)
