@@ -107,16 +107,27 @@ def observe_command(ctx: click.Context, run_dir: Path | None, program: tuple[str
         help="B begins after step N of A (below 0: A after step -N of B); by default their first "
         "weights say whether one is the other resumed",
     ),
+    Option(
+        ["--json", "as_json"],
+        is_flag=True,
+        section="options",
+        help="the verdict as one JSON object (its fields: docs/diff-and-explain.md)",
+    ),
     text="the first divergence between two ledgers",
 )
 def diff_command(
-    ctx: click.Context, a: Path, b: Path, envelope: tuple[Path, Path] | None, offset: int | None
+    ctx: click.Context,
+    a: Path,
+    b: Path,
+    envelope: tuple[Path, Path] | None,
+    offset: int | None,
+    as_json: bool,
 ) -> int:
     """A and B are ledgers, or runs' folders. Says the step and the link at which they part, both
     values, and how the two go on."""
     from reference.diff.ledgers import diff
     from reference.diff.tolerance import diff_within_ranks
-    from reference.diff.verdict_text import exit_code, lines
+    from reference.diff.verdict_text import exit_code, json_line, lines
 
     if envelope is not None and offset is not None:
         raise InputError("--offset: not together with --envelope; give one of them")
@@ -124,6 +135,9 @@ def diff_command(
         verdict = diff_within_ranks(a, b, *envelope)
     else:
         verdict = diff(a, b, offset=offset)
+    if as_json:
+        print(json_line(str(a), str(b), verdict))
+        return exit_code(verdict)
     for line in lines(f"{a} and {b}", verdict):
         print(coloured(line, sys.stdout))
     return exit_code(verdict)

@@ -3,6 +3,8 @@
 python -m reference diff A B
 """
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -27,6 +29,7 @@ from reference.messages import plain
 from reference.terminal import table
 
 EVERY = "every link of every step"
+JSON_SCHEMA = 1  # of `diff --json`; docs/diff-and-explain.md has its fields
 SHOWN = 4  # unequal fields in a line
 
 
@@ -137,6 +140,21 @@ def as_json(v: Verdict) -> dict[str, Any]:
     for field, unequal in zip(written["unequal"], v.unequal, strict=True):
         field["field"] = field_text(unequal)
     return written
+
+
+def json_line(first: str, second: str, v: Verdict) -> str:
+    """The verdict on two runs as one JSON object; a number that isn't finite is a word."""
+    written = {"schema": JSON_SCHEMA, "a": first, "b": second, **as_json(v), "sentence": ""}
+    written["sentence"] = sentence(f"{first} and {second}", v)
+    return json.dumps(_with_finite(written), allow_nan=False)
+
+
+def _with_finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _with_finite(each) for name, each in value.items()}
+    return [_with_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:

@@ -1,6 +1,8 @@
 """The cause in the sentence: what somebody reads who has only the output of `diff`."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
-from reference.ledger.record import Ledger
+from reference.ledger.record import Ledger, Writer
+from reference.observe.observer import Observer
+from tests.conftest import ROOT
 from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
 from tests.helpers.small import watch
 
@@ -277,3 +282,28 @@ def test_the_only_number_to_backpropagate_is_the_loss(named: bool) -> None:
 
     ((forward,),) = [step["forward"] for step in watch(train).steps]
     assert list(forward) == ["loss"]
+
+
+def test_the_verdict_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / f"{name}.jsonl" for name in "ab"]
+    for path, rate in zip(paths, (0.1, float("inf")), strict=True):
+        with Observer(Writer(path, {})):
+            model = mlp()
+            fit(model, sgd(model, rate), steps=3)
+    a, b = map(str, paths)
+    assert main(["diff", a, b, "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [said[name] for name in ("schema", "a", "b", "verdict", "step", "link", "steps")] == [
+        *(1, a, b, "diverged", 1, "optimizer", 0)
+    ]
+    assert said["unequal"][0]["field"] == "learning_rate"
+    assert said["sentence"].startswith(f"diverged: {a} and {b} part at step 1, link optimizer: ")
+    assert main(["diff", a, a, "--json"]) == 0
+    same = json.loads(capsys.readouterr().out)
+    assert (same["verdict"], same["step"], same["unequal"], same["reason"]) == (
+        *("identical", None, [], None),
+    )
+    page = (ROOT / "docs" / "diff-and-explain.md").read_text(encoding="utf-8")
+    assert [name for name in said if f"`{name}`" not in page] == []
+    assert [name for name in said["unequal"][0] if f"`{name}`" not in page] == []
+    assert [name for name in said["curve"][0] if f"`{name}`" not in page] == []
