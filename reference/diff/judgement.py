@@ -6,7 +6,7 @@ from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
 from reference.diff.likely_causes import likely_causes
-from reference.diff.model_ends import model_ends
+from reference.diff.model_ends import model_ends, models_of_one
 from reference.diff.notes import (
     BeginsLater,
     ChangedTensors,
@@ -218,6 +218,8 @@ def _remarks(
         remarks.append(c.edited)
     if identical and not c.scored:
         remarks.append(NoScores() if c.evaluated else NothingEvaluated())
+    if identical:
+        remarks += models_of_one(*ends)
     lacking = _of_one_end(_last_tensors(c, ends)) if identical else []
     if lacking:
         remarks.append(TensorsOfOneEnd(len(lacking), lacking[0]))

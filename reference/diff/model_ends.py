@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reference.diff.notes import OtherAtEnd
+from reference.diff.notes import ModelsOfOneEnd, OtherAtEnd
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
@@ -25,6 +25,20 @@ def model_ends(left: Record, right: Record) -> list[OtherAtEnd]:
         models = [[m for m in each if not m["trained"]] for each in models]
     known = [_in_the_last_step(end) for end in (left, right)]
     return [u for pair in _pairs(*models) for u in _unequal(*pair, known)]
+
+
+def models_of_one(left: Record, right: Record) -> list[ModelsOfOneEnd]:
+    """The classes of which one run has more models at its end that don't train."""
+    ends = [[m for m in end.get("models", ()) if not m["trained"]] for end in (left, right)]
+    if not all("models" in end for end in (left, right)):
+        return []
+    counts = [Counter({k: len(v) for k, v in _by_class(models).items()}) for models in ends]
+    kinds = dict.fromkeys((*counts[0], *counts[1]))
+    return [
+        ModelsOfOneEnd(kind, is_copy, counts[0][kind, is_copy], counts[1][kind, is_copy])
+        for kind, is_copy in kinds
+        if counts[0][kind, is_copy] != counts[1][kind, is_copy]
+    ]
 
 
 def _in_the_last_step(end: Record) -> set[str]:

@@ -22,6 +22,7 @@ from reference.diff.notes import (
     Lengths,
     MatchedByPosition,
     MissingLinks,
+    ModelsOfOneEnd,
     MoreEvaluations,
     MoreRows,
     NoModelInCommon,
@@ -137,6 +138,11 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 "not compared: scores; what models gave in evaluations is equal, and what a script "
                 "makes of it (a threshold, a metric) isn't seen"
             )
+        case ModelsOfOneEnd(kind, copies, first, second):
+            what = (
+                f"copies of {plain(kind)}" if copies else f"models {plain(kind)} that don't train"
+            )
+            return f"not compared at the end: {what}, {first} and {second} of them"
         case TensorsOfOneEnd(count, first):
             return (
                 f"not compared after the last step: {count} tensors, first {plain(first)}, of "

@@ -86,6 +86,16 @@ class BeginsLater:
 
 
 @dataclass(frozen=True)
+class ModelsOfOneEnd:
+    """Models of a class that don't train, or copies: how many each run has at its end."""
+
+    kind: str
+    copies: bool
+    first: int
+    second: int
+
+
+@dataclass(frozen=True)
 class OtherAtEnd:
     """A model that holds something else at the end, whatever the steps did.
 
@@ -282,6 +292,7 @@ Note = (
     | NothingEvaluated
     | NoScores
     | TensorsOfOneEnd
+    | ModelsOfOneEnd
     | LackingRanks
     | OtherRanks
     | OneRankAlone

@@ -66,6 +66,14 @@ def a_copy_that_stays_as_it_was(second: bool) -> dict[str, Any]:
     return {"model": state(model), "rows": len(state(beside))}
 
 
+@pair("", "not compared at the end: copies of Sequential, 0 and 1 of them", uncalled=True)
+def a_copy_in_one_run_only(second: bool) -> dict[str, Any]:
+    model = mlp()
+    kept: list[nn.Module] = []
+    fit(model, after=lambda _: kept.append(copy.deepcopy(model)) if second and not kept else None)
+    return state(model)
+
+
 @pair("weights", "which doesn't train: weights it is made with")
 def an_average_that_is_evaluated(second: bool) -> dict[str, Any]:
     model = mlp()
