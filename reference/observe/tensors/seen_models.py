@@ -132,10 +132,9 @@ class SeenModels:
             kind = type(module).__name__
             count = self._of_class[kind] = self._of_class.get(kind, 0) + 1
             known = self._add(module, kind if count == 1 else f"{kind} {count}")
+            own = known.addresses()
             known.of_trained = any(
-                m.has(known) or not m.addresses().isdisjoint(known.addresses())
-                for m in self._all
-                if m.trained
+                m.has(known) or not own.isdisjoint(m.addresses()) for m in self._all if m.trained
             )
         return known
 
