@@ -21,6 +21,7 @@ from reference.observe.tensors.seen_models import SeenModel
 # A pass with gradients is looked at before it is known that no step is made of it: its tensors are
 # kept until then, those of more bytes as their hash alone.
 KEPT = 1 << 20
+HALVES = (torch.bfloat16, torch.float16)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class Content:
         if self.rows is None:
             first = next((t for t in outputs.values() if t.dim() > 0), None)
             self.rows = None if first is None else Rows(len(first))
-        self.outputs.update({name: _part(t, self.rows, keep=keep) for name, t in outputs.items()})
+        # Accelerate gives float32 copies of what a model computes in bfloat16: those are hashed.
+        wide = {n: t.float() if t.dtype in HALVES else t for n, t in outputs.items()}
+        self.outputs.update({name: _part(t, self.rows, keep=keep) for name, t in wide.items()})
         logits = describe.logits(outputs)
         if logits is not None and not (keep and logits.numel() * logits.element_size() > KEPT):
             self.predictions = _predictions(logits, self.rows)

@@ -7,6 +7,7 @@ What is hashed of an evaluation are therefore its rows, one after another, witho
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import xxhash
 from torch import Tensor
@@ -48,15 +49,18 @@ class Rows:
 
     def hashes(self, tensor: Tensor) -> list[str]:
         """A short hash of each row of a dense tensor that fits, without its padding."""
-        values = tensor.detach().to("cpu").contiguous()
-        if values.dtype == torch.bfloat16:  # which NumPy doesn't know
-            values = values.view(torch.int16)
-        array = values.resolve_conj().resolve_neg().numpy()
-        if self.own is None or values.shape[:2] != self.own.shape:
-            return [xxhash.xxh32_hexdigest(row.tobytes()) for row in array]
+        # Not by `Tensor.numpy`, after which torch refuses to resize the tensor's memory.
+        if tensor.numel() == 0:
+            return []
+        values = np.frombuffer(buffer_of(tensor), np.uint8)
+        if self.own is None or tensor.shape[:2] != self.own.shape:
+            each = values.reshape(self.count, -1)
+            return [xxhash.xxh32_hexdigest(row.tobytes()) for row in each]
+        positions = values.reshape(*self.own.shape, -1)
         own = self.own.to("cpu").numpy()
         return [
-            xxhash.xxh32_hexdigest(row[of].tobytes()) for row, of in zip(array, own, strict=True)
+            xxhash.xxh32_hexdigest(row[of].tobytes())
+            for row, of in zip(positions, own, strict=True)
         ]
 
 

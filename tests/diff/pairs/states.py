@@ -216,7 +216,7 @@ def rows_of_no_size(second: bool) -> dict[str, Any]:
     optimizer = sgd(model)
     for step in range(3):
         optimizer.zero_grad()
-        squares(model(rows(seed=step), torch.zeros(0, 4)), torch.zeros(0)).backward()
+        squares(model(rows(seed=step), torch.zeros(8, 0)), torch.zeros(0)).backward()
         optimizer.step()
     with torch.no_grad():
         model(torch.zeros(0, 4), torch.zeros(0))
