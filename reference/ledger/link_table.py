@@ -81,12 +81,23 @@ class Link:
     after_evaluation: bool = False
 
 
+_shape = list_of(whole)
+
+
 def _input_or_output(value: Any) -> str | None:
     """Its number; or hash, shape, and then its type, or its values."""
     if type(value) is not list:
         return number(value)
-    right = len(value) >= 3 and text(value[0]) is None and list_of(whole)(value[1]) is None
-    return anything(value) if right else ""
+    if len(value) < 3 or type(value[0]) is not str or _shape(value[1]) is not None:
+        return ""
+    # Most of a long ledger's fields are here, and of these types: a number alone may be too large.
+    return next((anything(each) for each in value[2:] if not _is_plain(each)), None)
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(type(each) is str or whole(each) is None for each in value.values())
+    return value is None or type(value) is str or type(value) is bool
 
 
 def _generators(value: Any) -> str | None:
