@@ -35,7 +35,7 @@ def _input(name: str, x: Any, y: Any, of_pass: int | None) -> Iterator[Unequal]:
         same_form = x[1:3] == y[1:3]
         left, right = (x[0], y[0]) if same_form else (_form(x), _form(y))
         said = [] if same_form else [f"{left} and {right}"]
-        words = "; ".join([*said, *_how(_more(x), _more(y))])
+        words = "; ".join([*said, *_how(x, y)])
         yield Unequal("batch", name, left, right, HARD, of_pass, words=words)
 
 
@@ -64,11 +64,16 @@ def _more(described: list[Any]) -> Record:
     return more if isinstance(more, dict) else {}
 
 
-def _how(left: Record, right: Record) -> Iterator[str]:
+def rows(described: list[Any]) -> list[str]:
+    """A short hash of each row of an input; none where the ledger has none."""
+    return str(_more(described).get("rows", "")).split()
+
+
+def _how(x: list[Any], y: list[Any]) -> Iterator[str]:
     """What is unequal of one input, in words."""
-    rows, others = (str(each.get("rows", "")).split() for each in (left, right))
-    if rows and others:
-        yield _rows(rows, others)
+    left, right = _more(x), _more(y)
+    if rows(x) and rows(y):
+        yield _rows(rows(x), rows(y))
     ignored = left.get("ignored"), right.get("ignored")
     if ignored[0] != ignored[1]:
         yield f"{ignored[0]} and {ignored[1]} of them are -100, which a loss leaves out"

@@ -7,6 +7,7 @@ from reference.diff.cause_notes import PartBeside
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
 from reference.diff.evaluation_pairs import of_evaluation, pair_by_model
+from reference.diff.evidence import Contradiction, OtherModels, Sum, TrainedInOne
 from reference.diff.gaps import Gaps
 from reference.diff.header_differences import (
     NAMED,
@@ -18,7 +19,7 @@ from reference.diff.header_differences import (
 from reference.diff.learning_rates import Rates
 from reference.diff.likely_causes import Earlier
 from reference.diff.link_comparators import COMPARATORS, forward, metrics
-from reference.diff.notes import Contradiction, Note, OtherModels, Sum, TrainedInOne, WithoutEffect
+from reference.diff.notes import Note, WithoutEffect
 from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
 from reference.diff.passes_in_order import split_at_first_output

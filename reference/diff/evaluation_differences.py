@@ -45,9 +45,10 @@ def evaluation(pair: Pair) -> Iterator[Unequal]:
 
 def _causes(left: Record, right: Record) -> Iterator[Unequal]:
     ours, theirs = left["inputs"], right["inputs"]
+    other_batches = left.get("batches") != right.get("batches")
     for name in sorted(ours.keys() & theirs.keys()):
         x, y = ours[name], theirs[name]
-        if x[:2] != y[:2] and not _is_of_other_batches(x, y, left, right):
+        if x[:2] != y[:2] and not (other_batches and _is_by_batch(x, y)):
             yield Unequal(METRICS, f"{ROWS}{name}", *_shown(x, y))
     if left.get("weights") != right.get("weights"):
         yield Unequal(METRICS, WEIGHTS, left.get("weights"), right.get("weights"))
@@ -64,17 +65,10 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
             yield Unequal(METRICS, "outputs", ", ".join(sorted(ours)), ", ".join(sorted(theirs)))
     for name in shared:
         x, y = ours[name], theirs[name]
-        if same_batches:
-            if x[:2] != y[:2]:
-                yield Unequal(METRICS, name, *_shown(x, y))
-        elif not _is_near(x, y):
-            yield _far(name, x, y)
-
-
-def _far(name: str, x: list[Any], y: list[Any]) -> Unequal:
-    if len(x) < 4 or len(y) < 4 or str(x[1]).split()[0] != str(y[1]).split()[0]:
-        return Unequal(METRICS, name, *_shown(x, y))
-    return Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))
+        if not same_batches:
+            yield from _of_other_batches(name, x, y)
+        elif x[:2] != y[:2]:
+            yield Unequal(METRICS, name, *_shown(x, y))
 
 
 def _shown(x: list[Any], y: list[Any]) -> tuple[Any, Any]:
@@ -82,22 +76,22 @@ def _shown(x: list[Any], y: list[Any]) -> tuple[Any, Any]:
     return (x[1], y[1]) if x[1] != y[1] else (x[0], y[0])
 
 
-def _is_of_other_batches(x: list[Any], y: list[Any], left: Record, right: Record) -> bool:
-    """Whether either is hashed by the batch, and the batches are others: it can't be compared."""
-    by_batch = any(str(each[1]).endswith(OF_A_BATCH) for each in (x, y))
-    return by_batch and left.get("batches") != right.get("batches")
+def _is_by_batch(*described: list[Any]) -> bool:
+    """Whether any of them is hashed by the batch: in other batches it can't be compared."""
+    return any(str(each[1]).endswith(OF_A_BATCH) for each in described)
 
 
-def _is_near(x: list[Any], y: list[Any]) -> bool:
-    """Whether two outputs of other batches may be the same rows': whole numbers to the bit."""
-    if any(str(each[1]).endswith(OF_A_BATCH) for each in (x, y)):
-        return True  # it can't be told
-    if str(x[1]).split()[0] != str(y[1]).split()[0]:
-        return False  # of two types
-    if len(x) < 4 or len(y) < 4:
-        return bool(x[0] == y[0])
+def _of_other_batches(name: str, x: list[Any], y: list[Any]) -> Iterator[Unequal]:
+    """An output of the same rows in other batches: whole numbers to the bit, others by NEAR."""
+    if _is_by_batch(x, y):
+        return
+    kinds = [str(each[1]).split()[0] for each in (x, y)]
+    if kinds[0] != kinds[1] or min(len(x), len(y)) < 4:
+        if kinds[0] != kinds[1] or x[0] != y[0]:
+            yield Unequal(METRICS, name, *_shown(x, y))
+        return
     (total, norm), (other_total, other_norm) = ([float(v) for v in each[2:4]] for each in (x, y))
-    if x[2:4] == y[2:4]:
-        return True
     allowed = NEAR * max(norm, other_norm)
-    return abs(total - other_total) <= allowed and abs(norm - other_norm) <= allowed
+    near = abs(total - other_total) <= allowed and abs(norm - other_norm) <= allowed
+    if x[2:4] != y[2:4] and not near:
+        yield Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))

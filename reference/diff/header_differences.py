@@ -1,6 +1,6 @@
 """What the headers of two ledgers say that may be why bits differ, or that must be named."""
 
-from reference.diff.notes import HeaderDifference
+from reference.diff.evidence import HeaderDifference
 from reference.ledger.record import Record
 
 # What must be equal for bits to be comparable at all: elsewhere they may differ with nothing wrong.

@@ -5,25 +5,24 @@ from dataclasses import replace
 from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
+from reference.diff.evidence import ChangedTensors, Evidence, OtherAtEnd
 from reference.diff.likely_causes import likely_causes
 from reference.diff.model_ends import model_ends, models_of_one
 from reference.diff.notes import (
     BeginsLater,
-    ChangedTensors,
     Lengths,
     MoreRows,
     NoModelInCommon,
     NoScores,
     Note,
     NothingEvaluated,
-    OtherAtEnd,
     TensorsOfOneEnd,
     UnusedModel,
 )
 from reference.diff.one_numbering import at_places
 from reference.diff.tensor_differences import buffers
 from reference.diff.unequal import COUNT, HARD, Unequal
-from reference.diff.verdict import Evidence, Reason, Verdict
+from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import in_words
 from reference.ledger.link_table import COMPUTED, METRICS, OF_NAME, Holds
 from reference.ledger.marks import ABSENT

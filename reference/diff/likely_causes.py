@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from reference.diff.batch_differences import rows
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
@@ -35,7 +36,7 @@ class Earlier:
             key = _key(record)
             if key is not None:
                 self.batches.setdefault(key, step)
-                self.rows.update(row for rows in _rows(record).values() for row in rows)
+                self.rows.update(row for each in _rows(record).values() for row in each)
             update = record.get("update") or {}
             if "hash" in update:
                 self.updates[update["hash"]] = step
@@ -84,8 +85,7 @@ def _again(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier], step: 
 def _rows(record: Record) -> dict[str, list[str]]:
     """By name the rows of the first pass's inputs, as short hashes."""
     first = (record.get("batch") or [{}])[0]
-    more = {n: v[4] for n, v in first.items() if type(v) is list and len(v) > 4}
-    return {n: str(v.get("rows", "")).split() for n, v in more.items() if isinstance(v, dict)}
+    return {name: rows(value) for name, value in first.items() if type(value) is list}
 
 
 def _rows_again(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier]) -> list[Note]:
@@ -94,8 +94,8 @@ def _rows_again(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier]) -
     for name in left:
         if left[name] != right.get(name, left[name]):
             counts = [
-                sum(row in own.rows for row in rows)
-                for rows, own in zip((left[name], right[name]), earlier, strict=True)
+                sum(row in own.rows for row in each)
+                for each, own in zip((left[name], right[name]), earlier, strict=True)
             ]
             if counts[0] != counts[1]:
                 return [RowsAgain(name, len(left[name]), *counts)]

@@ -41,13 +41,18 @@ def mode(pair: Pair) -> Iterator[Unequal]:
             yield Unequal("mode", ODD, *values, SOFT, words=words)
         elif field != "later" and values[0] != values[1]:
             yield Unequal("mode", field, *values, NOTE if field == "gradients" else SOFT)
-    count = max(len(mode.get("later", ())) for mode in (left, right))
-    for number in range(count):
-        x, y = (mode.get("later", [mode] * count)[number : number + 1] for mode in (left, right))
-        for field in ("training", "autocast") if x and y else ():
-            ours, theirs = x[0].get(field), y[0].get(field)
-            if ours != theirs:
-                yield Unequal("mode", field, ours, theirs, SOFT, number + 2)
+    passes = max(len(each.get("later", ())) for each in (left, right))
+    pairs = zip(_later(left, passes), _later(right, passes), strict=False)
+    for number, (x, y) in enumerate(pairs, 2):
+        for field in ("training", "autocast"):
+            if x.get(field) != y.get(field):
+                yield Unequal("mode", field, x.get(field), y.get(field), SOFT, number)
+
+
+def _later(mode: Record, passes: int) -> list[Record]:
+    """The modes of the passes after the first; not listed where they are all the first's."""
+    modes: list[Record] = mode.get("later", [mode] * passes)
+    return modes
 
 
 def _modules(names: Any) -> str:

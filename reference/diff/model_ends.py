@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reference.diff.notes import ModelsOfOneEnd, OtherAtEnd
+from reference.diff.evidence import OtherAtEnd
+from reference.diff.notes import ModelsOfOneEnd
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 

@@ -13,12 +13,10 @@ from reference.diff.cause_notes import (
     WeightsWere,
 )
 from reference.diff.cause_text import cause_text
+from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks, Sum
 from reference.diff.notes import (
     BeginsLater,
-    Contradiction,
     Envelope,
-    HeaderDifference,
-    LackingRanks,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -32,7 +30,6 @@ from reference.diff.notes import (
     OneRankAlone,
     OnRank,
     OtherRanks,
-    Sum,
     TensorsOfOneEnd,
     UnknownFields,
     UnseenPass,

@@ -11,7 +11,8 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from reference.diff.notes import LackingRanks, Note, OneRankAlone, OnRank, OtherRanks
+from reference.diff.evidence import LackingRanks
+from reference.diff.notes import Note, OneRankAlone, OnRank, OtherRanks
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import in_words
 from reference.ledger.link_table import LINKS, METRICS

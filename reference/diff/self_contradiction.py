@@ -2,7 +2,7 @@
 
 import math
 
-from reference.diff.notes import Contradiction, Sum
+from reference.diff.evidence import Contradiction, Sum
 from reference.ledger.combined_hash import combine
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.record import Record

@@ -7,7 +7,8 @@ from itertools import zip_longest
 from typing import Any
 
 from reference.diff.cause_notes import Untied
-from reference.diff.notes import Note, ParametersDiffer
+from reference.diff.evidence import ParametersDiffer
+from reference.diff.notes import Note
 from reference.diff.parameter_matching import Matching
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.marks import ABSENT

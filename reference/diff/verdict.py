@@ -4,15 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reference.diff.divergence_curve import Point
-from reference.diff.notes import (
-    ChangedTensors,
-    Contradiction,
-    HeaderDifference,
-    LackingRanks,
-    Note,
-    OtherAtEnd,
-    OtherModels,
+from reference.diff.evidence import (
+    Evidence,
 )
+from reference.diff.notes import Note
 from reference.diff.unequal import Unequal
 
 
@@ -37,19 +32,6 @@ class Reason(StrEnum):
     CHANGED_BUFFERS = "buffers changed after the last step"
     # By tolerance.
     WITHIN_ENVELOPE = "within the envelope"
-
-
-# What a reason rests on: the models, the contradiction, the headers, the tensors; or why recording
-# ended, in the observer's words.
-Evidence = (
-    OtherModels
-    | Contradiction
-    | tuple[HeaderDifference, ...]
-    | ChangedTensors
-    | OtherAtEnd
-    | LackingRanks
-    | str
-)
 
 
 @dataclass(frozen=True)

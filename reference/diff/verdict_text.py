@@ -10,8 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from reference.diff.divergence_curve import Point
-from reference.diff.note_text import contradiction_text, header_text, lacking_text, note_text
-from reference.diff.notes import (
+from reference.diff.evidence import (
     ChangedTensors,
     Contradiction,
     LackingRanks,
@@ -19,6 +18,7 @@ from reference.diff.notes import (
     OtherModels,
     TrainedInOne,
 )
+from reference.diff.note_text import contradiction_text, header_text, lacking_text, note_text
 from reference.diff.sides import LEDGERS, Sides
 from reference.diff.unequal import NOTE, Unequal
 from reference.diff.value_text import field_text, short, unequal_text

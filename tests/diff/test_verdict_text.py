@@ -15,14 +15,20 @@ from reference.diff.cause_notes import (
     Untied,
     WeightsWere,
 )
+from reference.diff.evidence import (
+    ChangedTensors,
+    Contradiction,
+    Evidence,
+    HeaderDifference,
+    LackingRanks,
+    ParametersDiffer,
+    Sum,
+    TrainedInOne,
+)
 from reference.diff.note_text import note_text
 from reference.diff.notes import (
     BeginsLater,
-    ChangedTensors,
-    Contradiction,
     Envelope,
-    HeaderDifference,
-    LackingRanks,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -36,17 +42,14 @@ from reference.diff.notes import (
     OneRankAlone,
     OnRank,
     OtherRanks,
-    ParametersDiffer,
-    Sum,
     TensorsOfOneEnd,
-    TrainedInOne,
     UnknownFields,
     UnseenPass,
     UnusedModel,
     WithoutEffect,
 )
 from reference.diff.unequal import SOFT, Share, Things, Unequal
-from reference.diff.verdict import Evidence, Reason, Verdict
+from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import as_json, in_words
 from reference.explain.explanation_text import REPLAY
 

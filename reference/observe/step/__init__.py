@@ -2,6 +2,7 @@
 
 - `open_step.py`: one step as it is being seen, and the line that it becomes;
 - `evaluation.py`: forward passes that are no part of a step;
+- `rows.py`: the rows of a batch, without their padding;
 - `describe.py`: what is written of batches, outputs and modes;
 - `tensors_in.py`: the tensors in a call's arguments or outputs, by name;
 - `optimizer_record.py`: what is written of an optimizer.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.observe.step.rows import MASK, Rows
+from reference.observe.step.rows import MASK, Rows, mask_of
 from reference.observe.tensors.hashing import hash_tensor
 from reference.observe.tensors.parameters import first_parameter
 from reference.observe.torch_internals import modules_of
@@ -51,9 +51,9 @@ def batch(inputs: Mapping[str, Tensor], rows: Rows | None = None) -> Record:
         for name, t in sorted(inputs.items())
         if t.dim() > 0
     }
-    mask = inputs.get("attention_mask")
-    if mask is not None and bool(((mask == 0) | (mask == 1)).all()):
-        described["tokens"] = int(mask.detach().sum())  # not of a mask that is added to scores
+    mask = mask_of(inputs)
+    if mask is not None:
+        described["tokens"] = int(mask.sum())
     return described
 
 

@@ -41,11 +41,14 @@ class Rows:
         """Whether the tensor has one entry for each row."""
         return tensor.dim() > 0 and len(tensor) == self.count
 
+    def own_of(self, tensor: Tensor) -> Tensor | None:
+        """`own`, where it says of this tensor's positions which are padding."""
+        return None if self.own is None or tensor.shape[:2] != self.own.shape else self.own
+
     def of(self, tensor: Tensor) -> Tensor:
         """The rows' values of a tensor that fits, without their padding."""
-        if self.own is None or tensor.shape[:2] != self.own.shape:
-            return tensor
-        return tensor[self.own.to(tensor.device)]
+        own = self.own_of(tensor)
+        return tensor if own is None else tensor[own.to(tensor.device)]
 
     def hashes(self, tensor: Tensor) -> list[str]:
         """A short hash of each row of a dense tensor that fits, without its padding."""
@@ -53,15 +56,12 @@ class Rows:
         if tensor.numel() == 0:
             return []
         values = np.frombuffer(buffer_of(tensor), np.uint8)
-        if self.own is None or tensor.shape[:2] != self.own.shape:
+        own = self.own_of(tensor)
+        if own is None:
             each = values.reshape(self.count, -1)
             return [xxhash.xxh32_hexdigest(row.tobytes()) for row in each]
-        positions = values.reshape(*self.own.shape, -1)
-        own = self.own.to("cpu").numpy()
-        return [
-            xxhash.xxh32_hexdigest(row[of].tobytes())
-            for row, of in zip(positions, own, strict=True)
-        ]
+        pairs = zip(values.reshape(*own.shape, -1), own.to("cpu").numpy(), strict=True)
+        return [xxhash.xxh32_hexdigest(row[of].tobytes()) for row, of in pairs]
 
 
 def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) -> Rows | None:
@@ -74,9 +74,9 @@ def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) ->
     first = next((t for t in inputs.values() if t.dim() > 0), None)
     if first is None:
         return None
-    mask = inputs.get(MASK)
-    if mask is not None and mask.dim() == 2 and bool(((mask == 0) | (mask == 1)).all()):
-        return Rows(len(mask), mask.detach() != 0)
+    mask = mask_of(inputs)
+    if mask is not None and mask.dim() == 2:
+        return Rows(len(mask), mask != 0)
     whole = (torch.int64, torch.int32, torch.int16)
     ids = next((t for t in inputs.values() if t.dim() == 2 and t.dtype in whole), None)
     if ids is None or ids.layout != torch.strided or ids.numel() == 0:
@@ -88,6 +88,14 @@ def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) ->
     # From the end of each row up to its first own position: all that follows is padding.
     own = filler.logical_not().flip(1).cumsum(1).flip(1) > 0
     return Rows(len(ids), own)
+
+
+def mask_of(inputs: Mapping[str, Tensor]) -> Tensor | None:
+    """The attention mask, if it is one of zeros and ones, and not one that is added to scores."""
+    mask = inputs.get(MASK)
+    if mask is None or not bool(((mask == 0) | (mask == 1)).all()):
+        return None
+    return mask.detach()
 
 
 def padding_of(module: torch.nn.Module) -> frozenset[int]:

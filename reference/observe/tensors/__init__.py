@@ -3,6 +3,9 @@
 - `parameters.py`: the parameters of every model that trains, in one order;
 - `parameter_names.py`: their names, whatever the model is wrapped in;
 - `buffers.py`: what a model keeps beside them;
+- `seen_models.py`: every model that was called, and what it has at the end;
+- `uncalled_models.py`: those that nobody calls, looked for among all that is alive;
+- `held_tensors.py`: what a module has by now;
 - `hashing.py`: hashes and norms of tensors of any kind;
 - `two_threads.py`: the same on two cores;
 - `overlapped_gradients.py`: gradients that are read while the optimizer steps.

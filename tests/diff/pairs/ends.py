@@ -1,6 +1,7 @@
 """What a model is at the end: set, loaded, replaced, pruned or changed beside the steps."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,6 +10,15 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 from tests.diff.pairs import pair
 from tests.diff.pairs.small_trainings import fit, mlp, rows, seeded, sgd, state
+
+
+def left_after(second: bool, change: Callable[[Any], Any]) -> dict[str, Any]:
+    """What a trained model has, in the second run after this change of it."""
+    model = mlp()
+    fit(model)
+    if second:
+        change(model)
+    return state(model)
 
 
 @pair("weights", "1 of 4 tensors")
@@ -57,29 +67,19 @@ def another_best_is_loaded(second: bool) -> dict[str, Any]:
 
 @pair("update", "first 2.weight")
 def a_layer_replaced(second: bool) -> dict[str, Any]:
-    model = mlp()
-    fit(model)
-    if second:
-        model[2] = seeded(lambda: nn.Linear(6, 3), 9)
-    return state(model)
+    return left_after(second, lambda model: setattr(model, "2", seeded(lambda: nn.Linear(6, 3), 9)))
 
 
 @pair("update", "first 2.weight: float32 3x6 and float32 7x6")
 def a_head_of_other_width(second: bool) -> dict[str, Any]:
-    model = mlp()
-    fit(model)
-    if second:
-        model[2] = nn.Linear(6, 7)
-    return state(model)
+    return left_after(second, lambda model: setattr(model, "2", nn.Linear(6, 7)))
 
 
 @pair("update", "first 2.weight")
 def a_parameter_replaced(second: bool) -> dict[str, Any]:
-    model = mlp()
-    fit(model)
-    if second:
-        model[2].weight = nn.Parameter(torch.zeros(3, 6))
-    return state(model)
+    return left_after(
+        second, lambda model: setattr(model[2], "weight", nn.Parameter(torch.zeros(3, 6)))
+    )
 
 
 @pair("incomparable", "0.weight")
@@ -126,11 +126,7 @@ def pruned_for_good(second: bool) -> dict[str, Any]:
 
 @pair("update", "Sequential is another at the end")
 def a_parametrization_added(second: bool) -> dict[str, Any]:
-    model = mlp()
-    fit(model)
-    if second:
-        parametrizations.weight_norm(model[0])
-    return state(model)
+    return left_after(second, lambda model: parametrizations.weight_norm(model[0]))
 
 
 @pair("update", "the weights changed after the last step: 1 of 4")
@@ -211,11 +207,10 @@ def a_copy_trains_on_at_another_rate(second: bool) -> dict[str, Any]:
 
 @pair("update", "1 of 4 tensors, first 2.weight")
 def quantized(second: bool) -> dict[str, Any]:
-    model = mlp()
-    fit(model)
-    if second:
+    def round_off(model: Any) -> None:
         model[2].weight.data = torch.round(model[2].weight.data * 16) / 16
-    return state(model)
+
+    return left_after(second, round_off)
 
 
 @pair("update", "4 of 4 tensors")
@@ -241,20 +236,12 @@ def a_running_mean_is_reset(second: bool) -> dict[str, Any]:
 
 @pair()
 def a_layer_replaced_by_its_equal(second: bool) -> dict[str, Any]:
-    model = mlp()
-    fit(model)
-    if second:
-        model[2] = copy.deepcopy(model[2])
-    return state(model)
+    return left_after(second, lambda model: setattr(model, "2", copy.deepcopy(model[2])))
 
 
 @pair()
 def weights_loaded_that_it_has(second: bool) -> dict[str, Any]:
-    model = mlp()
-    fit(model)
-    if second:
-        model.load_state_dict(state(model), assign=True)
-    return state(model)
+    return left_after(second, lambda model: model.load_state_dict(state(model), assign=True))
 
 
 @pair()

@@ -10,69 +10,52 @@ from tests.diff.pairs.small_trainings import Named, fit, mlp, rows, seeded, sgd,
 
 
 class Codebook(nn.Module):
-    """Used through methods of its own alone."""
+    """Keeps a running mean of its outputs; called as a model, or used through `loss` alone."""
 
-    def __init__(self, *, persistent: bool = True) -> None:
+    def __init__(self, *, persistent: bool) -> None:
         super().__init__()
         self.layer = nn.Linear(4, 3)
         self.register_buffer("codes", torch.zeros(3), persistent=persistent)
 
-    def loss(self, x: Tensor, share: float) -> Tensor:
+    def forward(self, x: Tensor, share: float) -> Tensor:
         outputs: Tensor = self.layer(x)
         self.codes: Tensor
         self.codes.lerp_(outputs.detach().mean(0), share)
         return outputs.pow(2).mean()
 
+    def loss(self, x: Tensor, share: float) -> Tensor:
+        return self.forward(x, share)
 
-def coded(model: Codebook, share: float) -> dict[str, Any]:
+
+def coded(second: bool, *, persistent: bool, called: bool) -> dict[str, Any]:
+    model = seeded(lambda: Codebook(persistent=persistent))
     optimizer = sgd(model)
     for step in range(4):
         optimizer.zero_grad()
-        model.loss(rows(seed=step), share).backward()
+        loss = model if called else model.loss
+        loss(rows(seed=step), 0.2 if second else 0.1).backward()
         optimizer.step()
     return {**state(model), "codes": model.codes.clone()}
 
 
 @pair("update", "first codes", uncalled=True)
 def buffers_of_a_module_used_by_a_method(second: bool) -> dict[str, Any]:
-    return coded(seeded(Codebook), 0.2 if second else 0.1)
+    return coded(second, persistent=True, called=False)
 
 
 @pair("update", "first codes", uncalled=True)
 def fleeting_buffers_of_a_module_used_by_a_method(second: bool) -> dict[str, Any]:
-    return coded(seeded(lambda: Codebook(persistent=False)), 0.2 if second else 0.1)
+    return coded(second, persistent=False, called=False)
 
 
-def counting(model: nn.Module, share: float) -> dict[str, Any]:
-    optimizer = sgd(model)
-    for step in range(4):
-        optimizer.zero_grad()
-        model(rows(seed=step), share).pow(2).mean().backward()
-        optimizer.step()
-    return {**state(model), "mean": model.mean}
-
-
-class Counting(nn.Module):
-    def __init__(self, *, persistent: bool) -> None:
-        super().__init__()
-        self.layer = nn.Linear(4, 3)
-        self.register_buffer("mean", torch.zeros(3), persistent=persistent)
-
-    def forward(self, x: Tensor, share: float) -> Tensor:
-        outputs: Tensor = self.layer(x)
-        self.mean: Tensor
-        self.mean.lerp_(outputs.detach().mean(0), share)
-        return outputs
-
-
-@pair("update", "mean")
+@pair("update", "codes")
 def buffers(second: bool) -> dict[str, Any]:
-    return counting(seeded(lambda: Counting(persistent=True)), 0.2 if second else 0.1)
+    return coded(second, persistent=True, called=True)
 
 
-@pair("update", "mean")
+@pair("update", "codes")
 def fleeting_buffers(second: bool) -> dict[str, Any]:
-    return counting(seeded(lambda: Counting(persistent=False)), 0.2 if second else 0.1)
+    return coded(second, persistent=False, called=True)
 
 
 @pair("update", "")
