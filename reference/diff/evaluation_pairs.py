@@ -56,7 +56,7 @@ def of_evaluation(unequal: list[Unequal], pair: tuple[Record, Record]) -> Diverg
 
 def _link(field: str) -> str:
     """The link of a step that what is unequal in an evaluation would be of."""
-    if field == "training":
+    if field in ("training", "autocast"):
         return "mode"
     if field == COUNT or field.startswith(ROWS):
         return "batch"

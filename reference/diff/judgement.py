@@ -53,7 +53,10 @@ def judge(
     every_link = not (c.other_models or c.missing or any(c.newer))
     begun: list[Note] = [begins] if begins is not None else []
     if c.divergence is not None and counts[0] != counts[1]:
-        begun.append(Lengths(*counts))
+        lengths = list(counts)
+        if begins is not None:  # of the whole run only what is compared was counted
+            lengths[1 - begins.side] += begins.step
+        begun.append(Lengths(*lengths))
     remarks = _remarks(c, verdict, [end for end in ends if end], begun)
     return in_words(replace(verdict, remarks=remarks, every_link=every_link))
 

@@ -149,6 +149,18 @@ def test_an_offset_that_somebody_knows(
     assert "--offset: not together with --envelope" in capsys.readouterr().err
 
 
+def test_lengths_are_those_of_whole_ledgers(saved: Checkpoint) -> None:
+    def cut_short(sink: Any) -> None:
+        training = Training()
+        training.load(saved, "torch")
+        with Observer(sink):
+            training.train(AT, STEPS - 2)
+
+    verdict = diff(ledger_of(whole), ledger_of(cut_short))
+    assert verdict.verdict == "diverged"
+    assert "the first ledger has 12 steps, the second ledger 3" in verdict.notes
+
+
 def test_runs_of_other_first_weights_are_no_resume() -> None:
     def other(sink: Any) -> None:
         training = Training()

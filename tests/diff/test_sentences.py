@@ -230,6 +230,21 @@ def test_a_reference_model_is_no_evaluation() -> None:
     assert "part at step 1, link mode: Sequential, which doesn't train: training: False" in said
 
 
+def test_autocast_of_a_reference_model_is_its_mode() -> None:
+    def train(second: bool) -> None:
+        model, other = mlp(), seeded(lambda: nn.Linear(4, 3), 2)
+        optimizer = sgd(model)
+        for step in range(3):
+            optimizer.zero_grad()
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=second):
+                wanted = other(rows(seed=step)).float()
+            (model(rows(seed=step)) - wanted).pow(2).mean().backward()
+            optimizer.step()
+
+    said = said_of(train)
+    assert "part at step 1, link mode: Linear, which doesn't train: autocast: off and bf" in said
+
+
 def test_runs_of_two_lengths_say_so() -> None:
     def train(second: bool) -> None:
         fit(mlp(), sgd(mlp()), steps=1)
