@@ -14,8 +14,8 @@ from reference.ledger.record import Record
 
 # How far sum and norm of what comes out may move because of other batches, as a share of the norm.
 # Seen with a BERT of 2 layers of 64, 64 rows in batches of 1, 8 and 64 (torch 2.13, CPU): 9e-8 in
-# float32, 7e-4 in bfloat16 (tests/diff/test_other_batches.py -s); once, with 6 layers of 384 and 408
-# rows, 7e-7 and 2.6e-3. A float32 may have been a bfloat16 within.
+# float32, 7e-4 in bfloat16 (tests/diff/test_other_batches.py -s); once, with 6 layers of 384 and
+# 408 rows, 7e-7 and 2.6e-3. A float32 may have been a bfloat16 within.
 NEAR = 1e-2
 ROWS = "rows of "  # before an input's name
 WEIGHTS = "weights it is made with"
