@@ -46,6 +46,10 @@ class OneNumbering:
             value = record.get(link)
             if isinstance(value, dict) and "tensors" not in value and "tensors" in source:
                 filled[link] = {**value, "tensors": source["tensors"]}
+        clip = filled.get("clip")
+        if isinstance(clip, dict) and "norms" not in clip and "norms" in gradient:
+            norms = _times(gradient["norms"], clip.get("factor"))
+            filled["clip"] = {**clip, "norms": norms} if norms else clip
         kept, earlier = ((r or {}).get("buffers") for r in (filled.get("weights"), update))
         if kept and earlier and "tensors" not in kept:
             filled["weights"] = {**filled["weights"], "buffers": {**earlier, **kept}}
@@ -72,6 +76,12 @@ class OneNumbering:
             return value
         tensors = self._matching.with_one_numbering(side, kept["tensors"])
         return {**value, "buffers": {**kept, "tensors": tensors}}
+
+
+def _times(norms: str, factor: object) -> str:
+    if not isinstance(factor, float):
+        return ""
+    return " ".join(f"{factor * float(norm):.7g}" for norm in norms.split())
 
 
 def at_places_of(record: Record, places: Sequence[int]) -> Record:

@@ -16,7 +16,8 @@ What each link holds in a ledger of schema 3:
   where they are those of the update before); `buffers`: the same for what the model keeps beside
   its weights, by name;
 - `gradient`, `clip`: what is accumulated after the last backward pass, and what the optimizer
-  gets; `factor`: the second norm by the first (no `tensors` in `clip` where they are equal);
+  gets; `factor`: the second norm by the first (no `tensors` in `clip` where they are equal, no
+  `norms` where each is the gradient's times `factor`);
 - `optimizer`: `hyper`, the distinct sets of hyper-parameters, and `of`, which parameter has which
   set, or one of the marks of `marks.py`; `strangers`: how many parameters of no known model it
   has, and `beside`, their groups as far as they have gradients;
@@ -91,7 +92,10 @@ def _input_or_output(value: Any) -> str | None:
     if len(value) < 3 or type(value[0]) is not str or _shape(value[1]) is not None:
         return ""
     # Most of a long ledger's fields are here, and of these types: a number alone may be too large.
-    return next((anything(each) for each in value[2:] if not _is_plain(each)), None)
+    for each in value[2:]:
+        if not _is_plain(each) and anything(each) is not None:
+            return ""
+    return None
 
 
 def _is_plain(value: Any) -> bool:

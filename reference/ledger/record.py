@@ -9,7 +9,7 @@ Schema 3. Each line is an object with a field `kind`:
   with the same number names those that came later. All of them, in the order of these records, are
   the order in which every `tensors` and `norms` gives hashes and 2-norms. `gone`: no longer there;
 - `step`: `step` (from 1) and one field for each link that was seen (all, for an ordinary loop),
-  as `link_table.py` describes them; and
+  as `link_table.py` describes them (the hashes of its tensors packed: `packed_hashes.py`); and
   - `zeroed`: whether all gradients are zero or none by then (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
@@ -29,7 +29,7 @@ Reading parses JSON and runs nothing.
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,8 @@ from typing import Any, BinaryIO, Protocol
 import xxhash
 
 from reference.errors import InputError
+from reference.ledger.packed_hashes import pack, unpack
+from reference.messages import plain
 from reference.process.bounded_files import each_once
 
 SCHEMA = 3
@@ -49,12 +51,16 @@ Record = dict[str, Any]
 
 KINDS = ("step", "evaluation", "model", "header", "end")
 
-_each_once = partial(each_once, remedy="edited or damaged, record the run again")
+REMEDY = "edited or damaged, record the run again"
+_each_once = partial(each_once, remedy=REMEDY)
 
 
 def _refuse_number(word: str) -> None:
     """JSON has no NaN, though Python reads it; a ledger writes it as a word."""
     raise ValueError(word)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_refuse_number)
 
 
 class Sink(Protocol):
@@ -105,7 +111,21 @@ class Writer:
 
 def encode(record: Record) -> bytes:
     """A record as its line."""
-    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(_with_hashes(record, pack), separators=(",", ":")).encode() + b"\n"
+
+
+def _with_hashes(record: Record, change: Callable[[str], str]) -> Record:
+    """A step with the hashes of each link's tensors in another form; any other record as it is."""
+    if record.get("kind") != "step":
+        return record
+    changed = dict(record)
+    for name, link in record.items():
+        if isinstance(link, dict) and isinstance(link.get("tensors"), str):
+            try:
+                changed[name] = {**link, "tensors": change(link["tensors"])}
+            except ValueError as error:
+                raise InputError(f"field {plain(name)}.tensors: {error}; {REMEDY}") from None
+    return changed
 
 
 class Item:
@@ -156,9 +176,9 @@ class Item:
 
     def _parse(self) -> Record:
         try:
-            record = json.loads(
-                self.line, object_pairs_hook=_each_once, parse_constant=_refuse_number
-            )
+            record = _DECODER.decode(self.line.decode())
+            if isinstance(record, dict) and "kind" in record:
+                record = _with_hashes(record, unpack)
         except InputError as error:
             raise InputError(f"{self.where}: {error}") from None
         except (ValueError, RecursionError):

@@ -8,10 +8,8 @@ are links: one that isn't in the table would be compared by nobody.
 from reference.errors import InputError
 from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
-from reference.ledger.record import KINDS, SCHEMA, Item, Record
+from reference.ledger.record import KINDS, REMEDY, SCHEMA, Item, Record
 from reference.messages import plain
-
-REMEDY = "edited or damaged, record the run again"
 
 
 def _parameter(value: object) -> str | None:

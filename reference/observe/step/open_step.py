@@ -3,6 +3,7 @@
 The hooks fill it; `record()` makes the line of it in the ledger.
 """
 
+import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from reference.observe.step.evaluation import Content
 from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModel
+
+SAME_FACTOR = 1e-5  # relative: norms are written with seven digits
 
 
 @dataclass
@@ -266,11 +269,16 @@ def _unless_equal(weights: Record, before: Record | None) -> Record:
 
 
 def _clip(clip: Record, gradient: Record | None) -> Record:
-    """With the factor between the two norms, and no list of tensors where nothing was touched."""
+    """With the factor between the two norms, and without the lists that follow from it."""
     if gradient is None:
         return {**clip, "factor": None}
-    before, after = float(gradient["norm"]), float(clip["norm"])
-    factor = describe.number(after / before) if before > 0 else None
     if clip["hash"] == gradient["hash"]:
         return {"norm": clip["norm"], "hash": clip["hash"], "factor": 1.0}
-    return {**clip, "factor": factor}
+    before, after = float(gradient["norm"]), float(clip["norm"])
+    if before == 0:
+        return {**clip, "factor": None}
+    factor = after / before
+    pairs = zip(gradient["norms"].split(), clip["norms"].split(), strict=True)
+    if all(math.isclose(factor * float(g), float(c), rel_tol=SAME_FACTOR) for g, c in pairs):
+        clip = {name: clip[name] for name in clip if name != "norms"}
+    return {**clip, "factor": describe.number(factor)}
