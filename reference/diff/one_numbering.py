@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reference.diff.parameter_matching import Matching
-from reference.ledger.combined_hash import combine
+from reference.ledger.combined_hash import combine_listed
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.marks import ABSENT, is_value
 from reference.ledger.record import Record
@@ -109,7 +109,7 @@ def _tensors_at(value: Mapping[str, Any], places: Sequence[int]) -> Record:
         if field in value:
             kept[field] = " ".join(at_places(str(value[field]).split(), places))
     if "tensors" in kept:
-        kept["hash"] = combine(kept["tensors"].split())
+        kept["hash"] = combine_listed(kept["tensors"])
     return kept
 
 

@@ -3,7 +3,7 @@
 import math
 
 from reference.diff.evidence import Contradiction, Sum
-from reference.ledger.combined_hash import combine
+from reference.ledger.combined_hash import combine_listed
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.record import Record
 
@@ -22,7 +22,7 @@ def contradiction(record: Record, side: int) -> Contradiction | None:
         if "tensors" in value and "hash" in value:
             # After several calls of a closure it is the hash of each call's hash.
             several = link == "clip" and value.get("closure_calls", 0) > 1
-            if not several and combine(value["tensors"].split()) != value["hash"]:
+            if not several and combine_listed(value["tensors"]) != value["hash"]:
                 return Contradiction(side, record["step"], link, Sum.HASH)
         if "norms" in value and type(value.get("norm")) in (int, float):
             norm = math.hypot(*(float(norm) for norm in value["norms"].split()))

@@ -7,9 +7,11 @@ Schema 3. Each line is an object with a field `kind`:
 - `header`: `schema`, and what identifies the run (recipe or program, versions, device, threads);
 - `model`: number and class of a model, and name and shape of each of its parameters; a later one
   with the same number names those that came later. All of them, in the order of these records, are
-  the order in which every `tensors` and `norms` gives hashes and 2-norms. `gone`: no longer there;
+  the order in which every `tensors` and `norms` gives hashes and 2-norms. `gone`: which of the
+  others went since the last such record;
 - `step`: `step` (from 1) and one field for each link that was seen (all, for an ordinary loop),
-  as `link_table.py` describes them (the hashes of its tensors packed: `packed_hashes.py`); and
+  as `link_table.py` describes them (`packed_lists.py`: how a list with an entry for each tensor
+  is shortened here); and
   - `zeroed`: whether all gradients are zero or none by then (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
@@ -29,7 +31,7 @@ Reading parses JSON and runs nothing.
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,7 +40,7 @@ from typing import Any, BinaryIO, Protocol
 import xxhash
 
 from reference.errors import InputError
-from reference.ledger.packed_hashes import pack, unpack
+from reference.ledger.packed_lists import count_runs, pack, repeat_runs, unpack
 from reference.messages import plain
 from reference.process.bounded_files import each_once
 
@@ -52,6 +54,9 @@ Record = dict[str, Any]
 KINDS = ("step", "evaluation", "model", "header", "end")
 
 REMEDY = "edited or damaged, record the run again"
+# How a step's lists stand in the file, and in a record.
+SHORT = {"tensors": pack, "norms": count_runs, "of": count_runs}
+LONG = {"tensors": unpack, "norms": repeat_runs, "of": repeat_runs}
 _each_once = partial(each_once, remedy=REMEDY)
 
 
@@ -111,20 +116,23 @@ class Writer:
 
 def encode(record: Record) -> bytes:
     """A record as its line."""
-    return json.dumps(_with_hashes(record, pack), separators=(",", ":")).encode() + b"\n"
+    return json.dumps(_with_lists(record, SHORT), separators=(",", ":")).encode() + b"\n"
 
 
-def _with_hashes(record: Record, change: Callable[[str], str]) -> Record:
-    """A step with the hashes of each link's tensors in another form; any other record as it is."""
+def _with_lists(record: Record, forms: Mapping[str, Callable[[str], str]]) -> Record:
+    """A step with the lists of each link in another form; any other record as it is."""
     if record.get("kind") != "step":
         return record
     changed = dict(record)
     for name, link in record.items():
-        if isinstance(link, dict) and isinstance(link.get("tensors"), str):
-            try:
-                changed[name] = {**link, "tensors": change(link["tensors"])}
-            except ValueError as error:
-                raise InputError(f"field {plain(name)}.tensors: {error}; {REMEDY}") from None
+        if not isinstance(link, dict):
+            continue
+        for field_, change in forms.items():
+            if isinstance(link.get(field_), str):
+                try:
+                    changed[name] = {**changed[name], field_: change(link[field_])}
+                except ValueError as error:
+                    raise InputError(f"field {plain(name)}.{field_}: {error}; {REMEDY}") from None
     return changed
 
 
@@ -178,7 +186,7 @@ class Item:
         try:
             record = _DECODER.decode(self.line.decode())
             if isinstance(record, dict) and "kind" in record:
-                record = _with_hashes(record, unpack)
+                record = _with_lists(record, LONG)
         except InputError as error:
             raise InputError(f"{self.where}: {error}") from None
         except (ValueError, RecursionError):

@@ -68,10 +68,10 @@ class BackwardPasses:
     def _after(self) -> None:
         """All gradients of a backward pass are there."""
         step = self.recording.open_step
-        hashes, norms = self.recording.parameters.gradients()
+        gradients = self.recording.parameters.gradients()
         for forward in self._reached:
             step.use(forward)
         run = self._task if self._run is None else self._run
         again = self._counted == (step, run)
         self._counted = (step, run)
-        step.set_gradient(hashes, norms, again=again)
+        step.set_gradient(gradients, again=again)

@@ -24,7 +24,7 @@ from reference.observe.step.evaluation import Content
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import named_inputs, numbers_in, tensors_in
-from reference.observe.tensors.parameters import first_parameter
+from reference.observe.tensors.first_parameter import first_parameter
 
 
 class _OutermostCall(threading.local):

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from reference.observe import torch_internals
-from reference.observe.tensors.parameters import first_parameter
+from reference.observe.tensors.first_parameter import first_parameter
 
 
 def computes_nothing(module: torch.nn.Module) -> bool:

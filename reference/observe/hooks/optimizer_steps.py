@@ -118,7 +118,7 @@ class OptimizerSteps:
             if read is None:
                 step.unseen = "the optimizer changed gradients while they were read"
             else:
-                step.set_clip(*read)
+                step.clips.append(read)
         step.update = parameters.values()
         parameters.keep()
         self.recording.take_step()
@@ -146,7 +146,7 @@ class OptimizerSteps:
         if self.recording.stop_if_not_finite:
             self._check_finite()
         if step.closure_calls:
-            step.set_clip(*parameters.gradients())
+            step.clips.append(parameters.gradients())
         else:
             step.reading = read_gradients(parameters, optimizer)
         if step.stepped is None:
@@ -165,8 +165,8 @@ class OptimizerSteps:
         losses = [float(loss) for loss in outputs if isinstance(loss, float | str)]
         if not all(math.isfinite(loss) for loss in losses):
             self.recording.fail_safe.stop(StepNotFinite(number, "loss", batches))
-        norm = (step.gradient or {}).get("norm", 0.0)
-        if not math.isfinite(float(norm)):
+        norm = 0.0 if step.gradient is None else float(step.gradient.record["norm"])
+        if not math.isfinite(norm):
             self.recording.fail_safe.stop(StepNotFinite(number, "gradient", batches))
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step.rows import MASK, Rows, mask_of
+from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.hashing import hash_tensor
-from reference.observe.tensors.parameters import first_parameter
 from reference.observe.torch_internals import modules_of
 
 Number = float | str

@@ -3,7 +3,6 @@
 The hooks fill it; `record()` makes the line of it in the ledger.
 """
 
-import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,10 +17,9 @@ from reference.observe import torch_internals
 from reference.observe.step import describe
 from reference.observe.step.evaluation import Content
 from reference.observe.step.optimizer_record import OptimizerAtStep
+from reference.observe.tensors.listed import Gradients
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModel
-
-SAME_FACTOR = 1e-5  # relative: norms are written with seven digits
 
 
 @dataclass
@@ -94,11 +92,11 @@ class OpenStep:
 
     forwards: list[ForwardPass] = field(default_factory=list)
     backward_passes: int = 0
-    norms_after: list[float] = field(default_factory=list)  # after each backward pass
-    gradient: Record | None = None
+    norms_after: list[Any] = field(default_factory=list)  # after each backward pass
+    gradient: Gradients | None = None
     # Waits for the gradients that are being read, for `set_clip`; None if they were changed.
-    reading: Callable[[], tuple[list[str], list[float]] | None] | None = None
-    clip: Record | None = None
+    reading: Callable[[], Gradients | None] | None = None
+    clips: list[Gradients] = field(default_factory=list)  # one for each call of a closure
     closure_calls: int = 0
     stepped: OptimizerAtStep | None = None
     optimizer: Record | None = None
@@ -141,21 +139,14 @@ class OpenStep:
         taken = [f.snapshot for f in self.forwards[: first + 1] if f.snapshot is not None]
         return taken[-1] if taken else None
 
-    def set_gradient(self, hashes: list[str], norms: list[float], *, again: bool) -> None:
+    def set_gradient(self, gradient: Gradients, *, again: bool) -> None:
         """What is accumulated after a backward pass; `again` where it is still the same one."""
         if again:
             self.norms_after.pop()
         else:
             self.backward_passes += 1
-        self.gradient = _gradients(hashes, norms)
-        self.norms_after.append(self.gradient["norm"])
-
-    def set_clip(self, hashes: list[str], norms: list[float]) -> None:
-        """The gradients as the optimizer gets them; again after each call of its closure."""
-        clip = _gradients(hashes, norms)
-        if self.clip is not None and self.closure_calls > 1:
-            clip["hash"] = combine([self.clip["hash"], clip["hash"]])
-        self.clip = clip
+        self.gradient = gradient
+        self.norms_after.append(gradient.record["norm"])
 
     def begin_step(self) -> None:
         """Before an optimizer's step: passes that autograd reached have an effect, if any has."""
@@ -165,7 +156,8 @@ class OpenStep:
 
     def forget_step(self) -> None:
         """The optimizer's step raised."""
-        self.stepped = self.reading = self.clip = self.optimizer = None
+        self.stepped = self.reading = self.optimizer = None
+        self.clips = []
         self.closure_calls = 0
 
     def record(self, number: int, parameters: Parameters, before: Record | None) -> Record:
@@ -181,8 +173,8 @@ class OpenStep:
         gradient = self._of_backward_passes()
         if gradient is not None:
             record["gradient"] = gradient
-        if self.clip is not None and parameters.names:  # else there is nothing that was clipped
-            record["clip"] = _clip(self.clip, self.gradient)
+        if self.clips and parameters.names:  # else there is nothing that was clipped
+            record["clip"] = _clip(self.clips, self.gradient)
             if self.closure_calls:
                 record["clip"]["closure_calls"] = self.closure_calls
         record["optimizer"] = self.optimizer
@@ -193,7 +185,7 @@ class OpenStep:
             "next_learning_rate": self.stepped.learning_rates(),
         }
         # No link: a loop may zero later, before its next backward pass, and be the same run.
-        grads = [t.grad for t in parameters.tensors() if t is not None]
+        grads = [tensor.grad for tensor in parameters.living().values()]
         record["zeroed"] = all(g is None or not bool(g.any()) for g in grads)
         return record
 
@@ -227,7 +219,7 @@ class OpenStep:
             passes: Record = {"backward_passes": self.backward_passes}
             if self.backward_passes > 1:
                 passes["norms_after"] = self.norms_after
-            return {**passes, **self.gradient}
+            return {**passes, **self.gradient.record}
         if self.snapshot() is None and self.backward_passes == 0 and not self.unseen:
             return {"backward_passes": 0}
         return None
@@ -248,16 +240,6 @@ def _of_model(model: int, described: Record) -> Record:
     return {"model": model, **described} if model else described
 
 
-def _gradients(hashes: list[str], norms: list[float]) -> Record:
-    total = sum(norm * norm for norm in norms) ** 0.5
-    return {
-        "norm": describe.number(total),
-        "hash": combine(hashes),
-        "tensors": " ".join(hashes),
-        "norms": " ".join(f"{norm:.7g}" for norm in norms),
-    }
-
-
 def _unless_equal(weights: Record, before: Record | None) -> Record:
     """Weights that nothing touched since the last update need no list of tensors."""
     same = before is not None and weights["hash"] == before["hash"]
@@ -268,17 +250,19 @@ def _unless_equal(weights: Record, before: Record | None) -> Record:
     return record
 
 
-def _clip(clip: Record, gradient: Record | None) -> Record:
+def _clip(calls: list[Gradients], gradient: Gradients | None) -> Record:
     """With the factor between the two norms, and without the lists that follow from it."""
+    clip = calls[-1].record
+    for earlier in calls[:-1]:
+        clip = {**clip, "hash": combine([earlier.record["hash"], clip["hash"]])}
     if gradient is None:
         return {**clip, "factor": None}
-    if clip["hash"] == gradient["hash"]:
+    if clip["hash"] == gradient.record["hash"]:
         return {"norm": clip["norm"], "hash": clip["hash"], "factor": 1.0}
-    before, after = float(gradient["norm"]), float(clip["norm"])
+    before, after = float(gradient.record["norm"]), float(clip["norm"])
     if before == 0:
         return {**clip, "factor": None}
     factor = after / before
-    pairs = zip(gradient["norms"].split(), clip["norms"].split(), strict=True)
-    if all(math.isclose(factor * float(g), float(c), rel_tol=SAME_FACTOR) for g, c in pairs):
+    if calls[-1].are(gradient, factor):
         clip = {name: clip[name] for name in clip if name != "norms"}
     return {**clip, "factor": describe.number(factor)}

@@ -17,6 +17,7 @@ from reference.ledger.marks import ABSENT, NO_GROUP
 from reference.ledger.record import Record
 from reference.observe.step.describe import Number, number
 from reference.observe.tensors.hashing import hash_tensor
+from reference.observe.tensors.listed import listed
 from reference.observe.tensors.parameters import Parameters
 
 HOW = ("fused", "foreach", "capturable", "differentiable")
@@ -51,11 +52,12 @@ class OptimizerAtStep:
                 if place is not None:
                     groups[place] = group
         self._beside = [beside[key] for key in sorted(beside)]
-        # By parameter: its group, or one of the two words.
-        self._groups: list[dict[str, Any] | str] = [
-            ABSENT if t is None or t.grad is None else groups.get(i, NO_GROUP)
-            for i, t in enumerate(parameters.tensors())
-        ]
+        # By place: the parameter's group, or one of the two words.
+        self._groups: dict[int, dict[str, Any] | str] = {
+            place: ABSENT if tensor.grad is None else groups.get(place, NO_GROUP)
+            for place, tensor in parameters.living().items()
+        }
+        self._total = len(parameters.names)
 
     @property
     def has_strangers(self) -> bool:
@@ -67,7 +69,7 @@ class OptimizerAtStep:
         hyper: list[Record] = []
         places: dict[int, str] = {}  # a group's id -> its place among the distinct sets
         of = []
-        for group in self._groups:
+        for group in self._groups.values():
             if isinstance(group, str):
                 of.append(group)
                 continue
@@ -83,7 +85,7 @@ class OptimizerAtStep:
             "index": self._index,
             "class": type(self.optimizer).__name__,
             "hyper": hyper,
-            "of": " ".join(of),
+            "of": listed(tuple(self._groups), of, self._total),
             "strangers": self._strangers,
             "how": {key: first[key] for key in HOW if first.get(key)},
             "base_learning_rate": base if base else self._rates("lr"),
@@ -95,12 +97,16 @@ class OptimizerAtStep:
         return self._rates("lr")
 
     def _rates(self, key: str) -> list[Number | str]:
-        groups = {id(g): g for g in self._groups if not isinstance(g, str) and key in g}
+        known = [g for g in self._groups.values() if not isinstance(g, str) and key in g]
+        groups = {id(group): group for group in known}
         each = {place: number(group[key]) for place, group in groups.items()}
         distinct = set(each.values())
         if len(distinct) < 2:
             return list(distinct)
-        return [g if isinstance(g, str) else each.get(id(g), NO_GROUP) for g in self._groups]
+        rates: list[Number | str] = [ABSENT] * self._total
+        for place, group in self._groups.items():
+            rates[place] = group if isinstance(group, str) else each.get(id(group), NO_GROUP)
+        return rates
 
 
 def _effective(group: dict[str, Any]) -> Record:

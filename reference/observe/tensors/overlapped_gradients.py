@@ -14,7 +14,9 @@ from torch.nn import Parameter
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from reference.observe import torch_internals
+from reference.observe.tensors.listed import Gradients
 from reference.observe.tensors.parameters import Parameters
+from reference.observe.tensors.two_threads import WORTH_IT
 from reference.process.cores import usable_cores
 
 # Their steps write no gradient, with the options that `_only_reads` leaves (a test goes through
@@ -23,9 +25,7 @@ READERS = (Adam, AdamW, SGD)
 TORCH = os.path.join(os.path.dirname(torch.__file__), "")
 
 
-def read_gradients(
-    parameters: Parameters, optimizer: Optimizer
-) -> Callable[[], tuple[list[str], list[float]] | None]:
+def read_gradients(parameters: Parameters, optimizer: Optimizer) -> Callable[[], Gradients | None]:
     """The gradients as this optimizer gets them, read by another core while it steps.
 
     Args:
@@ -33,12 +33,16 @@ def read_gradients(
         optimizer: about to step.
 
     Returns:
-        To be called when the step is over: the hashes and norms, in the parameters' order; None if
-        the step changed the gradients after all.
+        To be called when the step is over: the gradients; None if the step changed them after all.
     """
-    tensors = parameters.tensors()
-    gradients = [None if t is None else t.grad for t in tensors]
-    if not (_has_free_core() and _only_reads(optimizer) and _apart(tensors, gradients)):
+    tensors = list(parameters.living().values())
+    gradients = [t.grad for t in tensors if t.grad is not None]
+    if not (
+        sum(g.numel() * g.element_size() for g in gradients) >= WORTH_IT
+        and _has_free_core()
+        and _only_reads(optimizer)
+        and _apart(tensors, gradients)
+    ):
         now = parameters.gradients()
         return lambda: now
     before, finish = _versions(gradients), parameters.begin_gradients()
@@ -81,23 +85,23 @@ def _is_torchs(function: Any) -> bool:
     return True
 
 
-def _apart(tensors: list[Tensor | None], gradients: list[Tensor | None]) -> bool:
+def _apart(tensors: list[Tensor], gradients: list[Tensor]) -> bool:
     """Whether no gradient lies where a weight does, which the step changes.
 
     Of tensors that aren't plainly a piece of memory it can't be told.
     """
-    known = [t for t in (*tensors, *gradients) if t is not None]
-    if any(type(t) not in (Tensor, Parameter) or t.layout != torch.strided for t in known):
+    everything = (*tensors, *gradients)
+    if any(type(t) not in (Tensor, Parameter) or t.layout != torch.strided for t in everything):
         return False
     return not (_memory(tensors) & _memory(gradients))
 
 
-def _memory(tensors: list[Tensor | None]) -> set[int]:
+def _memory(tensors: list[Tensor]) -> set[int]:
     """Where each one's storage begins."""
-    return {t.untyped_storage().data_ptr() for t in tensors if t is not None and t.numel()}
+    return {t.untyped_storage().data_ptr() for t in tensors if t.numel()}
 
 
-def _versions(tensors: list[Tensor | None]) -> list[int]:
+def _versions(tensors: list[Tensor]) -> list[int]:
     """How often torch saw each changed in place; -1 for one that it doesn't count for."""
     counted = torch_internals.version
-    return [-1 if t is None or t.is_inference() else counted(t) for t in tensors]
+    return [-1 if t.is_inference() else counted(t) for t in tensors]

@@ -4,14 +4,13 @@ Each list of hashes in a ledger is in this order. A parameter's number in it is 
 """
 
 import weakref
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from reference.ledger.combined_hash import combine
-from reference.ledger.marks import ABSENT
+from reference.ledger.combined_hash import combine, combine_listed
 from reference.ledger.record import Record
 from reference.observe.tensors.buffers import (
     State,
@@ -20,15 +19,10 @@ from reference.observe.tensors.buffers import (
     modules_with_state,
 )
 from reference.observe.tensors.hashing import begin_hashes_and_norms, buffer_of, hash_tensors
+from reference.observe.tensors.listed import Gradients, listed
 from reference.observe.tensors.parameter_names import plain_name
 from reference.observe.tensors.two_threads import hash_buffers
 from reference.observe.torch_internals import modules_of, own_buffers, own_parameters
-
-
-def first_parameter(module: torch.nn.Module) -> torch.Tensor | None:
-    """Some parameter of it, if it has any; the model's own `parameters()` may be anything."""
-    each = (p for m in modules_of(module) for p in own_parameters(m).values() if p is not None)
-    return next(each, None)
 
 
 def _identity(module: torch.nn.Module) -> list[int]:
@@ -69,7 +63,11 @@ class Parameters:
         self.names: list[str] = []
         self._on_gradient: OnGradient | None = None
         self._references: list[weakref.ref[torch.Tensor]] = []
+        self._living: list[int] = []  # the places of those that are still there, in order
+        self._gone: list[str] = []  # the names of those that went since the last model came
         self._models: list[weakref.ref[torch.nn.Module]] = []
+        self._number_of: dict[int, int] = {}  # a module's id -> its number
+        self._places_of: dict[int, list[int]] = {}  # a model's number -> its tensors' places
         self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
         self._index: dict[int, int] = {}  # a tensor's id -> its place in the lists
         self._hooked: dict[int, Any] = {}  # by place
@@ -87,7 +85,7 @@ class Parameters:
     def set_hooks(self, on_gradient: OnGradient) -> None:
         """Have `on_gradient` called for each parameter, of known models and of those to come."""
         self._on_gradient = on_gradient
-        self._hook(self.tensors())
+        self._hook(self.living().values())
 
     def remove_hooks(self) -> None:
         """Have it called no more."""
@@ -115,7 +113,9 @@ class Parameters:
         A module of which every parameter is known is a part of a model, or wraps one: it gets the
         number of the first model that has it.
         """
-        number = next((i for i, ref in enumerate(self._models) if ref() is module), None)
+        number = self._number_of.get(id(module))
+        if number is not None and self._models[number]() is not module:
+            number = None  # another had this id
         ids = self._used_ids[id(module)] = _identity(module)
         if number is not None and self._known[number] == ids and self._alive(number):
             return number, None
@@ -131,23 +131,27 @@ class Parameters:
         if number is None:
             number = len(self._models)
             self._models.append(weakref.ref(module))
+            self._number_of[id(module)] = number
         self._known[number] = ids
         prefix = f"model{number}." if number else ""
         self._with_state[number] = modules_with_state(module, prefix)
         for name, parameter in fresh:
             self._index[id(parameter)] = len(self.names)
+            self._living.append(len(self.names))
+            self._places_of.setdefault(number, []).append(len(self.names))
             self._references.append(weakref.ref(parameter))
             self._model_of.append(number)
             self.names.append(prefix + plain_name(name))
         self._hook(parameter for _, parameter in named)
         if not fresh:
             return number, None  # some part of it was frozen, thawed or taken out
+        gone, self._gone = self._gone, []
         return number, {
             "kind": "model",
             "model": number,
             "class": type(module).__name__,
             "parameters": [[prefix + plain_name(n), list(p.shape)] for n, p in fresh],
-            "gone": [n for n, r in zip(self.names, self._references, strict=True) if r() is None],
+            "gone": gone,
         }
 
     def _wrapped(
@@ -163,8 +167,8 @@ class Parameters:
 
     def _alive(self, number: int) -> bool:
         """Whether a model's tensors are all still there: else another may have got one's id."""
-        pairs = zip(self._references, self._model_of, strict=True)
-        return all(r() is not None for r, model in pairs if model == number)
+        places = self._places_of.get(number, [])
+        return all(self._references[place]() is not None for place in places)
 
     def _owner(self, named: list[tuple[str, torch.nn.Parameter]]) -> int:
         places = [self.place(parameter) for _, parameter in named]
@@ -175,12 +179,12 @@ class Parameters:
         place = self._index.get(id(tensor))
         return place if place is not None and self._references[place]() is tensor else None
 
-    def _hook(self, tensors: Iterable[torch.Tensor | None]) -> None:
+    def _hook(self, tensors: Iterable[torch.Tensor]) -> None:
         """Hooks on gradients; a frozen part may be thawed later, so this looks at every step."""
         if self._on_gradient is None:
             return
         for tensor in tensors:
-            if tensor is None or not (tensor.requires_grad and tensor.is_leaf):
+            if not (tensor.requires_grad and tensor.is_leaf):
                 continue
             place = self.place(tensor)
             if place is not None and place not in self._hooked:
@@ -193,12 +197,12 @@ class Parameters:
             return  # a step without a forward pass of its own
         # By identity: a part that was seen before its model has a number of its own.
         ids = {abs(i) for each in self._used_ids.values() for i in each}
-        kept = [
-            (place, t)
-            for place, t in enumerate(self.tensors())
-            if t is not None and (id(t) in ids or self._model_of[place] in self._used)
-        ]
-        self._kept, self._kept_places = [t for _, t in kept], [place for place, _ in kept]
+        kept = {
+            place: tensor
+            for place, tensor in self.living().items()
+            if id(tensor) in ids or self._model_of[place] in self._used
+        }
+        self._kept, self._kept_places = list(kept.values()), list(kept)
         self._kept_states = self._states(self._used)
         self._kept_buffers = find_buffers(self._kept_states)
         self._used, self._used_ids = set(), {}
@@ -209,14 +213,32 @@ class Parameters:
         wrappers = [w for w in self._wrappers if w.owner in models]
         return states + [state for wrapper in wrappers for state in wrapper.state]
 
-    def tensors(self) -> list[torch.Tensor | None]:
-        """In order; None for one that is gone."""
-        return [reference() for reference in self._references]
+    def living(self) -> dict[int, torch.Tensor]:
+        """Those that are still there, by their places, in order."""
+        there = {place: self._references[place]() for place in self._living}
+        living = {place: tensor for place, tensor in there.items() if tensor is not None}
+        if len(living) < len(there):
+            self._living = list(living)
+            self._forget([place for place in there if place not in living])
+        return living
+
+    def _forget(self, places: Sequence[int]) -> None:
+        """Nothing is kept for parameters that are gone, so that a step takes no longer for them."""
+        self._gone += [self.names[place] for place in places]
+        for place in places:
+            self._hooked.pop(place, None)
+            self._buffers.pop(place, None)
+        for number in {self._model_of[place] for place in places}:
+            states = self._with_state.pop(number, [])
+            if any(module() is not None for _, module in states):
+                self._with_state[number] = states
 
     def values(self) -> Record:
         """The links `weights` and `update`: the hash of all the weights by now, and of each."""
-        hashes = hash_buffers([self._buffer(i, t) for i, t in enumerate(self.tensors())])
-        record: Record = {"hash": combine(hashes), "tensors": " ".join(hashes)}
+        living = self.living()
+        hashes = hash_buffers([self._buffer(place, tensor) for place, tensor in living.items()])
+        tensors = listed(tuple(living), hashes, len(self.names))
+        record: Record = {"hash": combine_listed(tensors), "tensors": tensors}
         buffers = describe_buffers(find_buffers(self._states(self._with_state)))
         return record if buffers is None else {**record, "buffers": buffers}
 
@@ -228,16 +250,12 @@ class Parameters:
         """
         now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
         buffers, hashes = describe_buffers({**self._kept_buffers, **now}), hash_tensors(self._kept)
-        each = dict(zip(self._kept_places, hashes, strict=True))
-        tensors = " ".join(each.get(place, ABSENT) for place in range(len(self.names)))
+        tensors = listed(self._kept_places, hashes, len(self.names))
         record: Record = {"weights": combine(hashes), "tensors": tensors}
         return record if buffers is None else {**record, "buffers": buffers}
 
-    def _buffer(self, place: int, tensor: torch.Tensor | None) -> memoryview | None:
+    def _buffer(self, place: int, tensor: torch.Tensor) -> memoryview:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""
-        if tensor is None:
-            self._buffers.pop(place, None)
-            return None
         if tensor.device.type != "cpu":
             return buffer_of(tensor)
         key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
@@ -248,16 +266,18 @@ class Parameters:
             known = self._buffers[place] = (key, buffer_of(tensor))
         return known[1]
 
-    def gradients(self) -> tuple[list[str], list[float]]:
+    def gradients(self) -> Gradients:
         """Each gradient's hash and norm; '-' and 0.0 where there is none."""
         return self.begin_gradients()()
 
-    def begin_gradients(self) -> Callable[[], tuple[list[str], list[float]]]:
+    def begin_gradients(self) -> Callable[[], Gradients]:
         """As `gradients`, begun by another core or done already; to be called for the result."""
-        finish = begin_hashes_and_norms([None if t is None else t.grad for t in self.tensors()])
+        living, total = self.living(), len(self.names)
+        finish = begin_hashes_and_norms([tensor.grad for tensor in living.values()])
 
-        def finished() -> tuple[list[str], list[float]]:
+        def finished() -> Gradients:
             pairs = finish()
-            return [hash_ for hash_, _ in pairs], [norm for _, norm in pairs]
+            hashes, norms = [hash_ for hash_, _ in pairs], [norm for _, norm in pairs]
+            return Gradients(tuple(living), hashes, norms, total)
 
         return finished

@@ -122,6 +122,7 @@ class SeenModels:
     def __init__(self, *, uncalled: bool) -> None:
         self._uncalled = uncalled
         self._all: list[SeenModel] = []
+        self._living: tuple[SeenModel, ...] = ()  # anew each time: one may go at any moment
         self._of_id: dict[int, SeenModel] = {}
         self._of_class: dict[str, int] = {}
 
@@ -134,7 +135,7 @@ class SeenModels:
             known = self._add(module, kind if count == 1 else f"{kind} {count}")
             own = known.addresses()
             known.of_trained = any(
-                m.has(known) or not own.isdisjoint(m.addresses()) for m in self._all if m.trained
+                m.has(known) or not own.isdisjoint(m.addresses()) for m in self._living if m.trained
             )
         return known
 
@@ -146,8 +147,8 @@ class SeenModels:
     def at_end(self) -> list[Record]:
         """What each holds, or held when it was gone; what is a part of another isn't repeated."""
         self._take_uncalled(first=False)
-        for model in self._all:
-            model.mark_parts(self._all)
+        for model in self._living:
+            model.mark_parts(self._living)
         whole = [m for m in self._all if not m.part and not m.is_still()]
         return [
             {
@@ -162,7 +163,8 @@ class SeenModels:
     def _take_uncalled(self, *, first: bool) -> None:
         if not self._uncalled:
             return
-        trained = [m for model in self._all if model.trained and (m := model.module()) is not None]
+        there = [model.module() for model in self._living if model.trained]
+        trained = [module for module in there if module is not None]
         alive = uncalled_models.living_modules() if trained else []
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
@@ -176,10 +178,17 @@ class SeenModels:
         return known if known is not None and known.module() is module else None
 
     def _add(self, module: torch.nn.Module, name: str) -> SeenModel:
-        model = SeenModel(module, name, lambda gone: gone.mark_parts(self._all))
+        model = SeenModel(module, name, self._bury)
         before = self._known(module)
         if before is not None:
             self._all.remove(before)
+            self._bury(before)
         self._all.append(model)
+        self._living = (*self._living, model)
         self._of_id[id(module)] = model
         return model
+
+    def _bury(self, model: SeenModel) -> None:
+        """It is gone: what is a part of it is known by now, and nobody goes through it again."""
+        model.mark_parts(self._living)
+        self._living = tuple(each for each in self._living if each is not model)

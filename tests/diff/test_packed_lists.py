@@ -13,18 +13,38 @@ from torch.optim import SGD
 
 from reference.diff.ledgers import diff
 from reference.errors import InputError
-from reference.ledger.packed_hashes import pack, unpack
+from reference.ledger.packed_lists import count_runs, pack, repeat_runs, unpack
 from reference.ledger.record import Ledger, Writer, read_ledger
 from tests.helpers.small import net, watch
 
 HASHES = st.one_of(st.just("-"), st.from_regex("[0-9a-f]{16}", fullmatch=True))
 
 
-@given(st.lists(HASHES, min_size=1))
-def test_what_is_packed_is_unpacked(hashes: list[str]) -> None:
-    listed = " ".join(hashes)
+RUNS = st.tuples(HASHES, st.integers(1, 20)).map(lambda run: [run[0]] * run[1])
+
+
+@given(st.lists(RUNS))
+def test_what_is_packed_is_unpacked(runs: list[list[str]]) -> None:
+    listed = " ".join(entry for run in runs for entry in run)
     assert unpack(pack(listed)) == listed
     assert len(pack(listed)) <= len(listed)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["0", "1", "10", "x", "-"]), st.integers(1, 20))))
+def test_what_is_counted_is_repeated(runs: list[tuple[str, int]]) -> None:
+    listed = " ".join(entry for entry, count in runs for _ in range(count))
+    assert repeat_runs(count_runs(listed)) == listed
+    assert len(count_runs(listed)) <= len(listed)
+
+
+def test_the_places_of_dead_models_take_no_room() -> None:
+    hashes = " ".join(["-"] * 2000 + ["0123456789abcdef"] * 3)
+    assert len(pack(hashes)) < 50
+
+
+def test_a_list_longer_than_any_is_refused_before_it_is_made() -> None:
+    with pytest.raises(ValueError, match="more than"):
+        unpack("-*9999999 -*9999999999999")
 
 
 def test_a_long_list_is_a_third_shorter() -> None:
