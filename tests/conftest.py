@@ -13,6 +13,9 @@ import pytest
 # Nothing answers there: a test that asks a hub fails at once, in a child process too.
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Two tests at a time on two cores: a thread that spins while it waits takes the other test's core
+# (a third of the processor time, seen with torch 2.13). Read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from accelerate.state import AcceleratorState

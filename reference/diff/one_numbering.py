@@ -79,9 +79,13 @@ class OneNumbering:
 
 
 def _times(norms: str, factor: object) -> str:
+    """The norms of gradients that were all clipped by the same factor."""
     if not isinstance(factor, float):
         return ""
-    return " ".join(f"{factor * float(norm):.7g}" for norm in norms.split())
+    try:
+        return " ".join(f"{factor * float(norm):.7g}" for norm in norms.split())
+    except ValueError:
+        return ""  # a newer schema's own words
 
 
 def at_places_of(record: Record, places: Sequence[int]) -> Record:
