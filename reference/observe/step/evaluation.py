@@ -19,7 +19,7 @@ from reference.observe.tensors.hashing import buffer_of, hash_tensor
 from reference.observe.tensors.seen_models import SeenModel
 
 # A pass with gradients is looked at before it is known that no step is made of it: its tensors are
-# kept until then, those of more bytes as their hash alone.
+# copied until then, and of those with more bytes only the hash is kept.
 KEPT = 1 << 20
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -28,7 +28,7 @@ HALVES = (torch.bfloat16, torch.float16)
 class Part:
     """One tensor that a pass takes or gives."""
 
-    values: memoryview | bytes
+    values: memoryview | bytes  # bytes: a hash of what is large
     form: str  # its type, and the shape of one row
     by_rows: bool  # else it is one thing for all of a batch: a mean loss, say
     total: float | None = None  # of all its values, where these are real or complex numbers
@@ -37,18 +37,19 @@ class Part:
 
 @dataclass
 class Content:
-    """What one forward pass takes and gives."""
+    """What one forward pass takes and gives. `settle` it before the parts are read."""
 
     rows: Rows | None
     shape: str = ""  # of what it is made of: passes of other shapes compute other bits
     inputs: dict[str, Part] = field(default_factory=dict)
     outputs: dict[str, Part] = field(default_factory=dict)
     predictions: bytes = b""  # the classes of each row, by argmax over the last dimension
+    waiting: list[Callable[[], None]] = field(default_factory=list)  # what `settle` has to do
 
     def take(self, inputs: Mapping[str, Tensor], *, keep: bool) -> None:
         """Add what the pass takes; `keep`: the tensors may change before this is used."""
         self.shape += "".join(f" {list(t.shape)}" for t in inputs.values())
-        self.inputs.update({name: _part(t, self.rows, keep=keep) for name, t in inputs.items()})
+        self._add(self.inputs, inputs, keep=keep)
 
     def give(self, outputs: Mapping[str, Tensor], *, keep: bool) -> None:
         """Add what it gives, and what that predicts."""
@@ -57,31 +58,63 @@ class Content:
             self.rows = None if first is None else Rows(len(first))
         # Accelerate gives float32 copies of what a model computes in bfloat16: those are hashed.
         wide = {n: t.float() if t.dtype in HALVES else t for n, t in outputs.items()}
-        self.outputs.update({name: _part(t, self.rows, keep=keep) for name, t in wide.items()})
+        self._add(self.outputs, wide, keep=keep)
         logits = describe.logits(outputs)
-        if logits is not None and not (keep and logits.numel() * logits.element_size() > KEPT):
+        if logits is None:
+            return
+        if not keep:
             self.predictions = _predictions(logits, self.rows)
+        elif not _is_large(logits):
+            copy = logits.detach().clone()
+            self.waiting.append(lambda: self._predict(copy))
 
     def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
         """Add a loss that is a module of its own: what it is given beside, and what it makes."""
         self.take({f"{name}{place}": tensor for place, tensor in args.items()}, keep=True)
-        self.outputs[name] = _part(output, self.rows, keep=True)
+        self._add(self.outputs, {name: output}, keep=True)
+
+    def settle(self) -> None:
+        """Look at the copies: no step was made of this pass."""
+        for look in self.waiting:
+            look()
+        self.waiting = []
+
+    def _add(self, parts: dict[str, Part], tensors: Mapping[str, Tensor], *, keep: bool) -> None:
+        if not keep:
+            parts.update({name: _part(t, self.rows) for name, t in tensors.items()})
+            return
+        large = {name: _part_of_large(t) for name, t in tensors.items() if _is_large(t)}
+        copies = {n: large[n] if n in large else t.detach().clone() for n, t in tensors.items()}
+        self.waiting.append(lambda: self._look_at(parts, copies))
+
+    def _look_at(self, parts: dict[str, Part], copies: Mapping[str, Tensor | Part]) -> None:
+        for name, copy in copies.items():
+            parts[name] = copy if isinstance(copy, Part) else _part(copy, self.rows)
+
+    def _predict(self, logits: Tensor) -> None:
+        self.predictions = _predictions(logits, self.rows)
 
 
-def _part(tensor: Tensor, rows: Rows | None, *, keep: bool) -> Part:
+def _is_large(tensor: Tensor) -> bool:
+    return tensor.numel() * tensor.element_size() > KEPT
+
+
+def _part_of_large(tensor: Tensor) -> Part:
+    form = f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+    return Part(hash_tensor(tensor).encode(), form, by_rows=False)
+
+
+def _part(tensor: Tensor, rows: Rows | None) -> Part:
     values = tensor.detach()
     kind = str(values.dtype).removeprefix("torch.")
     by_rows = rows is not None and rows.fit(values)
-    if keep and values.numel() * values.element_size() > KEPT:
-        return Part(hash_tensor(values).encode(), f"{kind} {list(values.shape)}", by_rows=False)
     if by_rows and rows is not None and values.layout == torch.strided:
         before, values = values.dim(), rows.of(values)
         form = f"{kind} {list(values.shape[1:])}" + (" a position" if values.dim() < before else "")
     else:
         form, by_rows = f"{kind} {list(values.shape)}", False
     total, square = _sums(values) if by_rows else (None, 0.0)
-    buffer = buffer_of(values)
-    return Part(bytes(buffer) if keep else buffer, form, by_rows, total, square)
+    return Part(buffer_of(values), form, by_rows, total, square)
 
 
 def _sums(values: Tensor) -> tuple[float | None, float]:
@@ -158,6 +191,7 @@ class Evaluation:
 
     def add(self, content: Content) -> None:
         """Add one more pass."""
+        content.settle()
         if content.rows is not None:
             self._count += content.rows.count
             self._lengths.update(content.rows.lengths)
