@@ -19,6 +19,8 @@ from reference.errors import TrainingFailed
 from reference.observe.generators import generators, set_generators
 from reference.observe.tensors.hashing import hash_tensors
 
+AWAKE = 1.0  # seconds
+
 
 class Abandoned(BaseException):
     """Ends a participant's thread when another one failed. A BaseException: no loop catches it."""
@@ -63,7 +65,9 @@ class Participant:
         if not self._thread.is_alive():
             self._thread.start()
         self._resume.release()
-        self._paused.acquire()
+        # Not for ever: a Ctrl-C that came just before the wait is seen when it is over.
+        while not self._paused.acquire(timeout=AWAKE):
+            pass
         if self.error is not None:
             raise self.error
 
