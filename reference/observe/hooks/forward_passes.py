@@ -21,6 +21,7 @@ from reference.observe.hooks.fail_safe import reason
 from reference.observe.recording import Recording
 from reference.observe.step import describe
 from reference.observe.step.evaluation import Content
+from reference.observe.step.inside import InsidePass
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import named_inputs, numbers_in, tensors_in
@@ -39,7 +40,14 @@ class _OutermostCall(threading.local):
         self.end()
         self.module, self.frame_id = module, id(frame)
 
+    @property
+    def inside(self) -> InsidePass | None:
+        """What records the calls within it, where that is asked for."""
+        return None if self.forward is None else self.forward.inside
+
     def end(self) -> None:
+        if self.inside is not None:
+            self.inside.end()
         self.module = self.forward = None
         self.frame_id = self.depth = 0
 
@@ -74,6 +82,8 @@ class ForwardPasses:
         if call.module is not None and not interrupted:
             call.depth += module is call.module
             self._note_autocast(call)
+            if call.inside is not None:
+                call.inside.enter(module, args, torch_internals.keywords_of_call() or {})
             return
         if module_calls.in_backward():
             self._note_again(module)
@@ -92,6 +102,8 @@ class ForwardPasses:
         call = self._call
         forward = call.forward
         try:
+            if call.inside is not None:
+                call.inside.leave(module, output)
             if module is not call.module:
                 self._after_part(module, args, output)
                 return
@@ -149,6 +161,9 @@ class ForwardPasses:
             forward.snapshot = Snapshot(generator_states(), forward.mode, weights)
         else:
             forward.mode = {"training": module.training}
+        if self.recording.steps + 1 in self.recording.inside:
+            forward.inside = InsidePass(module)
+            forward.inside.enter(module, args, keywords or {})
         return forward
 
     def _end(
@@ -250,6 +265,8 @@ class ForwardPasses:
             return
         if output.dim() == 0:
             given.outputs.setdefault("loss", describe.number(output.detach()))
+        if given.inside is not None:
+            given.inside.add_loss(module, args, output)
         if given.content is not None:  # if no step is made of it
             targets = {
                 name: tensor
