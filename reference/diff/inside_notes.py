@@ -9,7 +9,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class ModuleName:
-    """A module of both runs: its name ('' for the model itself), and its class in each."""
+    """A module of both runs: its name ('' for the model itself), and its class in each.
+
+    Without a class it is no module, but what calls the model, and the losses after it.
+    """
 
     name: str
     kinds: tuple[str, str]

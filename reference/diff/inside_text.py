@@ -57,8 +57,9 @@ def _parts(note: PartsInside, sides: Sides) -> str:
         case How.BEFORE:
             part = note.part[0]
             name = "its part" if part is None else _module(part)
-            said = f"in {module} itself, before it calls {name}: what goes in there is the first "
-            said += f"that is unequal{_form(note.value)}"
+            what = "input" if note.value is None else plain(note.value.name)
+            said = f"in {module} itself, before it calls {name}, whose {what} is the first that is "
+            said += f"unequal{_form(note.value, named=False)}"
         case How.CALLS:
             said = f"in {module} itself: all is equal up to where {_other_calls(note, sides)}"
     return plain(where) + said + _causes(note, sides) + _unread(note.unread)
@@ -91,6 +92,8 @@ def _other_calls(note: PartsInside, sides: Sides) -> str:
 
 def _module(module: ModuleName) -> str:
     kinds = " and ".join(dict.fromkeys(module.kinds))
+    if not kinds:
+        return "the script"
     name = "the model" if module.name == MODEL else module.name
     bare = name.strip("()") == kinds  # not the model's own, and named by its class
     return plain(name.strip("()") if bare else f"{name} ({kinds})")
@@ -112,12 +115,12 @@ def _whose(module: str, own: str | None) -> str:
     return f"{'the model' if module == MODEL else module}'s "
 
 
-def _form(value: Value | None) -> str:
+def _form(value: Value | None, *, named: bool = True) -> str:
     """What of an unequal value a reader can see: its type and shape, or all of a plain one."""
     if value is None:
         return ""
     forms = [_without_hash(each) for each in (value.left, value.right)]
-    name = "" if value.name == "output" else f"{value.name}: "
+    name = f"{value.name}: " if named and value.name != "output" else ""
     return f" ({plain(name + both(*forms))})" if forms[0] != forms[1] else ""
 
 

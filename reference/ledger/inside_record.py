@@ -10,8 +10,7 @@ of another step's beginning. An entry is a mapping:
   were called, which are named by their class in brackets;
 - `settings`: the distinct sets of plain attributes, as text (dropout's `p`, a norm's `eps`);
 - `calls`: in the order in which they begin: the module's place in `modules`; the depth (0 for the
-  model's own call, and for a loss after it); a hash of the random generators ('' where it isn't
-  known); its inputs by name, and its outputs (null where it raised). Of a tensor hash, type and
+  model's own call, and for a loss after it); a hash of torch's generators ('' where it isn't known); its inputs by name, and its outputs (null where it raised). Of a tensor hash, type and
   shape, or `unread` where it can't be read; of an argument that is none its text;
 - `left_out`: how many calls aren't listed, where there are too many;
 - `lost`: why nothing more was recorded, if so.
