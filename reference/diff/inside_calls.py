@@ -39,12 +39,6 @@ class Call:
     outputs: Mapping[str, str] | None
     parts: list["Call"] = field(default_factory=list)
 
-    def all(self) -> Iterator["Call"]:
-        """It and all within it, in the order in which they begin."""
-        yield self
-        for part in self.parts:
-            yield from part.all()
-
 
 def inside(left: Record, right: Record, link: str) -> list[Inside]:
     """What two steps tell of the inside of their forward passes, which part in this link.
@@ -89,7 +83,16 @@ def _calls(record: Record) -> Call:
         del above[depth + 1 :]
         above[-1].parts.append(call)
         above.append(call)
+    for place, call in enumerate(top.parts):
+        top.parts[place] = _unwrapped(call)
     return top
+
+
+def _unwrapped(call: Call) -> Call:
+    """Of a data parallel module's call that of the model in it, which has its name."""
+    inner = call.parts[0] if len(call.parts) == 1 else call
+    wraps = inner.name == call.name and inner.kind != call.kind
+    return _unwrapped(inner) if wraps else call
 
 
 class _Found(Exception):
@@ -108,17 +111,19 @@ class _Walk:
         self._rows = _rows(a), _rows(b)
         self._count = self._unread = 0
         self._only: tuple[int, ModuleName] | None = None
+        self._arguments: dict[str, Value] = {}  # by module, one that only one run gives to it
 
     def run(self) -> PartsInside | EqualInside:
         try:
             self._parts(*self._tops)
         except _Found as found:
             return self._with_causes(found.found)
-        return EqualInside(self._count, self._settings("")[:FEW_SETTINGS], self._unread)
+        settings = _nearest(self._settings(""), [])[:FEW_SETTINGS]
+        return EqualInside(self._count, settings, self._unread)
 
     def _call(self, around: tuple[Call, Call], a: Call, b: Call) -> None:
         """A call of both runs, the inputs of which are compared first."""
-        unequal = self._first_unequal(a.inputs, b.inputs)
+        unequal = self._first_unequal(*self._given_by_both(a, b))
         if unequal is not None:
             outer = _name(*around)
             raise _Found(PartsInside(outer, How.BEFORE, unequal, (_name(a, b), _name(a, b))))
@@ -166,6 +171,22 @@ class _Walk:
             return None
         return -1
 
+    def _given_by_both(self, a: Call, b: Call) -> tuple[dict[str, str], dict[str, str]]:
+        """Both calls' inputs, without plain values that one call alone gets.
+
+        Another version of a library may give more of them, which say what is its default anyway.
+        """
+        inputs = a.inputs, b.inputs
+        for mine, others in (inputs, inputs[::-1]):
+            for name in (n for n in mine if n not in others and not _is_tensor(mine[n])):
+                value = Value(name, a.inputs.get(name), b.inputs.get(name))
+                self._arguments.setdefault(a.name, value)
+        left, right = (
+            {n: v for n, v in mine.items() if n in others or _is_tensor(v)}
+            for mine, others in (inputs, inputs[::-1])
+        )
+        return left, right
+
     def _first_unequal(self, a: Mapping[str, str], b: Mapping[str, str]) -> Value | None:
         for name in dict.fromkeys([*a, *b]):
             left, right = a.get(name), b.get(name)
@@ -176,26 +197,22 @@ class _Walk:
         return None
 
     def _with_causes(self, found: PartsInside) -> PartsInside:
-        """With what may be why: settings, other random numbers, the first unequal output."""
-        first = None
-        settings = self._settings(found.module.name)
-        drew = found.drew
-        if found.how is How.BEFORE:
-            own = found.part[0].name if found.part[0] is not None else ""
+        """With what may be why: settings, arguments, other random numbers."""
+        drew, first = found.drew, None
+        if found.how is not How.OUTPUT:
             call = self._first_unequal_output()
             if call is not None:
                 first, drew = _name(*call), call[0].generators != call[1].generators
-                own = first.name
-            settings = _nearest(settings, found.module.name, own)
-        elsewhere = not settings
-        if elsewhere:
-            settings = self._settings("")
-        once = {(each.field, each.left, each.right): each for each in reversed(settings)}
-        settings = tuple(each for each in settings if each in once.values())
+        named = [first.name] if first is not None else []
+        named.append(found.module.name)
+        settings = _nearest(self._settings(found.module.name), named)
+        elsewhere = () if settings else _nearest(self._settings(""), [])
+        arguments = [self._arguments[name] for name in named if name in self._arguments]
         return replace(
             found,
-            settings=settings[:FEW_SETTINGS],
-            settings_elsewhere=elsewhere and bool(settings),
+            settings=(settings or elsewhere)[:FEW_SETTINGS],
+            settings_elsewhere=bool(elsewhere),
+            argument=next(iter(arguments), None),
             first_output=first if first != found.module else None,
             drew=drew,
             only=self._only,
@@ -227,19 +244,30 @@ class _Walk:
         return tuple(found)
 
 
+def _is_tensor(value: str) -> bool:
+    return value == UNREAD or value.endswith("]")
+
+
 def _rows(record: Record) -> dict[str, dict[str, str]]:
     """Of each module by name its settings; class and mode are among them."""
     rows: dict[str, dict[str, str]] = {}
     for name, kind, training, number in record["modules"]:
         mode = "train" if training else "eval"
-        rows.setdefault(name, {"class": kind, "mode": mode, **record["settings"][number]})
+        rows[name] = {"class": kind, "mode": mode, **record["settings"][number]}
     return rows
 
 
-def _nearest(settings: tuple[Setting, ...], around: str, module: str) -> tuple[Setting, ...]:
-    """First those of the module whose output is unequal, then those of the one around it."""
-    order = {module: 0, around: 1}
-    return tuple(sorted(settings, key=lambda each: order.get(each.of, 2)))
+def _nearest(settings: tuple[Setting, ...], named: list[str]) -> tuple[Setting, ...]:
+    """Those of the modules that are named first; each pair of values once.
+
+    The classes of these modules stand beside their names.
+    """
+    ordered = sorted(settings, key=lambda s: named.index(s.of) if s.of in named else len(named))
+    once: dict[tuple[str, str | None, str | None], Setting] = {}
+    for each in ordered:
+        if each.field != "class" or each.of not in named:
+            once.setdefault((each.field, each.left, each.right), each)
+    return tuple(once.values())
 
 
 def _as_they_end(call: Call) -> Iterator[Call]:

@@ -56,8 +56,9 @@ class PartsInside:
         part: The part that it calls then: in the first run, and in the second; None for none.
         settings: Unequal settings of it, or of its parts, or else of any module before it.
         settings_elsewhere: These settings are of modules beside it.
+        argument: A plain value that only one run gives to it.
         first_output: The first module whose output is unequal, where it isn't `module`.
-        drew: The random generators stood elsewhere when it, or `first_output`, was called.
+        drew: Torch's generators stood elsewhere when it, or `first_output`, was called.
         has_parts: It calls parts.
         only: A call that only one run makes before that: its side, and the module.
         forward_pass: Which pass of the step, from 1; None where it has one.
@@ -70,6 +71,7 @@ class PartsInside:
     part: tuple[ModuleName | None, ModuleName | None] = (None, None)
     settings: tuple[Setting, ...] = ()
     settings_elsewhere: bool = False
+    argument: Value | None = None
     first_output: ModuleName | None = None
     drew: bool = False
     has_parts: bool = False

@@ -76,6 +76,9 @@ def _causes(note: PartsInside, sides: Sides) -> str:
         where = "unequal elsewhere: " if note.settings_elsewhere else ""
         own = None if note.settings_elsewhere else (note.first_output or note.module).name
         said += f"; {where}{_settings(note.settings, own)}"
+    if note.argument is not None:
+        values = both(note.argument.left, note.argument.right)
+        said += f"; only one run gives it {plain(note.argument.name)} ({plain(values)})"
     if note.drew:
         said += "; the random generators stood elsewhere when it was called"
     return said
@@ -95,8 +98,8 @@ def _module(module: ModuleName) -> str:
     if not kinds:
         return "the script"
     name = "the model" if module.name == MODEL else module.name
-    bare = name.strip("()") == kinds  # not the model's own, and named by its class
-    return plain(name.strip("()") if bare else f"{name} ({kinds})")
+    bare = name.startswith("(")  # not the model's own, and named by its class
+    return plain(name[1:-1] if bare else f"{name} ({kinds})")
 
 
 def _settings(settings: tuple[Setting, ...], own: str | None) -> str:

@@ -10,9 +10,10 @@ of another step's beginning. An entry is a mapping:
   were called, which are named by their class in brackets;
 - `settings`: the distinct sets of plain attributes, as text (dropout's `p`, a norm's `eps`);
 - `calls`: in the order in which they begin: the module's place in `modules`; the depth (0 for the
-  model's own call, and for a loss after it); a hash of torch's generators ('' where it isn't known); its inputs by name, and its outputs (null where it raised). Of a tensor hash, type and
-  shape, or `unread` where it can't be read; of an argument that is none its text;
-- `left_out`: how many calls aren't listed, where there are too many;
+  model's own call, and for a loss after it); a hash of torch's generators ('' where it isn't
+  known); its inputs by name, and its outputs (null where it raised). Of a tensor hash, type and
+  shape, or `unread` where it can't be read; of an argument that is no tensor its text;
+- `left_out`: how many calls aren't listed, where there are too many, or too deep;
 - `lost`: why nothing more was recorded, if so.
 """
 
@@ -21,6 +22,7 @@ from typing import Any
 from reference.ledger.field_checks import either, flag, is_of, list_of, mapping, text, whole
 
 MOST_CALLS = 10_000  # of one forward pass
+DEEPEST_CALL = 100
 MODEL = ""  # the name of the model itself
 UNREAD = "unread"
 
@@ -59,7 +61,7 @@ def _pass(value: Any) -> str | None:
         return "modules"
     depth = -1
     for module, at, *_ in calls:
-        if module >= len(modules) or at > depth + 1:
+        if module >= len(modules) or at > min(depth + 1, DEEPEST_CALL):
             return "calls"
         depth = at
     return None

@@ -40,14 +40,9 @@ class _OutermostCall(threading.local):
         self.end()
         self.module, self.frame_id = module, id(frame)
 
-    @property
-    def inside(self) -> InsidePass | None:
-        """What records the calls within it, where that is asked for."""
-        return None if self.forward is None else self.forward.inside
-
     def end(self) -> None:
-        if self.inside is not None:
-            self.inside.end()
+        if self.forward is not None and self.forward.inside is not None:
+            self.forward.inside.end()
         self.module = self.forward = None
         self.frame_id = self.depth = 0
 
@@ -82,8 +77,9 @@ class ForwardPasses:
         if call.module is not None and not interrupted:
             call.depth += module is call.module
             self._note_autocast(call)
-            if call.inside is not None:
-                call.inside.enter(module, args, torch_internals.keywords_of_call() or {})
+            if call.forward is not None and call.forward.inside is not None:
+                keywords = torch_internals.keywords_of_call() or {}
+                call.forward.inside.enter(module, args, keywords)
             return
         if module_calls.in_backward():
             self._note_again(module)
@@ -102,8 +98,8 @@ class ForwardPasses:
         call = self._call
         forward = call.forward
         try:
-            if call.inside is not None:
-                call.inside.leave(module, output)
+            if forward is not None and forward.inside is not None:
+                forward.inside.leave(module, output)
             if module is not call.module:
                 self._after_part(module, args, output)
                 return

@@ -6,6 +6,7 @@
 """
 
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from reference.ledger.combined_hash import combine
-from reference.ledger.inside_record import MOST_CALLS, UNREAD
+from reference.ledger.inside_record import DEEPEST_CALL, MOST_CALLS, UNREAD
 from reference.ledger.record import Record
 from reference.messages import brief
 from reference.observe import torch_internals
@@ -39,6 +40,7 @@ class InsidePass:
         self._modules: list[list[Any]] = []
         self._settings: dict[tuple[tuple[str, str], ...], int] = {}
         self._calls: list[list[Any]] = []
+        self._others: Counter[str] = Counter()  # by class, modules that aren't the model's own
         self._left_out = 0
         self._lost = ""
         # By a module's id: the model holds them all while its pass goes on.
@@ -85,7 +87,8 @@ class InsidePass:
 
     def _list_modules(self, model: torch.nn.Module) -> None:
         for name, module in model.named_modules():
-            self._places[id(module)] = self._add_module(plain_name(name), module)
+            own = plain_name(f"{name}.").removesuffix(".")  # '' also within a wrapper
+            self._places[id(module)] = self._add_module(own, module)
 
     def _add_module(self, name: str, module: torch.nn.Module) -> int:
         key = tuple(settings(module).items())
@@ -98,7 +101,10 @@ class InsidePass:
         if place is not None:
             return place
         # Not the model's own: it may be gone after this call, and its id another's.
-        return self._add_module(f"({type(module).__name__})", module)
+        kind = type(module).__name__
+        self._others[kind] += 1
+        number = f" {self._others[kind]}" if self._others[kind] > 1 else ""
+        return self._add_module(f"({kind}{number})", module)
 
     def _enter(
         self, module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -106,7 +112,7 @@ class InsidePass:
         if torch_internals.backward_run() != -1:
             return  # done again, by checkpointing within the model's own backward pass
         call: list[Any] | None = None
-        if len(self._calls) < MOST_CALLS:
+        if len(self._calls) < MOST_CALLS and len(self._running) <= DEEPEST_CALL:
             inputs = _inputs(module, args, kwargs)
             call = [self._place(module), len(self._running), _generators(), inputs, None]
             self._calls.append(call)
@@ -190,6 +196,8 @@ def _hashes(name: str, value: Any) -> dict[str, str]:
         tensors = tensors_in(name, value)
     except TypeError:
         return {name or "output": UNREAD}
+    if not name and len(tensors) == 1:  # whatever it is wrapped in
+        return {"output": _hash(next(iter(tensors.values())))}
     return {path or "output": _hash(tensor) for path, tensor in tensors.items()}
 
 
