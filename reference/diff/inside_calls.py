@@ -26,6 +26,7 @@ from reference.ledger.inside_record import UNREAD
 from reference.ledger.record import Record
 
 FEW_SETTINGS = 3
+OUTPUT = {"[0]": "output"}
 
 
 @dataclass
@@ -79,7 +80,9 @@ def _calls(record: Record) -> Call:
     above = [top]
     for place, depth, generators, inputs, outputs in record["calls"]:
         name, kind = record["modules"][place][:2]
-        call = Call(name, kind, generators, inputs, outputs)
+        # A tensor alone, or the first of several: attention gives either, by its implementation.
+        given = None if outputs is None else {OUTPUT.get(n, n): v for n, v in outputs.items()}
+        call = Call(name, kind, generators, inputs, given)
         del above[depth + 1 :]
         above[-1].parts.append(call)
         above.append(call)

@@ -196,8 +196,6 @@ def _hashes(name: str, value: Any) -> dict[str, str]:
         tensors = tensors_in(name, value)
     except TypeError:
         return {name or "output": UNREAD}
-    if not name and len(tensors) == 1:  # whatever it is wrapped in
-        return {"output": _hash(next(iter(tensors.values())))}
     return {path or "output": _hash(tensor) for path, tensor in tensors.items()}
 
 
