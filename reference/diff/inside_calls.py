@@ -40,6 +40,12 @@ class Call:
     outputs: Mapping[str, str] | None
     parts: list["Call"] = field(default_factory=list)
 
+    def all(self) -> Iterator["Call"]:
+        """It and all within it, in the order in which they begin."""
+        yield self
+        for part in self.parts:
+            yield from part.all()
+
 
 def inside(left: Record, right: Record, link: str) -> list[Inside]:
     """What two steps tell of the inside of their forward passes, which part in this link.
@@ -74,8 +80,38 @@ def _cut(side: int, passes: list[Any]) -> list[CutInside]:
     return []
 
 
-def _calls(record: Record) -> Call:
-    """The calls of a pass as a tree, below one that stands for all."""
+@dataclass
+class _Pass:
+    """One forward pass: a call that stands for all, and each module's settings by its name."""
+
+    top: Call
+    rows: dict[str, dict[str, str]]
+
+    @property
+    def kind(self) -> str:
+        """The model's class."""
+        return self.top.parts[0].kind if self.top.parts else ""
+
+    def of_model(self, kind: str) -> "_Pass":
+        """The pass of a model that this one wraps, if it does: by the model's class."""
+        wrapped = next((c for c in self.top.all() if c.kind == kind), None)
+        if wrapped is None or not kind or self.kind == kind:
+            return self
+        prefix = f"{wrapped.name}." if wrapped.name else ""
+
+        def bare(name: str) -> str:
+            return "" if name == wrapped.name else name.removeprefix(prefix)
+
+        for call in self.top.all():
+            call.name = bare(call.name)
+        within = {n: row for n, row in self.rows.items() if f"{n}.".startswith(prefix)}
+        rows = {**self.rows, **{bare(name): row for name, row in within.items()}}
+        top = replace(self.top, parts=[wrapped, *self.top.parts[1:]])
+        return _Pass(top, rows)
+
+
+def _read(record: Record) -> _Pass:
+    """The calls of a pass as a tree, and the settings; class and mode are among these."""
     top = Call("", "", "", {}, {})
     above = [top]
     for place, depth, generators, inputs, outputs in record["calls"]:
@@ -86,16 +122,11 @@ def _calls(record: Record) -> Call:
         del above[depth + 1 :]
         above[-1].parts.append(call)
         above.append(call)
-    for place, call in enumerate(top.parts):
-        top.parts[place] = _unwrapped(call)
-    return top
-
-
-def _unwrapped(call: Call) -> Call:
-    """Of a data parallel module's call that of the model in it, which has its name."""
-    inner = call.parts[0] if len(call.parts) == 1 else call
-    wraps = inner.name == call.name and inner.kind != call.kind
-    return _unwrapped(inner) if wraps else call
+    rows: dict[str, dict[str, str]] = {}
+    for name, kind, training, number in record["modules"]:
+        mode = "train" if training else "eval"
+        rows[name] = {"class": kind, "mode": mode, **record["settings"][number]}
+    return _Pass(top, rows)
 
 
 class _Found(Exception):
@@ -110,8 +141,10 @@ class _Walk:
     """Goes through two passes at once."""
 
     def __init__(self, a: Record, b: Record) -> None:
-        self._tops = _calls(a), _calls(b)
-        self._rows = _rows(a), _rows(b)
+        x, y = _read(a), _read(b)
+        x, y = x.of_model(y.kind), y.of_model(x.kind)
+        self._tops = x.top, y.top
+        self._rows = x.rows, y.rows
         self._count = self._unread = 0
         self._only: tuple[int, ModuleName] | None = None
         self._arguments: dict[str, Value] = {}  # by module, one that only one run gives to it
@@ -249,15 +282,6 @@ class _Walk:
 
 def _is_tensor(value: str) -> bool:
     return value == UNREAD or value.endswith("]")
-
-
-def _rows(record: Record) -> dict[str, dict[str, str]]:
-    """Of each module by name its settings; class and mode are among them."""
-    rows: dict[str, dict[str, str]] = {}
-    for name, kind, training, number in record["modules"]:
-        mode = "train" if training else "eval"
-        rows[name] = {"class": kind, "mode": mode, **record["settings"][number]}
-    return rows
 
 
 def _nearest(settings: tuple[Setting, ...], named: list[str]) -> tuple[Setting, ...]:

@@ -77,8 +77,9 @@ def _causes(note: PartsInside, sides: Sides) -> str:
         own = None if note.settings_elsewhere else (note.first_output or note.module).name
         said += f"; {where}{_settings(note.settings, own)}"
     if note.argument is not None:
-        values = both(note.argument.left, note.argument.right)
-        said += f"; only one run gives it {plain(note.argument.name)} ({plain(values)})"
+        name, left, right = note.argument.name, note.argument.left, note.argument.right
+        side = int(left is None)
+        said += f"; yet only {sides.name(side)} gives it {plain(f'{name} ({right or left})')}"
     if note.drew:
         said += "; the random generators stood elsewhere when it was called"
     return said

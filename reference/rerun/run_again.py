@@ -36,6 +36,7 @@ START = (
     "from reference.__main__ import main\n"
     "sys.exit(main())\n"
 )
+OURS = "reference: "  # begins the lines that are no script's own
 TOLD = ("batch", "weights", METRICS)  # links that say all, and that no module computes
 INSIDE = (PartsInside, EqualInside, CutInside)
 
@@ -103,7 +104,8 @@ def _run(ledger: Path, command: Again, step: int, work: Path) -> Path:
         code = process.wait()
     finally:
         stop([process])  # and whatever it has started
-    said = plain(last_line(log.read_text(errors="replace")))
+    lines = log.read_text(errors="replace").splitlines()
+    said = plain(last_line("\n".join(each for each in lines if not each.startswith(OURS))))
     if not new.exists():
         raise TrainingFailed(f"{ledger}: run again, it takes no step (exit code {code}): {said}")
     _check_same_run(ledger, new, step, f"exit code {code}: {said}")

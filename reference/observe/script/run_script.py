@@ -98,9 +98,9 @@ def observe(
         say(_no_steps(program, observation.lost, code))
     elif launch.rank == 0:
         say(_steps(observation, folder))
-        late = [step for step in sorted(inside) if step > observation.steps]
-        if late:
-            say(f"--inside {late[0]}: there was no such step; give one of those that were taken")
+        never = [step for step in sorted(inside) if step > observation.steps]
+        if never:
+            say(f"--inside {never[0]}: there was no such step; give one of those that were taken")
     if code == INTERRUPTED:
         # When nobody catches it, Python ends itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None

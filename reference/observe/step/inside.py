@@ -182,10 +182,13 @@ def _inputs(
     """Tensors and plain values by the names of `forward`'s parameters; none for what is None."""
     inputs: dict[str, str] = {}
     for name, value in bound_arguments(module, args, kwargs, defaults=True).items():
-        if type(value) in PLAIN:
-            if value is not None:
-                inputs[name] = _word(value)
-        else:
+        named = (
+            {f"{name}.{key}": each for key, each in value.items()} if type(value) is dict else {}
+        )
+        for key, each in {name: value, **named}.items():
+            if type(each) in PLAIN and each is not None:
+                inputs[key] = _word(each)
+        if type(value) not in PLAIN:
             inputs.update(_hashes(name, value))
     return inputs
 
