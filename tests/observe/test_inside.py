@@ -126,6 +126,25 @@ def test_what_runs_again_in_the_backward_pass_is_no_call(reentrant: bool) -> Non
     assert names(once(Checkpointed(reentrant))) == ["", "first", "again"]
 
 
+class Penalised(nn.Module):
+    """Takes a gradient of its own in its forward pass, in which a part runs again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = Checkpointed(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.requires_grad_()
+        given = self.part(x)
+        (gradient,) = torch.autograd.grad(given.sum(), x, retain_graph=True)
+        penalised: Tensor = given + gradient
+        return penalised
+
+
+def test_what_runs_again_within_the_forward_pass_is_no_call() -> None:
+    assert names(once(Penalised())) == ["", "part", "part.first", "part.again"]
+
+
 class Autocast(nn.Module):
     """Computes in bfloat16 inside."""
 

@@ -76,10 +76,8 @@ class ForwardPasses:
         )
         if call.module is not None and not interrupted:
             call.depth += module is call.module
-            self._note_autocast(call)
-            if call.forward is not None and call.forward.inside is not None:
-                keywords = torch_internals.keywords_of_call() or {}
-                call.forward.inside.enter(module, args, keywords)
+            if call.forward is not None:
+                self._enter_part(call.forward, call.module, module, args)
             return
         if module_calls.in_backward():
             self._note_again(module)
@@ -236,11 +234,18 @@ class ForwardPasses:
         steps = self.recording.steps
         self.recording.evaluations.add(steps, forward.seen, mode, forward.content)
 
-    def _note_autocast(self, call: _OutermostCall) -> None:
+    def _enter_part(
+        self,
+        forward: ForwardPass,
+        model: torch.nn.Module,
+        module: torch.nn.Module,
+        args: tuple[Any, ...],
+    ) -> None:
         """Inside the model's own forward: Accelerate turns autocast on only there."""
-        forward = call.forward
-        if forward is not None and "autocast" not in forward.mode and call.module is not None:
-            forward.mode["autocast"] = describe.autocast(call.module)
+        if "autocast" not in forward.mode:
+            forward.mode["autocast"] = describe.autocast(model)
+        if forward.inside is not None:
+            forward.inside.enter(module, args, torch_internals.keywords_of_call() or {})
 
     def _after_part(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         """A loss that is a module of its own: its number belongs to the pass that it was given."""
