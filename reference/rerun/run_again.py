@@ -58,8 +58,9 @@ def diff_inside(a: Path, b: Path) -> Verdict:
     known = [note for note in verdict.remarks if isinstance(note, INSIDE)]
     if verdict.step is None or known:
         return verdict
-    if verdict.link in TOLD:
-        say(f"nothing is run again: the two part in {verdict.link}, which no module computes")
+    if verdict.link in TOLD or verdict.step == 0:
+        where = "before the first step" if verdict.step == 0 else f"in {verdict.link}"
+        say(f"nothing is run again: the two part {where}, which no module of a step computes")
         return verdict
     if any(isinstance(note, BeginsLater) for note in verdict.remarks):
         raise InputError(
@@ -81,6 +82,8 @@ def diff_inside(a: Path, b: Path) -> Verdict:
             for ledger, command, work in zip(ledgers, commands, works, strict=True)
         ]
         inside = [n for n in diff(*new).remarks if isinstance(n, INSIDE)]
+    if not inside:
+        say(f"runs again: there is no forward pass in step {step} that both have")
     # The old verdict is of both runs to their ends, and so says more of the rest.
     kept = [n for n in verdict.remarks if not isinstance(n, NotInside | OnlyThisLink)]
     return in_words(replace(verdict, remarks=(*inside, *kept)))

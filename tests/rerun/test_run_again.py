@@ -41,9 +41,9 @@ for step in range(1, 1000):
 """
 
 
-def train(p: float, steps: int = 3) -> None:
+def train(p: float, steps: int = 3, seed: int = 0) -> None:
     """What the script does in its first steps."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.1), nn.Linear(8, 2))
     optimizer = SGD(model.parameters(), 0.1)
     for step in range(1, steps + 1):
@@ -186,6 +186,11 @@ def test_nothing_is_run_where_the_ledgers_hold_it_or_there_is_nothing_inside(
     assert main(["diff", "--inside", str(a), str(b)]) == 1
     says(capsys.readouterr().out, "inside: 1 (Dropout) is the first whose output is unequal")
     assert main(["diff", "--inside", str(a), str(same)]) == 0
+    assert capsys.readouterr().err == ""
+    with observing(tmp_path / "other"):
+        train(0.1, seed=1)
+    assert main(["diff", "--inside", str(same), str(tmp_path / "other")]) == 1
+    says(capsys.readouterr().err, "nothing is run again: the two part in batch, which no module")
     assert diff(a, same).verdict == "identical"
 
 
