@@ -83,10 +83,13 @@ def train_command(
     if recipe.device != "cpu":
         see_one_gpu()
     from reference.compare.three_loops import summary
+    from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
 
-    metrics = run(recipe, loop, folder, inside=inside, until=until)
-    print(summary(metrics))
+    try:
+        print(summary(run(recipe, loop, folder, inside=inside, until=until)))
+    except EndedAsAsked:
+        print(f"ended after step {until}, as --until asks")
     print(f"run: {folder}")
     return 0
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from torch.optim import SGD
 
 from reference.cli.main import main
 from reference.diff.ledgers import diff
-from reference.ledger.record import LEDGER_FILE, encode
+from reference.ledger.record import LEDGER_FILE, encode, read_ledger
+from reference.lesson.recipe import Recipe
 from reference.observe.script import observing
 from reference.observe.script.observation import program_record
 from reference.rerun import run_again
 from reference.rerun.command_of_ledger import command_of
+from reference.run.one_run import run
 from tests.helpers.observing import write
 from tests.helpers.refusal import refusal, says
 from tests.helpers.waiting import has_ended
@@ -33,7 +36,7 @@ model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.1), nn.Linear(8, 2))
 optimizer = torch.optim.SGD(model.parameters(), 0.1)
 for step in range(1, 1000):
     if step == 4:
-        sys.exit("the script should have been ended")
+        sys.exit(open("went on", "w").write(sys.argv[1]))
     model[1].p = float(sys.argv[1]) if step == 2 else 0.1
     model(torch.randn(3, 4)).sum().backward()
     optimizer.step()
@@ -99,6 +102,7 @@ def test_both_are_run_again_and_the_module_is_named(
     says(first, f"runs again, up to step 2: cd {tmp_path} && python -m reference observe")
     says(first, "--inside 2 --until 2 ", f"-- train.py 0.1 {shlex.quote(str(children[0]))}")
     says(second, f"-- train.py 0.3 {children[1]}")
+    assert not (tmp_path / "went on").exists()
     assert all(has_ended(int(child.read_text())) for child in children)
 
 
@@ -197,3 +201,16 @@ def test_nothing_is_run_where_the_ledgers_hold_it_or_there_is_nothing_inside(
 def test_it_stands_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "--inside", "a", "b", "--offset", "1"]) == 2
     says(capsys.readouterr().err, "--inside: not together with --envelope or --offset")
+
+
+def test_a_loop_of_the_lesson_is_run_again_by_its_recipe(
+    small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(replace(small, max_steps=3), "manual", tmp_path / "old")
+    old = tmp_path / "old" / LEDGER_FILE
+    command = command_of(old, read_ledger(old).header, 2, tmp_path)
+    assert main(list(command.words)) == 0
+    says(capsys.readouterr().out, "ended after step 2, as --until asks\n")
+    new = tmp_path / "run" / LEDGER_FILE
+    run_again._check_same_run(old, new, 2, "")
+    assert [("inside" in step) for step in read_ledger(new).steps] == [False, True]
