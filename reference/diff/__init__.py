@@ -21,7 +21,8 @@ The way:
   - `closure_passes.py`: LBFGS, whose later passes follow from what the optimizer was told;
   - `self_contradiction.py`: records that somebody edited (of a file, its seal tells that too);
   - `unmatched_models.py`: models that only one run has;
-- `inside_calls.py`: the first unequal call of a module within a forward pass;
+- `inside_calls.py`: the first unequal call of a module within a forward pass, as
+  `inside_passes.py` reads it;
 - `model_ends.py`: what each model is at the end; `likely_causes.py`: what a divergence follows
   from;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
