@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 from reference.cli.help_page import Option
-from reference.cli.program import FILE, command, jobs_option, run_dir_option
+from reference.cli.program import (
+    FILE,
+    command,
+    inside_option,
+    jobs_option,
+    run_dir_option,
+    until_option,
+)
 from reference.cli.recipe_options import (
     Completed,
     get_recipe,
@@ -51,11 +58,19 @@ def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, 
     run_dir_option(),
     # `compare` starts its loops with it, and holds the other end of their input.
     Option(["--stop-at-end-of-input"], is_flag=True, hidden=True),
+    inside_option(),
+    until_option(),
     *recipe_options(),
     text="one loop, into a folder with its ledger and scores",
 )
 def train_command(
-    ctx: click.Context, loop: str, run_dir: Path | None, stop_at_end_of_input: bool, **_: Any
+    ctx: click.Context,
+    loop: str,
+    run_dir: Path | None,
+    stop_at_end_of_input: bool,
+    inside: frozenset[int],
+    until: int | None,
+    **_: Any,
 ) -> int:
     """LOOP is one of {loops}. Under `accelerate launch` and torchrun too, as one
     process."""
@@ -68,10 +83,13 @@ def train_command(
     if recipe.device != "cpu":
         see_one_gpu()
     from reference.compare.three_loops import summary
+    from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
 
-    metrics = run(recipe, loop, folder)
-    print(summary(metrics))
+    try:
+        print(summary(run(recipe, loop, folder, inside=inside, until=until)))
+    except EndedAsAsked:
+        print(f"ended after step {until}, as --until asks")
     print(f"run: {folder}")
     return 0
 
@@ -79,9 +97,11 @@ def train_command(
 @command(
     click.Argument(["program"], metavar="SCRIPT|-m MODULE [ARGS]...", nargs=-1),
     run_dir_option(),
+    inside_option(),
+    until_option(),
     text="the ledger of any training script, unchanged",
 )
-def observe_command(ctx: click.Context, run_dir: Path | None, program: tuple[str, ...]) -> int:
+def observe_command(ctx: click.Context, program: tuple[str, ...], **_: Any) -> int:
     """Runs SCRIPT, or MODULE, as python does; what follows it is the script's own. Under
     `accelerate launch` and torchrun too. Ends with the script's exit code, or with 2 where no
     optimizer step was seen."""
@@ -108,6 +128,13 @@ def observe_command(ctx: click.Context, run_dir: Path | None, program: tuple[str
         "weights say whether one is the other resumed",
     ),
     Option(
+        ["--inside"],
+        is_flag=True,
+        section="options",
+        help="run both again, up to the step at which they part, and say which module of the model "
+        "is the first that differs; only for ledgers that you trust",
+    ),
+    Option(
         ["--json", "as_json"],
         is_flag=True,
         section="options",
@@ -121,6 +148,7 @@ def diff_command(
     b: Path,
     envelope: tuple[Path, Path] | None,
     offset: int | None,
+    inside: bool,
     as_json: bool,
 ) -> int:
     """A and B are ledgers, or runs' folders. Says the step and the link at which they part, both
@@ -131,7 +159,13 @@ def diff_command(
 
     if envelope is not None and offset is not None:
         raise InputError("--offset: not together with --envelope; give one of them")
-    if envelope is not None:
+    if inside and (envelope is not None or offset is not None):
+        raise InputError("--inside: not together with --envelope or --offset; give it alone")
+    if inside:
+        from reference.rerun.run_again import diff_inside
+
+        verdict = diff_inside(a, b)
+    elif envelope is not None:
         verdict = diff_within_ranks(a, b, *envelope)
     else:
         verdict = diff(a, b, offset=offset)

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,7 +19,8 @@ from reference.errors import RunError
 from reference.process.exit_codes import ended, failed
 
 SAYS = "reference: error: "
-VALUED = ("--run-dir", "--output-dir")  # options of `observe` that the next word belongs to
+# Options of `observe` that the next word belongs to.
+VALUED = ("--run-dir", "--output-dir", "--inside", "--until")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(program, {}, PROGRAM, COMPLETION, os.environ[COMPLETION])
-    if next((word for word in words if not word.startswith("-")), None) == "observe":
+    command = next((word for word in words if not word.startswith("-")), None)
+    if command == "observe":
         return _observe(words)
-    # Set before any library is imported, which is when they look.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if command != "diff":  # a script that it runs again gets the environment as it is
+        # Set before any library is imported, which is when they look.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     debug = "--debug" in words
     return ended(lambda: _run(words, debug), says=SAYS, errors=Exception, debug=debug)
 
@@ -63,10 +67,10 @@ def _observe(words: list[str]) -> int:
     """
     ours, script = _split(words)
     try:
-        run_dir = _run_dir(ours, script)
+        options = _own_options(ours, script)
         from reference.observe.script.run_script import observe
 
-        return observe(script, run_dir)
+        return observe(script, **options)
     except click.exceptions.Exit as end:
         return end.exit_code
     except RunError as error:
@@ -81,7 +85,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :] if words[at : at + 1] == ["--"] else words[at:]
 
 
-def _run_dir(ours: list[str], script: list[str]) -> Path | None:
+def _own_options(ours: list[str], script: list[str]) -> dict[str, Any]:
     """What `observe`'s own options say. Raises InputError, and click's Exit after --help."""
     before, options = ours[: ours.index("observe") + 1], ours[ours.index("observe") + 1 :]
     observe = program.commands["observe"]
@@ -89,8 +93,7 @@ def _run_dir(ours: list[str], script: list[str]) -> Path | None:
         with program.make_context(_name(), before) as root:
             arguments = [*options, "--", *script] if script else options
             ctx = observe.make_context("observe", arguments, parent=root)
-            run_dir: Path | None = ctx.params["run_dir"]
-            return run_dir
+            return {name: value for name, value in ctx.params.items() if name != "program"}
     except click.UsageError as error:
         raise in_one_line(error) from None
 

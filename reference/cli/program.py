@@ -17,6 +17,7 @@ from reference import __version__
 from reference.cli.help_page import DEBUG, Command, Group, Option
 from reference.errors import InputError
 from reference.lesson.loops import LOOPS
+from reference.messages import brief
 from reference.process.bounded_files import check_name
 
 PROGRAM = "finetuning-reference"  # as it is installed, and as a shell completes it
@@ -115,6 +116,44 @@ def run_dir_option() -> Option:
         type=FILE,
         section="options",
         help="the run's folder, new or empty [default: a new one under runs/]",
+    )
+
+
+class _Steps(click.ParamType[Any]):
+    """Numbers of steps, as 3 or 3,5."""
+
+    name = "steps"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):  # the default
+            return frozenset(value)
+        words = value.split(",")
+        if not all(word.isascii() and word.isdigit() and int(word[:20]) > 0 for word in words):
+            name = param.opts[0] if param is not None else "steps"
+            raise InputError(f"{name}: {brief(value)} is no step; give numbers from 1, as 3 or 3,5")
+        return frozenset(int(word[:20]) for word in words)
+
+
+def inside_option() -> Option:
+    """In which steps the inside of a model is recorded."""
+    return Option(
+        ["--inside"],
+        type=_Steps(),
+        default=(),
+        metavar="STEP[,STEP]...",
+        section="options",
+        help="in these steps, from 1, keep the call of every module within the model, too",
+    )
+
+
+def until_option() -> Option:
+    """The last step that is trained; for `diff --inside`, and whoever does the same by hand."""
+    return Option(
+        ["--until"],
+        type=click.IntRange(min=1),
+        metavar="STEP",
+        section="options",
+        help="end after this step, before the next forward pass",
     )
 
 

@@ -21,18 +21,20 @@ The way:
   - `closure_passes.py`: LBFGS, whose later passes follow from what the optimizer was told;
   - `self_contradiction.py`: records that somebody edited (of a file, its seal tells that too);
   - `unmatched_models.py`: models that only one run has;
+- `inside_calls.py`: the first unequal call of a module within a forward pass, as
+  `inside_passes.py` reads it;
 - `model_ends.py`: what each model is at the end; `likely_causes.py`: what a divergence follows
   from;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
-- `verdict_text.py`: the verdict in words, with `note_text.py` and `cause_text.py` for the notes and
-  `value_text.py` for fields and values.
+- `verdict_text.py`: the verdict in words, with `note_text.py`, `cause_text.py` and `inside_text.py`
+  for the notes and `value_text.py` for fields and values.
 
 The values that are handed along it:
 
 - `unequal.py`: a pair of records, and an unequal field with its weight: hard, soft or note;
 - `divergence.py`: the first unequal step and link; `divergence_curve.py`: how the two go on;
-- `notes.py`, `cause_notes.py`: what must be known beside a verdict; `verdict.py`: the verdict and
-  its reason; `evidence.py`: what that rests on.
+- `notes.py`, `cause_notes.py`, `inside_notes.py`: what must be known beside a verdict;
+  `verdict.py`: the verdict and its reason; `evidence.py`: what that rests on.
 
 What is done before anything can be compared:
 

@@ -13,6 +13,8 @@ from reference.diff.cause_notes import (
     WeightsWere,
 )
 from reference.diff.divergence import Divergence
+from reference.diff.inside_calls import inside
+from reference.diff.inside_notes import PartsInside
 from reference.diff.notes import Note
 from reference.diff.unequal import NOTE
 from reference.ledger.record import Record
@@ -65,7 +67,10 @@ def likely_causes(divergence: Divergence, earlier: tuple[Earlier, Earlier]) -> l
     alone = all(u.link == link or u.weight == NOTE for u in divergence.unequal)
     told = any(u.words for u in divergence.unequal if u.link == link)
     only = alone and not told and link in ("forward", "gradient", "update")
-    return [*drew, *([OnlyThisLink(link, step)] if only and not drew else [])]
+    within = inside(*pair, link)
+    known = any(isinstance(note, PartsInside) for note in within)
+    rest: list[Note] = [OnlyThisLink(link, step)] if only and not drew and not known else []
+    return [*drew, *rest, *within]
 
 
 def _key(record: Record) -> Any:

@@ -14,6 +14,8 @@ from reference.diff.cause_notes import (
 )
 from reference.diff.cause_text import cause_text
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks, Sum
+from reference.diff.inside_notes import CutInside, EqualInside, NotInside, PartsInside
+from reference.diff.inside_text import inside_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
@@ -125,6 +127,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return cause_text(note, sides)
         case OnlyThisLink() | Untied() | PartBeside():
             return cause_text(note, sides)
+        case PartsInside() | EqualInside() | CutInside() | NotInside():
+            return inside_text(note, sides)
         case NothingEvaluated():
             return (
                 "not compared: any evaluation; no model was called for one, and what a script "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reference.diff.cause_notes import Cause
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks
+from reference.diff.inside_notes import Inside
 from reference.diff.unequal import Unequal
 
 
@@ -199,6 +200,7 @@ Note = (
     | Contradiction
     | BeginsLater
     | Cause
+    | Inside
     | NothingEvaluated
     | NoScores
     | TensorsOfOneEnd

@@ -5,6 +5,7 @@ in reading order:
 
 - `link_table.py`: the links of a step, a row each: what it holds, and what it must look like;
 - `record.py`: the file, its kinds of lines, and how they are written and read;
+- `inside_record.py`: the calls within a step's forward passes, where somebody asked for them;
 - `marks.py`: what stands in a list for a parameter without a value;
 - `field_checks.py`: the checks that a schema is made of;
 - `schema.py`: whether a line is as its schema has it, and the error where it isn't;

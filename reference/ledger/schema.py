@@ -7,6 +7,7 @@ are links: one that isn't in the table would be compared by nobody.
 
 from reference.errors import InputError
 from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
+from reference.ledger.inside_record import check_inside
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
 from reference.ledger.record import KINDS, REMEDY, SCHEMA, Item, Record
 from reference.messages import plain
@@ -25,13 +26,14 @@ _at_end = mapping(
     {"fleeting": _tensors, "copy": flag, "unseen": text},
 )
 OF_LINK: dict[str, Check] = {name: OF_NAME[name].check for name in LINKS}
+BESIDE_LINKS: dict[str, Check] = {"zeroed": flag, "unseen": text, "inside": check_inside}
 OF_KIND: dict[str, Check] = {
     "header": anything,
     "model": mapping(
         {"parameters": list_of(_parameter)},
         {"model": whole, "class": text, "gone": list_of(text)},
     ),
-    "step": mapping({"step": whole}, {**OF_LINK, "zeroed": flag, "unseen": text}),
+    "step": mapping({"step": whole}, {**OF_LINK, **BESIDE_LINKS}),
     "evaluation": mapping(
         {"step": whole, METRICS: OF_NAME[METRICS].check},
         {"unseen": text, "model": text, "trained": flag},
@@ -50,7 +52,7 @@ OF_KIND: dict[str, Check] = {
     ),
 }
 # What a step is made of in this schema.
-FIELDS = ("kind", "step", *LINKS, "zeroed", "unseen")
+FIELDS = ("kind", "step", *LINKS, *BESIDE_LINKS)
 
 
 def check(item: Item) -> Record:
@@ -88,7 +90,8 @@ def known(item: Item) -> tuple[Record, tuple[str, ...]]:
     record = item.record
     if whole(record.get("step")) is not None:
         raise damaged(item, "step", "missing, or not as its schema has it")
-    kept = {k: v for k, v in record.items() if k not in OF_LINK or OF_LINK[k](v) is None}
+    checks = {**OF_LINK, **BESIDE_LINKS}
+    kept = {k: v for k, v in record.items() if k not in checks or checks[k](v) is None}
     return kept, tuple(k for k in record if k not in FIELDS or k not in kept)
 
 

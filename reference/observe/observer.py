@@ -11,7 +11,7 @@ gradients are zeroed or not.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing, suppress
 from typing import Any
 
@@ -47,6 +47,9 @@ class Observer:
         uncalled: whether models are looked for that nobody calls: copies of those that train, such
             as an average of the weights, and modules used through methods of their own; takes
             about 0.15 s in some steps (`tensors/uncalled_models.py`).
+        inside: steps, from 1, of which the ledger also gets each module's call in their forward
+            passes (`reference/ledger/inside_record.py`).
+        until: the step after which the training is ended, by an exception that is a SystemExit.
         after: what an observer recorded before, whose run this one goes on with.
     """
 
@@ -56,10 +59,17 @@ class Observer:
         *,
         stop_if_not_finite: bool = False,
         uncalled: bool = False,
+        inside: Collection[int] = (),
+        until: int | None = None,
         after: Recording | None = None,
     ) -> None:
         self.recording = Recording(
-            writer, stop_if_not_finite=stop_if_not_finite, uncalled=uncalled, after=after
+            writer,
+            stop_if_not_finite=stop_if_not_finite,
+            uncalled=uncalled,
+            inside=inside,
+            until=until,
+            after=after,
         )
         self.final_weights = ""  # the hash of all weights, after `finish`
         self._backward = BackwardPasses(self.recording)

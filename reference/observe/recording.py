@@ -4,7 +4,7 @@ One `Recording` is handed to all of an observer's hooks: they fill it, and it wr
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 
@@ -17,6 +17,10 @@ from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModels
 
 
+class EndedAsAsked(SystemExit):
+    """The training has taken the step that was asked for as its last one."""
+
+
 class Recording:
     """What an observer has seen so far, and where it writes.
 
@@ -25,6 +29,8 @@ class Recording:
         stop_if_not_finite: the training is to stop before an update that isn't finite. Each forward
             pass keeps its inputs then, for the error to name them.
         uncalled: models that nobody calls are looked for, too (`tensors/uncalled_models.py`).
+        inside: the steps of which the calls within forward passes are recorded (`step/inside.py`).
+        until: the last step: the next forward pass raises EndedAsAsked. None for all.
         after: what was recorded before; this one goes on from there, and knows the same models.
     """
 
@@ -34,11 +40,16 @@ class Recording:
         *,
         stop_if_not_finite: bool = False,
         uncalled: bool = False,
+        inside: Collection[int] = (),
+        until: int | None = None,
         after: "Recording | None" = None,
     ) -> None:
         self.writer = writer
         self.fail_safe = FailSafe(writer)
         self.stop_if_not_finite = stop_if_not_finite
+        self.inside = frozenset(inside)
+        self._until = until
+        self.ended_as_asked = False
         self.parameters: Parameters = Parameters() if after is None else after.parameters
         self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
         self.evaluations = Evaluations(self.fail_safe.write)
@@ -56,6 +67,9 @@ class Recording:
         if torch.is_grad_enabled():
             self._started = self._started or time.perf_counter()
         self.write_steps()
+        if self._until is not None and self.steps >= self._until:
+            self.ended_as_asked = True
+            self.fail_safe.stop(EndedAsAsked())
         self._evaluate(self.open_step.take_over())
 
     def leave_out(self, why: str) -> None:

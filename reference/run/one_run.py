@@ -6,6 +6,7 @@ The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `met
 """
 
 import errno
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a
 
 
 def run(
-    recipe: Recipe, loop: str, run_dir: Path | str, *, deterministic: bool = True
+    recipe: Recipe,
+    loop: str,
+    run_dir: Path | str,
+    *,
+    deterministic: bool = True,
+    inside: Collection[int] = (),
+    until: int | None = None,
 ) -> dict[str, Any]:
     """Train one loop by a recipe.
 
@@ -39,6 +46,8 @@ def run(
         loop: `trainer`, `manual` or `accelerated`.
         run_dir: new, or an empty folder; gets `recipe.json`, `ledger.jsonl` and `metrics.json`.
         deterministic: False only to measure how far apart a GPU's runs are then.
+        inside: the steps of which the ledger also gets the calls within the model.
+        until: the step after which SystemExit ends the run, whose ledger is kept up to there.
 
     Returns:
         What `metrics.json` holds: steps, last loss, scores by name, seconds, and the weights' hash.
@@ -58,7 +67,7 @@ def run(
     new = make_run_dir(run_dir)
     write_json(run_dir / "recipe.json", recipe.to_json())
     writer = Writer(run_dir / LEDGER_FILE, first_line_of_ledger)
-    observer = Observer(writer, stop_if_not_finite=True)
+    observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
     try:
         with closing(writer), put_aside(), observer:
             scores = train(recipe, data)

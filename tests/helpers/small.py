@@ -1,6 +1,6 @@
 """A small model, a plain training of it, and its ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -16,10 +16,10 @@ from reference.observe.observer import Observer
 UNEVALUATED = note_text(NothingEvaluated())
 
 
-def watch(train: Callable[..., Any], *given: Any) -> Ledger:
+def watch(train: Callable[..., Any], *given: Any, inside: Collection[int] = ()) -> Ledger:
     torch.manual_seed(0)
     memory = Memory({})
-    with Observer(memory):
+    with Observer(memory, inside=inside):
         train(*given)
     return memory.ledger
 

@@ -9,6 +9,7 @@ that is slow or overloaded, and says nothing about the code. `tests/test_time_li
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -36,3 +37,11 @@ def wait_until(condition: Callable[[], T], what: str, limit: float = LIMIT) -> T
             pytest.fail(f"waited {limit:.0f} s in vain for {what}")
         time.sleep(BETWEEN)
     return value
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended, be it that nobody has asked for its exit code."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True

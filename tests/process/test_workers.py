@@ -16,6 +16,7 @@ from reference.lesson.recipe import Recipe
 from reference.process.fork_server import ForkServer
 from reference.process.workers import NewProcesses, Starter, Worker, failure, stop, take_turns
 from reference.run import worker_processes
+from tests.helpers.waiting import has_ended
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks")
 
@@ -178,15 +179,7 @@ def test_a_process_ends_with_its_starter(modules: Path, tmp_path: Path) -> None:
     assert worker.wait() == -signal.SIGTERM
     with STARTERS["forked"]() as processes:
         worker = waiting(processes, tmp_path / "log")
-    until(lambda: ended(worker.pid))
-
-
-def ended(pid: int) -> bool:
-    """Whether a process has ended, be it that nobody has asked for its exit code."""
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    until(lambda: has_ended(worker.pid))
 
 
 # Starts a server that never comes to the end of its imports, and says its number.
@@ -211,7 +204,7 @@ def test_a_server_that_imports_ends_with_a_killed_starter(modules: Path, tmp_pat
         until(lambda: "waits" in log.read_text())
         process.kill()
         process.wait()
-    until(lambda: ended(server))
+    until(lambda: has_ended(server))
 
 
 def test_whoever_is_too_late_to_end_with_its_parent_ends() -> None:
@@ -232,7 +225,7 @@ def test_a_server_that_dies_is_its_processes_death(modules: Path, tmp_path: Path
         parent = int(Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")")[-1].split()[1])
         os.kill(parent, signal.SIGKILL)
         assert worker.wait() == -signal.SIGKILL
-        until(lambda: ended(worker.pid))
+        until(lambda: has_ended(worker.pid))
         assert processes.start(["-m", "task", "report"], tmp_path / "log").wait() == -9
     assert "the process that imports for all loops ended with code -9" in log_of(tmp_path)
 

@@ -21,6 +21,7 @@ from reference.observe.hooks.fail_safe import reason
 from reference.observe.recording import Recording
 from reference.observe.step import describe
 from reference.observe.step.evaluation import Content
+from reference.observe.step.inside import InsidePass
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import named_inputs, numbers_in, tensors_in
@@ -40,6 +41,8 @@ class _OutermostCall(threading.local):
         self.module, self.frame_id = module, id(frame)
 
     def end(self) -> None:
+        if self.forward is not None and self.forward.inside is not None:
+            self.forward.inside.end()
         self.module = self.forward = None
         self.frame_id = self.depth = 0
 
@@ -73,7 +76,8 @@ class ForwardPasses:
         )
         if call.module is not None and not interrupted:
             call.depth += module is call.module
-            self._note_autocast(call)
+            if call.forward is not None:
+                self._enter_part(call.forward, call.module, module, args)
             return
         if module_calls.in_backward():
             self._note_again(module)
@@ -92,6 +96,8 @@ class ForwardPasses:
         call = self._call
         forward = call.forward
         try:
+            if forward is not None and forward.inside is not None:
+                forward.inside.leave(module, output)
             if module is not call.module:
                 self._after_part(module, args, output)
                 return
@@ -149,6 +155,9 @@ class ForwardPasses:
             forward.snapshot = Snapshot(generator_states(), forward.mode, weights)
         else:
             forward.mode = {"training": module.training}
+        if self.recording.steps + 1 in self.recording.inside:
+            forward.inside = InsidePass(module)
+            forward.inside.enter(module, args, keywords or {})
         return forward
 
     def _end(
@@ -225,11 +234,18 @@ class ForwardPasses:
         steps = self.recording.steps
         self.recording.evaluations.add(steps, forward.seen, mode, forward.content)
 
-    def _note_autocast(self, call: _OutermostCall) -> None:
+    def _enter_part(
+        self,
+        forward: ForwardPass,
+        model: torch.nn.Module,
+        module: torch.nn.Module,
+        args: tuple[Any, ...],
+    ) -> None:
         """Inside the model's own forward: Accelerate turns autocast on only there."""
-        forward = call.forward
-        if forward is not None and "autocast" not in forward.mode and call.module is not None:
-            forward.mode["autocast"] = describe.autocast(call.module)
+        if "autocast" not in forward.mode:
+            forward.mode["autocast"] = describe.autocast(model)
+        if forward.inside is not None:
+            forward.inside.enter(module, args, torch_internals.keywords_of_call() or {})
 
     def _after_part(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         """A loss that is a module of its own: its number belongs to the pass that it was given."""
@@ -250,6 +266,8 @@ class ForwardPasses:
             return
         if output.dim() == 0:
             given.outputs.setdefault("loss", describe.number(output.detach()))
+        if given.inside is not None:
+            given.inside.add_loss(module, args, output)
         if given.content is not None:  # if no step is made of it
             targets = {
                 name: tensor

@@ -9,7 +9,7 @@ import numbers
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,12 @@ if TYPE_CHECKING:  # it imports torch
 
 
 @contextmanager
-def observing(run_dir: str | Path) -> Iterator["Observer"]:
+def observing(run_dir: str | Path, *, inside: Collection[int] = ()) -> Iterator["Observer"]:
     """Keep a ledger of all that trains within the `with`, whose errors go on to the caller.
 
     Args:
         run_dir: a new folder, which gets `program.json` and `ledger.jsonl`.
+        inside: the steps, from 1, of which the ledger also gets the calls within the model.
 
     Yields:
         The observer: `steps` says how many were written, `add_scores` takes an evaluation's scores.
@@ -43,7 +44,7 @@ def observing(run_dir: str | Path) -> Iterator["Observer"]:
     folder = take_folder(Path(run_dir), program, launch)
     import torch as _torch  # noqa: F401  (the Observer starts with it)
 
-    observation = Observation(folder, program, launch)
+    observation = Observation(folder, program, launch, inside=inside)
     observation.begin()
     assert observation.observer is not None
     complete = False
@@ -83,9 +84,20 @@ class Observation:
         folder: of the run, absolute; it is there.
         program: as `program_record` makes it.
         launch: which process of a launch this one is.
+        inside: as Observer takes it.
+        until: as Observer takes it.
     """
 
-    def __init__(self, folder: Path, program: Record, launch: Launch) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        program: Record,
+        launch: Launch,
+        *,
+        inside: Collection[int] = (),
+        until: int | None = None,
+    ) -> None:
+        self._inside, self._until = inside, until
         self.observer: Observer | None = None
         self.ledger = folder / launch.ledger_file
         self.writer = TolerantWriter(
@@ -110,6 +122,11 @@ class Observation:
         return "" if self.observer is None else self.observer.lost
 
     @property
+    def ended_as_asked(self) -> bool:
+        """Whether the program was ended after the step that was asked for."""
+        return self.observer is not None and self.observer.recording.ended_as_asked
+
+    @property
     def forked(self) -> bool:
         """Whether this is a child of the process that is observed."""
         return os.getpid() != self._process
@@ -129,7 +146,8 @@ class Observation:
     def _observe(self) -> None:
         from reference.observe.observer import Observer
 
-        self.observer = Observer(self.writer, uncalled=True).start()
+        asked: dict[str, Any] = {"inside": self._inside, "until": self._until}
+        self.observer = Observer(self.writer, uncalled=True, **asked).start()
 
     def _take_scores(self) -> None:
         """What `evaluate` computes are an evaluation's scores."""

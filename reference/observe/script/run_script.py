@@ -13,6 +13,7 @@ import builtins
 import importlib.util
 import os
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -47,12 +48,20 @@ class Program:
         return Path(self.path).stem if self.spec is None else self.name.rpartition(".")[2]
 
 
-def observe(words: list[str], run_dir: Path | None = None) -> int:
+def observe(
+    words: list[str],
+    run_dir: Path | None = None,
+    *,
+    inside: Collection[int] = (),
+    until: int | None = None,
+) -> int:
     """Run a program, and keep its ledger.
 
     Args:
         words: `SCRIPT ARGS...` or `-m MODULE ARGS...`.
         run_dir: a new folder; by default one under `runs/`, named after the program.
+        inside: the steps of which the ledger also gets the calls within the model.
+        until: the step after which SystemExit ends the program.
 
     Returns:
         The program's own exit code, but 2 where it succeeds without an optimizer step.
@@ -72,7 +81,9 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
         return _ended_by(error)
     folder = run_dir or default_folder(program.stem, launch)
     record = program_record(program.name, program.arguments, program.source)
-    observation = Observation(take_folder(folder, record, launch), record, launch)
+    record |= {"cwd": os.getcwd(), "module": program.spec is not None}  # to run it again
+    path = take_folder(folder, record, launch)
+    observation = Observation(path, record, launch, inside=inside, until=until)
     observation.begin()
     try:
         _execute(program)
@@ -81,12 +92,15 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
         code = _ended_by(error)
     if observation.forked:
         return code  # a child that came to the program's end; the ledger is its parent's
-    observation.end(complete=code == 0)
+    observation.end(complete=code == 0 and not observation.ended_as_asked)
     _leave_nothing_empty(observation.ledger)
     if not observation.steps:
         say(_no_steps(program, observation.lost, code))
     elif launch.rank == 0:
         say(_steps(observation, folder))
+        never = [step for step in sorted(inside) if step > observation.steps]
+        if never:
+            say(f"--inside {never[0]}: there was no such step; give one of those that were taken")
     if code == INTERRUPTED:
         # When nobody catches it, Python ends itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
@@ -97,6 +111,7 @@ def observe(words: list[str], run_dir: Path | None = None) -> int:
 def _steps(observation: Observation, folder: Path) -> str:
     """How many steps were seen, how many of them are in the ledger, and where that is."""
     until = f", until observing stopped ({observation.lost})" if observation.lost else ""
+    until += ", and ended as --until asks" if observation.ended_as_asked else ""
     steps = f"{observation.steps} step{'s' * (observation.steps != 1)}"
     writer = observation.writer
     if not writer.lost:

@@ -5,5 +5,6 @@
 - `rows.py`: the rows of a batch, without their padding;
 - `describe.py`: what is written of batches, outputs and modes;
 - `tensors_in.py`: the tensors in a call's arguments or outputs, by name;
+- `inside.py`: the calls of all modules in a forward pass, where somebody asks for them;
 - `optimizer_record.py`: what is written of an optimizer.
 """

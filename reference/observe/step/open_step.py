@@ -16,6 +16,7 @@ from reference.ledger.record import Record
 from reference.observe import torch_internals
 from reference.observe.step import describe
 from reference.observe.step.evaluation import Content
+from reference.observe.step.inside import InsidePass
 from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.listed import Gradients
 from reference.observe.tensors.parameters import Parameters
@@ -44,6 +45,7 @@ class ForwardPass:
     mode: Record = field(default_factory=dict)
     seen: SeenModel | None = None
     content: Content | None = None  # None: it can't be recorded
+    inside: InsidePass | None = None  # the calls in it, where they are asked for
     training: bool = True
     used: bool | None = False  # backpropagated; None: it can't be told
     reached: bool = False  # by autograd, which need not accumulate anything
@@ -187,6 +189,9 @@ class OpenStep:
         # No link: a loop may zero later, before its next backward pass, and be the same run.
         grads = [tensor.grad for tensor in parameters.living().values()]
         record["zeroed"] = all(g is None or not bool(g.any()) for g in grads)
+        inside = [f.inside.record() if f.inside is not None else None for f in self.used()]
+        if "forward" in record and any(inside):
+            record["inside"] = inside
         return record
 
     def _of_forward_passes(self, before: Record | None) -> Record:

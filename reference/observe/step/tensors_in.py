@@ -26,15 +26,39 @@ def named_inputs(
     Raises:
         TypeError: as `tensors_in`.
     """
-    try:
-        bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
-    except (TypeError, ValueError):  # no signature, or a wrapper's that takes anything
-        bound = {**{f"[{i}]": a for i, a in enumerate(args)}, **kwargs}
     tensors: dict[str, Tensor] = {}
-    for name, value in bound.items():
-        outer = "" if name == "kwargs" and isinstance(value, Mapping) else name
-        tensors.update(tensors_in(outer, value))
+    for name, value in bound_arguments(module, args, kwargs).items():
+        tensors.update(tensors_in(name, value))
     return tensors
+
+
+def bound_arguments(
+    module: torch.nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    defaults: bool = False,
+) -> dict[str, Any]:
+    """A call's arguments by the names of `forward`'s parameters, as far as these tell.
+
+    Args:
+        module: that is called.
+        args: by place.
+        kwargs: by name.
+        defaults: whether what wasn't given has its default.
+    """
+    try:
+        bound = inspect.signature(module.forward).bind(*args, **kwargs)
+    except (TypeError, ValueError):  # no signature, or a wrapper's that takes anything
+        return {**{f"[{i}]": a for i, a in enumerate(args)}, **kwargs}
+    if defaults:
+        bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    others = arguments.get("kwargs")
+    if isinstance(others, dict | UserDict):
+        del arguments["kwargs"]
+        arguments.update(others)
+    return arguments
 
 
 def tensors_in(name: str, value: Any) -> dict[str, Tensor]:

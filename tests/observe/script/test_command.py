@@ -262,6 +262,9 @@ def test_syntax_errors_are_shown_as_python_does(tmp_path: Path) -> None:
         (["-m", "json.decoder."], "-m json.decoder.: no such module"),
         (["--run_dir", "x", "cells.ipynb"], "did you mean --run-dir?"),
         (["--run-dir"], "--run-dir: needs a value"),
+        (["--inside", "3,x", "script.py"], "--inside: '3,x' is no step; give numbers from 1, as 3"),
+        (["--inside", "0", "script.py"], "--inside: '0' is no step"),
+        (["--until", "0", "script.py"], "--until: 0"),
         (["--run-dir", "full", "script.py"], "full: holds another run"),
     ],
 )
