@@ -1,6 +1,7 @@
 """The bits of weights, buffers and gradients. The files, in reading order:
 
 - `parameters.py`: the parameters of every model that trains, in one order;
+- `listed.py`: lists with an entry for each of them, and what was read of their gradients;
 - `parameter_names.py`: their names, whatever the model is wrapped in;
 - `buffers.py`: what a model keeps beside them;
 - `seen_models.py`: every model that was called, and what it has at the end;
