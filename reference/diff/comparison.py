@@ -29,7 +29,7 @@ from reference.diff.unmatched_models import first_other, takes_part, trained_by_
 from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
 from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
-from reference.ledger.record import Item, Record, is_newer
+from reference.ledger.record import OLDEST, Item, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group
 
@@ -49,6 +49,7 @@ class Comparison:
         matching: Which parameter of the one run is which of the other's.
         numbering: Both runs' records, brought to the first one's places and numbers.
         newer: By side, whether its schema is newer.
+        unsealed: The sides whose schema has no seal.
         surroundings: Differences of the headers that may be why bits differ.
         named: Other differences of the headers that are named beside a verdict.
         beside_other_models: What is known of two runs whose models have other parameters.
@@ -69,6 +70,7 @@ class Comparison:
         self.numbering = OneNumbering(self.matching)
         self.before = before
         self.newer = [is_newer(header) for header in (left, right)]
+        self.unsealed = [i for i, h in enumerate((left, right)) if h.get("schema") == OLDEST]
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
         self.told_otherwise = header_differences(what_was_told(left), what_was_told(right), TOLD)
@@ -104,10 +106,11 @@ class Comparison:
         except InputError:
             raise
         except MALFORMED as error:
-            where = " and ".join(g.step.where for g in (left, right) if g.step is not None)
+            where = " and ".join(group.where for group in (left, right) if group.where)
             raise InputError(
                 f"{where or 'after the last step'}: a record isn't as its schema has it "
-                f"({type(error).__name__}: {error}); edited or damaged, record the runs again"
+                f"({type(error).__name__}: {error!s:.99}); edited or damaged, record the runs "
+                "again"
             ) from None
 
     def ineffective_notes(self, *, whole: bool) -> list[WithoutEffect]:

@@ -17,6 +17,7 @@ from reference.diff.notes import (
     Note,
     NothingEvaluated,
     TensorsOfOneEnd,
+    Unsealed,
     UnusedModel,
 )
 from reference.diff.one_numbering import at_places
@@ -222,6 +223,7 @@ def _remarks(
         remarks.append(NoScores() if c.evaluated else NothingEvaluated())
     if identical:
         remarks += models_of_one(*ends)
+        remarks += [Unsealed(tuple(c.unsealed))] if c.unsealed else []
     lacking = _of_one_end(_last_tensors(c, ends)) if identical else []
     if lacking:
         remarks.append(TensorsOfOneEnd(len(lacking), lacking[0]))

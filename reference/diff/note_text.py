@@ -34,6 +34,7 @@ from reference.diff.notes import (
     OtherRanks,
     TensorsOfOneEnd,
     UnknownFields,
+    Unsealed,
     UnseenPass,
     UnusedModel,
     WithoutEffect,
@@ -46,7 +47,7 @@ from reference.diff.value_text import (
     short,
 )
 from reference.ledger.link_table import NEED_SAME_MODEL
-from reference.ledger.record import SCHEMA
+from reference.ledger.record import OLDEST, SCHEMA
 from reference.messages import plain
 
 SHOWN_RANKS = 8  # in a line
@@ -139,6 +140,9 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 "not compared: scores; what models gave in evaluations is equal, and what a script "
                 "makes of it (a threshold, a metric) isn't seen"
             )
+        case Unsealed(which):
+            whose = sides.both if len(which) > 1 else sides.name(which[0])
+            return f"not seen: whether {whose} was edited; schema {OLDEST} has no seal"
         case ModelsOfOneEnd(kind, copies, first, second):
             what = (
                 f"copies of {plain(kind)}" if copies else f"models {plain(kind)} that don't train"

@@ -145,6 +145,13 @@ class NoScores:
 
 
 @dataclass(frozen=True)
+class Unsealed:
+    """Ledgers, of these sides, that were written before there was a seal."""
+
+    sides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TensorsOfOneEnd:
     """Tensors of models that only one run's last step used: how many, and the first's name."""
 
@@ -203,6 +210,7 @@ Note = (
     | Inside
     | NothingEvaluated
     | NoScores
+    | Unsealed
     | TensorsOfOneEnd
     | ModelsOfOneEnd
     | LackingRanks

@@ -12,6 +12,9 @@ from reference.diff.notes import BeginsLater
 from reference.errors import InputError
 from reference.ledger.record import Item, Ledger, Record, encode
 from reference.ledger.steps import Group, open_ledger
+from reference.messages import brief
+
+MANY = 1 << 48  # steps: more than any run has
 
 Source = Ledger | Path
 
@@ -33,7 +36,13 @@ def where_it_begins(a: Source, b: Source) -> BeginsLater | None:
 
 
 def given(offset: int) -> BeginsLater:
-    """What somebody says: the second run begins after so many steps of the first."""
+    """What somebody says: the second run begins after so many steps of the first.
+
+    Raises:
+        InputError: No run has so many steps.
+    """
+    if abs(offset) > MANY:
+        raise InputError(f"--offset: {brief(offset)} makes no sense; give a number of steps")
     return BeginsLater(int(offset > 0), abs(offset), 1, given=True)
 
 

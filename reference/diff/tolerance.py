@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
+from reference.diff.evidence import Contradiction, Sum
 from reference.diff.judgement import one_run_ends
 from reference.diff.link_comparators import COMPARATORS
 from reference.diff.notes import Envelope
@@ -23,7 +24,7 @@ from reference.diff.verdict_text import in_words
 from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.link_table import COMPUTED, LINKS
-from reference.ledger.record import Record
+from reference.ledger.record import Record, is_newer
 from reference.ledger.schema import check
 from reference.ledger.steps import open_ledger
 
@@ -47,9 +48,10 @@ def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
     allowed: Distances = {}
     steps = 0
     names = _names(a)
-    for x, y, p, q in zip_longest(*map(_steps, (a, b, c, d))):
+    runs = [_Run(source) for source in (a, b, c, d)]
+    for x, y, p, q in zip_longest(*(run.steps() for run in runs)):
         if x is None and y is None:
-            break
+            continue  # the envelope's are read to their ends
         if x is None or y is None:
             counts = (steps, "more") if x is None else ("more", steps)
             return _with_envelope(one_run_ends(steps, counts, ("batch",)), allowed)
@@ -69,6 +71,17 @@ def diff_within(a: Source, b: Source, c: Source, d: Source) -> Verdict:
         steps += 1
     if not steps:
         return in_words(Verdict("incomparable", reason=Reason.NO_STEPS))
+    if any(run.broken for run in runs[2:]):
+        raise InputError("--envelope: lines that their end doesn't seal; edited, give others")
+    if any(run.broken for run in runs):
+        edited = Contradiction([run.broken for run in runs].index(True), steps, "end", Sum.LINES)
+        return in_words(
+            Verdict("incomparable", steps, reason=Reason.CONTRADICTION, evidence=edited)
+        )
+    if any(run.newer for run in runs):
+        return in_words(Verdict("incomparable", steps, reason=Reason.NEWER_SCHEMA))
+    if not all(run.whole for run in runs[:2]):
+        return in_words(Verdict("incomparable", steps, reason=Reason.CUT_SHORT))
     return _with_envelope(Verdict("identical", steps, reason=Reason.WITHIN_ENVELOPE), allowed)
 
 
@@ -138,9 +151,32 @@ def _with_envelope(verdict: Verdict, allowed: Distances) -> Verdict:
     return in_words(replace(verdict, remarks=(envelope,)))
 
 
+class _Run:
+    """A ledger that is read once.
+
+    Attributes:
+        newer: It is of a newer schema, which may hold more than is compared.
+        whole: It has an end, and its run came to one.
+        broken: Its lines aren't those that its end seals.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.newer = self.whole = self.broken = False
+
+    def steps(self) -> Iterator[Record]:
+        """Each step's record; after the last one the attributes are known."""
+        header, groups = open_ledger(self._source)
+        self.newer = is_newer(header)
+        for group in groups:
+            self.whole = bool(group.end and group.end["complete"])
+            self.broken = group.broken
+            if group.step is not None:
+                yield check(group.step)
+
+
 def _steps(source: Source) -> Iterator[Record]:
-    _, groups = open_ledger(source)
-    return (check(group.step) for group in groups if group.step is not None)
+    return _Run(source).steps()
 
 
 def _names(source: Source) -> list[str]:

@@ -154,8 +154,19 @@ _clip = mapping(
     {**_norms, "factor": either(number, is_of(type(None))), "closure_calls": whole},
 )
 _schedule = mapping({"learning_rate": _rates, "next_learning_rate": _rates})
-_hashed = mapping({}, others=list_of(either(text, number)))
-_metrics = mapping(
+
+
+def _over_all_rows(value: Any) -> str | None:
+    """Hash and form; and of numbers their sum and 2-norm."""
+    if type(value) is not list or len(value) not in (2, 4):
+        return ""
+    if not all(type(each) is str and each.strip() for each in value[:2]):
+        return ""
+    return list_of(number)(value[2:])
+
+
+_hashed = mapping({}, others=_over_all_rows)
+_metrics_fields = mapping(
     {"predictions": text, "count": whole, "scores": mapping({}, others=number)},
     {
         **dict.fromkeys(("batches", "rows", "weights", "rng", "logits", "autocast"), text),
@@ -163,6 +174,17 @@ _metrics = mapping(
         "training": flag,
     },
 )
+
+
+def _metrics(value: Any) -> str | None:
+    """Its fields; those of schema 2 had neither inputs nor outputs."""
+    wrong = _metrics_fields(value)
+    if wrong is not None:
+        return wrong
+    lacking = {"inputs", "outputs"} - value.keys()
+    return lacking.pop() if len(lacking) == 1 else None
+
+
 _VALUES, _HASHES, _PASSES, _TENSORS = Holds.VALUES, Holds.HASHES, Holds.PASSES, Holds.TENSORS
 _BUFFERS = Holds.BUFFERS
 

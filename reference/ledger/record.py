@@ -42,8 +42,8 @@ import xxhash
 
 from reference.errors import InputError
 from reference.ledger.packed_lists import count_runs, pack, repeat_runs, unpack
-from reference.messages import plain
-from reference.process.bounded_files import each_once
+from reference.messages import brief, plain
+from reference.process.bounded_files import each_once, need_file
 
 SCHEMA = 3
 OLDEST = 2  # schema that is still read
@@ -206,13 +206,19 @@ def read_items(path: Path) -> Iterator[Item]:
         InputError: The file isn't a ledger of this schema; the message names file and row.
     """
     try:
+        need_file(path)
         with open(path, "rb") as file:
             seal = xxhash.xxh3_64()
-            sealed = False
+            sealed = newer = ended = False
             for row, line in enumerate(iter(partial(file.readline, LONGEST), b""), 1):
                 if len(line) == LONGEST:
                     raise InputError(f"{path}: row {row}: longer than any record; not a ledger")
                 if not line.endswith(b"\n"):
+                    if ended:
+                        raise InputError(
+                            f"{path}: row {row}: after the end; edited or damaged, record the run "
+                            "again"
+                        )
                     if row == 1:
                         raise InputError(
                             f"{path}: row 1: the header is cut; a run was stopped, or the disk "
@@ -223,7 +229,10 @@ def read_items(path: Path) -> Iterator[Item]:
                 if row == 1:
                     _check_header(item)
                     sealed = item.record["schema"] == SCHEMA
-                if sealed and item.kind == "end":
+                    newer = is_newer(item.record)
+                ended = ended or item.kind == "end"
+                # An older ledger has no seal: one with a seal had another schema once.
+                if item.kind == "end" and (sealed or (not newer and "seal" in item.record)):
                     seal.update(encode({k: v for k, v in item.record.items() if k != "seal"}))
                     item.seal = seal.hexdigest()
                 seal.update(line)
@@ -240,7 +249,7 @@ def _check_header(item: Item) -> None:
     readable = isinstance(schema, int) and schema >= OLDEST
     if item.record["kind"] != "header" or not readable:
         raise InputError(
-            f"{item.where}: field schema: {schema!r} where {OLDEST} to {SCHEMA} are read; "
+            f"{item.where}: field schema: {brief(schema)} where {OLDEST} to {SCHEMA} are read; "
             "record the run again with this version"
         )
 

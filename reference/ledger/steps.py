@@ -17,6 +17,7 @@ class Group:
     evaluations: list[Record] = field(default_factory=list)
     step: Item | None = None
     end: Record | None = None
+    where: str = ""  # file and row of its last line
     broken: bool = False  # the lines up to the end aren't those that were written
 
 
@@ -41,6 +42,7 @@ class Grouper:
         kind = item.kind
         if self._newer and kind not in KINDS:
             return None
+        self._open.where = item.where
         if self._ended:
             raise damaged(item, "kind", f"{_short(kind)} after the end")
         if kind == "step":

@@ -15,6 +15,8 @@ from torch import nn
 from torch.optim import AdamW
 
 from reference.diff.ledgers import diff
+from reference.diff.notes import Unsealed
+from reference.diff.tolerance import diff_within
 from reference.errors import InputError
 from reference.ledger.record import Writer, encode, read_ledger
 from reference.observe.observer import Observer
@@ -159,7 +161,76 @@ def test_an_edited_ledger_says_so(kept: Path) -> None:
     assert f"{said}: edited, or not written by this package" in verdict.notes
 
 
-def test_a_ledger_of_schema_2_has_no_seal(kept: Path) -> None:
-    older = kept.with_name("older.jsonl")
-    older.write_bytes(kept.read_bytes().replace(b'"schema":3', b'"schema":2', 1))
-    assert diff(older, older).verdict == "identical"
+@pytest.fixture
+def older(kept: Path) -> Path:
+    """The same ledger as schema 2 would have it, without a seal."""
+    records = [
+        read_ledger(kept).header | {"schema": 2},
+        *(i.record for i in read_ledger(kept).items),
+    ]
+    path = kept.with_name("older.jsonl")
+    path.write_bytes(
+        b"".join(encode({k: v for k, v in record.items() if k != "seal"}) for record in records)
+    )
+    return path
+
+
+def test_a_ledger_of_schema_2_has_no_seal_and_its_verdict_says_so(kept: Path, older: Path) -> None:
+    for other, sides in ((older, (0, 1)), (kept, (0,))):
+        verdict = diff(older, other)
+        assert verdict.verdict == "identical"
+        assert Unsealed(sides) in verdict.remarks
+    assert not any(isinstance(note, Unsealed) for note in diff(kept, kept).remarks)
+
+
+def test_a_sealed_ledger_is_not_made_an_older_one(kept: Path) -> None:
+    edited = kept.with_name("edited.jsonl")
+    content = kept.read_bytes().replace(b'"schema":3', b'"schema":2', 1)
+    edited.write_bytes(content.replace(b'"zeroed":false', b'"zeroed":true'))
+    assert diff(edited, edited).verdict == "incomparable"
+
+
+@pytest.mark.parametrize("more", [b" ", b'{"kind":"step"', b"\0" * 4096])
+def test_nothing_stands_after_the_end(more: bytes, kept: Path) -> None:
+    """A line that is cut was being written when the run was killed; after the end none was."""
+    edited = kept.with_name("edited.jsonl")
+    edited.write_bytes(kept.read_bytes() + more)
+    rows = len(kept.read_bytes().splitlines())
+    with pytest.raises(InputError) as caught:
+        diff(kept, edited)
+    assert str(caught.value).startswith(f"{edited}: row {rows + 1}: after the end; ")
+
+
+@pytest.mark.parametrize(
+    ("field", "put"),
+    [("outputs", {"output": ["0"]}), ("outputs", {"output": [7, "x"]}), ("inputs", None)],
+)
+def test_a_damaged_evaluation_is_refused_by_row_and_field(field: str, put: Any, kept: Path) -> None:
+    edited = kept.with_name("edited.jsonl")
+    ledger = read_ledger(kept)
+    records = copy.deepcopy([ledger.header, *(item.record for item in ledger.items)])
+    row = next(i for i, record in enumerate(records) if record["kind"] == "evaluation")
+    records[row]["metrics"][field] = put
+    if put is None:
+        del records[row]["metrics"][field]
+    edited.write_bytes(b"".join(map(encode, records)))
+    with pytest.raises(InputError) as caught:
+        diff(kept, edited)
+    assert str(caught.value).startswith(f"{edited}: row {row + 1}: field metrics.{field}")
+
+
+def test_an_edited_ledger_is_not_within_an_envelope(kept: Path, tmp_path: Path) -> None:
+    whole = kept.read_bytes()
+    faults = {
+        "edited": whole.replace(b'"zeroed":false', b'"zeroed":true'),
+        "cut": b"".join(whole.splitlines(keepends=True)[:-1]),
+        "newer": whole.replace(b'"schema":3', b'"schema":4', 1),
+    }
+    assert diff_within(kept, kept, kept, kept).verdict == "identical"
+    for name, content in faults.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        for pair in ((kept, path), (path, kept)):
+            assert diff_within(*pair, kept, kept).verdict == "incomparable", name
+    with pytest.raises(InputError, match="--envelope: lines that their end doesn't seal"):
+        diff_within(kept, kept, kept, tmp_path / "edited")

@@ -175,3 +175,11 @@ def test_runs_of_other_first_weights_are_no_resume() -> None:
 def test_a_smaller_offset_than_none_is_refused(saved: Checkpoint) -> None:
     with pytest.raises(InputError, match="12 steps"):
         diff(ledger_of(whole), ledger_of(resumed, saved), offset=12)
+
+
+@pytest.mark.parametrize("offset", [2**63, -(10**30)])
+def test_an_offset_that_no_run_has(offset: int) -> None:
+    """Added to a step's number it would make a damaged ledger of a whole one."""
+    a, b = Memory({}).ledger, Memory({}).ledger
+    with pytest.raises(InputError, match=r"--offset: .* makes no sense; give a number of steps"):
+        diff(a, b, offset=offset)
