@@ -14,6 +14,7 @@ from reference.errors import InputError
 # guesses were far off: `--jobs` for `--json`, and a cpu for whoever asked for a gpu.
 NEAR = 0.7
 MANY = 40  # names; the recipe has 24 fields
+CUT = " ... "
 PREFIX = 3  # letters that begin a name, and so mean it: `adamw` for `adamw_torch`
 
 # What a line begins with, and the colour (an ANSI code) of these words on a terminal.
@@ -62,6 +63,15 @@ def brief(value: object) -> str:
         return _SHORT.repr(value)
     except ValueError:  # of so many digits that Python doesn't write them
         return "a number of thousands of digits"
+
+
+def in_the_middle(text: str, most: int) -> str:
+    """A text of so many letters at most, cut in its middle: it begins with where, ends with what
+    to do."""
+    if len(text) <= most:
+        return text
+    half = (most - len(CUT)) // 2
+    return f"{text[:half]}{CUT}{text[-half:]}"
 
 
 def first_line(text: str) -> str:

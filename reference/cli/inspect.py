@@ -36,6 +36,7 @@ def show_batch(recipe: Recipe) -> None:
     train_dataloader, _ = get_dataloaders(recipe, data)
     epochs, steps = recipe.duration(len(train_dataloader))
     batch = next(iter(train_dataloader))
+    model = load_model(recipe).to(recipe.device).eval()  # what is wrong is said before all else
     synthetic = ", a synthetic corpus" if recipe.data == "embedded" else ""
     print(f"task {recipe.task}, data {recipe.data}{synthetic}, checkpoint {recipe.checkpoint}")
     print(f"rows: train {len(data.train)}, validation {len(data.validation)}")
@@ -44,7 +45,6 @@ def show_batch(recipe: Recipe) -> None:
         print(f"  {name}: {tuple(tensor.shape)}, {str(tensor.dtype).removeprefix('torch.')}")
     row = batch["input_ids"][0][batch["attention_mask"][0].bool()]  # without its padding
     print(f"first row: {data.tokenizer.decode(row)}")
-    model = load_model(recipe).to(recipe.device).eval()
     with torch.no_grad():
         outputs = model(**{k: v.to(recipe.device) for k, v in batch.items()})
     expected = math.log(len(data.task.labels))

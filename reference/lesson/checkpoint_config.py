@@ -21,7 +21,7 @@ from reference.process.bounded_files import read_bounded
 
 CONFIG = "config.json"
 LARGEST = 1 << 20  # bytes; it holds names of labels, too
-SLACK = 64 << 20  # bytes of a model that needs no weights of its size: it is made in a moment
+SLACK = 64 << 20  # bytes of a model, or of weights, on which nobody waits: the other may be small
 # A weight may be stored in a byte, or be one of two that are tied.
 TIMES = 8
 FLOAT = 4  # bytes
@@ -120,7 +120,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def check_size(folder: Path, config: Mapping[str, Any], weights: int) -> None:
-    """Raise InputError where a model of this shape is far larger than its weights' file.
+    """Raise InputError where a model of this shape and its weights' file are of far other sizes.
 
     Args:
         folder: of the checkpoint.
@@ -131,7 +131,7 @@ def check_size(folder: Path, config: Mapping[str, Any], weights: int) -> None:
     rows = [config[n] for n in ("vocab_size", "max_position_embeddings", "type_vocab_size")]
     layer = 4 * width * width + 2 * width * inner
     needed = FLOAT * (sum(rows) * width + config["num_hidden_layers"] * layer)
-    if needed > SLACK + TIMES * weights:
+    if needed > SLACK + TIMES * weights or weights > SLACK + TIMES * needed:
         raise InputError(
             f"{folder / CONFIG}: makes a model of {needed >> 20:,} MiB where the weights have "
             f"{weights >> 20:,} MiB; they don't belong together, save the checkpoint anew"

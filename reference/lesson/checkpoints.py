@@ -26,6 +26,7 @@ from reference.lesson.checkpoint_tokenizer import check_tokenizer_files, try_tok
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
 from reference.process.bounded_files import check_name
+from reference.process.streams import nothing_on_stderr
 
 if TYPE_CHECKING:
     from transformers import BertConfig, PreTrainedTokenizerBase
@@ -110,11 +111,12 @@ def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
     checkpoint = find_checkpoint(recipe.checkpoint)
     config = _config(checkpoint, recipe)
     try:
-        # With a configuration it doesn't look for one; without code from elsewhere it asks nobody.
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            str(checkpoint.folder), config=config, trust_remote_code=False
-        )
-        try_tokenizer(tokenizer, config, recipe)
+        with nothing_on_stderr():  # a panic writes there, before it is an error
+            # With a configuration it looks for none; without code from elsewhere it asks nobody.
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                str(checkpoint.folder), config=config, trust_remote_code=False
+            )
+            try_tokenizer(tokenizer, config, recipe)
     except InputError:
         raise
     except BaseException as error:  # a damaged file makes `tokenizers` raise just that, or panic

@@ -8,6 +8,7 @@ A link to /dev/zero has no end, and a pipe that nobody writes to gives no answer
 import errno
 import os
 import stat
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ INNER = "x" * 64  # as long as any name that is looked for in a folder
 
 def check_name(name: str | Path) -> None:
     """Raise InputError where no file or folder can have this name; be one there or not."""
+    if not str(name):
+        raise InputError("an empty name: no file or folder has it; give another")
     try:
         os.lstat(Path(name) / INNER)
     except ValueError:  # a NUL, or half of a character
@@ -46,7 +49,7 @@ def read_bounded(path: Path, most: int) -> bytes:
     return content
 
 
-def need_file(path: Path, most: int) -> None:
+def need_file(path: Path, most: int = sys.maxsize) -> None:
     """Check that a file is one, and no larger than `most` bytes; it isn't opened.
 
     Raises:

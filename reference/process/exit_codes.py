@@ -11,8 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from reference.errors import RunError, TrainingFailed
-from reference.messages import coloured, plain
+from reference.messages import coloured, in_the_middle, plain
 from reference.process.signals import Stopped, signals_raise
+
+LONGEST = 1200  # letters of a line: a damaged file's field may be called anything
 
 
 def ended(
@@ -75,6 +77,7 @@ def fail(error: BaseException, line: str, code: int) -> int:
         traceback.clear_frames(link.__traceback__)
         link = link.__context__
     gc.collect()  # the Trainer's progress bar is part of a reference cycle
+    words = in_the_middle(plain(" ".join(line.split())), LONGEST)
     with suppress(OSError):  # a closed terminal takes no more words
-        print(coloured(plain(" ".join(line.split())), sys.stderr), file=sys.stderr)
+        print(coloured(words, sys.stderr), file=sys.stderr)
     return code

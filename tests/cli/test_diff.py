@@ -1,5 +1,6 @@
 """`python -m reference diff A B`, on folders and on ledgers."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from reference.cli.main import main
 from reference.lesson.recipe import Recipe
+from reference.process.exit_codes import LONGEST
 from reference.run.one_run import run
 
 
@@ -31,6 +33,26 @@ def test_a_damaged_ledger_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     ledger.write_text('{"kind":"header","schema":2}\n{"kind":"step",\n')
     assert main(["diff", str(ledger), str(ledger)]) == 2
     assert "row 2: not JSON" in capsys.readouterr().err
+
+
+def test_a_pipe_is_no_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever opens it waits for ever; and a ledger is read more than once."""
+    ledger = tmp_path / "ledger.jsonl"
+    os.mkfifo(ledger)
+    assert main(["diff", str(ledger), str(ledger)]) == 2
+    assert f"{ledger}: is a pipe or a device" in capsys.readouterr().err
+
+
+def test_a_line_is_cut_in_its_middle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A damaged field may have any name: where it stands and what to do is still said."""
+    ledger = tmp_path / "ledger.jsonl"
+    header, name = '{"kind":"header","schema":2}', "k" * 9999
+    ledger.write_text(f'{header}\n{{"kind":"step","step":1,"{name}":1}}\n')
+    assert main(["diff", str(ledger), str(ledger)]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"reference: error: {ledger}: row 2: field kkk")
+    assert line.endswith("record the run again\n")
+    assert len(line) in (LONGEST, LONGEST + 1)  # and its end
 
 
 def test_a_folder_of_several_runs_names_them(

@@ -102,6 +102,7 @@ def refuse(
         ("data --run-dir x", ["unknown option of data '--run-dir'"]),
         ("data --taks sst2", ["'--taks'", "did you mean --task?"]),
         ("env --seed 1", ["unknown option of env '--seed'; see python -m reference env --help"]),
+        ("train manual --checkpoint=", ["an empty name: no file or folder has it"]),
         ("diff a", ["required: B"]),
         ("diff a b c", ["unexpected argument 'c'"]),
         ("diff a b --envelope c", ["--envelope: needs 2 values"]),

@@ -191,6 +191,7 @@ WORLDLY: dict[str, tuple[Fault, list[str]]] = {
         config(max_position_embeddings=2**20, hidden_size=2**12),
         ["config.json: makes a model of 16,", "MiB where the weights have 0 MiB"],
     ),
+    "a terabyte of weights": (huge("model.safetensors"), ["weights have 1,048,576 MiB"]),
     "no heads": (config(num_attention_heads=0), ["num_attention_heads: 0", "1 or more"]),
     "no epsilon": (config(layer_norm_eps=0), ["layer_norm_eps: 0", "above 0"]),
     "true for a number": (config(num_hidden_layers=True), ["num_hidden_layers: True"]),
@@ -266,6 +267,13 @@ def test_a_folder_of_no_use(name: str, folder: Path) -> None:
     fault, parts = FAULTS[name]
     fault(folder)
     says(refusal(lambda: load_model(recipe(folder))), str(folder), *parts)
+
+
+def test_a_panic_writes_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Rust writes to stderr before Python gets an error of it."""
+    tokenizer_of({}, normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"})(folder)
+    says(refusal(lambda: load_tokenizer(recipe(folder))), "PanicException", "save the checkpoint")
+    assert capfd.readouterr().err == ""
 
 
 def test_the_folder_itself_is_of_use(good: Path) -> None:

@@ -24,7 +24,7 @@ SPLITS_FILE = "dataset_dict.json"
 STATE_FILE = "state.json"
 INFO_FILE = "dataset_info.json"
 LARGEST = 1 << 24  # bytes of such a file
-ANY = 1 << 50  # bytes of rows: they stay on the disk until they are asked for
+LARGEST_ROWS = 1 << 30  # bytes of a file of rows, of whatever columns
 
 
 def check_saved(place: Path) -> None:
@@ -39,7 +39,7 @@ def check_saved(place: Path) -> None:
         files = _names(place, state, "_data_files", lambda entry: entry["filename"])
         for name in (INFO_FILE, *files):
             try:
-                need_file(folder / name, LARGEST if name == INFO_FILE else ANY)
+                need_file(folder / name, LARGEST if name == INFO_FILE else LARGEST_ROWS)
             except OSError as error:
                 raise _no_dataset(place, error) from None
 

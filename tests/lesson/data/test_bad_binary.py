@@ -151,6 +151,13 @@ def test_a_saved_dataset_with_a_pipe_for_a_file(name: str, tmp_path: Path) -> No
     says(refused(tmp_path), f"{path}: is a pipe or a device")
 
 
+def test_a_saved_dataset_of_a_terabyte(tmp_path: Path) -> None:
+    write_saved(tmp_path, "sst2", splits("sst2"))
+    path = tmp_path / "train" / "data-00000-of-00001.arrow"
+    os.truncate(path, 1 << 40)
+    says(refused(tmp_path), f"{path}: larger than the 1,073,741,824 bytes")
+
+
 def test_a_saved_format_has_no_say(tmp_path: Path) -> None:
     """One of NumPy made arrays of the rows, and one of pandas a frame."""
     write_saved(tmp_path, "sst2", splits("sst2"))
