@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 from tests.helpers import pages
 from tests.helpers.small import net, train
 from tests.helpers.waiting import LIMIT
+from tests.torture.families import COUNTS
 
 PAGES = [
     "README.md",
@@ -77,6 +78,8 @@ def faults(words: list[str]) -> Iterator[str]:
             yield f"no tox environment {words[2]}"
     elif words[2] == "reference":
         yield from _faults_of_reference(words[3:])
+    elif words[2] == "tests.torture":
+        yield from (f"no family {family}" for family in words[3:4] if family not in COUNTS)
     elif words[2].startswith("benchmarks."):
         if not (ROOT / f"{words[2].replace('.', '/')}.py").exists():
             yield f"no module {words[2]}"
