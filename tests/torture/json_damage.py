@@ -22,6 +22,8 @@ TOKENS = (
     *('"\\u202e"', '"\\n"', '"\\r\\n\\t"', '"\\u001b[31m"', '"\ufeff"', '"é漢\U0001f600"'),
     *('"../../other"', '"/dev/zero"', '"/etc/passwd"', '"."', '"~"', '"C:\\\\x"', '"http://a/b"'),
     *("[]", "{}", "[[]]", "[null]", "[0]", '[""]', '{"":null}', '{"a":1,"a":2}', "[1,2,3]"),
+    # As a ledger packs its lists.
+    *('"="', '"=AAAA"', '"=AAAAAAAAAAA="', '"-*8"', '"a*8 b"', '"-*0"', '"-*99999999999999999999"'),
     *('"unterminated', "[", "{", "]", "}", ",", "'x'", "/* x */ 1", "1 // x", "", "\x00", "\t"),
 )
 # Those that take room: as likely, all together, as one of the others ten times.
@@ -38,6 +40,8 @@ LARGE = (
     lambda: "[" * 500 + "]" * 500,
     lambda: '{"a":' * 20 + "1" + "}" * 20,
     lambda: json.dumps(list(range(100_000))),
+    lambda: '"-*10000000"',
+    lambda: json.dumps("=" + "A" * 1_000_000),
     lambda: json.dumps({str(i): i for i in range(50_000)}),
 )
 
