@@ -25,6 +25,15 @@ from reference.diff.evidence import (
     Sum,
     TrainedInOne,
 )
+from reference.diff.inside_notes import (
+    CutInside,
+    EqualInside,
+    How,
+    ModuleName,
+    NotInside,
+    PartsInside,
+    Setting,
+)
 from reference.diff.note_text import note_text
 from reference.diff.notes import (
     BeginsLater,
@@ -58,7 +67,12 @@ TRAINED = TrainedInOne("probe.weight")
 EDITED = Contradiction(1, 4, "update", Sum.HASH)
 NORM = Unequal("gradient", "norm", 1.0, 2.0, tensor="a.bias", share=Share(3, 41, Things.TENSORS))
 LOSS = Unequal("forward", "loss", 0.5, 0.25, forward_pass=2)
+DROPOUT = ModuleName("layer.dropout", ("Dropout", "Dropout"))
 NOTES: list[Note] = [
+    PartsInside(DROPOUT, How.OUTPUT, settings=(Setting("layer.dropout", "p", "0.1", "0.2"),)),
+    EqualInside(12, (), 1),
+    CutInside(1, 40, ""),
+    NotInside(3, 1),
     HeaderDifference("device", "cpu", "cuda"),
     MatchedByPosition("a", "b"),
     NoModelInCommon(),
