@@ -151,11 +151,10 @@ def metrics(pair: Pair) -> Iterator[Unequal]:
     same = same_batches and left.get("logits") == right.get("logits")
     if left.get("training") != right.get("training") and not same:
         yield Unequal(METRICS, "training", left.get("training"), right.get("training"))
-    if "outputs" in left or "outputs" in right:
-        return  # of two schemas: what was predicted is hashed in two ways
-    if left["predictions"] != right["predictions"]:
+    of_two_schemas = "outputs" in left or "outputs" in right  # predictions are hashed in two ways
+    if left["predictions"] != right["predictions"] and not of_two_schemas:
         yield Unequal(METRICS, "predictions", left["predictions"], right["predictions"])
-    elif same_batches and not same:
+    elif same_batches and not same and not of_two_schemas:
         yield Unequal(METRICS, "logits", left.get("logits"), right.get("logits"))
     scores, other_scores = left["scores"], right["scores"]
     for name in sorted(scores.keys() & other_scores.keys()):
