@@ -19,7 +19,7 @@ def batch(pair: Pair) -> Iterator[Unequal]:
         models = x.get("model", 0), y.get("model", 0)
         if models[0] != models[1]:
             yield Unequal("batch", "model", *models, forward_pass=of_pass)
-        names = sorted({*x, *y} - {"tokens", "model"})
+        names = sorted({*x, *y} - {"tokens", "model", "arguments"})
         unequal = [u for name in names for u in _input(name, x.get(name), y.get(name), of_pass)]
         yield from _beside_equal(unequal, [n for n in names if _is_same(x.get(n), y.get(n))])
 

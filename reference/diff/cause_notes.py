@@ -77,6 +77,25 @@ class OnlyThisLink:
     step: int
 
 
+@dataclass(frozen=True)
+class OtherArgument:
+    """A plain argument of a forward pass that is unequal.
+
+    Attributes:
+        name: Its name.
+        left: The first run's value; None where it isn't given, or is the default.
+        right: The second run's.
+        forward_pass: Of which pass of the step, from 1; None where there is just one.
+        before: It was so in the step before, which was equal all the same.
+    """
+
+    name: str
+    left: object
+    right: object
+    forward_pass: int | None
+    before: bool
+
+
 Cause = (
     BatchAgain
     | Untied
@@ -86,4 +105,5 @@ Cause = (
     | NotZeroed
     | DrewNumbers
     | OnlyThisLink
+    | OtherArgument
 )

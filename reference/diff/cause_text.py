@@ -6,13 +6,14 @@ from reference.diff.cause_notes import (
     DrewNumbers,
     NotZeroed,
     OnlyThisLink,
+    OtherArgument,
     PartBeside,
     RowsAgain,
     Untied,
     WeightsWere,
 )
 from reference.diff.sides import Sides
-from reference.diff.value_text import unequal_text
+from reference.diff.value_text import both, distance, unequal_text
 from reference.messages import plain
 
 # What lies between a link that is unequal and those before it in the step, which are equal.
@@ -26,6 +27,8 @@ ONLY = {
     "(averages, its count of steps), or what it does in its step",
     "weights": "something that is no optimizer's step changed weights after step {step}",
 }
+
+BEFORE = ", as in the step before, which was equal all the same"
 
 
 def cause_text(note: Cause, sides: Sides) -> str:
@@ -70,3 +73,7 @@ def cause_text(note: Cause, sides: Sides) -> str:
             )
         case OnlyThisLink(link, step):
             return ONLY[link].format(step=step - 1)
+        case OtherArgument(name, left, right, forward_pass, before):
+            of_pass = f"pass {forward_pass}, " if forward_pass is not None else ""
+            values = f"{both(left, right)}{distance(left, right)}"
+            return f"{of_pass}argument {plain(name)}: {values}{BEFORE if before else ''}"

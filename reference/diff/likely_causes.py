@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from reference.diff.argument_differences import Passes, arguments, other_arguments
 from reference.diff.batch_differences import rows
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
     NotZeroed,
     OnlyThisLink,
+    OtherArgument,
     RowsAgain,
     WeightsWere,
 )
@@ -16,9 +18,11 @@ from reference.diff.divergence import Divergence
 from reference.diff.inside_calls import inside
 from reference.diff.inside_notes import PartsInside
 from reference.diff.notes import Note
-from reference.diff.unequal import NOTE
+from reference.diff.unequal import HARD, NOTE
+from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
+EFFECTS = ("forward", "gradient", "update", METRICS)
 MOST = 1 << 16  # steps that are remembered, of each run
 
 
@@ -30,10 +34,12 @@ class Earlier:
     rows: set[str] = field(default_factory=set)  # of any input, as short hashes
     updates: dict[str, int] = field(default_factory=dict)
     zeroed: bool | None = None  # after the last step
+    arguments: Passes = ()  # of the last step
 
     def remember(self, record: Record, step: int) -> None:
         """One more step, as it stands in the ledger."""
         self.zeroed = record.get("zeroed")
+        self.arguments = arguments(record)
         if len(self.batches) < MOST:
             key = _key(record)
             if key is not None:
@@ -53,8 +59,9 @@ def likely_causes(divergence: Divergence, earlier: tuple[Earlier, Earlier]) -> l
     """
     pair = divergence.left, divergence.right
     step, link = divergence.step, divergence.link
+    told = _told(divergence, pair, earlier)
     if divergence.left.get("kind") != "step":
-        return []  # an evaluation
+        return told  # an evaluation
     if link == "batch":
         return _again(pair, earlier, step)
     if link == "weights" and step > 1:
@@ -62,15 +69,25 @@ def likely_causes(divergence: Divergence, earlier: tuple[Earlier, Earlier]) -> l
     if link == "gradient":
         left, right = (each.zeroed for each in earlier)
         if step > 1 and left is not None and right is not None and left != right:
-            return [NotZeroed(int(left), step - 1)]
+            return [NotZeroed(int(left), step - 1), *told]
     drew = _drew(pair) if link in ("forward", "rng") else []
     alone = all(u.link == link or u.weight == NOTE for u in divergence.unequal)
-    told = any(u.words for u in divergence.unequal if u.link == link)
-    only = alone and not told and link in ("forward", "gradient", "update")
+    in_words = any(u.words for u in divergence.unequal if u.link == link)
+    only = alone and not in_words and link in ("forward", "gradient", "update")
     within = inside(*pair, link)
-    known = any(isinstance(note, PartsInside) for note in within)
-    rest: list[Note] = [OnlyThisLink(link, step)] if only and not drew and not known else []
-    return [*drew, *rest, *within]
+    known = drew or any(isinstance(note, PartsInside) for note in within)
+    known = known or any(isinstance(n, OtherArgument) and not n.before for n in told)
+    rest: list[Note] = [OnlyThisLink(link, step)] if only and not known else []
+    return [*told, *drew, *rest, *within]
+
+
+def _told(
+    divergence: Divergence, pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier]
+) -> list[Note]:
+    """What the two were told otherwise beside their inputs, where something computed is unequal."""
+    if not any(u.link in EFFECTS and u.weight == HARD for u in divergence.unequal):
+        return []
+    return list(other_arguments(pair, (earlier[0].arguments, earlier[1].arguments)))
 
 
 def _key(record: Record) -> Any:

@@ -7,6 +7,7 @@ from reference.diff.cause_notes import (
     DrewNumbers,
     NotZeroed,
     OnlyThisLink,
+    OtherArgument,
     PartBeside,
     RowsAgain,
     Untied,
@@ -126,7 +127,7 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return _begins_later_text(note, sides)
         case BatchAgain() | RowsAgain() | WeightsWere() | NotZeroed() | DrewNumbers():
             return cause_text(note, sides)
-        case OnlyThisLink() | Untied() | PartBeside():
+        case OnlyThisLink() | Untied() | PartBeside() | OtherArgument():
             return cause_text(note, sides)
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)

@@ -7,8 +7,9 @@ What each link holds in a ledger of schema 3:
 
 - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
   hash, shape, type, the one value of an input that has no other, and what tells it apart (a hash
-  of each row, how many labels are ignored, and how many aren't the ids). Outputs: the loss; of
-  others hash, shape, and the values where they are few or else their mean;
+  of each row, how many labels are ignored, and how many aren't the ids). `arguments`: what is no
+  tensor, and isn't its default, by name. Outputs: the loss; of others hash, shape, and the values
+  where they are few or else their mean;
 - `rng`: each generator's state before the first pass, and whether the step drew from it;
 - `mode`: `training`, the modules that differ from it (`odd`), `gradients`, `autocast`; `later`:
   those of the later passes, where they aren't the same;
@@ -133,7 +134,8 @@ def _optimizer(value: Any) -> str | None:
 
 buffers = mapping({"hash": text}, {"tensors": mapping({}, others=text)})
 _rates = list_of(either(number, text))
-_passes = list_of(mapping({}, {"model": whole}, others=_input_or_output))
+_arguments = mapping({})
+_passes = list_of(mapping({}, {"model": whole, "arguments": _arguments}, others=_input_or_output))
 _weights = mapping({"hash": text}, {"tensors": text, "buffers": buffers})
 _norms = {"norm": number, "tensors": text, "norms": text, "norms_after": list_of(number)}
 _optimizer_fields = mapping(
@@ -172,6 +174,7 @@ _metrics_fields = mapping(
         **dict.fromkeys(("batches", "rows", "weights", "rng", "logits", "autocast"), text),
         **dict.fromkeys(("inputs", "outputs"), _hashed),
         "training": flag,
+        "arguments": _arguments,
     },
 )
 

@@ -20,11 +20,12 @@ from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import reason
 from reference.observe.recording import Recording
 from reference.observe.step import describe
+from reference.observe.step.arguments import Arguments, arguments_of
 from reference.observe.step.evaluation import Content
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
-from reference.observe.step.tensors_in import named_inputs, numbers_in, tensors_in
+from reference.observe.step.tensors_in import numbers_in, tensors_in
 from reference.observe.tensors.first_parameter import first_parameter
 
 
@@ -209,21 +210,22 @@ class ForwardPasses:
     def _describe_inputs(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
     ) -> None:
-        inputs = self._look_at_inputs(forward, module, args, kwargs)
+        given = self._look_at_inputs(forward, module, args, kwargs)
         rows = None if forward.content is None else forward.content.rows
-        forward.batch = describe.batch(inputs, rows)
+        forward.batch = describe.batch(given.tensors, rows, given.plain)
         if self.recording.stop_if_not_finite:
-            forward.inputs = inputs  # for the error to name them
+            forward.inputs = given.tensors  # for the error to name them
 
     def _look_at_inputs(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
-    ) -> dict[str, Tensor]:
+    ) -> Arguments:
         """Before the call, since a module may write into its inputs."""
-        inputs = named_inputs(module, args, kwargs)
+        given = arguments_of(module, args, kwargs)
         if forward.seen is not None:
-            forward.content = Content(rows_of(inputs, forward.seen.padding))
-            forward.content.take(inputs, keep=True)
-        return inputs
+            forward.content = Content(rows_of(given.tensors, forward.seen.padding))
+            forward.content.take(given.tensors, keep=True)
+            forward.content.arguments = given.plain
+        return given
 
     def _evaluate(self, forward: ForwardPass, outputs: dict[str, Tensor]) -> None:
         """A pass without gradients: nothing is learnt from it."""

@@ -28,33 +28,36 @@ def number(value: Tensor | float) -> Number:
     return plain if math.isfinite(plain) else str(plain)
 
 
-def batch(inputs: Mapping[str, Tensor], rows: Rows | None = None) -> Record:
+def batch(
+    inputs: Mapping[str, Tensor], rows: Rows | None = None, plain: Record | None = None
+) -> Record:
     """The link `batch` of one forward pass, given its inputs by name.
 
-    A bare number that is passed along (the Trainer's `num_items_in_batch`) isn't part of the
-    batch: where it does something, that shows in the links that follow.
+    A bare number that is passed along (the Trainer's `num_items_in_batch`) is no input but an
+    argument: where it does something, that shows in the links that follow, and it is named.
 
     Args:
-        inputs: tensors of any shape, as `named_inputs` gives them.
+        inputs: tensors of any shape, as `arguments_of` gives them.
         rows: the rows of the batch, where it has any.
+        plain: the arguments beside them that are no tensors.
 
     Returns:
         By name: hash, shape, type, the one value of a tensor that has no other, and what more is
         to be told of it (`_more`). And `tokens`, the number of ones in `attention_mask`, if that is
-        a mask of zeros and ones.
+        a mask of zeros and ones; and `arguments`, where there are any.
 
     Raises:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {
-        _beside(name, "tokens", "model"): _input(name, t, rows, inputs.get(IDS))
+        _beside(name, "tokens", "model", "arguments"): _input(name, t, rows, inputs.get(IDS))
         for name, t in sorted(inputs.items())
         if t.dim() > 0
     }
     mask = mask_of(inputs)
     if mask is not None:
         described["tokens"] = int(mask.sum())
-    return described
+    return {**described, "arguments": plain} if plain else described
 
 
 def _input(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> list[Any]:

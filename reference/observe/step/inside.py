@@ -19,7 +19,8 @@ from reference.ledger.record import Record
 from reference.messages import brief
 from reference.observe import torch_internals
 from reference.observe.generators import generator_states
-from reference.observe.step.tensors_in import PLAIN, bound_arguments, tensors_in
+from reference.observe.step.arguments import bound_arguments
+from reference.observe.step.tensors_in import PLAIN, tensors_in
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.parameter_names import plain_name
 
@@ -181,7 +182,8 @@ def _inputs(
 ) -> dict[str, str]:
     """Tensors and plain values by the names of `forward`'s parameters; none for what is None."""
     inputs: dict[str, str] = {}
-    for name, value in bound_arguments(module, args, kwargs, defaults=True).items():
+    given, defaults = bound_arguments(module, args, kwargs)
+    for name, value in {**defaults, **given}.items():
         named = (
             {f"{name}.{key}": each for key, each in value.items()} if type(value) is dict else {}
         )
