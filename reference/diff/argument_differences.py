@@ -28,9 +28,14 @@ def other_arguments(
         before: The arguments of both runs' steps before, which were equal in their effect.
     """
     known = list(_unequal(*before))
-    for place, name, x, y in _unequal(*map(arguments, pair)):
-        of_pass = place if len(arguments(pair[0])) > 1 else None
-        yield OtherArgument(name, x, y, of_pass, (place, name, x, y) in known)
+    left, right = map(arguments, pair)
+    places: dict[tuple[str, object, object], list[int]] = {}
+    for place, name, x, y in _unequal(left, right):
+        places.setdefault((name, x, y), []).append(place)
+    for (name, x, y), of_passes in places.items():
+        in_all = len(of_passes) == len(left) == len(right)
+        first = of_passes[0]
+        yield OtherArgument(name, x, y, None if in_all else first, (first, name, x, y) in known)
 
 
 def _unequal(left: Passes, right: Passes) -> Iterator[tuple[int, str, object, object]]:

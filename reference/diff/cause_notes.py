@@ -96,6 +96,30 @@ class OtherArgument:
     before: bool
 
 
+@dataclass(frozen=True)
+class OtherSetting:
+    """What a module is set to, where it is unequal.
+
+    Attributes:
+        name: The module's path and the attribute's name.
+        left: The first run's value; None where it has no such module.
+        right: The second run's.
+        before: It was so in the step before, which was equal all the same.
+    """
+
+    name: str
+    left: object
+    right: object
+    before: bool
+
+
+@dataclass(frozen=True)
+class MoreSettings:
+    """How many more settings are unequal."""
+
+    count: int
+
+
 Cause = (
     BatchAgain
     | Untied
@@ -106,4 +130,6 @@ Cause = (
     | DrewNumbers
     | OnlyThisLink
     | OtherArgument
+    | OtherSetting
+    | MoreSettings
 )

@@ -4,9 +4,11 @@ from reference.diff.cause_notes import (
     BatchAgain,
     Cause,
     DrewNumbers,
+    MoreSettings,
     NotZeroed,
     OnlyThisLink,
     OtherArgument,
+    OtherSetting,
     PartBeside,
     RowsAgain,
     Untied,
@@ -77,3 +79,8 @@ def cause_text(note: Cause, sides: Sides) -> str:
             of_pass = f"pass {forward_pass}, " if forward_pass is not None else ""
             values = f"{both(left, right)}{distance(left, right)}"
             return f"{of_pass}argument {plain(name)}: {values}{BEFORE if before else ''}"
+        case OtherSetting(name, left, right, before):
+            values = f"{both(left, right)}{distance(left, right)}"
+            return f"set to another value: {plain(name)}: {values}{BEFORE if before else ''}"
+        case MoreSettings(count):
+            return f"set to another value: {count} more, in the ledgers' field settings"

@@ -1,6 +1,8 @@
 """What a divergence follows from, as far as the two ledgers tell: notes beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from reference.diff.argument_differences import Passes, arguments, other_arguments
@@ -8,20 +10,22 @@ from reference.diff.batch_differences import rows
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
+    MoreSettings,
     NotZeroed,
     OnlyThisLink,
-    OtherArgument,
     RowsAgain,
     WeightsWere,
 )
 from reference.diff.divergence import Divergence
 from reference.diff.inside_calls import inside
 from reference.diff.inside_notes import PartsInside
-from reference.diff.notes import Note
+from reference.diff.notes import MatchedByPosition, Note
+from reference.diff.setting_differences import other_settings
 from reference.diff.unequal import HARD, NOTE
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
+SHOWN = 4  # arguments, or settings
 EFFECTS = ("forward", "gradient", "update", METRICS)
 MOST = 1 << 16  # steps that are remembered, of each run
 
@@ -35,11 +39,13 @@ class Earlier:
     updates: dict[str, int] = field(default_factory=dict)
     zeroed: bool | None = None  # after the last step
     arguments: Passes = ()  # of the last step
+    settings: Record = field(default_factory=dict)  # all, by name
 
     def remember(self, record: Record, step: int) -> None:
         """One more step, as it stands in the ledger."""
         self.zeroed = record.get("zeroed")
         self.arguments = arguments(record)
+        self.settings.update(record.get("settings") or {})
         if len(self.batches) < MOST:
             key = _key(record)
             if key is not None:
@@ -50,20 +56,23 @@ class Earlier:
                 self.updates[update["hash"]] = step
 
 
-def likely_causes(divergence: Divergence, earlier: tuple[Earlier, Earlier]) -> list[Note]:
+def likely_causes(
+    divergence: Divergence, earlier: tuple[Earlier, Earlier], renamed: Sequence[MatchedByPosition]
+) -> list[Note]:
     """What is known of a divergence beside its unequal values.
 
     Args:
         divergence: Where the two runs part.
         earlier: What both had before.
+        renamed: Parameters that the two call by two names.
     """
     pair = divergence.left, divergence.right
     step, link = divergence.step, divergence.link
-    told = _told(divergence, pair, earlier)
+    told = _told(divergence, pair, earlier, renamed)
     if divergence.left.get("kind") != "step":
         return told  # an evaluation
     if link == "batch":
-        return _again(pair, earlier, step)
+        return [*_again(pair, earlier, step), *told]
     if link == "weights" and step > 1:
         return _were(pair, earlier, step) or [OnlyThisLink(link, step)]
     if link == "gradient":
@@ -76,18 +85,30 @@ def likely_causes(divergence: Divergence, earlier: tuple[Earlier, Earlier]) -> l
     only = alone and not in_words and link in ("forward", "gradient", "update")
     within = inside(*pair, link)
     known = drew or any(isinstance(note, PartsInside) for note in within)
-    known = known or any(isinstance(n, OtherArgument) and not n.before for n in told)
+    known = known or any(not getattr(note, "before", True) for note in told)
     rest: list[Note] = [OnlyThisLink(link, step)] if only and not known else []
     return [*told, *drew, *rest, *within]
 
 
 def _told(
-    divergence: Divergence, pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier]
+    divergence: Divergence,
+    pair: tuple[Record, Record],
+    earlier: tuple[Earlier, Earlier],
+    renamed: Sequence[MatchedByPosition],
 ) -> list[Note]:
     """What the two were told otherwise beside their inputs, where something computed is unequal."""
     if not any(u.link in EFFECTS and u.weight == HARD for u in divergence.unequal):
         return []
-    return list(other_arguments(pair, (earlier[0].arguments, earlier[1].arguments)))
+    known = earlier[0].settings, earlier[1].settings
+    now = tuple({**own, **(r.get("settings") or {})} for own, r in zip(known, pair, strict=True))
+    if any(now) and not all(now):
+        return []  # one is a ledger from before this was recorded
+    settings = list(other_settings((now[0], now[1]), known, renamed))
+    # What is new in this step tells more than what did nothing in the steps before.
+    settings.sort(key=lambda setting: setting.before)
+    arguments = other_arguments(pair, (earlier[0].arguments, earlier[1].arguments))
+    more = [MoreSettings(len(settings) - SHOWN)] if len(settings) > SHOWN else []
+    return [*islice(arguments, SHOWN), *settings[:SHOWN], *more]
 
 
 def _key(record: Record) -> Any:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
+    MoreSettings,
     NotZeroed,
     OnlyThisLink,
     OtherArgument,
+    OtherSetting,
     PartBeside,
     RowsAgain,
     Untied,
@@ -127,7 +129,9 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return _begins_later_text(note, sides)
         case BatchAgain() | RowsAgain() | WeightsWere() | NotZeroed() | DrewNumbers():
             return cause_text(note, sides)
-        case OnlyThisLink() | Untied() | PartBeside() | OtherArgument():
+        case OnlyThisLink() | Untied() | PartBeside():
+            return cause_text(note, sides)
+        case OtherArgument() | OtherSetting() | MoreSettings():
             return cause_text(note, sides)
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)

@@ -55,16 +55,18 @@ def groups_from(source: Source, step: int) -> Iterator[Group]:
     _, groups = open_ledger(source)
     before = Group()
     update: Record = {}
+    settings: Record = {}
     number = 0
     for group in groups:
         number += group.step is not None
         if number <= step and group.step is not None:
             before.models += group.models
             update = group.step.record.get("update") or {}
+            settings.update(group.step.record.get("settings") or {})
             continue
         if number == step + 1 and group.step is not None and update:
             group.models = [*before.models, *group.models]
-            group.step = _with_weights(group.step, update)
+            group.step = _with_weights(group.step, update, settings)
             update = {}
         yield group
     if number <= step:
@@ -83,9 +85,14 @@ def groups_as_from(source: Source, step: int) -> Iterator[Group]:
         yield group
 
 
-def _with_weights(item: Item, update: Record) -> Item:
-    """A step that lists its weights although they are those of the update before."""
+def _with_weights(item: Item, update: Record, settings: Record) -> Item:
+    """A step that lists its weights although they are those of the update before.
+
+    And what its modules are set to.
+    """
     record = dict(item.record)
+    if settings:
+        record["settings"] = {**settings, **(record.get("settings") or {})}
     weights = record.get("weights")
     if isinstance(weights, dict):
         filled = {**update, **weights}

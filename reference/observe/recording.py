@@ -13,6 +13,7 @@ from reference.observe.hooks.fail_safe import FailSafe
 from reference.observe.step.describe import Number
 from reference.observe.step.evaluation import Evaluations
 from reference.observe.step.open_step import ForwardPass, OpenStep
+from reference.observe.step.settings import Settings
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModels
 
@@ -52,6 +53,7 @@ class Recording:
         self.ended_as_asked = False
         self.parameters: Parameters = Parameters() if after is None else after.parameters
         self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
+        self.settings: Settings = Settings() if after is None else after.settings
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
@@ -96,6 +98,9 @@ class Recording:
             self.evaluations.close()
             self.steps += 1
             record = step.record(self.steps, self.parameters, self.last_update)
+            settings = self.settings.take()
+            if settings:
+                record["settings"] = settings
             self.last_update = step.update
             self.fail_safe.write(record)
             if step.used():

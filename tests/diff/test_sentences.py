@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, dropout
 
 from reference.cli.main import main
 from reference.diff.ledgers import diff
@@ -170,9 +170,12 @@ def test_dropout_in_one_run_only() -> None:
     assert "the second ledger's step drew random numbers (torch), and the first" in said_of(train)
 
 
-def test_another_p_of_dropout_is_inside_the_forward_pass() -> None:
+def test_another_p_that_no_module_has_is_inside_the_forward_pass() -> None:
     def train(second: bool) -> None:
-        fit(seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.2 + 0.1 * second))))
+        def call(self: Any, x: Tensor) -> Tensor:
+            return dropout(self.layer(x), 0.2 + 0.1 * second)
+
+        fit(seeded(lambda: Named(call, layer=nn.Linear(4, 6))))
 
     assert "what the model does inside its forward pass isn't (dropout's p" in said_of(train)
 

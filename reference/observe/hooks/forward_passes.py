@@ -153,6 +153,7 @@ class ForwardPasses:
         if not self.recording.open_step.is_settled():
             weights = {} if late else self.recording.parameters.values()
             forward.mode = describe.mode(module)
+            self._look_at_settings(forward.model, module)
             forward.snapshot = Snapshot(generator_states(), forward.mode, weights)
         else:
             forward.mode = {"training": module.training}
@@ -200,6 +201,11 @@ class ForwardPasses:
         self.recording.open_step.unseen = why
         self.recording.evaluations.taint(why)
         self._say_once(why)
+
+    def _look_at_settings(self, number: int, module: torch.nn.Module) -> None:
+        ids = self.recording.parameters.look_of(module, number)
+        if ids is not None:
+            self.recording.settings.look(number, module, ids)
 
     def _watch(self, module: torch.nn.Module) -> int:
         number, record = self.recording.parameters.watch(module)
@@ -262,6 +268,7 @@ class ForwardPasses:
             return
         if not (isinstance(output, Tensor) and output.requires_grad):
             return
+        self.recording.settings.look_at_loss(module)
         memory = module_calls.addresses(args)
         given = next((f for f in reversed(forwards) if f.memory & memory), None)
         if given is None:

@@ -91,7 +91,7 @@ def _plain_in(name: str, value: Any) -> Record:
     """The plain values in an argument, by path."""
     found = list(islice(_values(name, value, 0), MOST_VALUES + 1))
     if len(found) <= FEW:
-        return {path: _short(each) for path, each in found}
+        return {path: short(each) for path, each in found}
     if len(found) > MOST_VALUES:
         return {name: f"more than {MOST_VALUES} values"}
     return {name: f"{len(found)} values, {_hash(repr(found))}"}
@@ -102,12 +102,12 @@ def _values(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
         yield name, value
     elif type(value) in (list, tuple, dict) and depth < DEEPEST:
         for key, part in value.items() if type(value) is dict else enumerate(value):
-            path = f"{name}.{_short(key)}" if type(value) is dict else f"{name}[{key}]"
+            path = f"{name}.{short(key)}" if type(value) is dict else f"{name}[{key}]"
             yield from _values(path, part, depth + 1)
 
 
-def _short(value: Any) -> Any:
-    """As JSON has it, and bounded."""
+def short(value: Any) -> Any:
+    """A plain value as JSON has it, and bounded."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool):
@@ -132,4 +132,4 @@ def _number(tensor: Tensor) -> Any:
     """The value of a tensor of one."""
     if tensor.is_meta:
         raise TypeError("a tensor without values can't be read")
-    return _short(tensor.detach().item())
+    return short(tensor.detach().item())

@@ -107,6 +107,16 @@ class Parameters:
         self._used.add(number)
         return number, record
 
+    def look_of(self, module: torch.nn.Module, number: int) -> list[int] | None:
+        """What tells whether a model has changed since it was watched; None for a part or wrapper.
+
+        Args:
+            module: Whose forward pass is going on.
+            number: That `watch` gave.
+        """
+        whole = number < len(self._models) and self._models[number]() is module
+        return self._known[number] if whole else None
+
     def _number(self, module: torch.nn.Module) -> tuple[int, Record | None]:
         """As `watch`.
 
