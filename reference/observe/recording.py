@@ -104,7 +104,7 @@ class Recording:
             self.last_update = step.update
             self.fail_safe.write(record)
             if step.used():
-                self.final_loss = step.used()[-1].outputs.get("loss")
+                self.final_loss = step.used()[-1].told().get("loss")
         self.waiting = []
 
     def add_scores(self, scores: Mapping[str, float]) -> None:

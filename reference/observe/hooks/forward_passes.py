@@ -176,6 +176,9 @@ class ForwardPasses:
         if not forward.batch:
             self._describe_inputs(forward, module, args, kwargs)
         forward.outputs = describe.forward(outputs)
+        loss = describe.name_of_loss(outputs)
+        if loss is not None and outputs[loss].numel() == 1:
+            forward.losses.add_own(loss, outputs[loss])
         if forward.content is not None:
             forward.content.give(outputs, keep=True)
         forward.memory = module_calls.addresses(list(outputs.values()))
@@ -274,7 +277,7 @@ class ForwardPasses:
         if given is None:
             return
         if output.dim() == 0:
-            given.outputs.setdefault("loss", describe.number(output.detach()))
+            given.losses.add_module(type(module).__name__, output)
         if given.inside is not None:
             given.inside.add_loss(module, args, output)
         if given.content is not None:  # if no step is made of it

@@ -161,7 +161,7 @@ class OptimizerSteps:
         """Raise StepNotFinite into the training for a loss or gradient that isn't finite."""
         step, number = self.recording.open_step, self.recording.steps + 1
         batches = [forward.inputs for forward in step.used()]
-        outputs = [forward.outputs.get("loss") for forward in step.used()]
+        outputs = [forward.told().get("loss") for forward in step.used()]
         losses = [float(loss) for loss in outputs if isinstance(loss, float | str)]
         if not all(math.isfinite(loss) for loss in losses):
             self.recording.fail_safe.stop(StepNotFinite(number, "loss", batches))

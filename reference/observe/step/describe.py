@@ -120,6 +120,14 @@ def logits(outputs: Mapping[str, Tensor]) -> Tensor | None:
     return next((t for t in outputs.values() if t.dim() > 0), None)
 
 
+def name_of_loss(outputs: Mapping[str, Tensor]) -> str | None:
+    """Which output is the model's loss: the only number to backpropagate, whatever it is called."""
+    if "loss" in outputs:
+        return "loss"
+    numbers = [name for name, t in outputs.items() if t.dim() == 0 and t.requires_grad]
+    return numbers[0] if len(numbers) == 1 else None
+
+
 def forward(outputs: Mapping[str, Tensor]) -> Record:
     """The link `forward` of one pass, given its outputs by name.
 
@@ -133,11 +141,9 @@ def forward(outputs: Mapping[str, Tensor]) -> Record:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {}
-    losses = [name for name, t in outputs.items() if t.dim() == 0 and t.requires_grad]
+    loss = name_of_loss(outputs)
     for plain_name, tensor in outputs.items():
-        # A model that gives one number to backpropagate gives its loss, whatever it calls it.
-        is_loss = "loss" not in outputs and losses == [plain_name]
-        name = "loss" if is_loss else _beside(plain_name, "model")
+        name = "loss" if plain_name == loss else _beside(plain_name, "model")
         values = dense(tensor)
         values = values.float() if values.is_floating_point() else values
         if values.numel() == 1 and (name == "loss" or values.dim() == 0):
