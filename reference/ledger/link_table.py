@@ -11,8 +11,9 @@ What each link holds in a ledger of schema 3:
   tensor, and isn't its default, by name. Outputs: the loss; of others hash, shape, and the values
   where they are few or else their mean;
 - `rng`: each generator's state before the first pass, and whether the step drew from it;
-- `mode`: `training`, the modules that differ from it (`odd`), `gradients`, `autocast`; `later`:
-  those of the later passes, where they aren't the same;
+- `mode`: `training`, the modules in another mode than their parent (`odd`; of a long list that an
+  earlier step has their number and a hash), `gradients`, `autocast`; `later`: those of the later
+  passes, where they aren't the same;
 - `weights`, `update`: hash of all the weights before and after, and of each tensor (no `tensors`
   where they are those of the update before); `buffers`: the same for what the model keeps beside
   its weights, by name;
@@ -119,7 +120,12 @@ def _generator(value: Any) -> str | None:
 def _mode(value: Any) -> str | None:
     needed = {"training": flag} if value else {}
     later = list_of(mapping({}, {"training": flag, "autocast": text}))
-    known = {"odd": list_of(text), "gradients": flag, "autocast": text, "later": later}
+    known = {
+        "odd": either(list_of(text), text),
+        "gradients": flag,
+        "autocast": text,
+        "later": later,
+    }
     return mapping(needed, known)(value)
 
 

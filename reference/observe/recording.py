@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 import torch
 
+from reference.ledger.odd_modules import OddModules
 from reference.ledger.record import Record, Sink
 from reference.observe.hooks.fail_safe import FailSafe
 from reference.observe.step.describe import Number
@@ -53,6 +54,7 @@ class Recording:
         self.ended_as_asked = False
         self.parameters: Parameters = Parameters() if after is None else after.parameters
         self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
+        self._odd = OddModules()
         self.settings: Settings = Settings() if after is None else after.settings
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
@@ -98,6 +100,8 @@ class Recording:
             self.evaluations.close()
             self.steps += 1
             record = step.record(self.steps, self.parameters, self.last_update)
+            if "mode" in record:
+                record["mode"] = self._odd.in_short(record["mode"])
             settings = self.settings.take()
             if settings:
                 record["settings"] = settings

@@ -159,7 +159,7 @@ def test_modules_in_another_mode_than_the_model() -> None:
         fit(model)
 
     said = said_of(train)
-    assert "modules in another mode (train or eval) than the model's: none in the first" in said
+    assert "modules in another mode (train or eval) than their parent's: none in the first" in said
     assert "run, 1 in the second" in said
 
 

@@ -161,10 +161,12 @@ def _numbers(values: Tensor) -> list[Number]:
 
 
 def mode(module: torch.nn.Module) -> Record:
-    """The link `mode`: train or eval of the model, and the names of the modules that differ."""
+    """The link `mode`: train or eval of the model, and the modules unlike their parent."""
     odd: list[str] = []
     if any(m.training != module.training for m in modules_of(module)):
-        odd = [name for name, m in module.named_modules() if m.training != module.training]
+        modes = {name: m.training for name, m in module.named_modules()}
+        above = ((name, name.rpartition(".")[0]) for name in modes)
+        odd = [name for name, parent in above if modes[name] != modes.get(parent, modes[name])]
     return {"training": module.training, "odd": odd, "gradients": torch.is_grad_enabled()}
 
 
