@@ -22,7 +22,7 @@ What each link holds in a ledger of schema 3:
   `norms` where each is the gradient's times `factor`);
 - `optimizer`: `hyper`, the distinct sets of hyper-parameters, and `of`, which parameter has which
   set, or one of the marks of `marks.py`; `strangers`: how many parameters of no known model it
-  has, and `beside`, their groups as far as they have gradients;
+  has, none of which has a gradient;
 - `schedule`: the learning rates of this step, and those that stand when the next one begins;
 - `metrics`: of an evaluation the number of rows, its inputs and outputs (hash and form over all
   rows, whatever the batches; of numbers also their sum and 2-norm), a hash of the weights that it

@@ -112,6 +112,7 @@ class OpenStep:
     drawn: dict[str, str] = field(default_factory=dict)  # the generators when the optimizer steps
     update: Record | None = None
     unseen: str = ""  # why its forward passes aren't known
+    weights: Record | None = None  # before the step, where no forward pass used them
 
     def use(self, forward: ForwardPass) -> None:
         """A pass is part of this step, also where it began before the last one."""
@@ -204,7 +205,8 @@ class OpenStep:
         """The links from `batch` to `forward`."""
         snapshot = self.snapshot()
         if self.unseen:
-            return {"unseen": self.unseen}
+            weights = {"weights": _unless_equal(self.weights, before)} if self.weights else {}
+            return {"unseen": self.unseen, **weights}
         if snapshot is not None:
             used = self.used()
             rng = {
