@@ -55,6 +55,8 @@ class Recording:
         self.parameters: Parameters = Parameters() if after is None else after.parameters
         self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
         self._odd = OddModules()
+        self.called: dict[type, int] = {}  # passes with gradients on, by class of the model
+        self.backward_passes = 0
         self.settings: Settings = Settings() if after is None else after.settings
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()

@@ -187,6 +187,8 @@ class ForwardPasses:
         for tensor in with_graph:
             OutputHook.watch(self._backward.reach, forward, tensor)
         self.recording.open_step.forwards.append(forward)
+        kind = type(module)
+        self.recording.called[kind] = self.recording.called.get(kind, 0) + 1
 
     def _note_again(self, module: torch.nn.Module) -> None:
         """Run again in a backward pass, for its gradients: checkpointing, of a part or of all.
