@@ -54,6 +54,25 @@ class WeightsWere:
 
 
 @dataclass(frozen=True)
+class LikeAnother:
+    """A tensor that has the values of another: of the same run, or of the other one.
+
+    Attributes:
+        side: The run that has it.
+        name: Of the tensor.
+        whose: The run that has the other tensor.
+        like: The name of the other tensor.
+        count: How many such tensors there are.
+    """
+
+    side: int
+    name: str
+    whose: int
+    like: str
+    count: int
+
+
+@dataclass(frozen=True)
 class NotZeroed:
     """A run whose gradients weren't zeroed after a step, as the other's were."""
 
@@ -126,6 +145,7 @@ Cause = (
     | PartBeside
     | RowsAgain
     | WeightsWere
+    | LikeAnother
     | NotZeroed
     | DrewNumbers
     | OnlyThisLink

@@ -4,6 +4,7 @@ from reference.diff.cause_notes import (
     BatchAgain,
     Cause,
     DrewNumbers,
+    LikeAnother,
     MoreSettings,
     NotZeroed,
     OnlyThisLink,
@@ -62,6 +63,12 @@ def cause_text(note: Cause, sides: Sides) -> str:
             return (
                 f"{sides.name(side)}'s weights before step {step} are those that it had after "
                 f"step {earlier}, and not what its last update left"
+            )
+        case LikeAnother(side, name, whose, like, count):
+            other = "its own" if whose == side else f"{sides.name(whose)}'s"
+            more = f"; so it is with {count - 1} more" if count > 1 else ""
+            return (
+                f"{sides.name(side)}'s {plain(name)} has the values of {other} {plain(like)}{more}"
             )
         case NotZeroed(side, step):
             return (

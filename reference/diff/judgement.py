@@ -206,7 +206,7 @@ def _remarks(
     identical = verdict.verdict == "identical"
     causes: list[Note] = []
     if c.divergence is not None:
-        causes = likely_causes(c.divergence, c.earlier, c.matching.notes)
+        causes = likely_causes(c.divergence, c.earlier, c.matching.names, c.matching.notes)
     told = c.told_otherwise if c.divergence is not None else []
     remarks: list[Note] = [*begins, *causes, *told, *c.surroundings, *c.named, *c.matching.notes]
     if c.other_models is not None:

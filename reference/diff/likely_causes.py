@@ -14,7 +14,6 @@ from reference.diff.cause_notes import (
     NotZeroed,
     OnlyThisLink,
     RowsAgain,
-    WeightsWere,
 )
 from reference.diff.divergence import Divergence
 from reference.diff.inside_calls import inside
@@ -22,6 +21,7 @@ from reference.diff.inside_notes import PartsInside
 from reference.diff.notes import MatchedByPosition, Note
 from reference.diff.setting_differences import other_settings
 from reference.diff.unequal import HARD, NOTE
+from reference.diff.weight_causes import like_another, weights_were
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
@@ -57,13 +57,17 @@ class Earlier:
 
 
 def likely_causes(
-    divergence: Divergence, earlier: tuple[Earlier, Earlier], renamed: Sequence[MatchedByPosition]
+    divergence: Divergence,
+    earlier: tuple[Earlier, Earlier],
+    names: Sequence[str] = (),
+    renamed: Sequence[MatchedByPosition] = (),
 ) -> list[Note]:
     """What is known of a divergence beside its unequal values.
 
     Args:
         divergence: Where the two runs part.
         earlier: What both had before.
+        names: Of the parameters that both have, in the first run's places.
         renamed: Parameters that the two call by two names.
     """
     pair = divergence.left, divergence.right
@@ -73,8 +77,10 @@ def likely_causes(
         return told  # an evaluation
     if link == "batch":
         return [*_again(pair, earlier, step), *told]
-    if link == "weights" and step > 1:
-        return _were(pair, earlier, step) or [OnlyThisLink(link, step)]
+    if link == "weights":
+        were = weights_were(pair, (earlier[0].updates, earlier[1].updates), step)
+        only: list[Note] = [OnlyThisLink(link, step)] if step > 1 else []
+        return were or like_another(pair, names) or only
     if link == "gradient":
         left, right = (each.zeroed for each in earlier)
         if step > 1 and left is not None and right is not None and left != right:
@@ -82,11 +88,11 @@ def likely_causes(
     drew = _drew(pair) if link in ("forward", "rng") else []
     alone = all(u.link == link or u.weight == NOTE for u in divergence.unequal)
     in_words = any(u.words for u in divergence.unequal if u.link == link)
-    only = alone and not in_words and link in ("forward", "gradient", "update")
+    is_only = alone and not in_words and link in ("forward", "gradient", "update")
     within = inside(*pair, link)
     known = drew or any(isinstance(note, PartsInside) for note in within)
     known = known or any(not getattr(note, "before", True) for note in told)
-    rest: list[Note] = [OnlyThisLink(link, step)] if only and not known else []
+    rest: list[Note] = [OnlyThisLink(link, step)] if is_only and not known else []
     return [*told, *drew, *rest, *within]
 
 
@@ -143,16 +149,6 @@ def _rows_again(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier]) -
             if counts[0] != counts[1]:
                 return [RowsAgain(name, len(left[name]), *counts)]
             return []
-    return []
-
-
-def _were(pair: tuple[Record, Record], earlier: tuple[Earlier, Earlier], step: int) -> list[Note]:
-    """Weights that are those of an earlier step, of this run or the other."""
-    for side, record in enumerate(pair):
-        value = str((record.get("weights") or {}).get("hash"))
-        at = earlier[side].updates.get(value)
-        if at is not None and at != step - 1:
-            return [WeightsWere(side, step, at)]
     return []
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
+    LikeAnother,
     MoreSettings,
     NotZeroed,
     OnlyThisLink,
@@ -131,7 +132,7 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return cause_text(note, sides)
         case OnlyThisLink() | Untied() | PartBeside():
             return cause_text(note, sides)
-        case OtherArgument() | OtherSetting() | MoreSettings():
+        case OtherArgument() | OtherSetting() | MoreSettings() | LikeAnother():
             return cause_text(note, sides)
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)

@@ -8,6 +8,7 @@ import pytest
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
+    LikeAnother,
     MoreSettings,
     NotZeroed,
     OnlyThisLink,
@@ -77,6 +78,7 @@ NOTES: list[Note] = [
     OtherArgument("num_items_in_batch", 512, None, 2, True),
     OtherSetting("layer.*.dropout.p", "0.1 (12 times)", "0.2 (12 times)", False),
     MoreSettings(3),
+    LikeAnother(0, "layer.1.weight", 1, "layer.0.weight", 3),
     Lengths(18, 54),
     ModelsOfOneEnd("Net", True, 0, 1),
     NoScores(),
