@@ -71,7 +71,9 @@ def test_how_many_labels_are_ignored() -> None:
     ids = texts()
     masked = ids.masked_fill(ids > 15, -100)
     said = said_of_batches([(ids, ids)], [(ids, masked)])
-    assert f"0 and {int((masked == -100).sum())} of them are -100, which a loss leaves out" in said
+    ignored = int((masked == -100).sum())
+    assert f"0 and {ignored} of 24 are -100, which a loss leaves out; the others are the" in said
+    assert f"so that they are unequal in at least {ignored} places" in said
 
 
 def test_the_same_rows_in_another_order() -> None:
@@ -325,3 +327,23 @@ def test_the_verdict_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert [name for name in said if f"`{name}`" not in page] == []
     assert [name for name in said["unequal"][0] if f"`{name}`" not in page] == []
     assert [name for name in said["curve"][0] if f"`{name}`" not in page] == []
+
+
+def test_padding_of_other_values_is_counted() -> None:
+    ids = texts()
+    mask = (torch.arange(6) < torch.tensor([[6], [5], [3], [2]])).long()
+
+    def read_padded(pad: int) -> Ledger:
+        def train() -> None:
+            def call(self: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+                return self.words(input_ids, input_ids)["loss"]
+
+            model = seeded(lambda: Named(call, words=Words()))
+            padded = torch.where(mask == 1, ids, pad)
+            model(input_ids=padded, attention_mask=mask).backward()
+            sgd(model).step()
+
+        return watch(train)
+
+    said = "\n".join(lines("a and b", diff(read_padded(0), read_padded(19))))
+    assert "input_ids: the same rows, padded otherwise in 8 places" in said

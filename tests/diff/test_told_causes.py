@@ -247,6 +247,30 @@ def test_settings_of_a_loss_module(settings: dict[str, Any], said: str) -> None:
     assert f"\nset to another value: CrossEntropyLoss.{said}" in text
 
 
+class Weighed(nn.Module):
+    """A loss that is told its weight."""
+
+    def forward(self, given: Tensor, target: Tensor, weight: float = 1.0) -> Tensor:
+        return cross_entropy(given, target) * weight
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_an_argument_of_a_loss_module(by_name: bool) -> None:
+    def train(second: bool) -> None:
+        def loss(given: Tensor, target: Tensor) -> Tensor:
+            weight = {"weight": 2.0} if second else {}
+            if by_name:
+                return Weighed()(given=given, target=target, **weight)
+            return Weighed()(given, target, **weight)
+
+        fit(mlp(), loss=loss)
+
+    ledgers = [watch(train, second) for second in (False, True)]
+    said = "\n".join(lines("a and b", diff(*ledgers)))
+    assert "link forward: loss: " in said
+    assert "\nargument Weighed.weight: absent and 2" in said
+
+
 def test_settings_are_written_once() -> None:
     def train() -> None:
         fit(mlp(), loss=lambda out, y: nn.CrossEntropyLoss()(out, y))

@@ -100,7 +100,7 @@ class ForwardPasses:
             if forward is not None and forward.inside is not None:
                 forward.inside.leave(module, output)
             if module is not call.module:
-                self._after_part(module, args, output)
+                self._after_part(module, args, kwargs, output)
                 return
             if call.depth:
                 call.depth -= 1
@@ -260,35 +260,41 @@ class ForwardPasses:
         if forward.inside is not None:
             forward.inside.enter(module, args, torch_internals.keywords_of_call() or {})
 
-    def _after_part(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+    def _after_part(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """A loss that is a module of its own: its number belongs to the pass that it was given."""
         forwards = self.recording.open_step.forwards
         if self._call.module is not None or module_calls.in_backward():
             return
-        if not torch.is_grad_enabled() and isinstance(output, Tensor) and not forwards:
-            name = type(module).__name__
-            self.recording.evaluations.add_loss(name, tensors_in("", args), output)
+        if not isinstance(output, Tensor):
             return
-        if not forwards:
+        name = type(module).__name__
+        if not torch.is_grad_enabled() and not forwards:
+            given = arguments_of(module, args, kwargs)
+            self.recording.evaluations.add_loss(name, given, output)
             return
-        if not (isinstance(output, Tensor) and output.requires_grad):
+        if not (forwards and output.requires_grad):
             return
+        memory = module_calls.addresses([*args, *kwargs.values()])
+        forward = next((f for f in reversed(forwards) if f.memory & memory), None)
+        if forward is None:
+            return
+        given = arguments_of(module, args, kwargs)
         self.recording.settings.look_at_loss(module)
-        memory = module_calls.addresses(args)
-        given = next((f for f in reversed(forwards) if f.memory & memory), None)
-        if given is None:
-            return
+        if given.plain:
+            told = {f"{name}.{argument}": value for argument, value in given.plain.items()}
+            before = forward.batch.get("arguments", {})
+            forward.batch = {**forward.batch, "arguments": {**before, **told}}
         if output.dim() == 0:
-            given.losses.add_module(type(module).__name__, output)
-        if given.inside is not None:
-            given.inside.add_loss(module, args, output)
-        if given.content is not None:  # if no step is made of it
+            forward.losses.add_module(name, output)
+        if forward.inside is not None:
+            forward.inside.add_loss(module, args, output)
+        if forward.content is not None:  # if no step is made of it
             targets = {
-                name: tensor
-                for name, tensor in tensors_in("", args).items()
-                if not module_calls.addresses([tensor]) & given.memory
+                argument: tensor
+                for argument, tensor in given.tensors.items()
+                if not module_calls.addresses([tensor]) & forward.memory
             }
-            given.content.add_loss(type(module).__name__, targets, output)
+            forward.content.add_loss(name, Arguments(targets, given.plain), output)
 
     def _is_elsewhere(self) -> bool:
         """Whether this pass is made beside the thread that trains."""

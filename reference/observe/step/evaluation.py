@@ -14,6 +14,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.observe.generators import generator_states
 from reference.observe.step import describe
+from reference.observe.step.arguments import Arguments
 from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import buffer_of, hash_tensor
 from reference.observe.tensors.seen_models import SeenModel
@@ -70,9 +71,10 @@ class Content:
             copy = logits.detach().clone()
             self.waiting.append(lambda: self._predict(copy))
 
-    def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
+    def add_loss(self, name: str, given: Arguments, output: Tensor) -> None:
         """Add a loss that is a module of its own: what it is given beside, and what it makes."""
-        self.take({f"{name}{place}": tensor for place, tensor in args.items()}, keep=True)
+        self.take({f"{name}.{place}": t for place, t in given.tensors.items()}, keep=True)
+        self.arguments.update({f"{name}.{place}": v for place, v in given.plain.items()})
         self._add(self.outputs, {name: output}, keep=True)
 
     def settle(self) -> None:
@@ -256,11 +258,11 @@ class Evaluations:
         """A forward pass after `step` steps."""
         self._opened(step, model, mode).add(content)
 
-    def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
+    def add_loss(self, name: str, given: Arguments, output: Tensor) -> None:
         """A loss that is a module of its own, after the last pass."""
         if self._last is not None:
             loss = Content(None)
-            loss.add_loss(name, args, output)
+            loss.add_loss(name, given, output)
             self._last.add(loss)
 
     def miss(self, step: int, why: str) -> None:

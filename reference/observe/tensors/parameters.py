@@ -133,7 +133,7 @@ class Parameters:
         self._known[number] = []
         self._used.add(number)
         self._uncalled.add(number)
-        named = [(str(place), tensor) for place, tensor in enumerate(tensors)]
+        named = [(f"tensor{place}", tensor) for place, tensor in enumerate(tensors)]
         return self._take_in(number, "tensors of an optimizer", named)
 
     def is_called(self, tensor: torch.Tensor) -> bool:
