@@ -44,7 +44,7 @@ class _Candidate:
         """Whether the gradient is that of a loss: a power of two by a small odd number."""
         if self.gradient is None or not 0 < self.gradient < math.inf:
             return False
-        powers = [math.log2(self.gradient * odd) for odd in range(1, MOST_ODD, 2)]
+        powers = (math.log2(self.gradient * odd) for odd in range(1, MOST_ODD, 2))
         return any(abs(power - round(power)) <= self._precision for power in powers)
 
 
