@@ -287,7 +287,7 @@ class ForwardPasses:
         if output.dim() == 0:
             forward.losses.add_module(name, output)
         if forward.inside is not None:
-            forward.inside.add_loss(module, args, output)
+            forward.inside.add_loss(module, args, kwargs, output)
         if forward.content is not None:  # if no step is made of it
             targets = {
                 argument: tensor

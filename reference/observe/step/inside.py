@@ -63,9 +63,15 @@ class InsidePass:
         """The pass is over. The ids of its modules may be others' from now on."""
         self._places, self._running = {}, []
 
-    def add_loss(self, module: torch.nn.Module, args: Sequence[Any], output: Any) -> None:
+    def add_loss(
+        self,
+        module: torch.nn.Module,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        output: Any,
+    ) -> None:
         """A loss that is a module of its own, and is given what the pass gave."""
-        self._try(lambda: self._add_loss(module, args, output))
+        self._try(lambda: self._add_loss(module, _inputs(module, args, kwargs), output))
 
     def record(self) -> Record:
         """Its entry in the ledger."""
@@ -131,10 +137,9 @@ class InsidePass:
         if call is not None and output is not None:
             call[4] = _hashes("", output)
 
-    def _add_loss(self, module: torch.nn.Module, args: Sequence[Any], output: Any) -> None:
+    def _add_loss(self, module: torch.nn.Module, inputs: dict[str, str], output: Any) -> None:
         if len(self._calls) < MOST_CALLS:
-            inputs, outputs = _inputs(module, args, {}), _hashes("", output)
-            self._calls.append([self._place(module), 0, "", inputs, outputs])
+            self._calls.append([self._place(module), 0, "", inputs, _hashes("", output)])
 
 
 def _generators() -> str:
