@@ -46,5 +46,7 @@ def _unequal(left: Passes, right: Passes) -> Iterator[tuple[int, str, object, ob
 
 
 def _value(given: Record, name: str) -> object:
-    """None where it isn't given."""
-    return "None" if name in given and given[name] is None else given.get(name)
+    """None where it isn't given; what no observer writes as its text."""
+    value = given.get(name)
+    plain = isinstance(value, bool | int | float | str) or name not in given
+    return value if plain else str(value)

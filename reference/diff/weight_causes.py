@@ -34,7 +34,7 @@ def like_another(pair: tuple[Record, Record], names: Sequence[str]) -> list[Note
         names: Of the parameters, in its places.
     """
     lists = [str((record.get("weights") or {}).get("tensors", "")).split() for record in pair]
-    if len(lists[0]) != len(lists[1]):
+    if not len(lists[0]) == len(lists[1]) == len(names):
         return []
     for side, whose in ((1, 1), (0, 0), (1, 0)):
         found = list(_matches(lists, side, whose))

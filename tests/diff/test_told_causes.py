@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
+from reference.ledger.record import Ledger, encode
 from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
 from tests.helpers.small import watch
 
@@ -304,3 +305,18 @@ def test_a_resumed_run_is_compared_by_the_settings_of_the_whole_one() -> None:
     said = "\n".join(lines("a and b", diff(*ledgers)))
     assert "begins where" in said
     assert "\nset to another value: 1.eps: 1e-05 and 0.01 (1000 times)" in said
+
+
+def test_edited_arguments_and_settings_are_read_all_the_same() -> None:
+    def edited(said: Any) -> Ledger:
+        ledger = watch(lambda: scaled({"items": 4} if said == [1] else {"items": 8}))
+        item = next(item for item in ledger.items if item.kind == "step")
+        record = item.record
+        record["batch"][0]["arguments"] = {"items": said, "x": {"y": said}}
+        record["settings"] |= {"a.*.b": said, "a.1.b": {"c": said}, "requires_grad": said}
+        item.line = encode(record)
+        return ledger
+
+    said = "\n".join(lines("a and b", diff(edited([1]), edited([]))))
+    assert "argument items: [1] and []" in said
+    assert "set to another value: requires_grad: [1] and []" in said

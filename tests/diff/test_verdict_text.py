@@ -29,6 +29,15 @@ from reference.diff.evidence import (
     Sum,
     TrainedInOne,
 )
+from reference.diff.inside_notes import (
+    CutInside,
+    EqualInside,
+    How,
+    ModuleName,
+    NotInside,
+    PartsInside,
+    Value,
+)
 from reference.diff.note_text import note_text
 from reference.diff.notes import (
     BeginsLater,
@@ -79,6 +88,10 @@ NOTES: list[Note] = [
     OtherSetting("layer.*.dropout.p", "0.1 (12 times)", "0.2 (12 times)", False),
     MoreSettings(3),
     LikeAnother(0, "layer.1.weight", 1, "layer.0.weight", 3),
+    NotInside(3, 1),
+    EqualInside(3, (), 0),
+    CutInside(0, 5, ""),
+    PartsInside(ModuleName("layer.1", ("Linear", "Linear")), How.OUTPUT, Value("output", "a", "b")),
     Lengths(18, 54),
     ModelsOfOneEnd("Net", True, 0, 1),
     NoScores(),
