@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from reference.diff.unequal import FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal
@@ -19,12 +20,16 @@ def batch(pair: Pair) -> Iterator[Unequal]:
         models = x.get("model", 0), y.get("model", 0)
         if models[0] != models[1]:
             yield Unequal("batch", "model", *models, forward_pass=of_pass)
-        names = sorted({*x, *y} - {"tokens", "model"})
-        unequal = [u for name in names for u in _input(name, x.get(name), y.get(name), of_pass)]
+        names = sorted({*x, *y} - {"tokens", "model", "arguments"})
+        tokens = x.get("tokens") if x.get("tokens") == y.get("tokens") else None
+        unequal = [
+            u for name in names for u in _input(name, x.get(name), y.get(name), of_pass, tokens)
+        ]
         yield from _beside_equal(unequal, [n for n in names if _is_same(x.get(n), y.get(n))])
 
 
-def _input(name: str, x: Any, y: Any, of_pass: int | None) -> Iterator[Unequal]:
+def _input(name: str, x: Any, y: Any, of_pass: int | None, tokens: int | None) -> Iterator[Unequal]:
+    """One input of a pass; `tokens`: how many places of both runs are no padding, if they say."""
     if x is None or y is None:
         only = x if y is None else y
         weight = NOTE if isinstance(only, list) and only[3] is not None else SOFT
@@ -35,7 +40,7 @@ def _input(name: str, x: Any, y: Any, of_pass: int | None) -> Iterator[Unequal]:
         same_form = x[1:3] == y[1:3]
         left, right = (x[0], y[0]) if same_form else (_form(x), _form(y))
         said = [] if same_form else [f"{left} and {right}"]
-        words = "; ".join([*said, *_how(x, y)])
+        words = "; ".join([*said, *_how(x, y, tokens if same_form else None)])
         yield Unequal("batch", name, left, right, HARD, of_pass, words=words)
 
 
@@ -69,23 +74,36 @@ def rows(described: list[Any]) -> list[str]:
     return str(_more(described).get("rows", "")).split()
 
 
-def _how(x: list[Any], y: list[Any]) -> Iterator[str]:
-    """What is unequal of one input, in words."""
+def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
+    """What is unequal of one input, in words.
+
+    Args:
+        x: The first run's.
+        y: The second run's.
+        tokens: How many places of both are no padding, where they have the same shape.
+    """
     left, right = _more(x), _more(y)
+    places = prod(x[1])
     if rows(x) and rows(y):
-        yield _rows(rows(x), rows(y))
-    ignored = left.get("ignored"), right.get("ignored")
-    if ignored[0] != ignored[1]:
-        yield f"{ignored[0]} and {ignored[1]} of them are -100, which a loss leaves out"
+        padding = f" in {places - tokens} places" if tokens is not None else ""
+        yield _rows(rows(x), rows(y), padding)
+    ignored, others = left.get("ignored"), right.get("ignored")
     ours, theirs = left.get("unlike_ids"), right.get("unlike_ids")
+    if ignored is not None and others is not None and ignored != others:
+        yield f"{ignored} and {others} of {places} are -100, which a loss leaves out"
+        if ours == theirs == 0 and x[1] == y[1]:
+            yield (
+                f"the others are the input_ids in both, so that they are unequal in at least "
+                f"{abs(ignored - others)} places"
+            )
     if ours != theirs and ours is not None and theirs is not None:
         yield f"{_unlike(ours)} in the first run, {_unlike(theirs)} in the second"
 
 
-def _rows(left: list[str], right: list[str]) -> str:
+def _rows(left: list[str], right: list[str], padding: str) -> str:
     both = sum((Counter(left) & Counter(right)).values())
     if left == right:
-        return "the same rows, padded otherwise"
+        return f"the same rows, padded otherwise{padding}"
     if both == len(left) == len(right):
         return "the same rows in another order"
     if len(left) != len(right):

@@ -54,6 +54,25 @@ class WeightsWere:
 
 
 @dataclass(frozen=True)
+class LikeAnother:
+    """A tensor that has the values of another: of the same run, or of the other one.
+
+    Attributes:
+        side: The run that has it.
+        name: Of the tensor.
+        whose: The run that has the other tensor.
+        like: The name of the other tensor.
+        count: How many such tensors there are.
+    """
+
+    side: int
+    name: str
+    whose: int
+    like: str
+    count: int
+
+
+@dataclass(frozen=True)
 class NotZeroed:
     """A run whose gradients weren't zeroed after a step, as the other's were."""
 
@@ -77,13 +96,60 @@ class OnlyThisLink:
     step: int
 
 
+@dataclass(frozen=True)
+class OtherArgument:
+    """A plain argument of a forward pass that is unequal.
+
+    Attributes:
+        name: Its name.
+        left: The first run's value; None where it isn't given, or is the default.
+        right: The second run's.
+        forward_pass: Of which pass of the step, from 1; None where there is just one.
+        before: It was so in the step before, which was equal all the same.
+    """
+
+    name: str
+    left: object
+    right: object
+    forward_pass: int | None
+    before: bool
+
+
+@dataclass(frozen=True)
+class OtherSetting:
+    """What a module is set to, where it is unequal.
+
+    Attributes:
+        name: The module's path and the attribute's name.
+        left: The first run's value; None where it has no such module.
+        right: The second run's.
+        before: It was so in the step before, which was equal all the same.
+    """
+
+    name: str
+    left: object
+    right: object
+    before: bool
+
+
+@dataclass(frozen=True)
+class MoreSettings:
+    """How many more settings are unequal."""
+
+    count: int
+
+
 Cause = (
     BatchAgain
     | Untied
     | PartBeside
     | RowsAgain
     | WeightsWere
+    | LikeAnother
     | NotZeroed
     | DrewNumbers
     | OnlyThisLink
+    | OtherArgument
+    | OtherSetting
+    | MoreSettings
 )

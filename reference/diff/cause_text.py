@@ -4,15 +4,19 @@ from reference.diff.cause_notes import (
     BatchAgain,
     Cause,
     DrewNumbers,
+    LikeAnother,
+    MoreSettings,
     NotZeroed,
     OnlyThisLink,
+    OtherArgument,
+    OtherSetting,
     PartBeside,
     RowsAgain,
     Untied,
     WeightsWere,
 )
 from reference.diff.sides import Sides
-from reference.diff.value_text import unequal_text
+from reference.diff.value_text import both, distance, unequal_text
 from reference.messages import plain
 
 # What lies between a link that is unequal and those before it in the step, which are equal.
@@ -26,6 +30,8 @@ ONLY = {
     "(averages, its count of steps), or what it does in its step",
     "weights": "something that is no optimizer's step changed weights after step {step}",
 }
+
+BEFORE = ", as in the step before, which was equal all the same"
 
 
 def cause_text(note: Cause, sides: Sides) -> str:
@@ -58,6 +64,12 @@ def cause_text(note: Cause, sides: Sides) -> str:
                 f"{sides.name(side)}'s weights before step {step} are those that it had after "
                 f"step {earlier}, and not what its last update left"
             )
+        case LikeAnother(side, name, whose, like, count):
+            other = "its own" if whose == side else f"{sides.name(whose)}'s"
+            more = f"; so it is with {count - 1} more" if count > 1 else ""
+            return (
+                f"{sides.name(side)}'s {plain(name)} has the values of {other} {plain(like)}{more}"
+            )
         case NotZeroed(side, step):
             return (
                 f"{sides.name(side)}'s gradients were not zero when step {step} was over, as "
@@ -70,3 +82,12 @@ def cause_text(note: Cause, sides: Sides) -> str:
             )
         case OnlyThisLink(link, step):
             return ONLY[link].format(step=step - 1)
+        case OtherArgument(name, left, right, forward_pass, before):
+            of_pass = f"pass {forward_pass}, " if forward_pass is not None else ""
+            values = f"{both(left, right)}{distance(left, right)}"
+            return f"{of_pass}argument {plain(name)}: {values}{BEFORE if before else ''}"
+        case OtherSetting(name, left, right, before):
+            values = f"{both(left, right)}{distance(left, right)}"
+            return f"set to another value: {plain(name)}: {values}{BEFORE if before else ''}"
+        case MoreSettings(count):
+            return f"set to another value: {count} more, in the ledgers' field settings"

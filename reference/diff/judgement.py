@@ -204,7 +204,9 @@ def _remarks(
 ) -> tuple[Note, ...]:
     """What a reader must know beside the verdict."""
     identical = verdict.verdict == "identical"
-    causes = likely_causes(c.divergence, c.earlier) if c.divergence is not None else []
+    causes: list[Note] = []
+    if c.divergence is not None:
+        causes = likely_causes(c.divergence, c.earlier, c.matching.names, c.matching.notes)
     told = c.told_otherwise if c.divergence is not None else []
     remarks: list[Note] = [*begins, *causes, *told, *c.surroundings, *c.named, *c.matching.notes]
     if c.other_models is not None:

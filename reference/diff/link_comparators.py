@@ -13,9 +13,10 @@ from reference.diff.optimizer_differences import optimizer
 from reference.diff.tensor_differences import buffers, tensors
 from reference.diff.unequal import COUNT, HARD, NOTE, SOFT, Pair, Unequal
 from reference.ledger.link_table import GENERATORS, METRICS, OF_NAME
+from reference.ledger.odd_modules import reference_to
 from reference.ledger.record import Record
 
-ODD = "modules in another mode (train or eval) than the model's"
+ODD = "modules in another mode (train or eval) than their parent's"
 FIRST = 3  # of them that are named
 
 
@@ -35,7 +36,9 @@ def mode(pair: Pair) -> Iterator[Unequal]:
     _refuse_fields_of_one_side(left, right, ("training",))
     for field in sorted(left.keys() | right.keys()):
         values = left.get(field), right.get(field)
-        if field == "odd" and values[0] != values[1]:
+        if field == "odd":
+            if _reference(values[0]) == _reference(values[1]):
+                continue
             of_runs = (_modules(names) for names in values)
             words = "{} in the first run, {} in the second".format(*of_runs)
             yield Unequal("mode", ODD, *values, SOFT, words=words)
@@ -55,8 +58,15 @@ def _later(mode: Record, passes: int) -> list[Record]:
     return modes
 
 
+def _reference(odd: Any) -> Any:
+    """A list of modules, or what refers to it, as what refers to it."""
+    return reference_to(odd) if isinstance(odd, list) else odd
+
+
 def _modules(names: Any) -> str:
     """As in 'backbone.1, backbone.4 and 3 more'; 'none' where there are none."""
+    if isinstance(names, str):
+        return names.split()[0]  # their number: the list is in a step that wasn't read
     if not names:
         return "none"
     more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""

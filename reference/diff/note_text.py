@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
+    LikeAnother,
+    MoreSettings,
     NotZeroed,
     OnlyThisLink,
+    OtherArgument,
+    OtherSetting,
     PartBeside,
     RowsAgain,
     Untied,
@@ -127,6 +131,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case BatchAgain() | RowsAgain() | WeightsWere() | NotZeroed() | DrewNumbers():
             return cause_text(note, sides)
         case OnlyThisLink() | Untied() | PartBeside():
+            return cause_text(note, sides)
+        case OtherArgument() | OtherSetting() | MoreSettings() | LikeAnother():
             return cause_text(note, sides)
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)

@@ -11,6 +11,7 @@ from reference.diff.parameter_matching import Matching
 from reference.ledger.combined_hash import combine_listed
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.marks import ABSENT, is_value
+from reference.ledger.odd_modules import OddModules
 from reference.ledger.record import Record
 
 
@@ -20,10 +21,13 @@ class OneNumbering:
     def __init__(self, matching: Matching) -> None:
         self._matching = matching
         self._updates: list[Record] = [{}, {}]  # the last step's, to which `weights` may refer
+        self._odd = OddModules(), OddModules()
 
     def remember(self, left: Record, right: Record) -> None:
         """Keeps the updates of an equal step, as they stand in the ledgers."""
         self._updates = [record.get("update") or {} for record in (left, right)]
+        for odd, record in zip(self._odd, (left, right), strict=True):
+            odd.in_full(record.get("mode"))
 
     def step(self, side: int, record: Record, *, rearrange: bool) -> Record:
         """A step with the lists of tensors that its ledger leaves out, in one numbering.
@@ -41,6 +45,8 @@ class OneNumbering:
     def _with_all_tensors(self, side: int, record: Record) -> Record:
         """Weights that nothing touched are those of the last update; so is `clip` the gradient."""
         filled = dict(record)
+        if "mode" in record:
+            filled["mode"] = self._odd[side].in_full(record["mode"])
         update, gradient = self._updates[side], record.get("gradient") or {}
         for link, source in (("weights", update), ("clip", gradient)):
             value = record.get(link)

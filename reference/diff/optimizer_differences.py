@@ -75,7 +75,7 @@ def _of_parameter(
 
 
 def _groups_of_no_model(left: Any, right: Any) -> Iterator[Unequal]:
-    """The groups of parameters of no known model, in their order."""
+    """The groups of parameters of no known model, in their order, as older ledgers have them."""
     where = "of a parameter of no model"
     if len(left) != len(right):
         yield Unequal("optimizer", f"groups {where}", len(left), len(right))

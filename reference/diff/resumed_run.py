@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reference.diff.notes import BeginsLater
 from reference.errors import InputError
+from reference.ledger.odd_modules import OddModules
 from reference.ledger.record import Item, Ledger, Record, encode
 from reference.ledger.steps import Group, open_ledger
 from reference.messages import brief
@@ -55,16 +56,20 @@ def groups_from(source: Source, step: int) -> Iterator[Group]:
     _, groups = open_ledger(source)
     before = Group()
     update: Record = {}
+    settings: Record = {}
+    odd = OddModules()
     number = 0
     for group in groups:
         number += group.step is not None
         if number <= step and group.step is not None:
             before.models += group.models
             update = group.step.record.get("update") or {}
+            settings.update(group.step.record.get("settings") or {})
+            odd.in_full(group.step.record.get("mode"))
             continue
         if number == step + 1 and group.step is not None and update:
             group.models = [*before.models, *group.models]
-            group.step = _with_weights(group.step, update)
+            group.step = _with_weights(group.step, update, settings, odd)
             update = {}
         yield group
     if number <= step:
@@ -83,9 +88,13 @@ def groups_as_from(source: Source, step: int) -> Iterator[Group]:
         yield group
 
 
-def _with_weights(item: Item, update: Record) -> Item:
-    """A step that lists its weights although they are those of the update before."""
+def _with_weights(item: Item, update: Record, settings: Record, odd: OddModules) -> Item:
+    """A step that lists what its ledger has in an earlier one: weights, settings and modes."""
     record = dict(item.record)
+    if "mode" in record:
+        record["mode"] = odd.in_full(record["mode"])
+    if settings:
+        record["settings"] = {**settings, **(record.get("settings") or {})}
     weights = record.get("weights")
     if isinstance(weights, dict):
         filled = {**update, **weights}

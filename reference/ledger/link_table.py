@@ -7,11 +7,13 @@ What each link holds in a ledger of schema 3:
 
 - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
   hash, shape, type, the one value of an input that has no other, and what tells it apart (a hash
-  of each row, how many labels are ignored, and how many aren't the ids). Outputs: the loss; of
-  others hash, shape, and the values where they are few or else their mean;
+  of each row, how many labels are ignored, and how many aren't the ids). `arguments`: what is no
+  tensor, and isn't its default, by name. Outputs: the loss; of others hash, shape, and the values
+  where they are few or else their mean;
 - `rng`: each generator's state before the first pass, and whether the step drew from it;
-- `mode`: `training`, the modules that differ from it (`odd`), `gradients`, `autocast`; `later`:
-  those of the later passes, where they aren't the same;
+- `mode`: `training`, the modules in another mode than their parent (`odd`; of a long list that an
+  earlier step has their number and a hash), `gradients`, `autocast`; `later`: those of the later
+  passes, where they aren't the same;
 - `weights`, `update`: hash of all the weights before and after, and of each tensor (no `tensors`
   where they are those of the update before); `buffers`: the same for what the model keeps beside
   its weights, by name;
@@ -20,7 +22,7 @@ What each link holds in a ledger of schema 3:
   `norms` where each is the gradient's times `factor`);
 - `optimizer`: `hyper`, the distinct sets of hyper-parameters, and `of`, which parameter has which
   set, or one of the marks of `marks.py`; `strangers`: how many parameters of no known model it
-  has, and `beside`, their groups as far as they have gradients;
+  has, none of which has a gradient;
 - `schedule`: the learning rates of this step, and those that stand when the next one begins;
 - `metrics`: of an evaluation the number of rows, its inputs and outputs (hash and form over all
   rows, whatever the batches; of numbers also their sum and 2-norm), a hash of the weights that it
@@ -118,7 +120,12 @@ def _generator(value: Any) -> str | None:
 def _mode(value: Any) -> str | None:
     needed = {"training": flag} if value else {}
     later = list_of(mapping({}, {"training": flag, "autocast": text}))
-    known = {"odd": list_of(text), "gradients": flag, "autocast": text, "later": later}
+    known = {
+        "odd": either(list_of(text), text),
+        "gradients": flag,
+        "autocast": text,
+        "later": later,
+    }
     return mapping(needed, known)(value)
 
 
@@ -133,7 +140,8 @@ def _optimizer(value: Any) -> str | None:
 
 buffers = mapping({"hash": text}, {"tensors": mapping({}, others=text)})
 _rates = list_of(either(number, text))
-_passes = list_of(mapping({}, {"model": whole}, others=_input_or_output))
+_arguments = mapping({})
+_passes = list_of(mapping({}, {"model": whole, "arguments": _arguments}, others=_input_or_output))
 _weights = mapping({"hash": text}, {"tensors": text, "buffers": buffers})
 _norms = {"norm": number, "tensors": text, "norms": text, "norms_after": list_of(number)}
 _optimizer_fields = mapping(
@@ -172,6 +180,7 @@ _metrics_fields = mapping(
         **dict.fromkeys(("batches", "rows", "weights", "rng", "logits", "autocast"), text),
         **dict.fromkeys(("inputs", "outputs"), _hashed),
         "training": flag,
+        "arguments": _arguments,
     },
 )
 

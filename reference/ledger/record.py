@@ -13,6 +13,9 @@ Schema 3. Each line is an object with a field `kind`:
   as `link_table.py` describes them (`packed_lists.py`: how a list with an entry for each tensor
   is shortened here); and
   - `zeroed`: whether all gradients are zero or none by then (no link);
+  - `settings`: what modules are set to, by name (dropout's p, class weights, which parameters are
+    frozen), as far as no earlier step has it; with `*` for a number, of several alike their value
+    and how many they are (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
   - `inside`: the calls of modules within its forward passes (`inside_record.py`), no link;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and

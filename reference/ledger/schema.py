@@ -26,7 +26,12 @@ _at_end = mapping(
     {"fleeting": _tensors, "copy": flag, "unseen": text},
 )
 OF_LINK: dict[str, Check] = {name: OF_NAME[name].check for name in LINKS}
-BESIDE_LINKS: dict[str, Check] = {"zeroed": flag, "unseen": text, "inside": check_inside}
+BESIDE_LINKS: dict[str, Check] = {
+    "zeroed": flag,
+    "unseen": text,
+    "settings": mapping({}),
+    "inside": check_inside,
+}
 OF_KIND: dict[str, Check] = {
     "header": anything,
     "model": mapping(

@@ -95,6 +95,11 @@ class Observer:
         return self.recording.seconds
 
     @property
+    def passes(self) -> tuple[dict[type, int], int]:
+        """Forward passes with gradients on, by class of the model; and backward passes."""
+        return self.recording.called, self.recording.backward_passes
+
+    @property
     def lost(self) -> str:
         """Why nothing more is recorded; empty as long as all is well."""
         return self.recording.fail_safe.lost

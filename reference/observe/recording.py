@@ -8,11 +8,13 @@ from collections.abc import Collection, Mapping
 
 import torch
 
+from reference.ledger.odd_modules import OddModules
 from reference.ledger.record import Record, Sink
 from reference.observe.hooks.fail_safe import FailSafe
 from reference.observe.step.describe import Number
 from reference.observe.step.evaluation import Evaluations
 from reference.observe.step.open_step import ForwardPass, OpenStep
+from reference.observe.step.settings import Settings
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModels
 
@@ -52,6 +54,10 @@ class Recording:
         self.ended_as_asked = False
         self.parameters: Parameters = Parameters() if after is None else after.parameters
         self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
+        self._odd = OddModules()
+        self.called: dict[type, int] = {}  # passes with gradients on, by class of the model
+        self.backward_passes = 0
+        self.settings: Settings = Settings() if after is None else after.settings
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
@@ -96,10 +102,15 @@ class Recording:
             self.evaluations.close()
             self.steps += 1
             record = step.record(self.steps, self.parameters, self.last_update)
+            if "mode" in record:
+                record["mode"] = self._odd.in_short(record["mode"])
+            settings = self.settings.take()
+            if settings:
+                record["settings"] = settings
             self.last_update = step.update
             self.fail_safe.write(record)
             if step.used():
-                self.final_loss = step.used()[-1].outputs.get("loss")
+                self.final_loss = step.used()[-1].told().get("loss")
         self.waiting = []
 
     def add_scores(self, scores: Mapping[str, float]) -> None:

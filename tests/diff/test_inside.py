@@ -252,7 +252,7 @@ def test_an_argument_that_only_one_run_gives() -> None:
             return super().forward(x) * options.get("scale", 1.0)
 
     found = of_models(seeded(lambda: Scaled({})), seeded(lambda: Scaled({"scale": 2.0})))
-    says(found, "part (Part)", "; yet only the second ledger gives it options.scale (2.0)")
+    says(found, "part (Part)", "; yet only the second ledger gives it scale (2.0)")
 
 
 def test_equal_inside_though_the_gradients_are_not() -> None:

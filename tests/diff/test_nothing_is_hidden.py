@@ -338,7 +338,7 @@ def test_what_follows_within_a_step_from_its_rate_is_the_rates() -> None:
     assert (verdict.step, verdict.link) == (1, "batch")  # the first pass is nobody's effect
 
 
-def test_a_run_on_bare_tensors_has_no_links_of_nothing() -> None:
+def test_a_run_on_bare_tensors_is_read_by_its_optimizer() -> None:
     def trained(times: float) -> None:
         weight = nn.Parameter(torch.ones(3))
         optimizer = SGD([weight], 0.1)
@@ -348,11 +348,11 @@ def test_a_run_on_bare_tensors_has_no_links_of_nothing() -> None:
             optimizer.zero_grad()
 
     ledger = watch(trained, 1.0)
-    assert not {"clip", "update"} & set(ledger.steps[0])
-    assert ledger.steps[0]["optimizer"]["beside"][0]["learning_rate"] == 0.1
+    assert {"weights", "clip", "update", "unseen"} <= set(ledger.steps[0])
+    assert "no forward pass used" in ledger.steps[1]["unseen"]
+    assert diff(ledger, watch(trained, 1.0)).verdict == "incomparable"  # nothing of batches is seen
     verdict = diff(ledger, watch(trained, 2.0))
-    assert verdict.verdict == "incomparable"
-    assert any("clip" in note and "update" in note for note in verdict.notes)
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, "clip")
 
 
 def test_a_file_of_one_endless_line_is_no_ledger(

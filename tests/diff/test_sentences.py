@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, dropout
 
 from reference.cli.main import main
 from reference.diff.ledgers import diff
@@ -71,7 +71,9 @@ def test_how_many_labels_are_ignored() -> None:
     ids = texts()
     masked = ids.masked_fill(ids > 15, -100)
     said = said_of_batches([(ids, ids)], [(ids, masked)])
-    assert f"0 and {int((masked == -100).sum())} of them are -100, which a loss leaves out" in said
+    ignored = int((masked == -100).sum())
+    assert f"0 and {ignored} of 24 are -100, which a loss leaves out; the others are the" in said
+    assert f"so that they are unequal in at least {ignored} places" in said
 
 
 def test_the_same_rows_in_another_order() -> None:
@@ -159,7 +161,7 @@ def test_modules_in_another_mode_than_the_model() -> None:
         fit(model)
 
     said = said_of(train)
-    assert "modules in another mode (train or eval) than the model's: none in the first" in said
+    assert "modules in another mode (train or eval) than their parent's: none in the first" in said
     assert "run, 1 in the second" in said
 
 
@@ -170,9 +172,12 @@ def test_dropout_in_one_run_only() -> None:
     assert "the second ledger's step drew random numbers (torch), and the first" in said_of(train)
 
 
-def test_another_p_of_dropout_is_inside_the_forward_pass() -> None:
+def test_another_p_that_no_module_has_is_inside_the_forward_pass() -> None:
     def train(second: bool) -> None:
-        fit(seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.2 + 0.1 * second))))
+        def call(self: Any, x: Tensor) -> Tensor:
+            return dropout(self.layer(x), 0.2 + 0.1 * second)
+
+        fit(seeded(lambda: Named(call, layer=nn.Linear(4, 6))))
 
     assert "what the model does inside its forward pass isn't (dropout's p" in said_of(train)
 
@@ -322,3 +327,23 @@ def test_the_verdict_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert [name for name in said if f"`{name}`" not in page] == []
     assert [name for name in said["unequal"][0] if f"`{name}`" not in page] == []
     assert [name for name in said["curve"][0] if f"`{name}`" not in page] == []
+
+
+def test_padding_of_other_values_is_counted() -> None:
+    ids = texts()
+    mask = (torch.arange(6) < torch.tensor([[6], [5], [3], [2]])).long()
+
+    def read_padded(pad: int) -> Ledger:
+        def train() -> None:
+            def call(self: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+                return self.words(input_ids, input_ids)["loss"]
+
+            model = seeded(lambda: Named(call, words=Words()))
+            padded = torch.where(mask == 1, ids, pad)
+            model(input_ids=padded, attention_mask=mask).backward()
+            sgd(model).step()
+
+        return watch(train)
+
+    said = "\n".join(lines("a and b", diff(read_padded(0), read_padded(19))))
+    assert "input_ids: the same rows, padded otherwise in 8 places" in said

@@ -8,8 +8,12 @@ import pytest
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
+    LikeAnother,
+    MoreSettings,
     NotZeroed,
     OnlyThisLink,
+    OtherArgument,
+    OtherSetting,
     PartBeside,
     RowsAgain,
     Untied,
@@ -33,6 +37,7 @@ from reference.diff.inside_notes import (
     NotInside,
     PartsInside,
     Setting,
+    Value,
 )
 from reference.diff.note_text import note_text
 from reference.diff.notes import (
@@ -85,6 +90,14 @@ NOTES: list[Note] = [
     NotZeroed(1, 1),
     DrewNumbers(0, ("torch",)),
     *(OnlyThisLink(link, 2) for link in ("forward", "gradient", "update", "weights")),
+    OtherArgument("num_items_in_batch", 512, None, 2, True),
+    OtherSetting("layer.*.dropout.p", "0.1 (12 times)", "0.2 (12 times)", False),
+    MoreSettings(3),
+    LikeAnother(0, "layer.1.weight", 1, "layer.0.weight", 3),
+    NotInside(3, 1),
+    EqualInside(3, (), 0),
+    CutInside(0, 5, ""),
+    PartsInside(ModuleName("layer.1", ("Linear", "Linear")), How.OUTPUT, Value("output", "a", "b")),
     Lengths(18, 54),
     ModelsOfOneEnd("Net", True, 0, 1),
     NoScores(),

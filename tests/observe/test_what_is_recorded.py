@@ -457,7 +457,7 @@ def test_parameters_of_no_model_leave_the_run_incomparable() -> None:
 
     verdict = diff(watch(train, 0.1), watch(train, 0.4))
     assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, "optimizer")
-    assert "learning_rate of a parameter of no model: 0.1 and 0.4" in verdict.detail
+    assert "learning_rate (1 of 3 parameters, first model1.tensor0): 0.1 and 0." in verdict.detail
     # Equal in all that was seen: but the passes of such a step weren't.
     verdict = diff(watch(train, 0.1), watch(train, 0.1))
     assert verdict.verdict == "incomparable"

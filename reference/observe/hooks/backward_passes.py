@@ -74,4 +74,5 @@ class BackwardPasses:
         run = self._task if self._run is None else self._run
         again = self._counted == (step, run)
         self._counted = (step, run)
+        self.recording.backward_passes += not again
         step.set_gradient(gradients, again=again)

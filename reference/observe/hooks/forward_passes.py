@@ -20,11 +20,12 @@ from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import reason
 from reference.observe.recording import Recording
 from reference.observe.step import describe
+from reference.observe.step.arguments import Arguments, arguments_of
 from reference.observe.step.evaluation import Content
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
-from reference.observe.step.tensors_in import named_inputs, numbers_in, tensors_in
+from reference.observe.step.tensors_in import numbers_in, tensors_in
 from reference.observe.tensors.first_parameter import first_parameter
 
 
@@ -99,7 +100,7 @@ class ForwardPasses:
             if forward is not None and forward.inside is not None:
                 forward.inside.leave(module, output)
             if module is not call.module:
-                self._after_part(module, args, output)
+                self._after_part(module, args, kwargs, output)
                 return
             if call.depth:
                 call.depth -= 1
@@ -152,6 +153,7 @@ class ForwardPasses:
         if not self.recording.open_step.is_settled():
             weights = {} if late else self.recording.parameters.values()
             forward.mode = describe.mode(module)
+            self._look_at_settings(forward.model, module)
             forward.snapshot = Snapshot(generator_states(), forward.mode, weights)
         else:
             forward.mode = {"training": module.training}
@@ -174,6 +176,9 @@ class ForwardPasses:
         if not forward.batch:
             self._describe_inputs(forward, module, args, kwargs)
         forward.outputs = describe.forward(outputs)
+        loss = describe.name_of_loss(outputs)
+        if loss is not None and outputs[loss].numel() == 1:
+            forward.losses.add_own(loss, outputs[loss])
         if forward.content is not None:
             forward.content.give(outputs, keep=True)
         forward.memory = module_calls.addresses(list(outputs.values()))
@@ -182,6 +187,8 @@ class ForwardPasses:
         for tensor in with_graph:
             OutputHook.watch(self._backward.reach, forward, tensor)
         self.recording.open_step.forwards.append(forward)
+        kind = type(module)
+        self.recording.called[kind] = self.recording.called.get(kind, 0) + 1
 
     def _note_again(self, module: torch.nn.Module) -> None:
         """Run again in a backward pass, for its gradients: checkpointing, of a part or of all.
@@ -200,6 +207,11 @@ class ForwardPasses:
         self.recording.evaluations.taint(why)
         self._say_once(why)
 
+    def _look_at_settings(self, number: int, module: torch.nn.Module) -> None:
+        ids = self.recording.parameters.look_of(module, number)
+        if ids is not None:
+            self.recording.settings.look(number, module, ids)
+
     def _watch(self, module: torch.nn.Module) -> int:
         number, record = self.recording.parameters.watch(module)
         if record is not None:
@@ -209,21 +221,22 @@ class ForwardPasses:
     def _describe_inputs(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
     ) -> None:
-        inputs = self._look_at_inputs(forward, module, args, kwargs)
+        given = self._look_at_inputs(forward, module, args, kwargs)
         rows = None if forward.content is None else forward.content.rows
-        forward.batch = describe.batch(inputs, rows)
+        forward.batch = describe.batch(given.tensors, rows, given.plain)
         if self.recording.stop_if_not_finite:
-            forward.inputs = inputs  # for the error to name them
+            forward.inputs = given.tensors  # for the error to name them
 
     def _look_at_inputs(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any
-    ) -> dict[str, Tensor]:
+    ) -> Arguments:
         """Before the call, since a module may write into its inputs."""
-        inputs = named_inputs(module, args, kwargs)
+        given = arguments_of(module, args, kwargs)
         if forward.seen is not None:
-            forward.content = Content(rows_of(inputs, forward.seen.padding))
-            forward.content.take(inputs, keep=True)
-        return inputs
+            forward.content = Content(rows_of(given.tensors, forward.seen.padding))
+            forward.content.take(given.tensors, keep=True)
+            forward.content.arguments = given.plain
+        return given
 
     def _evaluate(self, forward: ForwardPass, outputs: dict[str, Tensor]) -> None:
         """A pass without gradients: nothing is learnt from it."""
@@ -247,34 +260,41 @@ class ForwardPasses:
         if forward.inside is not None:
             forward.inside.enter(module, args, torch_internals.keywords_of_call() or {})
 
-    def _after_part(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+    def _after_part(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """A loss that is a module of its own: its number belongs to the pass that it was given."""
         forwards = self.recording.open_step.forwards
         if self._call.module is not None or module_calls.in_backward():
             return
-        if not torch.is_grad_enabled() and isinstance(output, Tensor) and not forwards:
-            name = type(module).__name__
-            self.recording.evaluations.add_loss(name, tensors_in("", args), output)
+        if not isinstance(output, Tensor):
             return
-        if not forwards:
+        name = type(module).__name__
+        if not torch.is_grad_enabled() and not forwards:
+            given = arguments_of(module, args, kwargs)
+            self.recording.evaluations.add_loss(name, given, output)
             return
-        if not (isinstance(output, Tensor) and output.requires_grad):
+        if not (forwards and output.requires_grad):
             return
-        memory = module_calls.addresses(args)
-        given = next((f for f in reversed(forwards) if f.memory & memory), None)
-        if given is None:
+        memory = module_calls.addresses([*args, *kwargs.values()])
+        forward = next((f for f in reversed(forwards) if f.memory & memory), None)
+        if forward is None:
             return
+        given = arguments_of(module, args, kwargs)
+        self.recording.settings.look_at_loss(module)
+        if given.plain:
+            told = {f"{name}.{argument}": value for argument, value in given.plain.items()}
+            before = forward.batch.get("arguments", {})
+            forward.batch = {**forward.batch, "arguments": {**before, **told}}
         if output.dim() == 0:
-            given.outputs.setdefault("loss", describe.number(output.detach()))
-        if given.inside is not None:
-            given.inside.add_loss(module, args, output)
-        if given.content is not None:  # if no step is made of it
+            forward.losses.add_module(name, output)
+        if forward.inside is not None:
+            forward.inside.add_loss(module, args, kwargs, output)
+        if forward.content is not None:  # if no step is made of it
             targets = {
-                name: tensor
-                for name, tensor in tensors_in("", args).items()
-                if not module_calls.addresses([tensor]) & given.memory
+                argument: tensor
+                for argument, tensor in given.tensors.items()
+                if not module_calls.addresses([tensor]) & forward.memory
             }
-            given.content.add_loss(type(module).__name__, targets, output)
+            forward.content.add_loss(name, Arguments(targets, given.plain), output)
 
     def _is_elsewhere(self) -> bool:
         """Whether this pass is made beside the thread that trains."""

@@ -21,6 +21,7 @@ from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.recording import Recording
 from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.overlapped_gradients import read_gradients
+from reference.observe.tensors.owners import Owners
 
 
 class StepNotFinite(NotFinite):
@@ -81,6 +82,7 @@ class OptimizerSteps:
         self.recording = recording
         self._passes = passes
         self._calls = StepCalls()
+        self._owners = Owners()
 
     @guarded
     def before(
@@ -145,6 +147,8 @@ class OptimizerSteps:
         step, parameters = self.recording.open_step, self.recording.parameters
         if self.recording.stop_if_not_finite:
             self._check_finite()
+        if step.stepped is None and not step.closure_calls > 1:
+            self._adopt(optimizer)
         if step.closure_calls:
             step.clips.append(parameters.gradients())
         else:
@@ -152,16 +156,32 @@ class OptimizerSteps:
         if step.stepped is None:
             step.stepped = OptimizerAtStep(self._calls.number(optimizer), optimizer, parameters)
             step.optimizer = step.stepped.describe()
-            if step.stepped.has_strangers:
-                step.unseen = "the optimizer steps parameters of no model that was seen"
             step.learning_rate = step.stepped.learning_rates()
         step.drawn = generator_states()
+
+    def _adopt(self, optimizer: Optimizer) -> None:
+        """Parameters that it moves, and that no forward pass used: they are read all the same."""
+        step, parameters = self.recording.open_step, self.recording.parameters
+        moved = [
+            p
+            for group in optimizer.param_groups
+            for p in group["params"]
+            if p.grad is not None and not parameters.is_called(p)
+        ]
+        if not moved:
+            return
+        step.unseen = "the optimizer steps parameters that no forward pass used"
+        strangers = [p for p in moved if parameters.place(p) is None]
+        for record in self._owners.take(strangers, parameters):
+            self.recording.fail_safe.write(record)
+        parameters.use_again(moved)
+        step.weights = parameters.values()
 
     def _check_finite(self) -> None:
         """Raise StepNotFinite into the training for a loss or gradient that isn't finite."""
         step, number = self.recording.open_step, self.recording.steps + 1
         batches = [forward.inputs for forward in step.used()]
-        outputs = [forward.outputs.get("loss") for forward in step.used()]
+        outputs = [forward.told().get("loss") for forward in step.used()]
         losses = [float(loss) for loss in outputs if isinstance(loss, float | str)]
         if not all(math.isfinite(loss) for loss in losses):
             self.recording.fail_safe.stop(StepNotFinite(number, "loss", batches))

@@ -127,6 +127,11 @@ class Observation:
         return self.observer is not None and self.observer.recording.ended_as_asked
 
     @property
+    def passes(self) -> tuple[dict[type, int], int]:
+        """Forward passes with gradients on, by class of the model; and backward passes."""
+        return ({}, 0) if self.observer is None else self.observer.passes
+
+    @property
     def forked(self) -> bool:
         """Whether this is a child of the process that is observed."""
         return os.getpid() != self._process

@@ -13,7 +13,7 @@ import builtins
 import importlib.util
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -30,6 +30,7 @@ from reference.process.search_path import put_working_directory_back
 
 OURS = str(Path(__file__).parents[2]) + os.sep
 INTERRUPTED = 130
+SHOWN = 3  # classes of models in a line
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def observe(
     observation.end(complete=code == 0 and not observation.ended_as_asked)
     _leave_nothing_empty(observation.ledger)
     if not observation.steps:
-        say(_no_steps(program, observation.lost, code))
+        say(_no_steps(program, observation, code))
     elif launch.rank == 0:
         say(_steps(observation, folder))
         never = [step for step in sorted(inside) if step > observation.steps]
@@ -120,17 +121,41 @@ def _steps(observation: Observation, folder: Path) -> str:
     return f"{writer.steps} of {steps} recorded ({writer.lost}){until}; {kept}"
 
 
-def _no_steps(program: Program, lost: str, code: int) -> str:
+def _no_steps(program: Program, observation: Observation, code: int) -> str:
     """What to say of a program in which no step was recorded, and what to do."""
-    if lost:
-        return f"{program.name}: no step could be recorded ({lost})"
+    if observation.lost:
+        return f"{program.name}: no step could be recorded ({observation.lost})"
     unseen = f"{program.name}: no optimizer step was seen, so there is no ledger of a training"
     if code != 0:
         return f"{unseen}; it ended with exit code {code} before its first step"
+    called, backward = observation.passes
+    if backward:
+        return (
+            f"{program.name}: no optimizer of torch's stepped: updates by hand or by another "
+            f"library; {_passes(called)} and {counted(backward, 'backward pass')} were seen; only "
+            "the steps of a torch.optim.Optimizer make a ledger, an uncompiled one's"
+        )
     return (
         f"{unseen}; if it trains in processes of its own, observe these: accelerate launch -m "
         "reference observe SCRIPT; an optimizer whose `step` is compiled isn't seen"
     )
+
+
+def _passes(called: Mapping[type, int]) -> str:
+    """As in "3 forward passes of Sequential (keras)": with the library where it isn't torch."""
+    count = counted(sum(called.values()), "forward pass")
+    libraries = {kind: kind.__module__.partition(".")[0] for kind in called}
+    names = [
+        kind.__qualname__ + (f" ({library})" if library not in ("torch", "__main__") else "")
+        for kind, library in libraries.items()
+    ]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{count} of {', '.join(names[:SHOWN])}{more}" if names else count
+
+
+def counted(count: int, what: str) -> str:
+    """As in '1 forward pass' and '2 forward passes'."""
+    return f"{count} {what}{'es' * (count != 1)}"
 
 
 def _find(words: list[str]) -> Program:

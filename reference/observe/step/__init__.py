@@ -4,6 +4,9 @@
 - `evaluation.py`: forward passes that are no part of a step;
 - `rows.py`: the rows of a batch, without their padding;
 - `describe.py`: what is written of batches, outputs and modes;
+- `arguments.py`: what a module's `forward` is given, by name;
+- `losses.py`: which number of a forward pass is the script's loss;
+- `settings.py`: what modules are set to;
 - `tensors_in.py`: the tensors in a call's arguments or outputs, by name;
 - `inside.py`: the calls of all modules in a forward pass, where somebody asks for them;
 - `optimizer_record.py`: what is written of an optimizer.

@@ -28,33 +28,36 @@ def number(value: Tensor | float) -> Number:
     return plain if math.isfinite(plain) else str(plain)
 
 
-def batch(inputs: Mapping[str, Tensor], rows: Rows | None = None) -> Record:
+def batch(
+    inputs: Mapping[str, Tensor], rows: Rows | None = None, plain: Record | None = None
+) -> Record:
     """The link `batch` of one forward pass, given its inputs by name.
 
-    A bare number that is passed along (the Trainer's `num_items_in_batch`) isn't part of the
-    batch: where it does something, that shows in the links that follow.
+    A bare number that is passed along (the Trainer's `num_items_in_batch`) is no input but an
+    argument: where it does something, that shows in the links that follow, and it is named.
 
     Args:
-        inputs: tensors of any shape, as `named_inputs` gives them.
+        inputs: tensors of any shape, as `arguments_of` gives them.
         rows: the rows of the batch, where it has any.
+        plain: the arguments beside them that are no tensors.
 
     Returns:
         By name: hash, shape, type, the one value of a tensor that has no other, and what more is
         to be told of it (`_more`). And `tokens`, the number of ones in `attention_mask`, if that is
-        a mask of zeros and ones.
+        a mask of zeros and ones; and `arguments`, where there are any.
 
     Raises:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {
-        _beside(name, "tokens", "model"): _input(name, t, rows, inputs.get(IDS))
+        _beside(name, "tokens", "model", "arguments"): _input(name, t, rows, inputs.get(IDS))
         for name, t in sorted(inputs.items())
         if t.dim() > 0
     }
     mask = mask_of(inputs)
     if mask is not None:
         described["tokens"] = int(mask.sum())
-    return described
+    return {**described, "arguments": plain} if plain else described
 
 
 def _input(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> list[Any]:
@@ -117,6 +120,14 @@ def logits(outputs: Mapping[str, Tensor]) -> Tensor | None:
     return next((t for t in outputs.values() if t.dim() > 0), None)
 
 
+def name_of_loss(outputs: Mapping[str, Tensor]) -> str | None:
+    """Which output is the model's loss: the only number to backpropagate, whatever it is called."""
+    if "loss" in outputs:
+        return "loss"
+    numbers = [name for name, t in outputs.items() if t.dim() == 0 and t.requires_grad]
+    return numbers[0] if len(numbers) == 1 else None
+
+
 def forward(outputs: Mapping[str, Tensor]) -> Record:
     """The link `forward` of one pass, given its outputs by name.
 
@@ -130,11 +141,9 @@ def forward(outputs: Mapping[str, Tensor]) -> Record:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {}
-    losses = [name for name, t in outputs.items() if t.dim() == 0 and t.requires_grad]
+    loss = name_of_loss(outputs)
     for plain_name, tensor in outputs.items():
-        # A model that gives one number to backpropagate gives its loss, whatever it calls it.
-        is_loss = "loss" not in outputs and losses == [plain_name]
-        name = "loss" if is_loss else _beside(plain_name, "model")
+        name = "loss" if plain_name == loss else _beside(plain_name, "model")
         values = dense(tensor)
         values = values.float() if values.is_floating_point() else values
         if values.numel() == 1 and (name == "loss" or values.dim() == 0):
@@ -152,10 +161,12 @@ def _numbers(values: Tensor) -> list[Number]:
 
 
 def mode(module: torch.nn.Module) -> Record:
-    """The link `mode`: train or eval of the model, and the names of the modules that differ."""
+    """The link `mode`: train or eval of the model, and the modules unlike their parent."""
     odd: list[str] = []
     if any(m.training != module.training for m in modules_of(module)):
-        odd = [name for name, m in module.named_modules() if m.training != module.training]
+        modes = {name: m.training for name, m in module.named_modules()}
+        above = ((name, name.rpartition(".")[0]) for name in modes)
+        odd = [name for name, parent in above if modes[name] != modes.get(parent, modes[name])]
     return {"training": module.training, "odd": odd, "gradients": torch.is_grad_enabled()}
 
 

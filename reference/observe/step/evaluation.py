@@ -14,6 +14,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.observe.generators import generator_states
 from reference.observe.step import describe
+from reference.observe.step.arguments import Arguments
 from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import buffer_of, hash_tensor
 from reference.observe.tensors.seen_models import SeenModel
@@ -21,6 +22,7 @@ from reference.observe.tensors.seen_models import SeenModel
 # A pass with gradients is looked at before it is known that no step is made of it: its tensors are
 # copied until then, and of those with more bytes only the hash is kept.
 KEPT = 1 << 20
+FEW = 4  # values of one argument that are kept
 HALVES = (torch.bfloat16, torch.float16)
 
 
@@ -45,6 +47,7 @@ class Content:
     outputs: dict[str, Part] = field(default_factory=dict)
     predictions: bytes = b""  # the classes of each row, by argmax over the last dimension
     waiting: list[Callable[[], None]] = field(default_factory=list)  # what `settle` has to do
+    arguments: Record = field(default_factory=dict)  # that are no tensors
 
     def take(self, inputs: Mapping[str, Tensor], *, keep: bool) -> None:
         """Add what the pass takes; `keep`: the tensors may change before this is used."""
@@ -68,9 +71,10 @@ class Content:
             copy = logits.detach().clone()
             self.waiting.append(lambda: self._predict(copy))
 
-    def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
+    def add_loss(self, name: str, given: Arguments, output: Tensor) -> None:
         """Add a loss that is a module of its own: what it is given beside, and what it makes."""
-        self.take({f"{name}{place}": tensor for place, tensor in args.items()}, keep=True)
+        self.take({f"{name}.{place}": t for place, t in given.tensors.items()}, keep=True)
+        self.arguments.update({f"{name}.{place}": v for place, v in given.plain.items()})
         self._add(self.outputs, {name: output}, keep=True)
 
     def settle(self) -> None:
@@ -186,6 +190,7 @@ class Evaluation:
         self._shapes = xxhash.xxh3_64()
         self._inputs: dict[str, _Stream] = {}
         self._outputs: dict[str, _Stream] = {}
+        self._arguments: dict[str, list[object]] = {}  # by name, distinct values
         self._rng = generator_states()["torch"] if self._training else None
         self._weights = "" if model is None else str(model.state()["hash"])
 
@@ -197,6 +202,10 @@ class Evaluation:
             self._lengths.update(content.rows.lengths)
         self._shapes.update(content.shape.encode())
         self._predictions.update(content.predictions)
+        for name, value in content.arguments.items():
+            values = self._arguments.setdefault(name, [])
+            if value not in values and len(values) < FEW:
+                values.append(value)
         both = (self._inputs, content.inputs), (self._outputs, content.outputs)
         for streams, parts in both:
             for name, part in parts.items():
@@ -218,6 +227,11 @@ class Evaluation:
         }
         if self._rng is not None:
             metrics["rng"] = self._rng
+        if self._arguments:
+            each = self._arguments.items()
+            metrics["arguments"] = {
+                n: v[0] if len(v) == 1 else ", ".join(map(str, v)) for n, v in each
+            }
         record: Record = {"kind": "evaluation", "step": self._step}
         if self._model is not None:
             trained = self._model.trained or self._model.of_trained
@@ -244,11 +258,11 @@ class Evaluations:
         """A forward pass after `step` steps."""
         self._opened(step, model, mode).add(content)
 
-    def add_loss(self, name: str, args: Mapping[str, Tensor], output: Tensor) -> None:
+    def add_loss(self, name: str, given: Arguments, output: Tensor) -> None:
         """A loss that is a module of its own, after the last pass."""
         if self._last is not None:
             loss = Content(None)
-            loss.add_loss(name, args, output)
+            loss.add_loss(name, given, output)
             self._last.add(loss)
 
     def miss(self, step: int, why: str) -> None:

@@ -19,7 +19,8 @@ from reference.ledger.record import Record
 from reference.messages import brief
 from reference.observe import torch_internals
 from reference.observe.generators import generator_states
-from reference.observe.step.tensors_in import PLAIN, bound_arguments, tensors_in
+from reference.observe.step.arguments import bound_arguments
+from reference.observe.step.tensors_in import PLAIN, tensors_in
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.parameter_names import plain_name
 
@@ -62,9 +63,15 @@ class InsidePass:
         """The pass is over. The ids of its modules may be others' from now on."""
         self._places, self._running = {}, []
 
-    def add_loss(self, module: torch.nn.Module, args: Sequence[Any], output: Any) -> None:
+    def add_loss(
+        self,
+        module: torch.nn.Module,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        output: Any,
+    ) -> None:
         """A loss that is a module of its own, and is given what the pass gave."""
-        self._try(lambda: self._add_loss(module, args, output))
+        self._try(lambda: self._add_loss(module, _inputs(module, args, kwargs), output))
 
     def record(self) -> Record:
         """Its entry in the ledger."""
@@ -130,10 +137,9 @@ class InsidePass:
         if call is not None and output is not None:
             call[4] = _hashes("", output)
 
-    def _add_loss(self, module: torch.nn.Module, args: Sequence[Any], output: Any) -> None:
+    def _add_loss(self, module: torch.nn.Module, inputs: dict[str, str], output: Any) -> None:
         if len(self._calls) < MOST_CALLS:
-            inputs, outputs = _inputs(module, args, {}), _hashes("", output)
-            self._calls.append([self._place(module), 0, "", inputs, outputs])
+            self._calls.append([self._place(module), 0, "", inputs, _hashes("", output)])
 
 
 def _generators() -> str:
@@ -181,7 +187,8 @@ def _inputs(
 ) -> dict[str, str]:
     """Tensors and plain values by the names of `forward`'s parameters; none for what is None."""
     inputs: dict[str, str] = {}
-    for name, value in bound_arguments(module, args, kwargs, defaults=True).items():
+    given, defaults = bound_arguments(module, args, kwargs)
+    for name, value in {**defaults, **given}.items():
         named = (
             {f"{name}.{key}": each for key, each in value.items()} if type(value) is dict else {}
         )

@@ -17,6 +17,7 @@ from reference.observe import torch_internals
 from reference.observe.step import describe
 from reference.observe.step.evaluation import Content
 from reference.observe.step.inside import InsidePass
+from reference.observe.step.losses import Losses
 from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.listed import Gradients
 from reference.observe.tensors.parameters import Parameters
@@ -51,6 +52,11 @@ class ForwardPass:
     reached: bool = False  # by autograd, which need not accumulate anything
     memory: set[int] = field(default_factory=set)  # where its outputs lie
     graphs: "list[weakref.ref[OutputHook]]" = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)
+
+    def told(self) -> Record:
+        """Its outputs, with the script's own loss, once a backward pass has told which that is."""
+        return self.losses.told(self.outputs) if self.used else self.outputs
 
     @property
     def is_over(self) -> bool:
@@ -106,6 +112,7 @@ class OpenStep:
     drawn: dict[str, str] = field(default_factory=dict)  # the generators when the optimizer steps
     update: Record | None = None
     unseen: str = ""  # why its forward passes aren't known
+    weights: Record | None = None  # before the step, where no forward pass used them
 
     def use(self, forward: ForwardPass) -> None:
         """A pass is part of this step, also where it began before the last one."""
@@ -198,7 +205,8 @@ class OpenStep:
         """The links from `batch` to `forward`."""
         snapshot = self.snapshot()
         if self.unseen:
-            return {"unseen": self.unseen}
+            weights = {"weights": _unless_equal(self.weights, before)} if self.weights else {}
+            return {"unseen": self.unseen, **weights}
         if snapshot is not None:
             used = self.used()
             rng = {
@@ -210,7 +218,7 @@ class OpenStep:
                 "rng": rng,
                 "mode": _mode(snapshot.mode, used[1:]),
                 "weights": _unless_equal(snapshot.weights, before),
-                "forward": [_of_model(f.model, f.outputs) for f in used],
+                "forward": [_of_model(f.model, f.told()) for f in used],
             }
         if self.backward_passes:
             return {}

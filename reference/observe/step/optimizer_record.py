@@ -38,31 +38,18 @@ class OptimizerAtStep:
         self._index = index
         groups: dict[int, dict[str, Any]] = {}  # by a parameter's place
         self._strangers = 0  # parameters of no model that was seen
-        beside: dict[str, Record] = {}  # groups of strangers that it moves
         for group in optimizer.param_groups:
-            strangers = [p for p in group["params"] if parameters.place(p) is None]
-            self._strangers += len(strangers)
-            moved = sum(p.grad is not None for p in strangers)
-            if moved:
-                values = {"learning_rate": _plain(group.get("lr")), **_effective(group)}
-                key = repr(sorted(values.items()))
-                beside.setdefault(key, {"parameters": 0, **values})["parameters"] += moved
             for parameter in group["params"]:
                 place = parameters.place(parameter)
+                self._strangers += place is None
                 if place is not None:
                     groups[place] = group
-        self._beside = [beside[key] for key in sorted(beside)]
         # By place: the parameter's group, or one of the two words.
         self._groups: dict[int, dict[str, Any] | str] = {
             place: ABSENT if tensor.grad is None else groups.get(place, NO_GROUP)
             for place, tensor in parameters.living().items()
         }
         self._total = len(parameters.names)
-
-    @property
-    def has_strangers(self) -> bool:
-        """Whether it moves parameters of no known model: their gradients are there."""
-        return bool(self._beside)
 
     def describe(self) -> Record:
         """The link `optimizer`: class, distinct hyper-parameters, and which parameter has which."""
@@ -81,7 +68,7 @@ class OptimizerAtStep:
             of.append(places[id(group)])
         first = self.optimizer.param_groups[0]
         base = self._rates("initial_lr")
-        record: Record = {
+        return {
             "index": self._index,
             "class": type(self.optimizer).__name__,
             "hyper": hyper,
@@ -90,7 +77,6 @@ class OptimizerAtStep:
             "how": {key: first[key] for key in HOW if first.get(key)},
             "base_learning_rate": base if base else self._rates("lr"),
         }
-        return {**record, "beside": self._beside} if self._beside else record
 
     def learning_rates(self) -> list[Number | str]:
         """The learning rates by now: one where all parameters have the same, else one each."""

@@ -1,9 +1,8 @@
 """The tensors in a call's arguments or outputs, by name."""
 
 import contextlib
-import inspect
 from collections import UserDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from types import MemberDescriptorType
 from typing import Any
 
@@ -14,51 +13,6 @@ from torch import Tensor
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
 DEEPEST = 4  # levels of nesting that are looked into
-
-
-def named_inputs(
-    module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Tensor]:
-    """The tensors that a forward pass got, by the names of `forward`'s parameters.
-
-    `model(x)` and `model(x=x)` are the same call. Nested ones are `outer.inner`.
-
-    Raises:
-        TypeError: as `tensors_in`.
-    """
-    tensors: dict[str, Tensor] = {}
-    for name, value in bound_arguments(module, args, kwargs).items():
-        tensors.update(tensors_in(name, value))
-    return tensors
-
-
-def bound_arguments(
-    module: torch.nn.Module,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    *,
-    defaults: bool = False,
-) -> dict[str, Any]:
-    """A call's arguments by the names of `forward`'s parameters, as far as these tell.
-
-    Args:
-        module: that is called.
-        args: by place.
-        kwargs: by name.
-        defaults: whether what wasn't given has its default.
-    """
-    try:
-        bound = inspect.signature(module.forward).bind(*args, **kwargs)
-    except (TypeError, ValueError):  # no signature, or a wrapper's that takes anything
-        return {**{f"[{i}]": a for i, a in enumerate(args)}, **kwargs}
-    if defaults:
-        bound.apply_defaults()
-    arguments = dict(bound.arguments)
-    others = arguments.get("kwargs")
-    if isinstance(others, dict | UserDict):
-        del arguments["kwargs"]
-        arguments.update(others)
-    return arguments
 
 
 def tensors_in(name: str, value: Any) -> dict[str, Tensor]:

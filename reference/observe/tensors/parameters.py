@@ -42,6 +42,11 @@ def _is_parameter(tensor: torch.Tensor) -> bool:
     return tensor.is_leaf and not torch.nn.parameter.is_lazy(tensor)
 
 
+def _prefix(number: int) -> str:
+    """What stands before the names of a model's parameters."""
+    return f"model{number}." if number else ""
+
+
 @dataclass(frozen=True)
 class _Wrapper:
     """A module of which every parameter is a known model's, as it was last seen."""
@@ -65,7 +70,7 @@ class Parameters:
         self._references: list[weakref.ref[torch.Tensor]] = []
         self._living: list[int] = []  # the places of those that are still there, in order
         self._gone: list[str] = []  # the names of those that went since the last model came
-        self._models: list[weakref.ref[torch.nn.Module]] = []
+        self._models: list[weakref.ref[Any]] = []
         self._number_of: dict[int, int] = {}  # a module's id -> its number
         self._places_of: dict[int, list[int]] = {}  # a model's number -> its tensors' places
         self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
@@ -75,6 +80,7 @@ class Parameters:
         self._model_of: list[int] = []  # by place
         self._with_state: dict[int, list[State]] = {}
         self._wrappers: list[_Wrapper] = []
+        self._uncalled: set[int] = set()  # models that an optimizer steps, and nobody has called
         self._used: set[int] = set()  # models with a forward pass since the last step
         self._used_ids: dict[int, list[int]] = {}  # of what is in the modules that were called
         self._kept: list[torch.Tensor] = []  # those of the last step's models
@@ -105,7 +111,50 @@ class Parameters:
         """
         number, record = self._number(module)
         self._used.add(number)
+        self._uncalled.discard(number)
         return number, record
+
+    def adopt_model(self, module: torch.nn.Module) -> Record | None:
+        """Take note of a model that an optimizer steps, and that nobody has called.
+
+        Returns:
+            Its record in the ledger if anything of it is new.
+        """
+        number, record = self._number(module)
+        self._used.add(number)
+        if record is not None:
+            self._uncalled.add(number)
+        return record
+
+    def adopt(self, tensors: Sequence[torch.Tensor]) -> Record:
+        """Take note of tensors of no module that an optimizer steps."""
+        number = len(self._models)
+        self._models.append(weakref.ref(tensors[0]))
+        self._known[number] = []
+        self._used.add(number)
+        self._uncalled.add(number)
+        named = [(f"tensor{place}", tensor) for place, tensor in enumerate(tensors)]
+        return self._take_in(number, "tensors of an optimizer", named)
+
+    def is_called(self, tensor: torch.Tensor) -> bool:
+        """Whether it is a known parameter, of a model of which a forward pass was seen."""
+        place = self.place(tensor)
+        return place is not None and self._model_of[place] not in self._uncalled
+
+    def use_again(self, tensors: Iterable[torch.Tensor]) -> None:
+        """An optimizer steps these: the models that nobody calls are part of this step, too."""
+        places = [self.place(tensor) for tensor in tensors]
+        self._used |= {self._model_of[p] for p in places if p is not None} & self._uncalled
+
+    def look_of(self, module: torch.nn.Module, number: int) -> list[int] | None:
+        """What tells whether a model has changed since it was watched; None for a part or wrapper.
+
+        Args:
+            module: Whose forward pass is going on.
+            number: That `watch` gave.
+        """
+        whole = number < len(self._models) and self._models[number]() is module
+        return self._known[number] if whole else None
 
     def _number(self, module: torch.nn.Module) -> tuple[int, Record | None]:
         """As `watch`.
@@ -133,8 +182,15 @@ class Parameters:
             self._models.append(weakref.ref(module))
             self._number_of[id(module)] = number
         self._known[number] = ids
-        prefix = f"model{number}." if number else ""
-        self._with_state[number] = modules_with_state(module, prefix)
+        self._with_state[number] = modules_with_state(module, _prefix(number))
+        self._hook(parameter for _, parameter in named)
+        if not fresh:
+            return number, None  # some part of it was frozen, thawed or taken out
+        return number, self._take_in(number, type(module).__name__, fresh)
+
+    def _take_in(self, number: int, kind: str, fresh: Sequence[tuple[str, torch.Tensor]]) -> Record:
+        """New parameters of a model, by name; its record in the ledger."""
+        prefix = _prefix(number)
         for name, parameter in fresh:
             self._index[id(parameter)] = len(self.names)
             self._living.append(len(self.names))
@@ -142,14 +198,12 @@ class Parameters:
             self._references.append(weakref.ref(parameter))
             self._model_of.append(number)
             self.names.append(prefix + plain_name(name))
-        self._hook(parameter for _, parameter in named)
-        if not fresh:
-            return number, None  # some part of it was frozen, thawed or taken out
+        self._hook(parameter for _, parameter in fresh)
         gone, self._gone = self._gone, []
-        return number, {
+        return {
             "kind": "model",
             "model": number,
-            "class": type(module).__name__,
+            "class": kind,
             "parameters": [[prefix + plain_name(n), list(p.shape)] for n, p in fresh],
             "gone": gone,
         }

@@ -189,6 +189,48 @@ def test_ways_to_end(end: str, codes: set[int], said: str, ended: bool, tmp_path
         assert ledger.end["complete"] is False
 
 
+BY_HAND = """
+import torch
+import library
+
+torch.manual_seed(0)
+model = {model}
+for _ in range(3):
+    loss = model(torch.randn(4, 3)).pow(2).mean()
+    loss.backward()
+    for p in model.parameters():
+        p.data -= 0.1 * p.grad
+        p.grad = None
+"""
+LIBRARY = """
+import torch
+
+
+class Functional(torch.nn.Sequential):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("torch.nn.Linear(3, 1)", "Linear"),
+        ("library.Functional(torch.nn.Linear(3, 1))", "Functional (library)"),
+    ],
+)
+def test_updates_by_hand_are_said_to_be_no_optimizers(
+    tmp_path: Path, model: str, named: str
+) -> None:
+    write(tmp_path, "library.py", LIBRARY)
+    script = write(tmp_path, "by_hand.py", BY_HAND.format(model=model))
+    result = observe(tmp_path / "run", script)
+    assert result.returncode == 2
+    last = result.stderr.splitlines()[-1]
+    assert "no optimizer of torch's stepped: updates by hand or by another library" in last
+    assert f"; 3 forward passes of {named} and 3 backward passes were seen" in last
+    assert "accelerate launch" not in last
+
+
 def test_a_program_that_never_trains(tmp_path: Path) -> None:
     result = observe(tmp_path / "run", SCRIPTS / "never_trains.py")
     assert result.returncode == 2

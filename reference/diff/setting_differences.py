@@ -1,0 +1,79 @@
+"""What modules of two runs are set to, where it is unequal: causes beside a divergence.
+
+A ledger has a setting once, and of parts of a list that have it alike one entry for all of them:
+`layer.*.dropout.p`, its value, and how many they are.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reference.diff.cause_notes import OtherSetting
+from reference.diff.notes import MatchedByPosition
+from reference.ledger.record import Record
+
+# A part of a path that is a number, as what stands in a list has it.
+NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+
+
+def other_settings(
+    pair: tuple[Record, Record],
+    before: tuple[Record, Record],
+    renamed: Sequence[MatchedByPosition] = (),
+) -> Iterator[OtherSetting]:
+    """Each setting that is unequal, in the order of the first run's ledger.
+
+    Args:
+        pair: All settings of both runs so far, by name.
+        before: The same until the step before, which was equal in its effect.
+        renamed: Parameters that the runs call by two names. Then only modules that both have are
+            compared: one that has another name, too, would be one that isn't there.
+    """
+    known = list(_unequal(before, renamed))
+    for unequal in _unequal(pair, renamed):
+        name, x, y = unequal
+        yield OtherSetting(name, _shown(x), _shown(y), unequal in known)
+
+
+def _unequal(
+    pair: tuple[Record, Record], renamed: Sequence[MatchedByPosition]
+) -> Iterator[tuple[str, Any, Any]]:
+    """The names and both values; None where a run has no such setting."""
+    left = _without_prefix(pair[0], [(note.left, note.right) for note in renamed])
+    right = _without_prefix(pair[1], [(note.right, note.left) for note in renamed])
+    single = [{NUMBER.sub("*", n) for n in each if "*" not in n} for each in (left, right)]
+    one_by_one = (single[0] - left.keys()) | (single[1] - right.keys())
+    for name in dict.fromkeys([*left, *right]):
+        x, y = _value(left, name), _value(right, name)
+        # Parts that a run has one by one are compared by the names of each.
+        if x != y and name not in one_by_one and not (renamed and None in (x, y)):
+            yield name, x, y
+
+
+def _without_prefix(settings: Record, names: Sequence[tuple[str, str]]) -> Record:
+    """By the other run's names, which lack what a wrapper puts before them.
+
+    Args:
+        settings: By name.
+        names: Pairs of names of one parameter: this run's and the other's.
+    """
+    for own, other in names:
+        if own.endswith(f".{other}"):
+            prefix = own.removesuffix(other)
+            settings = {name.removeprefix(prefix): value for name, value in settings.items()}
+    return settings
+
+
+def _value(settings: Record, name: str) -> Any:
+    """Of one name: its own, or else that of all the list."""
+    if name in settings:
+        return settings[name]
+    of_list = settings.get(NUMBER.sub("*", name))
+    return of_list[0] if isinstance(of_list, list) and of_list else None
+
+
+def _shown(value: Any) -> Any:
+    """A value of one module, or of several."""
+    if isinstance(value, list):
+        return f"{value[0]} ({value[1]} times)" if len(value) > 1 else str(value)
+    return value

@@ -1,0 +1,56 @@
+"""The modules of parameters that an optimizer steps, and that no observed forward pass used.
+
+A script may call `model.forward(x)` in place of `model(x)`, use a module's weights through torch's
+functions, or train tensors that no module has. Then only its optimizer tells of them.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from reference.ledger.record import Record
+from reference.observe.tensors.parameters import Parameters
+from reference.observe.tensors.uncalled_models import living_modules, owners
+from reference.observe.torch_internals import own_parameters
+
+MOST_LOOKS = 8  # for owners, each of which takes about 0.15 s
+
+
+class Owners:
+    """Finds them among all modules that Python has alive."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def take(self, strangers: Sequence[Tensor], parameters: Parameters) -> Iterator[Record]:
+        """Have these parameters known: those of a module by their names in it, others by number.
+
+        Yields:
+            The records of models that are new to the ledger.
+        """
+        if strangers and self._looks < MOST_LOOKS:
+            self._looks += 1
+            for owner in _outermost(strangers):
+                record = parameters.adopt_model(owner)
+                if record is not None:
+                    yield record
+        bare = [tensor for tensor in strangers if parameters.place(tensor) is None]
+        if bare:
+            yield parameters.adopt(list({id(tensor): tensor for tensor in bare}.values()))
+
+
+def _outermost(tensors: Sequence[Tensor]) -> list[torch.nn.Module]:
+    """The outermost modules that have one of these."""
+    wanted = {id(tensor) for tensor in tensors}
+    alive = living_modules()
+    having = [
+        module
+        for module in alive
+        if any(id(p) in wanted for p in own_parameters(module).values() if p is not None)
+    ]
+    found: dict[int, torch.nn.Module] = {}
+    for module in having:
+        for outer in owners([module], alive) or [module]:
+            found[id(outer)] = outer
+    return list(found.values())

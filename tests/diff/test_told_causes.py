@@ -1,0 +1,322 @@
+"""What a model was told beside its inputs, in the sentence: arguments and settings of modules."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from reference.diff.ledgers import diff
+from reference.diff.verdict_text import lines
+from reference.ledger.record import Ledger, encode
+from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
+from tests.helpers.small import watch
+
+
+def scaled(given: dict[str, Any], steps: int = 3, first: int = 1) -> None:
+    """Trains a model whose loss is a sum that is divided by an argument."""
+
+    def call(
+        self: Any, x: Tensor, y: Tensor, items: Any = None, *, verbose: bool = False, **_rest: Any
+    ) -> Any:
+        logits = self.layer(x)
+        loss = cross_entropy(logits, y, reduction="mean" if items is None else "sum")
+        return {"loss": loss if items is None else loss / items, "logits": logits}
+
+    class Scaled(Named):
+        def forward(
+            self, x: Tensor, y: Tensor, items: Any = None, verbose: bool = False, **rest: Any
+        ) -> Any:
+            return call(self, x, y, items, verbose=verbose, **rest)
+
+    model = seeded(lambda: Scaled(call, layer=nn.Linear(4, 3)))
+    optimizer = sgd(model)
+    for step in range(1, steps + 1):
+        optimizer.zero_grad()
+        named = given if step >= first else {}
+        model(rows(seed=step), labels(seed=step), **named)["loss"].backward()
+        optimizer.step()
+
+
+def said_of(a: dict[str, Any], b: dict[str, Any], **how: Any) -> str:
+    ledgers = (watch(lambda given=given: scaled(given, **how)) for given in (a, b))
+    return "\n".join(lines("a and b", diff(*ledgers)))
+
+
+@pytest.mark.parametrize("items", [512, torch.tensor(512), np.int64(512)])
+def test_an_argument_of_one_run_is_named(items: Any) -> None:
+    said = said_of({"items": items}, {})
+    assert "diverged: a and b part at step 1, link forward: loss: " in said
+    assert "\nargument items: 512 and absent" in said
+    assert "what the model does inside" not in said
+
+
+def test_an_argument_of_another_value_is_named() -> None:
+    said = said_of({"items": 4, "verbose": True}, {"items": 8, "verbose": True})
+    assert "\nargument items: 4 and 8 (2 times)" in said
+    assert "verbose" not in said
+
+
+def test_an_argument_of_no_effect_is_no_divergence() -> None:
+    assert said_of({"verbose": True, "use_cache": 1}, {}).startswith("identical: ")
+
+
+@pytest.mark.parametrize("default", [{"verbose": False}, {"items": None}, {"anything": None}])
+def test_an_argument_with_its_default_is_one_that_is_not_given(default: dict[str, Any]) -> None:
+    given = watch(lambda: scaled(default)).steps[0]["batch"]
+    assert given == watch(lambda: scaled({})).steps[0]["batch"]
+    assert "arguments" not in given[0]
+
+
+def test_an_argument_that_did_nothing_in_the_step_before_is_said_to() -> None:
+    def train(second: bool) -> None:
+        def call(self: Any, x: Tensor, tag: str, scale: float) -> Tensor:
+            return self.layer(x).pow(2).mean() * scale
+
+        model = seeded(lambda: Named(call, layer=nn.Linear(4, 3)))
+        optimizer = sgd(model)
+        for step in range(1, 4):
+            optimizer.zero_grad()
+            model(rows(seed=step), f"run {second}", 2.0 if second and step == 3 else 1.0).backward()
+            optimizer.step()
+
+    said = "\n".join(lines("a and b", diff(*(watch(train, second) for second in (False, True)))))
+    assert "part at step 3, link forward" in said
+    assert "given[1]: run False and run True, as in the step before, which was equal" in said
+    assert "argument given[2]: 1 and 2 (2 times)" in said
+
+
+def test_what_is_kept_of_arguments_is_bounded() -> None:
+    long = {"text": "x" * 5000, "sizes": list(range(100)), "pairs": [(1, 2)], "huge": 1 << 20000}
+    many = {f"n{i:04}": i for i in range(3000)}
+    step = watch(lambda: scaled({**long, "many": many, "deep": [[[1]]]})).steps[0]
+    kept = step["batch"][0]["arguments"]
+    assert kept["pairs[0][0]"] == 1
+    assert kept["pairs[0][1]"] == 2
+    assert kept["text"].startswith("xxxx")
+    assert kept["sizes"].startswith("100 values, ")
+    assert kept["many"] == "more than 256 values"
+    assert sum(len(f"{name}{value}") for name, value in kept.items()) < 500
+    assert len(watch(lambda: scaled(many)).steps[0]["batch"][0]["arguments"]) == 16
+
+
+def test_arguments_of_an_evaluation_are_named() -> None:
+    def evaluate(second: bool) -> None:
+        def call(self: Any, x: Tensor, temperature: float = 1.0) -> Tensor:
+            return self.layer(x) / temperature
+
+        model = seeded(lambda: Named(call, layer=nn.Linear(4, 3)))
+        model(rows()).pow(2).mean().backward()
+        sgd(model).step()
+        with torch.no_grad():
+            for batch in range(3):
+                model(rows(seed=batch), temperature=2.0 if second else 1.0)
+
+    said = "\n".join(lines("a and b", diff(*(watch(evaluate, s) for s in (False, True)))))
+    assert "link metrics" in said
+    assert "\nargument temperature: 1 and 2" in said
+
+
+def said_of_models(make: Any, **how: Any) -> str:
+    """Of two trainings of `make(second)`."""
+
+    def train(second: bool) -> None:
+        fit(seeded(lambda: make(second)), **how)
+
+    return "\n".join(lines("a and b", diff(*(watch(train, second) for second in (False, True)))))
+
+
+@pytest.mark.parametrize(
+    ("layer", "values", "said"),
+    [
+        (lambda p: nn.Dropout(p), (0.1, 0.2), "1.p: 0.1 and 0.2 (2 times)"),
+        (
+            lambda eps: nn.LayerNorm(6, eps=eps),
+            (1e-5, 1e-12),
+            "1.eps: 1e-05 and 1e-12 (1e+07 times)",
+        ),
+        (
+            lambda eps: nn.BatchNorm1d(6, eps=eps),
+            (1e-5, 1e-3),
+            "1.eps: 1e-05 and 0.001 (100 times)",
+        ),
+        (lambda m: nn.BatchNorm1d(6, momentum=m), (0.1, 0.9), "1.momentum: 0.1 and 0.9 (9 times)"),
+        (lambda way: nn.GELU(way), ("none", "tanh"), "1.approximate: none and tanh"),
+    ],
+)
+def test_what_a_module_is_set_to(layer: Any, values: tuple[Any, Any], said: str) -> None:
+    text = said_of_models(
+        lambda second: nn.Sequential(nn.Linear(4, 6), layer(values[second]), nn.Linear(6, 3))
+    )
+    assert text.startswith("diverged: ")
+    assert f"\nset to another value: {said}" in text
+    assert text.count("set to another value") == 1
+
+
+def test_settings_that_a_list_has_alike_are_one_line() -> None:
+    def make(second: bool) -> nn.Module:
+        return nn.Sequential(
+            *(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.2 if second else 0.1)) for _ in range(6)),
+            nn.Linear(4, 3),
+        )
+
+    assert ("\nset to another value: *.*.p: 0.1 (6 times) and 0.2 (6 times)") in said_of_models(
+        make
+    )
+
+
+def test_one_setting_among_many_alike_is_named_by_its_place() -> None:
+    def make(second: bool) -> nn.Module:
+        drops = [0.1, 0.1, 0.2 if second else 0.1, 0.1]
+        return nn.Sequential(nn.Linear(4, 6), *map(nn.Dropout, drops), nn.Linear(6, 3))
+
+    said = said_of_models(make)
+    assert "\nset to another value: 3.p: 0.1 and 0.2 (2 times)" in said
+    assert said.count("set to another value") == 1
+
+
+def test_a_setting_of_no_effect_is_no_divergence() -> None:
+    def make(second: bool) -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.2 if second else 0.1)).eval()
+
+    assert said_of_models(make).startswith("identical: ")
+
+
+def test_a_setting_that_changes_in_training_is_named_where_it_does() -> None:
+    def train(second: bool) -> None:
+        model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.1), nn.Linear(6, 3)))
+        fit(model, before=lambda step: setattr(model[1], "p", 0.3 if second and step == 4 else 0.1))
+
+    ledgers = [watch(train, second) for second in (False, True)]
+    assert [s.get("settings") for s in ledgers[1].steps[1:]] == [
+        *(None, None, {"1.p": 0.3}, {"1.p": 0.1}),
+    ]
+    said = "\n".join(lines("a and b", diff(*ledgers)))
+    assert "part at step 4" in said
+    assert "\nset to another value: 1.p: 0.1 and 0.3 (3 times)" in said
+
+
+def test_an_attribute_of_a_module_of_ones_own() -> None:
+    def make(second: bool) -> nn.Module:
+        model = Named(lambda self, x: self.layer(x) / self.temperature, layer=nn.Linear(4, 3))
+        model.temperature = 2.0 if second else 1.0
+        return model
+
+    assert "\nset to another value: temperature: 1 and 2 (2 times)" in said_of_models(make)
+
+
+def test_frozen_parameters_are_named_by_their_part() -> None:
+    def make(second: bool) -> nn.Module:
+        model = nn.Sequential(nn.Sequential(nn.Linear(4, 6), nn.Tanh()), nn.Linear(6, 3))
+        if second:
+            model[0].requires_grad_(False)
+            model[1].bias.requires_grad_(False)
+        return model
+
+    said = said_of_models(make)
+    assert "\nset to another value: requires_grad: on for all and off for 1.bias, 0" in said
+
+
+def test_parameters_that_are_thawed_later() -> None:
+    def train(second: bool) -> None:
+        model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 3)))
+        model[0].requires_grad_(False)
+        fit(model, before=lambda step: model[0].requires_grad_(step >= (2 if second else 3)))
+
+    said = "\n".join(lines("a and b", diff(*(watch(train, second) for second in (False, True)))))
+    assert "part at step 2" in said
+    assert "\nset to another value: requires_grad: off for 0 and on for all" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"label_smoothing": 0.1}, "label_smoothing: 0 and 0.1"),
+        ({"reduction": "sum"}, "reduction: mean and sum"),
+        ({"ignore_index": 1}, "ignore_index: -100 and 1"),
+        ({"weight": torch.tensor([1.0, 2.0, 1.0])}, "weight: absent and [1.0, 2.0, 1.0]"),
+    ],
+)
+def test_settings_of_a_loss_module(settings: dict[str, Any], said: str) -> None:
+    def train(second: bool) -> None:
+        fit(mlp(), loss=nn.CrossEntropyLoss(**settings if second else {}))
+
+    text = "\n".join(lines("a and b", diff(*(watch(train, second) for second in (False, True)))))
+    assert "link forward: loss: " in text
+    assert f"\nset to another value: CrossEntropyLoss.{said}" in text
+
+
+class Weighed(nn.Module):
+    """A loss that is told its weight."""
+
+    def forward(self, given: Tensor, target: Tensor, weight: float = 1.0) -> Tensor:
+        return cross_entropy(given, target) * weight
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_an_argument_of_a_loss_module(by_name: bool) -> None:
+    def train(second: bool) -> None:
+        def loss(given: Tensor, target: Tensor) -> Tensor:
+            weight = {"weight": 2.0} if second else {}
+            if by_name:
+                return Weighed()(given=given, target=target, **weight)
+            return Weighed()(given, target, **weight)
+
+        fit(mlp(), loss=loss)
+
+    ledgers = [watch(train, second) for second in (False, True)]
+    said = "\n".join(lines("a and b", diff(*ledgers)))
+    assert "link forward: loss: " in said
+    assert "\nargument Weighed.weight: absent and 2" in said
+
+
+def test_settings_are_written_once() -> None:
+    def train() -> None:
+        fit(mlp(), loss=lambda out, y: nn.CrossEntropyLoss()(out, y))
+
+    first, *later = watch(train).steps
+    assert first["settings"]["requires_grad"] == "on for all"
+    assert all("settings" not in step for step in later)
+
+
+def test_models_of_other_names_are_compared_by_settings_that_both_have() -> None:
+    def make(second: bool) -> nn.Module:
+        drop = nn.Dropout(0.2 if second else 0.1)
+        model = nn.Sequential(nn.Linear(4, 6), drop, nn.Linear(6, 3))
+        return Named(lambda self, x: self.inner(x), inner=model) if second else model
+
+    said = said_of_models(make)
+    assert "parameters matched by position" in said
+    assert "\nset to another value: 1.p: 0.1 and 0.2 (2 times)" in said
+    assert said.count("set to another value") == 1
+
+
+def test_a_resumed_run_is_compared_by_the_settings_of_the_whole_one() -> None:
+    def make() -> nn.Module:
+        torch.manual_seed(1)
+        return nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 3))
+
+    whole, half = make(), make()
+    fit(half, steps=2)
+    half[1].eps = 1e-2
+    ledgers = watch(lambda: fit(whole)), watch(lambda: fit(half, steps=3, first=2))
+    said = "\n".join(lines("a and b", diff(*ledgers)))
+    assert "begins where" in said
+    assert "\nset to another value: 1.eps: 1e-05 and 0.01 (1000 times)" in said
+
+
+def test_edited_arguments_and_settings_are_read_all_the_same() -> None:
+    def edited(said: Any) -> Ledger:
+        ledger = watch(lambda: scaled({"items": 4} if said == [1] else {"items": 8}))
+        item = next(item for item in ledger.items if item.kind == "step")
+        record = item.record
+        record["batch"][0]["arguments"] = {"items": said, "x": {"y": said}}
+        record["settings"] |= {"a.*.b": said, "a.1.b": {"c": said}, "requires_grad": said}
+        item.line = encode(record)
+        return ledger
+
+    said = "\n".join(lines("a and b", diff(edited([1]), edited([]))))
+    assert "argument items: [1] and []" in said
+    assert "set to another value: requires_grad: [1] and []" in said
