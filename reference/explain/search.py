@@ -78,6 +78,8 @@ class Search:
 
     def __post_init__(self) -> None:
         self.their_steps = self.replay.target.steps
+        evaluations = (e for e in self.replay.target.evaluations if e.get("trained", True))
+        self._evaluated_after = tuple(sorted({e["step"] for e in evaluations}))
         self._first_batches = FirstBatches(
             self.replay.recipe, self.replay.data, self.their_steps[0] if self.their_steps else {}
         )
@@ -107,6 +109,7 @@ class Search:
                 divergence.right if divergence else {},
                 self.their_steps,
                 self.replay.recipe,
+                self._evaluated_after,
             )
             for deviation in CATALOGUE.values():
                 # Where one run merely ends, only what changes its length can be why.

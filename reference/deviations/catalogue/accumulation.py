@@ -38,6 +38,22 @@ def _other_windows(clue: Clue) -> bool:
 
 DEVIATIONS = (
     Deviation(
+        name="zeroed-every-micro-batch",
+        row=16,
+        link="gradient",
+        summary=(
+            "Gradients are zeroed before each backward pass, so that a step has those of its last "
+            "micro-batch alone."
+        ),
+        shows_when="accumulation > 1",
+        citation="accelerate#1299",
+        edits=(before(BACKWARD, ZERO_GRAD),),
+        suggested_by=_recipe_accumulates,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 2},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+    ),
+    Deviation(
         name="loss-not-divided",
         row=18,
         link="gradient",
