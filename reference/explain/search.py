@@ -30,6 +30,19 @@ FEW_VALUES = 3  # so many were read off the ledger; more are guesses
 
 
 @dataclass(frozen=True)
+class OwnLength:
+    """How long the recipe's run was made because the ledger's is.
+
+    Attributes:
+        steps: so many steps.
+        told: its header says so; otherwise it came to its end after so many.
+    """
+
+    steps: int
+    told: bool
+
+
+@dataclass(frozen=True)
 class Explanation:
     """What a search came to.
 
@@ -41,6 +54,7 @@ class Explanation:
         tried: deviations that were switched on in vain at the divergence that is left.
         foreign: orders and forms of the data, none of which gives the ledger's first batch.
         dropped: the deviations that got further by chance, and the verdict with them.
+        own_length: how long the recipe's run was made, where the ledger said so.
     """
 
     outcome: Outcome
@@ -50,6 +64,7 @@ class Explanation:
     tried: int = 0
     foreign: int = 0
     dropped: tuple[tuple[Chosen, ...], Verdict] | None = None
+    own_length: OwnLength | None = None
 
     @property
     def proven(self) -> bool:
