@@ -46,6 +46,10 @@ def _only_labels(explanation: Explanation) -> bool:
 def what_next(explanation: Explanation) -> str:
     """What to do about it."""
     verdict, steps = explanation.outcome.verdict, explanation.outcome.known_steps
+    if verdict.reason is Reason.OTHER_MODELS:
+        return (
+            "give the ledger's own model with --checkpoint, or the ledger of a run of the recipe's"
+        )
     if not explanation.outcome.decisive:
         return "record the whole run again, of the recipe's own model, and explain that ledger"
     if verdict.verdict == "incomparable":

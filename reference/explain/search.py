@@ -115,6 +115,7 @@ class Search:
         """
         verdict, divergence = outcome.verdict, outcome.divergence
         taken = {c.deviation.name for c in outcome.chosen}
+        recipe = self._recipe_with(outcome.chosen)
         by_deviation: list[list[Chosen]] = []
         for link in verdict.suspects:
             clue = Clue(
@@ -123,7 +124,7 @@ class Search:
                 divergence.left if divergence else {},
                 divergence.right if divergence else {},
                 self.their_steps,
-                self.replay.recipe,
+                recipe,
                 self._evaluated_after,
             )
             for deviation in CATALOGUE.values():
@@ -135,12 +136,16 @@ class Search:
 
     def applies(self, chosen: Chosen, beside: Sequence[Chosen]) -> bool:
         """Whether it may do anything: by the recipe, or by what others make of the recipe."""
-        rows, recipe = len(self.replay.data.train), self.replay.recipe
-        if chosen.deviation.applies_to(recipe, rows):
-            return True
-        for other in beside:
-            recipe = other.applied_to(recipe)
-        return chosen.deviation.applies_to(recipe, rows)
+        rows = len(self.replay.data.train)
+        recipes = (self.replay.recipe, self._recipe_with(beside))
+        return any(chosen.deviation.applies_to(recipe, rows) for recipe in recipes)
+
+    def _recipe_with(self, chosen: Sequence[Chosen]) -> Recipe:
+        """What these deviations make of the recipe."""
+        recipe = self.replay.recipe
+        for one in chosen:
+            recipe = one.applied_to(recipe)
+        return recipe
 
     def is_foreign(self, here: Outcome, singles: Sequence[Chosen]) -> bool:
         """Whether no known order or form of the data comes nearer to the ledger's first batch."""
