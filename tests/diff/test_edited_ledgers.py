@@ -3,8 +3,10 @@
 Each value of each kind of record is changed, taken out, put in twice and shortened; and lines are.
 """
 
+import copy
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from reference.diff.ledgers import diff
 from reference.diff.notes import Unsealed
 from reference.diff.tolerance import diff_within
 from reference.errors import InputError
+from reference.ledger.record import encode, read_ledger
 from tests.helpers.edits import EDITS, KINDS, Edit, edited, write_ledger
 
 
