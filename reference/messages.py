@@ -1,12 +1,17 @@
-"""Words for people: a line on stderr, text made fit for a line, the nearest word, and colour."""
+"""Words for people: a line on stderr, text made fit for a line, the nearest word, and colour.
+
+And for programs: a value as one line of JSON.
+"""
 
 import difflib
+import json
+import math
 import os
 import reprlib
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 from reference.errors import InputError
 
@@ -113,3 +118,16 @@ def nearest(what: str, word: str, known: Iterable[str]) -> InputError:
     guess = near(word, known)
     listed = "" if guess and len(known) > MANY else f"; known: {', '.join(known)}"
     return InputError(f"unknown {what} {word!r}{guess}{listed}")
+
+
+def json_object(value: dict[str, Any]) -> str:
+    """A value as JSON, in a line; JSON has no number that isn't finite: it is written as a word."""
+    return json.dumps(_with_finite(value), allow_nan=False)
+
+
+def _with_finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _with_finite(each) for name, each in value.items()}
+    return [_with_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -15,6 +15,7 @@ from reference.cli.program import (
     command,
     inside_option,
     jobs_option,
+    json_option,
     run_dir_option,
     until_option,
 )
@@ -134,12 +135,7 @@ def observe_command(ctx: click.Context, program: tuple[str, ...], **_: Any) -> i
         help="run both again, up to the step at which they part, and say which module of the model "
         "is the first that differs; only for ledgers that you trust",
     ),
-    Option(
-        ["--json", "as_json"],
-        is_flag=True,
-        section="options",
-        help="the verdict as one JSON object (its fields: docs/diff-and-explain.md)",
-    ),
+    json_option("the verdict"),
     text="the first divergence between two ledgers",
 )
 def diff_command(
@@ -179,10 +175,11 @@ def diff_command(
 
 @command(
     click.Argument(["ledger"], type=FILE),
+    json_option("the explanation"),
     *recipe_options(),
     text="the deviations that turn the recipe into that ledger, proven",
 )
-def explain_command(ctx: click.Context, ledger: Path, **_: Any) -> int:
+def explain_command(ctx: click.Context, ledger: Path, as_json: bool, **_: Any) -> int:
     """LEDGER is a ledger, or a run's folder. Trains the manual loop with one known deviation after
     another until the ledger comes out, bit for bit. The recipe says what the run was meant to
     be."""
@@ -190,7 +187,8 @@ def explain_command(ctx: click.Context, ledger: Path, **_: Any) -> int:
 
     recipe = get_recipe(ctx)
     own_length = not given_fields(ctx).keys() & {"max_steps", "num_train_epochs"}
-    return explain_ledger(find_ledger(ledger), recipe, own_length=own_length)
+    path = find_ledger(ledger)
+    return explain_ledger(path, recipe, own_length=own_length, as_json=as_json)
 
 
 @command(

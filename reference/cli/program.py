@@ -157,6 +157,16 @@ def until_option() -> Option:
     )
 
 
+def json_option(what: str) -> Option:
+    """One JSON object in place of the text."""
+    return Option(
+        ["--json", "as_json"],
+        is_flag=True,
+        section="options",
+        help=f"{what} as one JSON object (its fields: docs/diff-and-explain.md)",
+    )
+
+
 def _at_least_one(_ctx: click.Context, option: click.Parameter, jobs: int | None) -> int | None:
     if jobs is not None and jobs < 1:
         raise InputError(f"{option.opts[0]}: {jobs} makes no sense; give 1 and up")

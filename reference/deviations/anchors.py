@@ -1,7 +1,7 @@
-"""Pieces of the manual loop's text on which edits of several themes are anchored.
+"""Pieces of the manual loop's text that edits of several themes are anchored on, or put in.
 
-Each stands in `lesson/loops/manual.py` once. A piece that only one theme changes stands in that
-theme's file.
+Each of the first stands in `lesson/loops/manual.py` once. A piece that only one theme changes
+stands in that theme's file.
 """
 
 from reference.deviations.source_edits import imports
@@ -22,3 +22,11 @@ ZERO_GRAD = "optimizer.zero_grad()"
 # Imports that edited loops need.
 LOOP_PARTS = imports("from reference.deviations import loop_parts")
 REPLACE = imports("from dataclasses import replace")
+
+# An evaluation beside the loop's own, of which no scores are made.
+EVALUATION = (
+    "for batch in eval_dataloader:\n"
+    "    batch = {k: v.to(device) for k, v in batch.items()}\n"
+    "    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):\n"
+    "        model(**batch)"
+)

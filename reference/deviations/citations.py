@@ -2,7 +2,8 @@
 
 Other sources are written out in their entry: `transformers#340` is issue or pull request 340 of
 github.com/huggingface/transformers, and so for `accelerate`; `pytorch#36998` is of
-github.com/pytorch/pytorch. Several are joined by "; ".
+github.com/pytorch/pytorch; one of any other project is `OWNER/NAME#310` of github.com/OWNER/NAME.
+Several are joined by "; ".
 """
 
 COURSE = (

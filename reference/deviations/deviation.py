@@ -23,6 +23,11 @@ def always(_recipe: Recipe, _rows: int) -> bool:
     return True
 
 
+def as_it_is(value: Any) -> str:
+    """A value as it reads behind its deviation's name."""
+    return ", ".join(map(str, value if isinstance(value, tuple) else (value,)))
+
+
 def any_value(_recipe: Recipe, _value: Any) -> bool:
     """A run with the value costs about as much as any, whatever the value is."""
     return True
@@ -60,6 +65,7 @@ class Deviation:
         edits: what it changes in the text of the manual loop; VALUE stands for its value.
         default_value: the value that it has where no other is given; None for one without a value.
         values_to_try: reads off a divergence the values that may be the cause.
+        value_text: the value as it reads behind the name.
         suggested_by: reads off a divergence whether this may be the cause. It rules out what
             can't be; what a ledger doesn't hold rules out nothing.
         applies_to: whether it can show, by the recipe and the number of training rows.
@@ -86,6 +92,7 @@ class Deviation:
     edits: tuple[Edit, ...]
     default_value: Any = None
     values_to_try: Callable[[Clue], Sequence[Any]] | None = None
+    value_text: Callable[[Any], str] = as_it_is
     suggested_by: Callable[[Clue], bool] | None = None
     applies_to: Callable[[Recipe, int], bool] = always
     affordable: Callable[[Recipe, Any], bool] = any_value
@@ -192,5 +199,4 @@ class Chosen:
     def __str__(self) -> str:
         if self.value is None:
             return self.deviation.name
-        parts = self.value if isinstance(self.value, tuple) else (self.value,)
-        return f"{self.deviation.name} {', '.join(map(str, parts))}"
+        return f"{self.deviation.name} {self.deviation.value_text(self.value)}"

@@ -57,6 +57,7 @@ class Comparison:
         earlier: What earlier steps of both had, by which a later one is known again.
         edited: The first record that contradicts itself.
         evaluated: Whether either run has an evaluation.
+        both_evaluated: Whether both runs have the same one.
         scored: Whether both runs have scores of the same one.
     """
 
@@ -76,7 +77,7 @@ class Comparison:
         self.told_otherwise = header_differences(what_was_told(left), what_was_told(right), TOLD)
         self.beside_other_models: list[Note] = []
         self.edited: Contradiction | None = None
-        self.evaluated = self.scored = False  # in either run; both runs' same evaluation
+        self.evaluated = self.both_evaluated = self.scored = False
         self.earlier = Earlier(), Earlier()
         self._ineffective = Ineffective()
         self._rates = Rates()
@@ -157,6 +158,7 @@ class Comparison:
             pairs = pair_by_model(ours, theirs)
             self.evaluated = True
             for pair in pairs:
+                self.both_evaluated = True
                 self.scored = self.scored or all(each[METRICS]["scores"] for each in pair)
                 if self.gaps.has_unseen(pair):
                     continue

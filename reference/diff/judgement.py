@@ -221,8 +221,10 @@ def _remarks(
     remarks += c.ineffective_notes(whole=identical)
     if c.edited is not None:
         remarks.append(c.edited)
-    if identical and not c.scored:
-        remarks.append(NoScores() if c.evaluated else NothingEvaluated())
+    if identical and not c.evaluated:
+        remarks.append(NothingEvaluated())
+    if identical and c.both_evaluated and not c.scored:
+        remarks.append(NoScores())
     if identical:
         remarks += models_of_one(*ends)
         remarks += [Unsealed(tuple(c.unsealed))] if c.unsealed else []

@@ -29,9 +29,11 @@ def untied(matching: Matching, records: tuple[Record, ...]) -> list[Note]:
     """Parameters of one run alone that have, at first, the values of another: tied in the other."""
     for side, record in enumerate(records):
         tensors = str((record.get("weights") or {}).get("tensors", "")).split()
-        for place in _of_one_run(matching, side):
+        alone = _of_one_run(matching, side)
+        for place in alone:
             value = tensors[place] if place < len(tensors) else ABSENT
-            like = [n for n, other in enumerate(tensors) if other == value and n != place]
+            # Of another model than the other run's, alike parameters say nothing: all norms are 1.
+            like = [n for n, other in enumerate(tensors) if other == value and n not in alone]
             if value != ABSENT and like:
                 return [Untied(side, matching.name(side, place), matching.name(side, like[0]))]
     return []

@@ -3,8 +3,6 @@
 python -m reference diff A B
 """
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -25,7 +23,7 @@ from reference.diff.value_text import field_text, short, unequal_text
 from reference.diff.verdict import Reason, Verdict
 from reference.errors import InputError
 from reference.ledger.record import SCHEMA
-from reference.messages import plain
+from reference.messages import json_object, plain
 from reference.terminal import table
 
 EVERY = "every link of every step"
@@ -137,24 +135,18 @@ def as_json(v: Verdict) -> dict[str, Any]:
     """The verdict as `compare` writes it: every value, and the words for what has no short form."""
     written = asdict(v)
     del written["evidence"], written["remarks"]  # in words: `detail` and `notes`
-    for field, unequal in zip(written["unequal"], v.unequal, strict=True):
-        field["field"] = field_text(unequal)
-    return written
+    return {**written, "unequal": unequal_as_json(v.unequal)}
+
+
+def unequal_as_json(unequal: Sequence[Unequal]) -> list[dict[str, Any]]:
+    """Unequal fields with all their values; `field` is the whole of it in words."""
+    return [{**asdict(each), "field": field_text(each)} for each in unequal]
 
 
 def json_line(first: str, second: str, v: Verdict) -> str:
     """The verdict on two runs as one JSON object; a number that isn't finite is a word."""
-    written = {"schema": JSON_SCHEMA, "a": first, "b": second, **as_json(v), "sentence": ""}
-    written["sentence"] = sentence(f"{first} and {second}", v)
-    return json.dumps(_with_finite(written), allow_nan=False)
-
-
-def _with_finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {name: _with_finite(each) for name, each in value.items()}
-    return [_with_finite(each) for each in value] if isinstance(value, list | tuple) else value
+    written = {"schema": JSON_SCHEMA, "a": first, "b": second, **as_json(v)}
+    return json_object({**written, "sentence": sentence(f"{first} and {second}", v)})
 
 
 def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:

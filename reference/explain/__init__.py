@@ -11,7 +11,9 @@
 - `follower.py`: compares a training with the ledger while it goes on
 - `outcome.py`: how far one replay was equal, and whether that proves anything
 - `loop_halves.py`: the loop cut into training and evaluation, so that a training isn't run twice
-- `explanation_text.py`: an explanation in words
+- `report.py`: an explanation as values
+- `remainder.py`: why what is left has no name, and what to do about it
+- `explanation_text.py`: the report in words, and as JSON
 """
 
 from reference.callable_package import call_as

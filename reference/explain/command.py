@@ -30,7 +30,7 @@ def explain(
         recipe: what the run was meant to be: a Recipe, or what `--recipe` takes: a recipe's name,
             its file or a run's folder.
         own_length: take the recipe's number of steps from the ledger's header, or for a script's
-            ledger from how many steps a whole one has; prints that it is so.
+            ledger from how many steps a whole one has; the explanation says if it is so.
 
     Returns:
         The explanation: whether it is `proven`, and its last replay, the `outcome`, with the
@@ -48,7 +48,9 @@ def explain(
     return explain_target(path, target, known, own_length=own_length)
 
 
-def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> int:
+def explain_ledger(
+    path: Path, recipe: Recipe, *, own_length: bool = False, as_json: bool = False
+) -> int:
     """Explain a ledger by a recipe, and print it.
 
     Args:
@@ -56,6 +58,7 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
         recipe: the recipe that the run is held against.
         own_length: take the recipe's number of steps from the ledger's header, or for a script's
             ledger from how many steps a whole one has.
+        as_json: print one JSON object in place of the text.
 
     Returns:
         The exit code: 0 if all of it is proven, 1 if something is left, 2 if it can only be
@@ -68,7 +71,7 @@ def explain_ledger(path: Path, recipe: Recipe, *, own_length: bool = False) -> i
     explanation = explain(path, recipe, own_length=own_length)
     from reference.explain.session import print_explanation
 
-    return print_explanation(explanation)
+    return print_explanation(path, explanation, as_json=as_json)
 
 
 def read_target(path: Path) -> Ledger:

@@ -30,6 +30,19 @@ FEW_VALUES = 3  # so many were read off the ledger; more are guesses
 
 
 @dataclass(frozen=True)
+class OwnLength:
+    """How long the recipe's run was made because the ledger's is.
+
+    Attributes:
+        steps: so many steps.
+        told: its header says so; otherwise it came to its end after so many.
+    """
+
+    steps: int
+    told: bool
+
+
+@dataclass(frozen=True)
 class Explanation:
     """What a search came to.
 
@@ -41,6 +54,7 @@ class Explanation:
         tried: deviations that were switched on in vain at the divergence that is left.
         foreign: orders and forms of the data, none of which gives the ledger's first batch.
         dropped: the deviations that got further by chance, and the verdict with them.
+        own_length: how long the recipe's run was made, where the ledger said so.
     """
 
     outcome: Outcome
@@ -50,6 +64,7 @@ class Explanation:
     tried: int = 0
     foreign: int = 0
     dropped: tuple[tuple[Chosen, ...], Verdict] | None = None
+    own_length: OwnLength | None = None
 
     @property
     def proven(self) -> bool:
@@ -78,6 +93,8 @@ class Search:
 
     def __post_init__(self) -> None:
         self.their_steps = self.replay.target.steps
+        evaluations = (e for e in self.replay.target.evaluations if e.get("trained", True))
+        self._evaluated_after = tuple(sorted({e["step"] for e in evaluations}))
         self._first_batches = FirstBatches(
             self.replay.recipe, self.replay.data, self.their_steps[0] if self.their_steps else {}
         )
@@ -98,6 +115,7 @@ class Search:
         """
         verdict, divergence = outcome.verdict, outcome.divergence
         taken = {c.deviation.name for c in outcome.chosen}
+        recipe = self._recipe_with(outcome.chosen)
         by_deviation: list[list[Chosen]] = []
         for link in verdict.suspects:
             clue = Clue(
@@ -106,7 +124,8 @@ class Search:
                 divergence.left if divergence else {},
                 divergence.right if divergence else {},
                 self.their_steps,
-                self.replay.recipe,
+                recipe,
+                self._evaluated_after,
             )
             for deviation in CATALOGUE.values():
                 # Where one run merely ends, only what changes its length can be why.
@@ -117,12 +136,16 @@ class Search:
 
     def applies(self, chosen: Chosen, beside: Sequence[Chosen]) -> bool:
         """Whether it may do anything: by the recipe, or by what others make of the recipe."""
-        rows, recipe = len(self.replay.data.train), self.replay.recipe
-        if chosen.deviation.applies_to(recipe, rows):
-            return True
-        for other in beside:
-            recipe = other.applied_to(recipe)
-        return chosen.deviation.applies_to(recipe, rows)
+        rows = len(self.replay.data.train)
+        recipes = (self.replay.recipe, self._recipe_with(beside))
+        return any(chosen.deviation.applies_to(recipe, rows) for recipe in recipes)
+
+    def _recipe_with(self, chosen: Sequence[Chosen]) -> Recipe:
+        """What these deviations make of the recipe."""
+        recipe = self.replay.recipe
+        for one in chosen:
+            recipe = one.applied_to(recipe)
+        return recipe
 
     def is_foreign(self, here: Outcome, singles: Sequence[Chosen]) -> bool:
         """Whether no known order or form of the data comes nearer to the ledger's first batch."""

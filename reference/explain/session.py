@@ -7,8 +7,8 @@ from pathlib import Path
 
 from reference.deviations.clues.clue import MOST_STEPS, part
 from reference.errors import InputError
-from reference.explain.explanation_text import words
-from reference.explain.search import Explanation, explain
+from reference.explain.explanation_text import json_line, words
+from reference.explain.search import Explanation, OwnLength, explain
 from reference.ledger.record import Ledger, Record
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import Data, load_data
@@ -27,21 +27,25 @@ def explain_target(path: Path, target: Ledger, recipe: Recipe, *, own_length: bo
     Raises:
         InputError: for a ledger that isn't of the recipe's data or checkpoint.
     """
-    if own_length:
-        recipe = _as_long_as_it_says(recipe, target.header)
-    recipe = prepare(recipe.for_loop("manual"))
+    length = _told_length(recipe, target.header) if own_length else None
+    recipe = prepare(_of_length(recipe, length).for_loop("manual"))
     check_checkpoint(recipe)
     data = load_data(recipe)
-    if own_length:
-        recipe = _as_long_as_it_is(recipe, target, len(data.train))
+    if own_length and length is None:
+        length = _seen_length(recipe, target, len(data.train))
+        recipe = _of_length(recipe, length)
     ours = header(recipe, "manual", data)
     check_belongs(path, target.header, ours)
-    return explain_with_progress(target, ours, recipe, data)
+    explanation = explain_with_progress(target, ours, recipe, data)
+    return dataclasses.replace(explanation, own_length=length)
 
 
-def print_explanation(explanation: Explanation) -> int:
+def print_explanation(path: Path, explanation: Explanation, *, as_json: bool) -> int:
     """Print what was found; returns the exit code that `explain_ledger` has."""
-    print("\n".join(coloured(plain(line), sys.stdout) for line in words(explanation)))
+    if as_json:
+        print(json_line(str(path), explanation))
+    else:
+        print("\n".join(coloured(plain(line), sys.stdout) for line in words(explanation)))
     outcome = explanation.outcome
     if not explanation.proven:
         # The ledger is of another model, or lacks the links that a proof needs.
@@ -50,17 +54,20 @@ def print_explanation(explanation: Explanation) -> int:
     return 0 if outcome.verdict.verdict == "identical" else InputError.exit_code
 
 
-def _as_long_as_it_says(recipe: Recipe, header: Record) -> Recipe:
-    """The recipe with the length of the run that this header is of; prints that it is so."""
+def _of_length(recipe: Recipe, length: OwnLength | None) -> Recipe:
+    return recipe if length is None else dataclasses.replace(recipe, max_steps=length.steps)
+
+
+def _told_length(recipe: Recipe, header: Record) -> OwnLength | None:
+    """The length of the run that this header is of, where it says one that isn't the recipe's."""
     steps = part(header, "recipe", "max_steps")
     if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS or steps == recipe.max_steps:
-        return recipe
-    print(f"the ledger is of a run of {steps} steps, and so is the recipe's (--max-steps {steps})")
-    return dataclasses.replace(recipe, max_steps=steps)
+        return None
+    return OwnLength(steps, told=True)
 
 
-def _as_long_as_it_is(recipe: Recipe, target: Ledger, rows: int) -> Recipe:
-    """The recipe cut to a script's run that came to its end sooner; prints that it is so.
+def _seen_length(recipe: Recipe, target: Ledger, rows: int) -> OwnLength | None:
+    """The length of a script's run that came to its end sooner than the recipe's.
 
     Whole epochs are left as they are: another number of them is a deviation, and has a name.
     """
@@ -68,14 +75,10 @@ def _as_long_as_it_is(recipe: Recipe, target: Ledger, rows: int) -> Recipe:
     batches = recipe.batches_per_epoch(rows)
     shorter = steps < recipe.duration(batches)[1] and steps % recipe.steps_per_epoch(batches)
     if part(target.header, "recipe") is not None or recipe.max_steps > 0 or not shorter:
-        return recipe
+        return None
     if end is None or not end["complete"]:
-        return recipe  # how long it was to be isn't known, and its schedule may be the deviation
-    print(
-        f"the ledger's run came to its end after {steps} steps, and so does the recipe's "
-        f"(--max-steps {steps}; it says nothing of the length it was meant to have)"
-    )
-    return dataclasses.replace(recipe, max_steps=steps)
+        return None  # how long it was to be isn't known, and its schedule may be the deviation
+    return OwnLength(steps, told=False)
 
 
 class ReplayProgress:

@@ -60,7 +60,9 @@ class Grouper:
         elif kind == "end":
             self._ended = True
             self._open.end = record
-            self._open.broken = item.is_broken and bool(record["complete"])
+            # Where the disk was full, the end has no seal, and says why.
+            without_seal = "lost" in record and "seal" not in record
+            self._open.broken = item.is_broken and not without_seal
             if record["steps"] != self._steps and "recorded" not in record:
                 raise damaged(item, "steps", f"{record['steps']} after {self._steps} steps")
         else:

@@ -25,7 +25,7 @@ from reference.deviations.deviation import Trial
 from reference.deviations.source_edits import delete, replace
 from tests.conftest import ROOT
 
-SOURCE = re.compile(r"(transformers|accelerate|pytorch)#\d+|arXiv \d{4}\.\d{5}")
+SOURCE = re.compile(r"(transformers|accelerate|pytorch|[\w-]+/[\w.-]+)#\d+|arXiv \d{4}\.\d{5}")
 NAMED_SOURCES = {COURSE, RUN_GLUE, ACCELERATE_EXAMPLE, NO_REPORT}
 each = pytest.mark.parametrize("deviation", CATALOGUE.values(), ids=CATALOGUE.keys())
 

@@ -66,7 +66,7 @@ from reference.diff.notes import (
 from reference.diff.unequal import SOFT, Share, Things, Unequal
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import as_json, in_words
-from reference.explain.explanation_text import REPLAY
+from reference.explain.report import REPLAY
 
 TRAINED = TrainedInOne("probe.weight")
 EDITED = Contradiction(1, 4, "update", Sum.HASH)

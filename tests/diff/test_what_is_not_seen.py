@@ -37,6 +37,22 @@ def test_a_threshold_of_the_script_has_a_note() -> None:
     assert note.startswith("not compared: scores; what models gave in evaluations is equal")
 
 
+def test_scores_of_an_evaluation_that_one_run_made_alone_are_not_called_unseen() -> None:
+    """Nothing that a model gave there was compared, and nothing is said to be equal."""
+
+    def train(second: bool) -> None:
+        model = mlp()
+        fit(model)
+        with torch.no_grad():
+            if second:
+                model(rows())
+
+    verdict = diff(watch(train, False), watch(train, True))
+    assert verdict.verdict == "identical"
+    (note,) = verdict.notes
+    assert note.startswith("not compared: an evaluation that the other run didn't make")
+
+
 def test_an_average_in_plain_tensors() -> None:
     def looked_around(second: bool) -> Ledger:
         memory = Memory({})

@@ -34,7 +34,15 @@ from tests.conftest import write_mrpc
 from tests.helpers.planted import answer, data_of, explained, keep, names, planted, setting
 from tests.helpers.small import net, train, watch
 
-FEW = ("eps", "no-clip", "never-zeroed", "no-shuffle", "f1-of-class-0", "clip-after-step")
+FEW = (
+    "accumulation",
+    "eps",
+    "no-clip",
+    "never-zeroed",
+    "no-shuffle",
+    "f1-of-class-0",
+    "clip-after-step",
+)
 
 
 def check_single(name: str, small: Recipe) -> None:
@@ -145,6 +153,16 @@ def test_two_at_the_same_link(small: Recipe) -> None:
     quiet()
     chosen = (Chosen(CATALOGUE["eps"], 1e-6), Chosen(CATALOGUE["beta2"], 0.98), planted("no-clip"))
     found = explained(keep(small, *chosen), small)
+    assert found.proven
+    assert set(found.outcome.chosen) == set(chosen)
+
+
+def test_one_that_shows_by_what_another_makes_of_the_recipe(small: Recipe) -> None:
+    """As the stock Trainer with accumulated gradients, held against a recipe without any."""
+    quiet()
+    recipe = replace(small, max_steps=3)
+    chosen = (Chosen(CATALOGUE["accumulation"], 4), planted("loss-not-divided"))
+    found = explained(keep(recipe, *chosen), recipe)
     assert found.proven
     assert set(found.outcome.chosen) == set(chosen)
 
@@ -327,7 +345,10 @@ def test_another_model_s_ledger_is_wrong_input(
     with open(file, "ab") as out:
         out.writelines(item.line for item in ledger.items)
     assert main(["explain", str(file), "--data", small.data, "--device", "cpu"]) == 2
-    assert "the models have other parameters" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "the models have other parameters" in out
+    assert "next: give the ledger's own model with --checkpoint" in out
+    assert "tied" not in out  # all norms of a fresh model are alike, and so are those of ours
 
 
 WAYS = ("1 - step / total", "lr * steps left / total", "LinearLR")

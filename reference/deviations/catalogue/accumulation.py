@@ -1,12 +1,20 @@
 """Deviations of accumulating gradients: the loss's divisor, and which batches a step has."""
 
-from reference.deviations.anchors import BACKWARD, CLIP, CLIP_LINES, EPOCH, ZERO_GRAD
-from reference.deviations.citations import ACCELERATE_EXAMPLE
-from reference.deviations.clues.clue import Clue
+from reference.deviations.anchors import (
+    BACKWARD,
+    CLIP,
+    CLIP_LINES,
+    EPOCH,
+    REPLACE,
+    ZERO_GRAD,
+)
+from reference.deviations.citations import ACCELERATE_EXAMPLE, NO_REPORT
+from reference.deviations.clues.batches import batches
+from reference.deviations.clues.clue import MOST_TOKENS, Clue
 from reference.deviations.clues.gradients import norm_ratio
 from reference.deviations.conditions import accumulates, clips
 from reference.deviations.deviation import Deviation, Trial
-from reference.deviations.source_edits import Edit, after, before, delete, replace
+from reference.deviations.source_edits import VALUE, Edit, after, before, delete, replace
 
 SHARE = ' * (len(batch["labels"]) / num_samples)'
 # The loop as most people write it: batch by batch, and a test of whether it is time to step.
@@ -36,7 +44,50 @@ def _other_windows(clue: Clue) -> bool:
     return ours != theirs
 
 
+def _batches_a_step(clue: Clue) -> list[int]:
+    """The batches of their longest step, where ours has another number of them."""
+    theirs = max((len(batches(record)) for record in clue.their_steps), default=0)
+    ours = clue.recipe.gradient_accumulation_steps
+    affordable = theirs * clue.recipe.train_batch_size <= MOST_TOKENS
+    return [theirs] if theirs not in (0, ours) and affordable else []
+
+
 DEVIATIONS = (
+    Deviation(
+        name="accumulation",
+        row=24,
+        link="batch",
+        summary="The gradients of another number of batches are accumulated to a step.",
+        shows_when="always",
+        citation=NO_REPORT,
+        edits=(
+            REPLACE,
+            before(
+                "device = torch.device(",
+                "recipe = replace(recipe, gradient_accumulation_steps=VALUE)",
+            ),
+        ),
+        default_value=2,
+        values_to_try=_batches_a_step,
+        replaces_fields={"gradient_accumulation_steps": VALUE},
+        changes_length=True,
+    ),
+    Deviation(
+        name="zeroed-every-micro-batch",
+        row=16,
+        link="gradient",
+        summary=(
+            "Gradients are zeroed before each backward pass, so that a step has those of its last "
+            "micro-batch alone."
+        ),
+        shows_when="accumulation > 1",
+        citation="accelerate#1299",
+        edits=(before(BACKWARD, ZERO_GRAD),),
+        suggested_by=_recipe_accumulates,
+        applies_to=accumulates,
+        shows_in_recipe={"gradient_accumulation_steps": 2},
+        hidden_in_recipe={"gradient_accumulation_steps": 1},
+    ),
     Deviation(
         name="loss-not-divided",
         row=18,

@@ -2,7 +2,7 @@
 
 import math
 
-from reference.deviations.anchors import LOADERS, LOOP_PARTS
+from reference.deviations.anchors import EVALUATION, LOADERS, LOOP_PARTS
 from reference.deviations.citations import NO_REPORT
 from reference.deviations.clues.clue import MOST_PROCESSES, Clue, number, part
 from reference.deviations.conditions import autocasts, drops_out, scores_f1
@@ -39,6 +39,11 @@ def _other_count(clue: Clue) -> bool:
 def _same_count(clue: Clue) -> bool:
     counts = _row_counts(clue)
     return counts is None or counts[0] == counts[1]
+
+
+def _twice_as_many(clue: Clue) -> bool:
+    counts = _row_counts(clue)
+    return counts is None or counts[1] == 2 * counts[0]
 
 
 def _processes(clue: Clue) -> list[int]:
@@ -132,6 +137,19 @@ DEVIATIONS = (
         suggested_by=_other_count,
         in_matrix=Trial(recipe={"eval_batch_size": 16}),  # 408 pairs are 51 whole batches of 8
         hidden_in_recipe={"eval_batch_size": 10},
+    ),
+    Deviation(
+        name="evaluated-twice",
+        row=45,
+        link="metrics",
+        summary=(
+            "After its last step the model is evaluated twice: where an epoch or so many steps "
+            "end, and then once more for the scores."
+        ),
+        shows_when="always",
+        citation="huggingface/sentence-transformers#1784",
+        edits=(after("model.eval()", EVALUATION),),
+        suggested_by=_twice_as_many,
     ),
     Deviation(
         name="evaluated-on-training-set",

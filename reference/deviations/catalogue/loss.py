@@ -11,6 +11,17 @@ CROSS_ENTROPY = (
     '                    outputs.logits.float(), batch["labels"], {}\n'
     "                )"
 )
+SOFTMAX_TWICE = (
+    "torch.nn.functional.cross_entropy(\n"
+    '                    outputs.logits.float().softmax(-1), batch["labels"]\n'
+    "                )"
+)
+BINARY_CROSS_ENTROPY = (
+    "torch.nn.functional.binary_cross_entropy_with_logits(\n"
+    "                    outputs.logits.float(),\n"
+    '                    torch.eye(outputs.logits.shape[-1], device=device)[batch["labels"]],\n'
+    "                )"
+)
 
 
 DEVIATIONS = (
@@ -24,6 +35,26 @@ DEVIATIONS = (
         shows_when="always",
         citation=NO_REPORT,
         edits=(replace(LOSS, "loss = " + CROSS_ENTROPY.format('reduction="sum"')),),
+    ),
+    Deviation(
+        name="softmax-twice",
+        row=42,
+        link="gradient",
+        also_in=("forward",),
+        summary="The loss gets probabilities, and makes a softmax of them once more.",
+        shows_when="always",
+        citation="Lightning-Universe/lightning-bolts#654; lansinuote/Huggingface_Toturials#6",
+        edits=(replace(LOSS, f"loss = {SOFTMAX_TWICE}"),),
+    ),
+    Deviation(
+        name="binary-cross-entropy",
+        row=42,
+        link="gradient",
+        also_in=("forward",),
+        summary="Each class has a binary loss of its own, as where a row may be of several.",
+        shows_when="always",
+        citation="activetigger/activetigger#1030; kitzeslab/opensoundscape#302",
+        edits=(replace(LOSS, f"loss = {BINARY_CROSS_ENTROPY}"),),
     ),
     Deviation(
         name="label-smoothing",

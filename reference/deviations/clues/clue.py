@@ -27,6 +27,7 @@ class Clue:
         theirs: the same of the other run; empty where that run ended.
         their_steps: all steps of the other run, from the first.
         recipe: the recipe of our run.
+        evaluated_after: after how many steps the other run evaluated, each once, from the first.
     """
 
     link: str
@@ -35,6 +36,7 @@ class Clue:
     theirs: Record
     their_steps: Sequence[Record]
     recipe: Recipe
+    evaluated_after: Sequence[int] = ()
 
 
 def number(value: Any) -> float | None:

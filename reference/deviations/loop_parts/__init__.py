@@ -1,7 +1,7 @@
 """What edited loops import where an edit would be too long for the loop itself.
 
 In reading order: `order.py` (loaders and the order of the rows), `inputs.py` (the data in another
-form), `optimizer.py` (parameters and schedules), `scores.py` (the evaluation's scores).
+form), `optimizer.py` (parameters and schedules), `scores.py` (evaluations and their scores).
 """
 
 from reference.deviations.loop_parts.inputs import (
@@ -25,7 +25,7 @@ from reference.deviations.loop_parts.order import (
     seed_as_a_new_process,
     seeded_sampler,
 )
-from reference.deviations.loop_parts.scores import AverageOfBatches, OtherF1
+from reference.deviations.loop_parts.scores import AverageOfBatches, OtherF1, is_due
 
 __all__ = (
     "AverageOfBatches",
@@ -39,6 +39,7 @@ __all__ = (
     "cut_at",
     "dataloader_with",
     "in_modules",
+    "is_due",
     "linear_as",
     "restart_schedule",
     "seed_as_a_new_process",

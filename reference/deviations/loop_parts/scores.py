@@ -1,4 +1,4 @@
-"""Scores of an evaluation that are computed in another way."""
+"""Evaluations at other times than the loop's own, and scores that are computed in another way."""
 
 from typing import Any
 
@@ -6,6 +6,11 @@ import numpy as np
 
 from reference.lesson.metrics import GlueMetric, load_metric
 from reference.lesson.tasks import get_task
+
+
+def is_due(completed_steps: int, when: int | tuple[int, ...]) -> bool:
+    """Whether an evaluation follows: after every so many steps, or after each of these."""
+    return completed_steps % when == 0 if isinstance(when, int) else completed_steps in when
 
 
 class AverageOfBatches:
