@@ -126,7 +126,7 @@ def _changed_weights(evidence: object) -> str:
 
 def _other_at_end(model: OtherAtEnd) -> str:
     forms = f": {' and '.join(model.forms)}" if model.forms[0] != model.forms[1] else ""
-    unequal = f"{model.count} of its {model.total} tensors are unequal"
+    unequal = f"unequal in {model.count} of its {model.total} tensors"
     said = f"{model.model} is another at the end: {unequal}, first {model.first}{forms}"
     return plain(said)
 
