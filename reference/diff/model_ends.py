@@ -20,12 +20,20 @@ def model_ends(left: Record, right: Record) -> list[OtherAtEnd]:
     models = [end["models"] for end in (left, right) if "models" in end]
     if len(models) < 2:
         return []  # an older ledger
-    if _values(m for m in models[0] if m["trained"]) == _values(
-        m for m in models[1] if m["trained"]
-    ):
-        models = [[m for m in each if not m["trained"]] for each in models]
+    trained = [_values(m for m in each if m["trained"]) for each in models]
     known = [_in_the_last_step(end) for end in (left, right)]
-    return [u for pair in _pairs(*models) for u in _unequal(*pair, known)]
+    # What a run had in its last step, and has nowhere any more.
+    lost = [
+        set(hashes - Counter(map(_hash, _values(each).elements())))
+        for hashes, each in zip(known, models, strict=True)
+    ]
+    return [
+        unequal
+        for pair in _pairs(*models)
+        # Trained in one part or in two, by whatever names: all that counts is what there is.
+        if trained[0] != trained[1] or not pair[0]["trained"] or _has_same_names(*pair)
+        for unequal in _unequal(*pair, known, lost)
+    ]
 
 
 def models_of_one(left: Record, right: Record) -> list[ModelsOfOneEnd]:
@@ -42,10 +50,17 @@ def models_of_one(left: Record, right: Record) -> list[ModelsOfOneEnd]:
     ]
 
 
-def _in_the_last_step(end: Record) -> set[str]:
+def _in_the_last_step(end: Record) -> Counter[str]:
     """The hashes of all that the models of the last step had then."""
     buffers = (end.get("buffers") or {}).get("tensors", {})
-    return {*str(end.get("tensors", "")).split(), *buffers.values()}
+    hashes = Counter([*str(end.get("tensors", "")).split(), *buffers.values()])
+    del hashes[ABSENT]
+    return hashes
+
+
+def _has_same_names(left: Record, right: Record) -> bool:
+    theirs = _renamed(right["tensors"], left["tensors"])
+    return set(left["tensors"]) == set(theirs)
 
 
 def _values(models: Any) -> Counter[str]:
@@ -88,15 +103,21 @@ def _by_class(models: Sequence[Record]) -> dict[tuple[str, bool], list[Record]]:
     return classes
 
 
-def _unequal(left: Record, right: Record, known: Sequence[set[str]]) -> Iterator[OtherAtEnd]:
+def _unequal(
+    left: Record, right: Record, known: Sequence[Counter[str]], lost: Sequence[set[str]]
+) -> Iterator[OtherAtEnd]:
     ours, theirs = left["tensors"], _renamed(right["tensors"], left["tensors"])
     name = str(left["model"])
     if ours.keys() != theirs.keys():
         p, q = Counter(ours.values()), Counter(theirs.values())
-        # What only one model has, and had in its last step: that was no other training.
-        more = [(each, hashes) for each, hashes in zip((p - q, q - p), known, strict=True)]
-        same = [set(map(_hash, each)) <= hashes for each, hashes in more]
-        if not all(same) or (p - q and q - p):
+        # What only one model has, and had in its last step: that was no other training, unless the
+        # other had it then, too.
+        more = [set(map(_hash, each)) for each in (p - q, q - p)]
+        same = [
+            hashes <= known[side].keys() and hashes.isdisjoint(lost[1 - side])
+            for side, hashes in enumerate(more)
+        ]
+        if not all(same) or all(more):
             only = [n for n in (*ours, *theirs) if (n in ours) != (n in theirs)]
             forms = _form(ours.get(only[0])), _form(theirs.get(only[0]))
             yield OtherAtEnd(name, len(only), len({*ours, *theirs}), only[0], forms)

@@ -89,7 +89,7 @@ class Recording:
         """The optimizer has stepped: another step is open from now on."""
         for forward in self.open_step.used():
             if forward.seen is not None:
-                forward.seen.trained = True
+                self.seen.take_step_of(forward.seen)
         self.waiting.append(self.open_step)
         self.seen.look_around(self.steps + len(self.waiting))
         self.open_step = OpenStep()

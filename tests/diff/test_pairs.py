@@ -13,7 +13,17 @@ from torch import Tensor
 from reference.diff.ledgers import diff
 from reference.ledger.record import Ledger, Memory
 from reference.observe.observer import Observer
-from tests.diff.pairs import PAIRS, Pair, copies, ends, evaluations, losses, odd_outputs, states  # noqa: F401
+from tests.diff.pairs import (  # noqa: F401
+    PAIRS,
+    Pair,
+    copies,
+    ends,
+    evaluations,
+    exchanges,
+    losses,
+    odd_outputs,
+    states,
+)
 
 
 def effect(value: Any) -> str:

@@ -5,6 +5,7 @@ with: these may have been replaced since. None is held alive. What is held are t
 it keeps its parameters, buffers and parts, until the model is gone: then they are read, and let go.
 """
 
+import sys
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -26,6 +27,7 @@ class SeenModel:
     Attributes:
         name: Its class, and from the second of a class on its number.
         trained: Whether a step was made of a pass of it.
+        turn: The number of models whose first step came before its own, or that of a part of it.
         part: Whether it was called as a model, and is a part of another that was.
         of_trained: Whether it was a part of one that trains, or had its weights, when it was first
             called.
@@ -39,6 +41,7 @@ class SeenModel:
     ) -> None:
         self.name, self.padding = name, padding_of(module)
         self.trained = self.part = self.of_trained = False
+        self.turn = sys.maxsize
         self.first: str | None = None
         self._id, self._gone = id(module), gone
         self._insides: Insides | None = insides(module)
@@ -94,6 +97,7 @@ class SeenModel:
             if other.is_one_of(parts):
                 other.part = True
                 self.trained = self.trained or other.trained
+                self.turn = min(self.turn, other.turn)
 
     def _die(self, _reference: object) -> None:
         """Called by Python when the module is gone; what it held isn't yet."""
@@ -123,6 +127,7 @@ class SeenModels:
         self._uncalled = uncalled
         self._all: list[SeenModel] = []
         self._living: tuple[SeenModel, ...] = ()  # anew each time: one may go at any moment
+        self._count_trained = 0
         self._of_id: dict[int, SeenModel] = {}
         self._of_class: dict[str, int] = {}
 
@@ -139,6 +144,12 @@ class SeenModels:
             )
         return known
 
+    def take_step_of(self, model: SeenModel) -> None:
+        """A step was made of a pass of this one."""
+        if not model.trained:
+            model.trained, model.turn = True, self._count_trained
+            self._count_trained += 1
+
     def look_around(self, step: int) -> None:
         """In some steps, and before the first moves anything beside the model that it trains."""
         if uncalled_models.is_looked_for(step):
@@ -149,7 +160,9 @@ class SeenModels:
         self._take_uncalled(first=False)
         for model in self._living:
             model.mark_parts(self._living)
-        whole = [m for m in self._all if not m.part and not m.is_still()]
+        # In an order that equal steps have in both runs; that of the first calls may be another.
+        ordered = sorted(self._all, key=lambda model: model.turn)
+        whole = [m for m in ordered if not m.part and not m.is_still()]
         return [
             {
                 "model": m.name,
