@@ -125,7 +125,7 @@ class Comparison:
     def _add(self, left: Group, right: Group) -> Divergence | None:
         if self.divergence is None:
             self.matching.add(left.models, right.models)
-            self.divergence = self._evaluations(left.evaluations, right.evaluations)
+            self.divergence = self._evaluations(left, right)
         for side, group in enumerate((left, right)):
             if group.broken and self.edited is None:
                 self.edited = Contradiction(side, self.last, "end", Sum.LINES)
@@ -149,12 +149,13 @@ class Comparison:
         self.gaps.add_unknown(side, unknown_fields)
         return record
 
-    def _evaluations(self, left: list[Record], right: list[Record]) -> Divergence | None:
+    def _evaluations(self, left: Group, right: Group) -> Divergence | None:
         """Those that both made at the same step; evaluating more often is no other training."""
         if self.matching.left_over and not self.matching.pairs:
             return None
-        for step in sorted({e["step"] for e in (*left, *right)}):
-            ours, theirs = ([e for e in side if e["step"] == step] for side in (left, right))
+        sides, at_end = (left.evaluations, right.evaluations), not (left.step or right.step)
+        for step in sorted({e["step"] for side in sides for e in side}):
+            ours, theirs = ([e for e in side if e["step"] == step] for side in sides)
             pairs = pair_by_model(ours, theirs)
             self.evaluated = True
             for pair in pairs:
@@ -165,7 +166,7 @@ class Comparison:
                 self.gaps.note_older(pair)
                 unequal = list(metrics(Pair(*pair)))
                 if any(u.weight == HARD for u in unequal):
-                    return of_evaluation(unequal, pair)
+                    return of_evaluation(unequal, pair, at_end=at_end)
             for side, count in enumerate((len(ours), len(theirs))):
                 if count > len(pairs):
                     self.gaps.add_evaluations(side, count - len(pairs), step)

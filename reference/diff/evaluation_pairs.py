@@ -37,14 +37,17 @@ def _of_models(evaluations: Sequence[Record]) -> dict[str, list[Record]]:
     return models
 
 
-def of_evaluation(unequal: list[Unequal], pair: tuple[Record, Record]) -> Divergence:
+def of_evaluation(
+    unequal: list[Unequal], pair: tuple[Record, Record], *, at_end: bool
+) -> Divergence:
     """Where two runs part whose evaluations after a step are unequal.
 
     A model that doesn't train (a reference, a teacher) is no evaluation: what it gives goes into
-    the next step. Then that step is named, the link that is unequal of it, and the model.
+    the next step. Then that step is named, the link that is unequal of it, and the model; unless
+    no step comes after it in either run (`at_end`).
     """
     step, model = pair[0]["step"], pair[0].get("model")
-    if pair[0].get("trained", True) or pair[1].get("trained", True):
+    if at_end or pair[0].get("trained", True) or pair[1].get("trained", True):
         return Divergence(step, METRICS, unequal, *pair)
     links = [_link(u.field) for u in unequal]
     first = next(link for link in ("batch", "mode", "weights", "forward") if link in links)

@@ -7,6 +7,8 @@ from reference.diff.unequal import NOTE, Share, Things, Unequal
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
+OF_ALL_MODELS = ("weights", "update")  # links that list each model that is alive
+
 
 def tensors(link: str, left: Record, right: Record, names: Sequence[str]) -> Iterator[Unequal]:
     """The first unequal tensor of a link, with its norms where they are known.
@@ -21,7 +23,13 @@ def tensors(link: str, left: Record, right: Record, names: Sequence[str]) -> Ite
         return
     hashes = [value.get("tensors", "").split() for value in (left, right)]
     triples = zip(names, *hashes, strict=False)
-    unequal = [place for place, (_, x, y) in enumerate(triples) if x != y]
+    pairs = [(x, y) for _, x, y in triples]
+    unequal = [place for place, (x, y) in enumerate(pairs) if x != y]
+    if link in OF_ALL_MODELS:
+        # Of a model that was let go: in one run Python has freed it by now, in the other not yet.
+        unequal = [place for place in unequal if ABSENT not in pairs[place]]
+    if not unequal and any(x != y for x, y in pairs):
+        return
     if not unequal:
         yield Unequal(link, "hash", left.get("hash"), right.get("hash"))
         return

@@ -90,6 +90,8 @@ class Recording:
         for forward in self.open_step.used():
             if forward.seen is not None:
                 self.seen.take_step_of(forward.seen)
+            # It is no evaluation: its tensors go, also where the script keeps its graph.
+            forward.content, forward.inputs = None, {}
         self.waiting.append(self.open_step)
         self.seen.look_around(self.steps + len(self.waiting))
         self.open_step = OpenStep()

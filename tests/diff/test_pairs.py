@@ -23,6 +23,7 @@ from tests.diff.pairs import (  # noqa: F401
     losses,
     odd_outputs,
     states,
+    without_parameters,
 )
 
 

@@ -26,7 +26,6 @@ from reference.observe.step.inside import InsidePass
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import numbers_in, tensors_in
-from reference.observe.tensors.first_parameter import first_parameter
 
 
 class _OutermostCall(threading.local):
@@ -83,7 +82,7 @@ class ForwardPasses:
         if module_calls.in_backward():
             self._note_again(module)
             return
-        if first_parameter(module) is None:
+        if not module_calls.is_model(module):
             return  # a loss or activation by itself
         call.begin(module, torch_internals.frame_of_call())
         call.forward = self._begin(module, args)

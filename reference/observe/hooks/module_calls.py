@@ -21,6 +21,33 @@ def computes_nothing(module: torch.nn.Module) -> bool:
     )
 
 
+def is_model(module: torch.nn.Module) -> bool:
+    """Whether a call of it is a model's pass: it has parameters, or it predicts by something else.
+
+    A quantised or frozen model has its weights elsewhere; a nearest mean is a buffer. But for
+    torch's own losses, whose class weights are buffers, too.
+    """
+    if first_parameter(module) is not None:
+        return True
+    if torch.is_grad_enabled() or _is_loss(module):
+        return False  # it learns nothing
+    return any(_holds_tensors(part) for part in torch_internals.modules_of(module))
+
+
+def _is_loss(module: torch.nn.Module) -> bool:
+    """Whether it is one of torch's own losses, or made of one."""
+    return any(
+        kind.__module__ == torch.nn.CrossEntropyLoss.__module__ for kind in type(module).__mro__
+    )
+
+
+def _holds_tensors(module: torch.nn.Module) -> bool:
+    if isinstance(module, torch.jit.ScriptModule):
+        return True
+    kept = (*torch_internals.own_buffers(module).values(), *vars(module).values())
+    return any(isinstance(value, Tensor | torch.ScriptObject) for value in kept)
+
+
 def in_backward() -> bool:
     """Whether autograd is running: a forward pass in it is one that is done again."""
     return torch_internals.backward_run() != -1

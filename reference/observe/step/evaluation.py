@@ -72,8 +72,12 @@ class Content:
             self.waiting.append(lambda: self._predict(copy))
 
     def add_loss(self, name: str, given: Arguments, output: Tensor) -> None:
-        """Add a loss that is a module of its own: what it is given beside, and what it makes."""
-        self.take({f"{name}.{place}": t for place, t in given.tensors.items()}, keep=True)
+        """Add a loss that is a module of its own: what it is given beside, and what it makes.
+
+        Their shapes say nothing of how the model's rows were batched.
+        """
+        tensors = {f"{name}.{place}": t for place, t in given.tensors.items()}
+        self._add(self.inputs, tensors, keep=True)
         self.arguments.update({f"{name}.{place}": v for place, v in given.plain.items()})
         self._add(self.outputs, {name: output}, keep=True)
 

@@ -4,7 +4,7 @@ A script may call `model.forward(x)` in place of `model(x)`, use a module's weig
 functions, or train tensors that no module has. Then only its optimizer tells of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.uncalled_models import living_modules, owners
-from reference.observe.torch_internals import own_parameters
+from reference.observe.torch_internals import modules_of, own_parameters
 
 MOST_LOOKS = 8  # for owners, each of which takes about 0.15 s
 
@@ -53,4 +53,11 @@ def _outermost(tensors: Sequence[Tensor]) -> list[torch.nn.Module]:
     for module in having:
         for outer in owners([module], alive) or [module]:
             found[id(outer)] = outer
-    return list(found.values())
+    # What is alive is found in the order in which Python's garbage collector has it.
+    place_of = {id(tensor): place for place, tensor in enumerate(tensors)}
+    return sorted(found.values(), key=lambda module: _first_place(module, place_of))
+
+
+def _first_place(module: torch.nn.Module, place_of: Mapping[int, int]) -> int:
+    ids = (id(p) for m in modules_of(module) for p in own_parameters(m).values())
+    return min(place_of.get(each, len(place_of)) for each in ids)

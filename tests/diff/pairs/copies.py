@@ -74,7 +74,7 @@ def a_copy_in_one_run_only(second: bool) -> dict[str, Any]:
     return state(model)
 
 
-@pair("weights", "which doesn't train: weights it is made with")
+@pair("metrics", "weights it is made with")
 def an_average_that_is_evaluated(second: bool) -> dict[str, Any]:
     model = mlp()
     average = averaged(model, 0.99 if second else 0.9)
@@ -108,7 +108,7 @@ def a_teacher_that_follows_otherwise_at_last(second: bool) -> dict[str, Any]:
     return taught(lambda step: 0.5 if second and step == 4 else 0.9)
 
 
-@pair("weights", "AveragedModel, which doesn't train")
+@pair("metrics", "weights it is made with")
 def statistics_of_an_average_set_anew(second: bool) -> dict[str, Any]:
     model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)))
     average = AveragedModel(model)  # type: ignore[no-untyped-call]
