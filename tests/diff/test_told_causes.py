@@ -1,5 +1,7 @@
 """What a model was told beside its inputs, in the sentence: arguments and settings of modules."""
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -320,3 +322,64 @@ def test_edited_arguments_and_settings_are_read_all_the_same() -> None:
     said = "\n".join(lines("a and b", diff(edited([1]), edited([]))))
     assert "argument items: [1] and []" in said
     assert "set to another value: requires_grad: [1] and []" in said
+
+
+class Unequal:
+    """Something that a script keeps in a module, and that can't be compared or written."""
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("the script's own code is run")
+
+    __hash__ = object.__hash__
+
+    def __str__(self) -> str:
+        raise AssertionError("the script's own code is run")
+
+
+@pytest.mark.parametrize("later", ["rows", "number", "own", "address"])
+def test_an_attribute_that_holds_no_plain_value_later_is_marked_once(later: str) -> None:
+    kept: list[weakref.ref[Tensor]] = []
+
+    def train() -> None:
+        def call(self: Any, x: Tensor) -> Any:
+            hidden = self.layer(x)
+            number = hidden.mean()
+            kept.append(weakref.ref(number))
+            given = {"rows": hidden, "number": number, "own": Unequal(), "address": f"{object()}"}
+            self.cache = given[later]
+            return hidden
+
+        model = seeded(lambda: Named(call, layer=nn.Linear(4, 3)))
+        model.cache = 0
+        fit(model)
+        model.cache = 0
+        gc.collect()
+        assert all(number() is None for number in kept)
+
+    told = [step.get("settings", {}).get("cache") for step in watch(train).steps]
+    assert told == [0, "no plain value", None, None, None]
+
+
+def test_a_text_with_an_address_is_no_setting() -> None:
+    def make(_second: bool) -> nn.Module:
+        model = Named(lambda self, x: self.layer(x), layer=nn.Linear(4, 3))
+        model.told = f"{object()}"
+        return model
+
+    assert "told" not in watch(lambda: fit(seeded(lambda: make(False)))).steps[0]["settings"]
+
+
+def test_a_loss_that_leaves_out_no_plain_label_is_seen() -> None:
+    class Odd(nn.CrossEntropyLoss):
+        def forward(self, given: Tensor, target: Tensor) -> Tensor:
+            return cross_entropy(given, target)
+
+    def train() -> None:
+        loss = Odd()
+        loss.ignore_index = Unequal()  # type: ignore[assignment]
+        fit(mlp(), loss=loss)
+
+    ledger = watch(train)
+    assert len(ledger.steps) == 5
+    assert "Odd.reduction" in ledger.steps[0]["settings"]
+    assert "Odd.ignore_index" not in ledger.steps[0]["settings"]

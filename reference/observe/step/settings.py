@@ -27,6 +27,7 @@ KINDS = frozenset({bool, int, float, str})
 # Attributes that shapes tell, or that say where a module is.
 NOT_SETTINGS = frozenset({"training", "norm_type", "padding_mode", "layer_idx", "name_or_path"})
 FROZEN = "requires_grad"
+NOT_PLAIN = "no plain value"  # of an attribute that had one once: a tensor, perhaps
 # A part of a path that is a number: what stands in a list has the same settings, mostly.
 NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
@@ -43,8 +44,19 @@ def names_of(module: torch.nn.Module) -> list[str]:
         name
         for name, value in vars(module).items()
         if (type(value) in kinds or name == "ignore_index")
+        and _is_plain(value)
         and not (name.startswith("_") or name in NOT_SETTINGS)
     ]
+
+
+def _plain(value: Any) -> Any:
+    """The value of a setting; a mark for what holds a graph alive, or has code of its own."""
+    return value if value is None or _is_plain(value) else NOT_PLAIN
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is the same in each run; a text with an address in memory isn't."""
+    return type(value) in KINDS and not (type(value) is str and " at 0x" in value)
 
 
 def frozen_parts(module: torch.nn.Module) -> str:
@@ -117,7 +129,7 @@ class _OfModel:
         for reference, names in self._places:
             part = reference()
             own = {} if part is None else vars(part)
-            values += [own.get(name) for name in names]
+            values += [_plain(own.get(name)) for name in names]
         if values == self._values:
             return {}
         before, self._values = self._values or [object()] * len(values), values
