@@ -479,3 +479,31 @@ def test_a_regularizer_is_not_the_loss() -> None:
     expected: list[float] = []
     (record,) = watch(train).steps
     assert record["forward"][0]["loss"] == expected[0]
+
+
+class arguments(nn.Module):  # noqa: N801
+    """A loss by the name of a field of the ledger."""
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given.pow(2).mean()
+
+
+@pytest.mark.parametrize("by_module", [False, True])
+def test_an_output_may_have_the_name_of_a_field(by_module: bool) -> None:
+    class Model(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            y = super().forward(x)
+            return {"logits" if by_module else "arguments": y, "other": x}
+
+    def train() -> None:
+        model = Model(4, 2)
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            (y, _x) = model(torch.ones(3, 4)).values()
+            step(optimizer, 3 * arguments()(y) + 0.7 * y.sum())
+
+    first, second = watch(train), watch(train)
+    outputs = first.steps[0]["forward"][0]
+    assert "arguments" not in outputs
+    assert "arguments (the model's)" in outputs
+    assert diff(first, second).verdict == "identical"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.observe.step.describe import Number, number
+from reference.observe.step.describe import OUTPUT_FIELDS, Number, beside, number
 
 MOST_ODD = 64  # batches that are accumulated, apart from powers of two
 
@@ -72,12 +72,11 @@ class Losses:
         own = self._own
         told = dict(outputs)
         if own is not None and own.has_graph and not own.is_loss and "loss" in told:
-            name = "loss (the model's)" if own.name == "loss" else own.name
-            told[name] = told.pop("loss")
+            told[beside(own.name, "loss", *OUTPUT_FIELDS)] = told.pop("loss")
         reached = [each for each in self._modules if each.gradient is not None]
         if "loss" not in told and len(reached) == 1 and reached[0].is_loss:
             told["loss"] = reached[0].value
             return told
         for each in reached:
-            told.setdefault(each.name, each.value)
+            told.setdefault(beside(each.name, "loss", *OUTPUT_FIELDS), each.value)
         return told
