@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from reference.diff.ledgers import diff
 from reference.ledger.record import Memory, Record
 from reference.observe.observer import Observer
+from reference.observe.step import describe
 from reference.observe.tensors.hashing import hash_tensors
 from tests.helpers.small import watch
 
@@ -507,3 +508,17 @@ def test_an_output_may_have_the_name_of_a_field(by_module: bool) -> None:
     assert "arguments" not in outputs
     assert "arguments (the model's)" in outputs
     assert diff(first, second).verdict == "identical"
+
+
+def test_labels_on_another_device_than_the_ids_are_described(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The device `meta` stands for another one; its values aren't asked for here."""
+    monkeypatch.setattr(describe, "hash_tensor", lambda tensor: str(tensor.device))
+    monkeypatch.setattr(describe, "constant", lambda _: None)
+    labels = torch.tensor([[1, -100, 2]])
+    for device, more in (("meta", {"ignored": 1}), ("cpu", {"ignored": 1, "unlike_ids": 0})):
+        ids = torch.tensor([[1, 2, 2]], device=device)
+        told = describe.batch({"input_ids": ids, "labels": labels})
+        assert told["labels"][4:] == [more]
+        assert told["input_ids"][0] == device

@@ -81,7 +81,7 @@ def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> l
         labels = tensor.detach()
         ignored = labels == IGNORED
         more["ignored"] = int(ignored.sum())
-        if ids is not None and ids.shape == labels.shape:
+        if ids is not None and ids.shape == labels.shape and ids.device == labels.device:
             more["unlike_ids"] = int(((labels != ids.detach()) & ~ignored).sum())
     return [more] if more else []
 
