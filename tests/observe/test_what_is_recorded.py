@@ -522,3 +522,36 @@ def test_labels_on_another_device_than_the_ids_are_described(
         told = describe.batch({"input_ids": ids, "labels": labels})
         assert told["labels"][4:] == [more]
         assert told["input_ids"][0] == device
+
+
+class Sum(nn.Module):
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given.sum()
+
+
+@pytest.mark.parametrize("name", ["output", "loss", "rows"])
+def test_a_complex_number_is_an_output_and_no_loss(name: str) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4, dtype=torch.complex64))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            y = self.weight * x
+            return {name: y if name == "rows" else y.sum()}
+
+    def train(scale: complex) -> None:
+        model = Model()
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            y = model(torch.full((4,), scale))[name]
+            step(optimizer, (Sum()(y) if name == "rows" else y).abs())
+
+    first, second, other = watch(train, 1 + 2j), watch(train, 1 + 2j), watch(train, 1 + 3j)
+    for record in first.steps:
+        assert "unseen" not in record
+        (outputs,) = record["forward"]
+        assert outputs[name][1:] == [[4] if name == "rows" else [], []]
+        assert list(outputs) == [name]
+    assert first.steps[0]["forward"] != other.steps[0]["forward"]
+    assert diff(first, second).verdict == "identical"

@@ -125,7 +125,8 @@ def name_of_loss(outputs: Mapping[str, Tensor]) -> str | None:
     """Which output is the model's loss: the only number to backpropagate, whatever it is called."""
     if "loss" in outputs:
         return "loss"
-    numbers = [name for name, t in outputs.items() if t.dim() == 0 and t.requires_grad]
+    real = {name: t for name, t in outputs.items() if not t.is_complex()}
+    numbers = [name for name, t in real.items() if t.dim() == 0 and t.requires_grad]
     return numbers[0] if len(numbers) == 1 else None
 
 
@@ -147,12 +148,12 @@ def forward(outputs: Mapping[str, Tensor]) -> Record:
         name = "loss" if plain_name == loss else beside(plain_name, *OUTPUT_FIELDS)
         values = dense(tensor)
         values = values.float() if values.is_floating_point() else values
-        if values.numel() == 1 and (name == "loss" or values.dim() == 0):
-            described[name] = number(values)
-        elif not values.is_complex():
-            described[name] = [hash_tensor(values), list(values.shape), _numbers(values)]
-        else:
+        if values.is_complex():
             described[name] = [hash_tensor(values), list(values.shape), []]
+        elif values.numel() == 1 and (name == "loss" or values.dim() == 0):
+            described[name] = number(values)
+        else:
+            described[name] = [hash_tensor(values), list(values.shape), _numbers(values)]
     return described
 
 

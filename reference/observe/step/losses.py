@@ -56,12 +56,14 @@ class Losses:
         self._modules: list[_Candidate] = []
 
     def add_own(self, name: str, tensor: Tensor) -> None:
-        """The number that the model gives by this name."""
-        self._own = _Candidate(name, tensor)
+        """The number that the model gives by this name; a complex one is no loss."""
+        if not tensor.is_complex():
+            self._own = _Candidate(name, tensor)
 
     def add_module(self, name: str, tensor: Tensor) -> None:
-        """What a loss module makes of the model's outputs."""
-        self._modules.append(_Candidate(name, tensor))
+        """What a loss module makes of the model's outputs; a complex number is no loss."""
+        if not tensor.is_complex():
+            self._modules.append(_Candidate(name, tensor))
 
     def told(self, outputs: Record) -> Record:
         """The outputs, among them as `loss` only what is the script's own.
