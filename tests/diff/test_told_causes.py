@@ -383,3 +383,9 @@ def test_a_loss_that_leaves_out_no_plain_label_is_seen() -> None:
     assert len(ledger.steps) == 5
     assert "Odd.reduction" in ledger.steps[0]["settings"]
     assert "Odd.ignore_index" not in ledger.steps[0]["settings"]
+
+
+def test_a_key_that_is_no_plain_value_is_told_by_its_place() -> None:
+    step = watch(lambda: scaled({"options": {Unequal(): 1, "b": 2, 3: 4}})).steps[0]
+    told = {"options[0]": 1, "options.b": 2, "options.3": 4}
+    assert step["batch"][0]["arguments"] == told
