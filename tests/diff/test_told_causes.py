@@ -389,3 +389,12 @@ def test_a_key_that_is_no_plain_value_is_told_by_its_place() -> None:
     step = watch(lambda: scaled({"options": {Unequal(): 1, "b": 2, 3: 4}})).steps[0]
     told = {"options[0]": 1, "options.b": 2, "options.3": 4}
     assert step["batch"][0]["arguments"] == told
+
+
+def test_settings_of_a_model_whose_shapes_come_late_are_in_its_first_step() -> None:
+    def make(second: bool) -> nn.Module:
+        drop = nn.Dropout(0.2 if second else 0.1)
+        return nn.Sequential(nn.LazyLinear(6), drop, nn.Linear(6, 3))
+
+    said = said_of_models(make)
+    assert "\nset to another value: 1.p: 0.1 and 0.2 (2 times)" in said
