@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
 from reference.ledger.record import Ledger, encode
+from reference.observe.step.settings import Settings
 from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
 from tests.helpers.small import watch
 
@@ -398,3 +399,15 @@ def test_settings_of_a_model_whose_shapes_come_late_are_in_its_first_step() -> N
 
     said = said_of_models(make)
     assert "\nset to another value: 1.p: 0.1 and 0.2 (2 times)" in said
+
+
+def test_nothing_is_kept_of_the_settings_of_models_that_are_gone() -> None:
+    settings = Settings()
+    models = [mlp() for _ in range(20)]
+    for number in range(20):
+        settings.look(number, models[0], [])
+        models.pop(0)
+        gc.collect()
+    told = settings.take()
+    assert told["requires_grad"] == told["model19.requires_grad"] == "on for all"
+    assert {*settings._models, *settings._known} == {19}

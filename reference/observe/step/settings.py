@@ -113,6 +113,7 @@ class _OfModel:
 
     def __init__(self, module: torch.nn.Module, prefix: str, ids: list[int]) -> None:
         self.ids = ids
+        self.module = weakref.ref(module)
         named = [
             (prefix + plain_name(f"{path}." if path else ""), part, names)
             for path, part in module.named_modules()
@@ -142,7 +143,7 @@ class Settings:
 
     def __init__(self) -> None:
         self._models: dict[int, _OfModel] = {}
-        self._known: dict[str, Any] = {}
+        self._known: dict[int, dict[str, Any]] = {}  # what was written, by a model's number
         self._losses: dict[str, list[Record]] = {}  # by class, each with its settings
         self._waiting: Record = {}
 
@@ -156,16 +157,24 @@ class Settings:
         """
         known = self._models.get(number)
         if known is None or known.ids is not ids:
+            self._drop_dead()
             prefix = f"model{number}." if number else ""
             known = self._models[number] = _OfModel(module, prefix, ids)
             changed = {**known.changed(), **known.frozen}
         else:
             changed = known.changed()
         if changed:
-            fresh = {n: v for n, v in changed.items() if self._known.get(n, ...) != v}
-            is_new = not any(name in self._known for name in changed)
-            self._known.update(fresh)
+            written = self._known.setdefault(number, {})
+            fresh = {n: v for n, v in changed.items() if written.get(n, ...) != v}
+            is_new = not any(name in written for name in changed)
+            written.update(fresh)
             self._waiting.update(in_short(fresh) if is_new else dict(list(fresh.items())[:MOST]))
+
+    def _drop_dead(self) -> None:
+        """Of a model that is gone nothing changes any more."""
+        for number in [n for n, model in self._models.items() if model.module() is None]:
+            del self._models[number]
+            self._known.pop(number, None)
 
     def look_at_loss(self, module: torch.nn.Module) -> None:
         """A loss that is a module of its own is called."""
