@@ -1,5 +1,7 @@
 """What a model was told beside its inputs, in the sentence: arguments and settings of modules."""
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
 from reference.ledger.record import Ledger, encode
+from reference.observe.step.settings import Settings
 from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
 from tests.helpers.small import watch
 
@@ -320,3 +323,91 @@ def test_edited_arguments_and_settings_are_read_all_the_same() -> None:
     said = "\n".join(lines("a and b", diff(edited([1]), edited([]))))
     assert "argument items: [1] and []" in said
     assert "set to another value: requires_grad: [1] and []" in said
+
+
+class Unequal:
+    """Something that a script keeps in a module, and that can't be compared or written."""
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("the script's own code is run")
+
+    __hash__ = object.__hash__
+
+    def __str__(self) -> str:
+        raise AssertionError("the script's own code is run")
+
+
+@pytest.mark.parametrize("later", ["rows", "number", "own", "address"])
+def test_an_attribute_that_holds_no_plain_value_later_is_marked_once(later: str) -> None:
+    kept: list[weakref.ref[Tensor]] = []
+
+    def train() -> None:
+        def call(self: Any, x: Tensor) -> Any:
+            hidden = self.layer(x)
+            number = hidden.mean()
+            kept.append(weakref.ref(number))
+            given = {"rows": hidden, "number": number, "own": Unequal(), "address": f"{object()}"}
+            self.cache = given[later]
+            return hidden
+
+        model = seeded(lambda: Named(call, layer=nn.Linear(4, 3)))
+        model.cache = 0
+        fit(model)
+        model.cache = 0
+        gc.collect()
+        assert all(number() is None for number in kept)
+
+    told = [step.get("settings", {}).get("cache") for step in watch(train).steps]
+    assert told == [0, "no plain value", None, None, None]
+
+
+def test_a_text_with_an_address_is_no_setting() -> None:
+    def make(_second: bool) -> nn.Module:
+        model = Named(lambda self, x: self.layer(x), layer=nn.Linear(4, 3))
+        model.told = f"{object()}"
+        return model
+
+    assert "told" not in watch(lambda: fit(seeded(lambda: make(False)))).steps[0]["settings"]
+
+
+def test_a_loss_that_leaves_out_no_plain_label_is_seen() -> None:
+    class Odd(nn.CrossEntropyLoss):
+        def forward(self, given: Tensor, target: Tensor) -> Tensor:
+            return cross_entropy(given, target)
+
+    def train() -> None:
+        loss = Odd()
+        loss.ignore_index = Unequal()  # type: ignore[assignment]
+        fit(mlp(), loss=loss)
+
+    ledger = watch(train)
+    assert len(ledger.steps) == 5
+    assert "Odd.reduction" in ledger.steps[0]["settings"]
+    assert "Odd.ignore_index" not in ledger.steps[0]["settings"]
+
+
+def test_a_key_that_is_no_plain_value_is_told_by_its_place() -> None:
+    step = watch(lambda: scaled({"options": {Unequal(): 1, "b": 2, 3: 4}})).steps[0]
+    told = {"options[0]": 1, "options.b": 2, "options.3": 4}
+    assert step["batch"][0]["arguments"] == told
+
+
+def test_settings_of_a_model_whose_shapes_come_late_are_in_its_first_step() -> None:
+    def make(second: bool) -> nn.Module:
+        drop = nn.Dropout(0.2 if second else 0.1)
+        return nn.Sequential(nn.LazyLinear(6), drop, nn.Linear(6, 3))
+
+    said = said_of_models(make)
+    assert "\nset to another value: 1.p: 0.1 and 0.2 (2 times)" in said
+
+
+def test_nothing_is_kept_of_the_settings_of_models_that_are_gone() -> None:
+    settings = Settings()
+    models = [mlp() for _ in range(20)]
+    for number in range(20):
+        settings.look(number, models[0], [])
+        models.pop(0)
+        gc.collect()
+    told = settings.take()
+    assert told["requires_grad"] == told["model19.requires_grad"] == "on for all"
+    assert {*settings._models, *settings._known} == {19}

@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from reference.diff.ledgers import diff
 from reference.ledger.record import Memory, Record
 from reference.observe.observer import Observer
+from reference.observe.step import describe
 from reference.observe.tensors.hashing import hash_tensors
 from tests.helpers.small import watch
 
@@ -479,3 +480,78 @@ def test_a_regularizer_is_not_the_loss() -> None:
     expected: list[float] = []
     (record,) = watch(train).steps
     assert record["forward"][0]["loss"] == expected[0]
+
+
+class arguments(nn.Module):  # noqa: N801
+    """A loss by the name of a field of the ledger."""
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given.pow(2).mean()
+
+
+@pytest.mark.parametrize("by_module", [False, True])
+def test_an_output_may_have_the_name_of_a_field(by_module: bool) -> None:
+    class Model(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            y = super().forward(x)
+            return {"logits" if by_module else "arguments": y, "other": x}
+
+    def train() -> None:
+        model = Model(4, 2)
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            (y, _x) = model(torch.ones(3, 4)).values()
+            step(optimizer, 3 * arguments()(y) + 0.7 * y.sum())
+
+    first, second = watch(train), watch(train)
+    outputs = first.steps[0]["forward"][0]
+    assert "arguments" not in outputs
+    assert "arguments (the model's)" in outputs
+    assert diff(first, second).verdict == "identical"
+
+
+def test_labels_on_another_device_than_the_ids_are_described(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The device `meta` stands for another one; its values aren't asked for here."""
+    monkeypatch.setattr(describe, "hash_tensor", lambda tensor: str(tensor.device))
+    monkeypatch.setattr(describe, "constant", lambda _: None)
+    labels = torch.tensor([[1, -100, 2]])
+    for device, more in (("meta", {"ignored": 1}), ("cpu", {"ignored": 1, "unlike_ids": 0})):
+        ids = torch.tensor([[1, 2, 2]], device=device)
+        told = describe.batch({"input_ids": ids, "labels": labels})
+        assert told["labels"][4:] == [more]
+        assert told["input_ids"][0] == device
+
+
+class Sum(nn.Module):
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given.sum()
+
+
+@pytest.mark.parametrize("name", ["output", "loss", "rows"])
+def test_a_complex_number_is_an_output_and_no_loss(name: str) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4, dtype=torch.complex64))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            y = self.weight * x
+            return {name: y if name == "rows" else y.sum()}
+
+    def train(scale: complex) -> None:
+        model = Model()
+        optimizer = SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            y = model(torch.full((4,), scale))[name]
+            step(optimizer, (Sum()(y) if name == "rows" else y).abs())
+
+    first, second, other = watch(train, 1 + 2j), watch(train, 1 + 2j), watch(train, 1 + 3j)
+    for record in first.steps:
+        assert "unseen" not in record
+        (outputs,) = record["forward"]
+        assert outputs[name][1:] == [[4] if name == "rows" else [], []]
+        assert list(outputs) == [name]
+    assert first.steps[0]["forward"] != other.steps[0]["forward"]
+    assert diff(first, second).verdict == "identical"

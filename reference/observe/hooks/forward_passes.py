@@ -171,6 +171,7 @@ class ForwardPasses:
             return
         if forward.snapshot is not None and not forward.snapshot.weights:
             forward.model = self._watch(module)
+            self._look_at_settings(forward.model, module)
             forward.snapshot.weights = self.recording.parameters.values()
         if not forward.batch:
             self._describe_inputs(forward, module, args, kwargs)

@@ -101,8 +101,10 @@ def _values(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if type(value) in PLAIN or isinstance(value, np.generic | torch.dtype | torch.device):
         yield name, value
     elif type(value) in (list, tuple, dict) and depth < DEEPEST:
-        for key, part in value.items() if type(value) is dict else enumerate(value):
-            path = f"{name}.{short(key)}" if type(value) is dict else f"{name}[{key}]"
+        fields = value.items() if type(value) is dict else enumerate(value)
+        for place, (key, part) in enumerate(fields):
+            by_name = type(value) is dict and type(key) in PLAIN
+            path = f"{name}.{short(key)}" if by_name else f"{name}[{place}]"
             yield from _values(path, part, depth + 1)
 
 

@@ -19,6 +19,7 @@ from reference.observe.torch_internals import modules_of
 Number = float | str
 FEW = 64  # logits of a batch, at most, that are written as numbers too; and rows, as hashes
 IDS = "input_ids"
+OUTPUT_FIELDS = ("model", "arguments")  # what stands among a model's outputs, and is none
 IGNORED = -100  # torch's own `ignore_index` of a cross entropy
 
 
@@ -50,7 +51,7 @@ def batch(
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
     described: Record = {
-        _beside(name, "tokens", "model", "arguments"): _input(name, t, rows, inputs.get(IDS))
+        beside(name, "tokens", "model", "arguments"): _input(name, t, rows, inputs.get(IDS))
         for name, t in sorted(inputs.items())
         if t.dim() > 0
     }
@@ -80,12 +81,12 @@ def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> l
         labels = tensor.detach()
         ignored = labels == IGNORED
         more["ignored"] = int(ignored.sum())
-        if ids is not None and ids.shape == labels.shape:
+        if ids is not None and ids.shape == labels.shape and ids.device == labels.device:
             more["unlike_ids"] = int(((labels != ids.detach()) & ~ignored).sum())
     return [more] if more else []
 
 
-def _beside(name: str, *fields: str) -> str:
+def beside(name: str, *fields: str) -> str:
     """An input's or output's name where the record has fields of its own by that name."""
     return f"{name} (the model's)" if name in fields else name
 
@@ -124,7 +125,8 @@ def name_of_loss(outputs: Mapping[str, Tensor]) -> str | None:
     """Which output is the model's loss: the only number to backpropagate, whatever it is called."""
     if "loss" in outputs:
         return "loss"
-    numbers = [name for name, t in outputs.items() if t.dim() == 0 and t.requires_grad]
+    real = {name: t for name, t in outputs.items() if not t.is_complex()}
+    numbers = [name for name, t in real.items() if t.dim() == 0 and t.requires_grad]
     return numbers[0] if len(numbers) == 1 else None
 
 
@@ -143,15 +145,15 @@ def forward(outputs: Mapping[str, Tensor]) -> Record:
     described: Record = {}
     loss = name_of_loss(outputs)
     for plain_name, tensor in outputs.items():
-        name = "loss" if plain_name == loss else _beside(plain_name, "model")
+        name = "loss" if plain_name == loss else beside(plain_name, *OUTPUT_FIELDS)
         values = dense(tensor)
         values = values.float() if values.is_floating_point() else values
-        if values.numel() == 1 and (name == "loss" or values.dim() == 0):
-            described[name] = number(values)
-        elif not values.is_complex():
-            described[name] = [hash_tensor(values), list(values.shape), _numbers(values)]
-        else:
+        if values.is_complex():
             described[name] = [hash_tensor(values), list(values.shape), []]
+        elif values.numel() == 1 and (name == "loss" or values.dim() == 0):
+            described[name] = number(values)
+        else:
+            described[name] = [hash_tensor(values), list(values.shape), _numbers(values)]
     return described
 
 

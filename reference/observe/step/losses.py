@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.observe.step.describe import Number, number
+from reference.observe.step.describe import OUTPUT_FIELDS, Number, beside, number
 
 MOST_ODD = 64  # batches that are accumulated, apart from powers of two
 
@@ -56,12 +56,14 @@ class Losses:
         self._modules: list[_Candidate] = []
 
     def add_own(self, name: str, tensor: Tensor) -> None:
-        """The number that the model gives by this name."""
-        self._own = _Candidate(name, tensor)
+        """The number that the model gives by this name; a complex one is no loss."""
+        if not tensor.is_complex():
+            self._own = _Candidate(name, tensor)
 
     def add_module(self, name: str, tensor: Tensor) -> None:
-        """What a loss module makes of the model's outputs."""
-        self._modules.append(_Candidate(name, tensor))
+        """What a loss module makes of the model's outputs; a complex number is no loss."""
+        if not tensor.is_complex():
+            self._modules.append(_Candidate(name, tensor))
 
     def told(self, outputs: Record) -> Record:
         """The outputs, among them as `loss` only what is the script's own.
@@ -72,12 +74,11 @@ class Losses:
         own = self._own
         told = dict(outputs)
         if own is not None and own.has_graph and not own.is_loss and "loss" in told:
-            name = "loss (the model's)" if own.name == "loss" else own.name
-            told[name] = told.pop("loss")
+            told[beside(own.name, "loss", *OUTPUT_FIELDS)] = told.pop("loss")
         reached = [each for each in self._modules if each.gradient is not None]
         if "loss" not in told and len(reached) == 1 and reached[0].is_loss:
             told["loss"] = reached[0].value
             return told
         for each in reached:
-            told.setdefault(each.name, each.value)
+            told.setdefault(beside(each.name, "loss", *OUTPUT_FIELDS), each.value)
         return told

@@ -27,6 +27,7 @@ KINDS = frozenset({bool, int, float, str})
 # Attributes that shapes tell, or that say where a module is.
 NOT_SETTINGS = frozenset({"training", "norm_type", "padding_mode", "layer_idx", "name_or_path"})
 FROZEN = "requires_grad"
+NOT_PLAIN = "no plain value"  # of an attribute that had one once: a tensor, perhaps
 # A part of a path that is a number: what stands in a list has the same settings, mostly.
 NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
@@ -43,8 +44,19 @@ def names_of(module: torch.nn.Module) -> list[str]:
         name
         for name, value in vars(module).items()
         if (type(value) in kinds or name == "ignore_index")
+        and _is_plain(value)
         and not (name.startswith("_") or name in NOT_SETTINGS)
     ]
+
+
+def _plain(value: Any) -> Any:
+    """The value of a setting; a mark for what holds a graph alive, or has code of its own."""
+    return value if value is None or _is_plain(value) else NOT_PLAIN
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is the same in each run; a text with an address in memory isn't."""
+    return type(value) in KINDS and not (type(value) is str and " at 0x" in value)
 
 
 def frozen_parts(module: torch.nn.Module) -> str:
@@ -101,6 +113,7 @@ class _OfModel:
 
     def __init__(self, module: torch.nn.Module, prefix: str, ids: list[int]) -> None:
         self.ids = ids
+        self.module = weakref.ref(module)
         named = [
             (prefix + plain_name(f"{path}." if path else ""), part, names)
             for path, part in module.named_modules()
@@ -117,7 +130,7 @@ class _OfModel:
         for reference, names in self._places:
             part = reference()
             own = {} if part is None else vars(part)
-            values += [own.get(name) for name in names]
+            values += [_plain(own.get(name)) for name in names]
         if values == self._values:
             return {}
         before, self._values = self._values or [object()] * len(values), values
@@ -130,7 +143,7 @@ class Settings:
 
     def __init__(self) -> None:
         self._models: dict[int, _OfModel] = {}
-        self._known: dict[str, Any] = {}
+        self._known: dict[int, dict[str, Any]] = {}  # what was written, by a model's number
         self._losses: dict[str, list[Record]] = {}  # by class, each with its settings
         self._waiting: Record = {}
 
@@ -144,16 +157,24 @@ class Settings:
         """
         known = self._models.get(number)
         if known is None or known.ids is not ids:
+            self._drop_dead()
             prefix = f"model{number}." if number else ""
             known = self._models[number] = _OfModel(module, prefix, ids)
             changed = {**known.changed(), **known.frozen}
         else:
             changed = known.changed()
         if changed:
-            fresh = {n: v for n, v in changed.items() if self._known.get(n, ...) != v}
-            is_new = not any(name in self._known for name in changed)
-            self._known.update(fresh)
+            written = self._known.setdefault(number, {})
+            fresh = {n: v for n, v in changed.items() if written.get(n, ...) != v}
+            is_new = not any(name in written for name in changed)
+            written.update(fresh)
             self._waiting.update(in_short(fresh) if is_new else dict(list(fresh.items())[:MOST]))
+
+    def _drop_dead(self) -> None:
+        """Of a model that is gone nothing changes any more."""
+        for number in [n for n, model in self._models.items() if model.module() is None]:
+            del self._models[number]
+            self._known.pop(number, None)
 
     def look_at_loss(self, module: torch.nn.Module) -> None:
         """A loss that is a module of its own is called."""
