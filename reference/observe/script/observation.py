@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from reference.ledger.record import Record
 from reference.observe.patched_functions import patched
 from reference.observe.script.import_hook import ImportHook
-from reference.observe.script.launcher import Launch, launched, take_folder
+from reference.observe.script.launcher import Launch, folder_of, launched, take_folder
 from reference.observe.script.tolerant_writer import TolerantWriter
 from reference.process.versions import machine, versions
 
@@ -41,7 +41,7 @@ def observing(run_dir: str | Path, *, inside: Collection[int] = ()) -> Iterator[
     """
     program = describe_program()
     launch = launched()
-    folder = take_folder(Path(run_dir), program, launch)
+    folder = take_folder(folder_of(Path(run_dir), "", launch), program, launch)
     import torch as _torch  # noqa: F401  (the Observer starts with it)
 
     observation = Observation(folder, program, launch, inside=inside)

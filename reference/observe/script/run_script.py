@@ -12,6 +12,7 @@ it.
 import builtins
 import importlib.util
 import os
+import platform
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -22,8 +23,15 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from reference.errors import InputError
+from reference.ledger.record import LEDGER_FILE
 from reference.messages import say
-from reference.observe.script.launcher import PROGRAM_FILE, default_folder, launched, take_folder
+from reference.observe.script.launcher import (
+    PROGRAM_FILE,
+    Launch,
+    folder_of,
+    launched,
+    take_folder,
+)
 from reference.observe.script.observation import Observation, program_record
 from reference.process.bounded_files import check_name
 from reference.process.search_path import put_working_directory_back
@@ -65,7 +73,8 @@ def observe(
         until: the step after which SystemExit ends the program.
 
     Returns:
-        The program's own exit code, but 2 where it succeeds without an optimizer step.
+        The program's own exit code; but 2 where it is the only process, and succeeds without an
+        optimizer step. A launcher would take that for a failure, and end the other processes.
 
     Raises:
         InputError: where there is no such program, the folder isn't free, or nothing can be written
@@ -80,7 +89,7 @@ def observe(
         raise
     except BaseException as error:  # out of a package's own `__init__`
         return _ended_by(error)
-    folder = run_dir or default_folder(program.stem, launch)
+    folder = folder_of(run_dir, program.stem, launch)
     record = program_record(program.name, program.arguments, program.source)
     record |= {"cwd": os.getcwd(), "module": program.spec is not None}  # to run it again
     path = take_folder(folder, record, launch)
@@ -94,19 +103,23 @@ def observe(
     if observation.forked:
         return code  # a child that came to the program's end; the ledger is its parent's
     observation.end(complete=code == 0 and not observation.ended_as_asked)
-    _leave_nothing_empty(observation.ledger)
+    if launch.world_size == 1:
+        _leave_nothing_empty(observation.ledger)
     if not observation.steps:
-        say(_no_steps(program, observation, code))
+        say(_no_steps(program, observation, code, launch))
     elif launch.rank == 0:
         say(_steps(observation, folder))
         never = [step for step in sorted(inside) if step > observation.steps]
         if never:
             say(f"--inside {never[0]}: there was no such step; give one of those that were taken")
+    elif launch.is_first_of_host and not (path / LEDGER_FILE).exists():
+        say(_of_this_host(folder, launch))
     if code == INTERRUPTED:
         # When nobody catches it, Python ends itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
-    return code or (0 if observation.steps else InputError.exit_code)
+    lacks_training = not observation.steps and launch.world_size == 1
+    return code or (InputError.exit_code if lacks_training else 0)
 
 
 def _steps(observation: Observation, folder: Path) -> str:
@@ -121,20 +134,33 @@ def _steps(observation: Observation, folder: Path) -> str:
     return f"{writer.steps} of {steps} recorded ({writer.lost}){until}; {kept}"
 
 
-def _no_steps(program: Program, observation: Observation, code: int) -> str:
+def _of_this_host(folder: Path, launch: Launch) -> str:
+    """Where the ledgers of a host are that shares no folder with rank 0's."""
+    host = platform.node()
+    return (
+        f"rank {launch.rank} and the others of {host}: run: {folder}, on that host; copy its "
+        "ledgers into the folder of rank 0's, and diff reads them all"
+    )
+
+
+def _no_steps(program: Program, observation: Observation, code: int, launch: Launch) -> str:
     """What to say of a program in which no step was recorded, and what to do."""
+    several = launch.world_size > 1
+    name = f"{program.name}, rank {launch.rank}" if several else program.name
     if observation.lost:
-        return f"{program.name}: no step could be recorded ({observation.lost})"
-    unseen = f"{program.name}: no optimizer step was seen, so there is no ledger of a training"
+        return f"{name}: no step could be recorded ({observation.lost})"
+    unseen = f"{name}: no optimizer step was seen, so there is no ledger of a training"
     if code != 0:
         return f"{unseen}; it ended with exit code {code} before its first step"
     called, backward = observation.passes
     if backward:
         return (
-            f"{program.name}: no optimizer of torch's stepped: updates by hand or by another "
+            f"{name}: no optimizer of torch's stepped: updates by hand or by another "
             f"library; {_passes(called)} and {counted(backward, 'backward pass')} were seen; only "
             "the steps of a torch.optim.Optimizer make a ledger, an uncompiled one's"
         )
+    if several:
+        return unseen
     return (
         f"{unseen}; if it trains in processes of its own, observe these: accelerate launch -m "
         "reference observe SCRIPT; an optimizer whose `step` is compiled isn't seen"
