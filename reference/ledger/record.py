@@ -263,6 +263,22 @@ def is_newer(header: Record) -> bool:
     return isinstance(schema, int) and schema > SCHEMA
 
 
+def has_end(path: Path) -> bool:
+    """Whether a ledger's last line is the record of its run's end; reads no more than that line.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail, read = b"", 1 << 12
+        while b"\n" not in tail[:-1] and len(tail) < size:
+            file.seek(max(0, size - read))
+            tail, read = file.read(min(read, size)), 2 * read
+    line = tail[tail[:-1].rfind(b"\n") + 1 :]
+    return line.startswith(b'{"kind":"end",') and line.endswith(b"\n")
+
+
 @dataclass
 class Ledger:
     """A whole ledger in memory, for runs as long as a test's."""

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reference.errors import InputError
-from reference.ledger.record import LEDGER_FILE, Record
+from reference.ledger.record import LEDGER_FILE, Record, has_end
 from reference.process.run_folder import RUNS, clear_run_dir, default_run_dir, make_run_dir
 from reference.process.whole_files import write_json
 
 PROGRAM_FILE = "program.json"
 PROGRAM_VERSION = 1
+OTHERS_END = 10.0  # seconds for the others to end, after rank 0 has: for them to be held together
 PATIENCE = 60.0  # seconds for another process to make the folder, before it runs the program
 
 
@@ -213,6 +214,21 @@ def _wait_for(folder: Path, path: Path, launch: Launch) -> None:
         "folder with --run-dir, on a disk that they share"
     )
     _wait_until(lambda: _launch_of(path / PROGRAM_FILE) == launch.name, or_else=late)
+
+
+def wait_for_others(folder: Path, launch: Launch) -> bool:
+    """Whether the other ranks' ledgers in the folder are whole; waits for those that are begun.
+
+    One that isn't there is on another host, or of a process that never imported torch.
+    """
+    names = (f"ledger-{rank}.jsonl" for rank in range(1, launch.world_size))
+    begun = [path for name in names if (path := folder / name).exists()]
+    deadline = time.monotonic() + OTHERS_END
+    while not all(map(has_end, begun)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return bool(begun)
 
 
 def _wait_until(holds: Callable[[], bool], *, or_else: InputError) -> None:

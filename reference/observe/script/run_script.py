@@ -14,7 +14,7 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -31,6 +31,7 @@ from reference.observe.script.launcher import (
     folder_of,
     launched,
     take_folder,
+    wait_for_others,
 )
 from reference.observe.script.observation import Observation, program_record
 from reference.process.bounded_files import check_name
@@ -63,6 +64,7 @@ def observe(
     *,
     inside: Collection[int] = (),
     until: int | None = None,
+    hold_ranks: Callable[[Path], str] | None = None,
 ) -> int:
     """Run a program, and keep its ledger.
 
@@ -71,6 +73,8 @@ def observe(
         run_dir: a new folder; by default one under `runs/`, named after the program.
         inside: the steps of which the ledger also gets the calls within the model.
         until: the step after which SystemExit ends the program.
+        hold_ranks: what to say of the ranks of a run, given its folder, when all have ended; it is
+            called by rank 0 of several, and says '' where there is nothing to be said.
 
     Returns:
         The program's own exit code; but 2 where it is the only process, and succeeds without an
@@ -114,6 +118,10 @@ def observe(
             say(f"--inside {never[0]}: there was no such step; give one of those that were taken")
     elif launch.is_first_of_host and not (path / LEDGER_FILE).exists():
         say(_of_this_host(folder, launch))
+    if launch.rank == 0 and launch.world_size > 1 and hold_ranks is not None and code == 0:
+        said = hold_ranks(path) if wait_for_others(path, launch) else ""
+        if said:
+            say(said)
     if code == INTERRUPTED:
         # When nobody catches it, Python ends itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
