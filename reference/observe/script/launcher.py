@@ -224,11 +224,18 @@ def wait_for_others(folder: Path, launch: Launch) -> bool:
     names = (f"ledger-{rank}.jsonl" for rank in range(1, launch.world_size))
     begun = [path for name in names if (path := folder / name).exists()]
     deadline = time.monotonic() + OTHERS_END
-    while not all(map(has_end, begun)):
+    while not all(map(_has_end, begun)):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return bool(begun)
+
+
+def _has_end(ledger: Path) -> bool:
+    try:
+        return has_end(ledger)
+    except OSError:  # nothing may end the run now
+        return False
 
 
 def _wait_until(holds: Callable[[], bool], *, or_else: InputError) -> None:

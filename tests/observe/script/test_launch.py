@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reference.errors import InputError
-from reference.ledger.record import read_ledger
+from reference.ledger.record import has_end, read_ledger
 from reference.observe.script.launcher import (
     LAUNCHERS,
     OF_ITS_NAME,
@@ -43,6 +43,23 @@ def test_two_processes(tmp_path: Path) -> None:
     assert first.evaluations[-1]["metrics"]["scores"]
 
 
+def test_a_restart_an_idle_rank_and_one_that_drifts(tmp_path: Path) -> None:
+    """None of them ends the run: it saves what it would have saved, and torchrun ends with 0."""
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "3", "--master_port", "29635"]
+    launch += ["--max-restarts", "1", "--monitor-interval", "0.1"]
+    run = ["-m", "reference", "observe", "--run-dir", "run", SCRIPTS / "three_ranks.py"]
+    result = python(*launch, *run, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "saved.pt").exists()
+    folder = tmp_path / "run-restart1"  # the first start ended before its first step
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["ledger-1.jsonl", "ledger-2.jsonl", "ledger.jsonl", "program.json"]
+    assert "three_ranks.py, rank 2: no optimizer step was seen" in result.stderr
+    said = "reference: rank 1 parts from rank 0 at step 1, link schedule: next_learning_rate: 0.1"
+    assert result.stderr.count(said) == 1
+    assert f"see python -m reference diff {folder}" in result.stderr
+
+
 @pytest.mark.slow
 def test_accelerate_launch(tmp_path: Path) -> None:
     launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
@@ -52,6 +69,19 @@ def test_accelerate_launch(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     for name in ("ledger.jsonl", "ledger-1.jsonl"):
         assert len(read_ledger(tmp_path / "run" / name).steps) == 4
+
+
+def test_the_end_of_a_ledger_is_seen_without_reading_it(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    header, end = b'{"kind":"header","schema":3}\n', b'{"kind":"end","complete":true,"steps":0'
+    for more in (b"", b',"weights":"' + b"0" * 100_000 + b'"'):
+        ledger.write_bytes(header + end + more + b"}\n")
+        assert has_end(ledger)
+        ledger.write_bytes(header + end + more)  # being written
+        assert not has_end(ledger)
+    for text in (b"", header, end):
+        ledger.write_bytes(text)
+        assert not has_end(ledger)
 
 
 @pytest.fixture
