@@ -55,7 +55,7 @@ def _detail(v: Verdict, sides: Sides) -> str:
         case Reason.CHANGED_BUFFERS:
             return f"buffers changed after the last step: {unequal_text(v.unequal[0])}"
         case Reason.NO_STEPS:
-            return "a ledger without steps"
+            return "a ledger without steps" + (f" ({v.evidence})" if v.evidence else "")
         case Reason.WITHIN_ENVELOPE:
             return "within the envelope"
         case Reason.REPLICAS:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reference.ledger.record import Record
+from reference.messages import say
 from reference.observe.patched_functions import patched
 from reference.observe.script.import_hook import ImportHook
 from reference.observe.script.launcher import Launch, folder_of, launched, take_folder
@@ -23,6 +24,8 @@ from reference.process.versions import machine, versions
 
 if TYPE_CHECKING:  # it imports torch
     from reference.observe.observer import Observer
+
+IN_CHILDREN = "what trains is in processes that were forked from this one"
 
 
 @contextmanager
@@ -53,6 +56,11 @@ def observing(run_dir: str | Path, *, inside: Collection[int] = ()) -> Iterator[
         complete = True
     finally:
         observation.end(complete)
+        if observation.trains_in_children and not observation.forked:
+            say(
+                f"{run_dir}: no step was recorded: {IN_CHILDREN}; begin `with observing(...)` in "
+                "the function that they run, as notebook_launcher takes it"
+            )
 
 
 def describe_program() -> Record:
@@ -122,6 +130,12 @@ class Observation:
         return "" if self.observer is None else self.observer.lost
 
     @property
+    def trains_in_children(self) -> bool:
+        """Whether only processes train that were forked from the one that is observed."""
+        trains_here = self.observer is not None and self.observer.recording.steps_taken
+        return self.writer.trains_in_a_child and not trains_here
+
+    @property
     def ended_as_asked(self) -> bool:
         """Whether the program was ended after the step that was asked for."""
         return self.observer is not None and self.observer.recording.ended_as_asked
@@ -146,6 +160,8 @@ class Observation:
         self._imports.remove()
         self._patches.close()
         if self.observer is not None and not self.forked:
+            if self.trains_in_children:
+                self.observer.lose(IN_CHILDREN)
             self.observer.finish(complete=complete)
 
     def _observe(self) -> None:

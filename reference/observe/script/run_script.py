@@ -40,6 +40,7 @@ from reference.process.search_path import put_working_directory_back
 OURS = str(Path(__file__).parents[2]) + os.sep
 INTERRUPTED = 130
 SHOWN = 3  # classes of models in a line
+OBSERVE_THESE = "observe these: accelerate launch -m reference observe SCRIPT"
 
 
 @dataclass(frozen=True)
@@ -153,10 +154,13 @@ def _of_this_host(folder: Path, launch: Launch) -> str:
 
 def _no_steps(program: Program, observation: Observation, code: int, launch: Launch) -> str:
     """What to say of a program in which no step was recorded, and what to do."""
+    lost = observation.lost
     several = launch.world_size > 1
     name = f"{program.name}, rank {launch.rank}" if several else program.name
-    if observation.lost:
-        return f"{name}: no step could be recorded ({observation.lost})"
+    if observation.trains_in_children:
+        return f"{name}: no step was recorded: {lost}; {OBSERVE_THESE}"
+    if lost:
+        return f"{name}: no step could be recorded ({lost})"
     unseen = f"{name}: no optimizer step was seen, so there is no ledger of a training"
     if code != 0:
         return f"{unseen}; it ended with exit code {code} before its first step"
@@ -170,8 +174,8 @@ def _no_steps(program: Program, observation: Observation, code: int, launch: Lau
     if several:
         return unseen
     return (
-        f"{unseen}; if it trains in processes of its own, observe these: accelerate launch -m "
-        "reference observe SCRIPT; an optimizer whose `step` is compiled isn't seen"
+        f"{unseen}; if it trains in processes of its own, {OBSERVE_THESE}; an optimizer whose "
+        "`step` is compiled isn't seen"
     )
 
 
