@@ -53,6 +53,7 @@ class Replicas:
         self.shared: bool | None = None
         self.steps = 0
         self._same_models = True
+        self._are_shards = False  # each process has a part of a parameter
         self._by_gradient = False  # they are equal as they are accumulated
         self._parting: Parting | None = None
         self._together_again = False
@@ -74,6 +75,8 @@ class Replicas:
             return Why.OTHER_MODELS
         if self._together_again:
             return Why.TOGETHER_AGAIN
+        if self._are_shards:
+            return Why.SHARDS
         return Why.NOT_TOLD if self.shared is None else Why.NOT_SHARED
 
     @property
@@ -94,6 +97,8 @@ class Replicas:
         if left or right:
             self._matching.add(left, right)
             self._same_models = self._matching.in_place
+            shared = [len(parameter) > 2 for m in left for parameter in m["parameters"]]
+            self._are_shards = self._are_shards or any(shared)
 
     def add_step(self, left: Record, right: Record) -> None:
         """Takes the next step of both."""
