@@ -28,8 +28,11 @@ def of_ranks_text(note: OfRanks, sides: Sides) -> str:
         case OtherLengths(fewest, most):
             return f"compared for {fewest} steps, which all of them have; one has {most}"
         case RanksPart():
-            whose = "" if note.side is None else f"{sides.name(note.side)}: "
-            return f"{whose}{parting_text(note)}"
+            if note.side is not None:
+                return f"{sides.name(note.side)}: {parting_text(note)}"
+            first, second = note.of_values  # the verdict has them
+            values = f"of two values the first is rank {first}'s, the second rank {second}'s"
+            return f"{_who_parts(note)}; {values}"
 
 
 def parting_text(part: RanksPart) -> str:
@@ -37,12 +40,15 @@ def parting_text(part: RanksPart) -> str:
 
     The values are named by their ranks where the sentence doesn't tell whose they are.
     """
-    who = ranks_text(part.ranks)
-    verb = "parts" if len(part.ranks) == 1 else "part"
     shown = [unequal_text(u) for u in part.unequal if u.weight != NOTE][:SHOWN]
     whose = f" (on rank {part.of_values[0]} and on rank {part.of_values[1]})"
+    return f"{_who_parts(part)}: {'; '.join(shown)}{whose}"
+
+
+def _who_parts(part: RanksPart) -> str:
+    verb = "parts" if len(part.ranks) == 1 else "part"
     place = f"at step {part.step}, link {part.link}"
-    return f"{who} {verb} from {ranks_text(part.others)} {place}: {'; '.join(shown)}{whose}"
+    return f"{ranks_text(part.ranks)} {verb} from {ranks_text(part.others)} {place}"
 
 
 def ranks_text(ranks: Sequence[int]) -> str:

@@ -134,8 +134,11 @@ class Replicas:
         if not any((each.get("clip") or {}).get("norm") for each in (ours, theirs)):
             return
         self._by_gradient = _equal("gradient", ours, theirs)
-        updated = _equal("weights", ours, theirs) and _equal("update", ours, theirs)
-        self.shared = self._by_gradient or _equal("clip", ours, theirs) or updated
+        if self._by_gradient or _equal("clip", ours, theirs):
+            self.shared = True
+        elif any(_hash("weights", each) != _hash("update", each) for each in (ours, theirs)):
+            self.shared = _equal("weights", ours, theirs) and _equal("update", ours, theirs)
+        # Else a rate of 0, as a warm-up's first one, leaves any weights as they were.
 
     def _part(self, pair: Pair, step: int) -> Parting:
         """The first link that is unequal, in a step with unequal weights."""

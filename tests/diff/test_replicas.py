@@ -18,7 +18,9 @@ from torch.optim.lr_scheduler import StepLR
 from reference.cli.main import main
 from reference.diff.ranks_of_one_run import hold
 from reference.diff.replica_notes import NoReplicas, Why
+from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.record import Ledger, Writer
+from tests.helpers.observing import SCRIPTS, python
 from tests.helpers.small import net, watch
 
 STEPS = 4
@@ -192,6 +194,17 @@ class Sweep(Stage):
         return drawn(torch.empty(5, 4), step)
 
 
+class WarmsUp(Local):
+    """Trainings of the same weights and their own data, whose rate is 0 in the first step."""
+
+    def optimizer(self, model: nn.Module) -> Optimizer:
+        self.taken = SGD(model.parameters(), 0.0)
+        return self.taken
+
+    def after_update(self, model: nn.Module, step: int) -> None:
+        self.taken.param_groups[0]["lr"] = 0.1
+
+
 class Evaluates(Rank):
     """One rank trains, the other only evaluates."""
 
@@ -242,6 +255,7 @@ def of(*kinds: Callable[[int], Rank]) -> dict[int, Ledger]:
         (Stage, Why.NOT_SHARED),
         (OtherStage, Why.OTHER_MODELS),
         (Sweep, Why.NOT_SHARED),
+        (WarmsUp, Why.NOT_SHARED),
         (Evaluates, Why.NO_STEPS),
     ],
 )
@@ -252,6 +266,33 @@ def test_nothing_is_said_of_a_sound_run(kind: type[Rank], why: Why | None) -> No
     assert [note.why for note in held.notes if isinstance(note, NoReplicas)] == (
         [why] if why else []
     )
+
+
+REPLICAS = """ddp clipped no_sync batch_norm batch_norm_of_each join unused static_graph bucket_views
+hook buffers_put_right by_hand zero""".split()
+OTHERS = "local_sgd post_local_sgd pipeline fsdp tensor_parallel sweep evaluates".split()
+FAULTS = {
+    "other_rate": (1, "optimizer"),
+    "other_seed": (1, "weights"),
+    "other_seed_by_hand": (1, "weights"),
+    "other_buffer": (1, "weights"),
+    "skipped_step": (3, "clip"),
+}
+
+
+@pytest.mark.slow
+def test_real_ways_of_training_in_parallel(tmp_path: Path) -> None:
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29641"]
+    result = python(*launch, SCRIPTS / "ways_in_parallel.py", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = {path.name: hold(find_ledgers(path)) for path in tmp_path.iterdir()}
+    assert found.keys() == {*REPLICAS, *OTHERS, *FAULTS}
+    assert [name for name in (*REPLICAS, *OTHERS) if found[name].partings] == []
+    assert [name for name in REPLICAS if found[name].sets != ((0, 1),)] == []
+    assert [name for name in OTHERS if found[name].sets] == []
+    for name, where in FAULTS.items():
+        (part,) = found[name].partings
+        assert (part.ranks, part.step, part.link) == ((1,), *where), name
 
 
 class OtherRate(Rank):
@@ -355,8 +396,8 @@ def test_replicas_that_part_are_named(
         f"diverged: the ranks of {run} part on rank 1 at step {step}, link {link}: "
     )
     assert words in said[0]
-    place = f"rank 1 parts from rank 0 at step {step}, link {link}: "
-    assert any(line.startswith(place) and words in line for line in said[1:])
+    place = f"rank 1 parts from rank 0 at step {step}, link {link}"
+    assert f"{place}; of two values the first is rank 0's, the second rank 1's" in said
 
 
 @pytest.mark.parametrize("odd", [0, 2])
