@@ -104,8 +104,8 @@ def train_command(
 )
 def observe_command(ctx: click.Context, program: tuple[str, ...], **_: Any) -> int:
     """Runs SCRIPT, or MODULE, as python does; what follows it is the script's own. Under
-    `accelerate launch` and torchrun too. Ends with the script's exit code, or with 2 where no
-    optimizer step was seen."""
+    `accelerate launch`, torchrun, mpirun and srun too. Ends with the script's exit code; as the
+    only process, with 2 where no optimizer step was seen."""
     raise NotImplementedError  # `main` calls it, outside click: a script's callers are its own
 
 

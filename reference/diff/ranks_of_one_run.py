@@ -66,7 +66,8 @@ def diff_ranks_of(folder: Path) -> Verdict:
     ledgers = find_ledgers(folder)
     if len(ledgers) < 2:
         raise InputError(
-            f"{folder}: one ledger; give two runs, or the folder of a run of several processes"
+            f"required: B, the run that {folder} is compared with; alone stands only the folder of "
+            "a run of several processes"
         )
     held = hold(ledgers)
     lacking = LackingRanks(_missing(ledgers), ())

@@ -268,8 +268,8 @@ def test_nothing_is_said_of_a_sound_run(kind: type[Rank], why: Why | None) -> No
     )
 
 
-REPLICAS = """ddp clipped no_sync batch_norm batch_norm_of_each join unused static_graph bucket_views
-hook buffers_put_right by_hand zero""".split()
+REPLICAS = """ddp clipped no_sync batch_norm batch_norm_of_each join unused static_graph
+bucket_views hook buffers_put_right by_hand zero""".split()
 OTHERS = "local_sgd post_local_sgd pipeline fsdp tensor_parallel sweep evaluates".split()
 FAULTS = {
     "other_rate": (1, "optimizer"),
@@ -505,6 +505,6 @@ def test_one_ledger_has_nothing_to_be_held_against(
 ) -> None:
     run = folder(tmp_path / "run", of(Rank))
     assert main(["diff", str(run)]) == 2
-    assert f"{run}: one ledger; give two runs" in capsys.readouterr().err
+    assert f"required: B, the run that {run} is compared with" in capsys.readouterr().err
     assert main(["diff", str(run), "--offset", "1"]) == 2
     assert "diff: no B" in capsys.readouterr().err
