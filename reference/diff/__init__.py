@@ -11,8 +11,8 @@ The way:
 - `ledgers.py`: `diff(a, b)`: both files read side by side, a step at a time; of runs of several
   processes `ranks.py` has each rank's read so, and makes one verdict of theirs;
   `resumed_run.py` finds where a resumed run begins in the whole one;
-- `ranks_of_one_run.py`: `diff FOLDER`: the ranks of one run held against each other, by the rule
-  that `replicas.py` has for two of them;
+- `ranks_of_one_run.py`: `diff FOLDER`: the ranks of one run held against each other, as
+  `ranks_side_by_side.py` reads them, by the rule that `replicas.py` has for two of them;
 - `comparison.py`: the links of each step in turn, up to the first that is unequal;
 - what finds a difference, each called by `comparison.py`:
   - `link_comparators.py`: one comparator for each link of `ledger/link_table.py`, with

@@ -18,7 +18,8 @@ from reference.ledger.record import Record
 from reference.messages import say
 from reference.observe.patched_functions import patched
 from reference.observe.script.import_hook import ImportHook
-from reference.observe.script.launcher import Launch, folder_of, launched, take_folder
+from reference.observe.script.launcher import Launch, launched
+from reference.observe.script.shared_folder import folder_of, take_folder
 from reference.observe.script.tolerant_writer import TolerantWriter
 from reference.process.versions import machine, versions
 

@@ -12,9 +12,8 @@ it.
 import builtins
 import importlib.util
 import os
-import platform
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -25,22 +24,20 @@ from typing import Any
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE
 from reference.messages import say
-from reference.observe.script.launcher import (
+from reference.observe.script.closing_words import host_text, no_steps_text, steps_text
+from reference.observe.script.launcher import launched
+from reference.observe.script.observation import Observation, program_record
+from reference.observe.script.shared_folder import (
     PROGRAM_FILE,
-    Launch,
     folder_of,
-    launched,
     take_folder,
     wait_for_others,
 )
-from reference.observe.script.observation import Observation, program_record
 from reference.process.bounded_files import check_name
 from reference.process.search_path import put_working_directory_back
 
 OURS = str(Path(__file__).parents[2]) + os.sep
 INTERRUPTED = 130
-SHOWN = 3  # classes of models in a line
-OBSERVE_THESE = "observe these: accelerate launch -m reference observe SCRIPT"
 
 
 @dataclass(frozen=True)
@@ -111,14 +108,14 @@ def observe(
     if launch.world_size == 1:
         _leave_nothing_empty(observation.ledger)
     if not observation.steps:
-        say(_no_steps(program, observation, code, launch))
+        say(no_steps_text(program.name, observation, code, launch))
     elif launch.rank == 0:
-        say(_steps(observation, folder))
+        say(steps_text(observation, folder))
         never = [step for step in sorted(inside) if step > observation.steps]
         if never:
             say(f"--inside {never[0]}: there was no such step; give one of those that were taken")
     elif launch.is_first_of_host and not (path / LEDGER_FILE).exists():
-        say(_of_this_host(folder, launch))
+        say(host_text(folder, launch))
     if launch.rank == 0 and launch.world_size > 1 and hold_ranks is not None and code == 0:
         said = hold_ranks(path) if wait_for_others(path, launch) else ""
         if said:
@@ -129,71 +126,6 @@ def observe(
         raise KeyboardInterrupt
     lacks_training = not observation.steps and launch.world_size == 1
     return code or (InputError.exit_code if lacks_training else 0)
-
-
-def _steps(observation: Observation, folder: Path) -> str:
-    """How many steps were seen, how many of them are in the ledger, and where that is."""
-    until = f", until observing stopped ({observation.lost})" if observation.lost else ""
-    until += ", and ended as --until asks" if observation.ended_as_asked else ""
-    steps = f"{observation.steps} step{'s' * (observation.steps != 1)}"
-    writer = observation.writer
-    if not writer.lost:
-        return f"{steps} observed{until}; run: {folder}"
-    kept = f"run: {folder}" if writer.steps else "no ledger of them is left"
-    return f"{writer.steps} of {steps} recorded ({writer.lost}){until}; {kept}"
-
-
-def _of_this_host(folder: Path, launch: Launch) -> str:
-    """Where the ledgers of a host are that shares no folder with rank 0's."""
-    host = platform.node()
-    return (
-        f"rank {launch.rank} and the others of {host}: run: {folder}, on that host; copy its "
-        "ledgers into the folder of rank 0's, and diff reads them all"
-    )
-
-
-def _no_steps(program: Program, observation: Observation, code: int, launch: Launch) -> str:
-    """What to say of a program in which no step was recorded, and what to do."""
-    lost = observation.lost
-    several = launch.world_size > 1
-    name = f"{program.name}, rank {launch.rank}" if several else program.name
-    if observation.trains_in_children:
-        return f"{name}: no step was recorded: {lost}; {OBSERVE_THESE}"
-    if lost:
-        return f"{name}: no step could be recorded ({lost})"
-    unseen = f"{name}: no optimizer step was seen, so there is no ledger of a training"
-    if code != 0:
-        return f"{unseen}; it ended with exit code {code} before its first step"
-    called, backward = observation.passes
-    if backward:
-        return (
-            f"{name}: no optimizer of torch's stepped: updates by hand or by another "
-            f"library; {_passes(called)} and {counted(backward, 'backward pass')} were seen; only "
-            "the steps of a torch.optim.Optimizer make a ledger, an uncompiled one's"
-        )
-    if several:
-        return unseen
-    return (
-        f"{unseen}; if it trains in processes of its own, {OBSERVE_THESE}; an optimizer whose "
-        "`step` is compiled isn't seen"
-    )
-
-
-def _passes(called: Mapping[type, int]) -> str:
-    """As in "3 forward passes of Sequential (keras)": with the library where it isn't torch."""
-    count = counted(sum(called.values()), "forward pass")
-    libraries = {kind: kind.__module__.partition(".")[0] for kind in called}
-    names = [
-        kind.__qualname__ + (f" ({library})" if library not in ("torch", "__main__") else "")
-        for kind, library in libraries.items()
-    ]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{count} of {', '.join(names[:SHOWN])}{more}" if names else count
-
-
-def counted(count: int, what: str) -> str:
-    """As in '1 forward pass' and '2 forward passes'."""
-    return f"{count} {what}{'es' * (count != 1)}"
 
 
 def _find(words: list[str]) -> Program:

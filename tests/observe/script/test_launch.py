@@ -13,10 +13,9 @@ from reference.observe.script.launcher import (
     OF_ITS_NAME,
     OF_ONE_LAUNCH,
     Launch,
-    folder_of,
     launched,
-    take_folder,
 )
+from reference.observe.script.shared_folder import folder_of, take_folder
 from tests.helpers.observing import SCRIPTS, python
 from tests.helpers.refusal import refusal, says
 
@@ -208,7 +207,7 @@ def test_hosts_name_their_folders_apart(
 
 
 def test_the_others_wait_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reference.observe.script.launcher.PATIENCE", 0.2)
+    monkeypatch.setattr("reference.observe.script.shared_folder.PATIENCE", 0.2)
     first, second = Launch(0, 2, "a launch"), Launch(1, 2, "a launch")
     folder = tmp_path / "run"
     says(refusal(lambda: take_folder(folder, PROGRAM, second)), "run: rank 0 hasn't made it")
