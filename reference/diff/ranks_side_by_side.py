@@ -1,4 +1,4 @@
-"""The ranks of one run, read side by side: a step of each at a time, each held against the first."""
+"""The ranks of one run, read side by side, a step at a time, and each held against the first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ Each rank is a training of its own here, by itself. What ranks share is made of 
 so its gradients are equal on all ranks although each has its own batch, as after an all-reduce.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -398,6 +399,10 @@ def test_replicas_that_part_are_named(
     assert words in said[0]
     place = f"rank 1 parts from rank 0 at step {step}, link {link}"
     assert f"{place}; of two values the first is rank 0's, the second rank 1's" in said
+    assert main(["diff", str(run), "--json"]) == 1
+    written = json.loads(capsys.readouterr().out)
+    assert (written["a"], written["b"], written["rank"]) == (str(run), None, 1)
+    assert written["sentence"] == said[0]
 
 
 @pytest.mark.parametrize("odd", [0, 2])
