@@ -113,6 +113,29 @@ class Statistics(Rank):
         return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
 
 
+class WithBuffer(Rank):
+    scale = 1.0
+
+    def model(self) -> nn.Module:
+        model = net()
+        model.register_buffer("scale", torch.tensor([self.scale]))
+        return model
+
+
+class PutRight(WithBuffer):
+    """Rank 0's buffers are sent to all when a pass begins, after the ledger has seen them."""
+
+    def model(self) -> nn.Module:
+        self.scale = 1.0 + self.rank
+        model = super().model()
+
+        def send(module: Any, _: Any) -> None:
+            module.scale.fill_(1.0)
+
+        model.register_forward_pre_hook(send)
+        return model
+
+
 class Shards(Rank):
     """The optimizer of each rank steps a part, and the ranks then exchange their parts (ZeRO)."""
 
@@ -247,6 +270,7 @@ def of(*kinds: Callable[[int], Rank]) -> dict[int, Ledger]:
         (Handmade, None),
         (Accumulates, None),
         (Statistics, None),
+        (PutRight, None),
         (Shards, None),
         (Unused, None),
         (Joined, None),
@@ -308,15 +332,6 @@ class OtherSeed(Rank):
     def model(self) -> nn.Module:
         torch.manual_seed(7)
         return net()
-
-
-class WithBuffer(Rank):
-    scale = 1.0
-
-    def model(self) -> nn.Module:
-        model = net()
-        model.register_buffer("scale", torch.tensor([self.scale]))
-        return model
 
 
 class OtherBuffer(WithBuffer):
