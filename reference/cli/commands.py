@@ -104,14 +104,14 @@ def train_command(
 )
 def observe_command(ctx: click.Context, program: tuple[str, ...], **_: Any) -> int:
     """Runs SCRIPT, or MODULE, as python does; what follows it is the script's own. Under
-    `accelerate launch` and torchrun too. Ends with the script's exit code, or with 2 where no
-    optimizer step was seen."""
+    `accelerate launch`, torchrun, mpirun and srun too. Ends with the script's exit code; as the
+    only process, with 2 where no optimizer step was seen."""
     raise NotImplementedError  # `main` calls it, outside click: a script's callers are its own
 
 
 @command(
     click.Argument(["a"], type=FILE),
-    click.Argument(["b"], type=FILE),
+    click.Argument(["b"], type=FILE, required=False),
     Option(
         ["--envelope"],
         nargs=2,
@@ -136,20 +136,22 @@ def observe_command(ctx: click.Context, program: tuple[str, ...], **_: Any) -> i
         "is the first that differs; only for ledgers that you trust",
     ),
     json_option("the verdict"),
-    text="the first divergence between two ledgers",
+    text="the first divergence between two ledgers, or between the ranks of one run",
 )
 def diff_command(
     ctx: click.Context,
     a: Path,
-    b: Path,
+    b: Path | None,
     envelope: tuple[Path, Path] | None,
     offset: int | None,
     inside: bool,
     as_json: bool,
 ) -> int:
     """A and B are ledgers, or runs' folders. Says the step and the link at which they part, both
-    values, and how the two go on."""
+    values, and how the two go on. A alone is the folder of a run of several processes: its ranks
+    are held against each other."""
     from reference.diff.ledgers import diff
+    from reference.diff.ranks_of_one_run import diff_ranks_of
     from reference.diff.tolerance import diff_within_ranks
     from reference.diff.verdict_text import exit_code, json_line, lines
 
@@ -157,7 +159,12 @@ def diff_command(
         raise InputError("--offset: not together with --envelope; give one of them")
     if inside and (envelope is not None or offset is not None):
         raise InputError("--inside: not together with --envelope or --offset; give it alone")
-    if inside:
+    names = f"{a} and {b}"
+    if b is None:
+        if inside or envelope is not None or offset is not None:
+            raise InputError("diff: no B; give the second run, or A without other options")
+        names, verdict = f"the ranks of {a}", diff_ranks_of(a)
+    elif inside:
         from reference.rerun.run_again import diff_inside
 
         verdict = diff_inside(a, b)
@@ -166,9 +173,9 @@ def diff_command(
     else:
         verdict = diff(a, b, offset=offset)
     if as_json:
-        print(json_line(str(a), str(b), verdict))
+        print(json_line(str(a), None if b is None else str(b), names, verdict))
         return exit_code(verdict)
-    for line in lines(f"{a} and {b}", verdict):
+    for line in lines(names, verdict):
         print(coloured(line, sys.stdout))
     return exit_code(verdict)
 

@@ -70,11 +70,18 @@ def _observe(words: list[str]) -> int:
         options = _own_options(ours, script)
         from reference.observe.script.run_script import observe
 
-        return observe(script, **options)
+        return observe(script, hold_ranks=_hold_ranks, **options)
     except click.exceptions.Exit as end:
         return end.exit_code
     except RunError as error:
         return failed(error, SAYS, "--debug" in ours)
+
+
+def _hold_ranks(folder: Path) -> str:
+    """Where ranks part that should be equal, in a line; nothing may end the run that is over."""
+    from reference.diff.ranks_of_one_run import said_after_the_run
+
+    return said_after_the_run(folder)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

@@ -11,6 +11,8 @@ The way:
 - `ledgers.py`: `diff(a, b)`: both files read side by side, a step at a time; of runs of several
   processes `ranks.py` has each rank's read so, and makes one verdict of theirs;
   `resumed_run.py` finds where a resumed run begins in the whole one;
+- `ranks_of_one_run.py`: `diff FOLDER`: the ranks of one run held against each other, as
+  `ranks_side_by_side.py` reads them, by the rule that `replicas.py` has for two of them;
 - `comparison.py`: the links of each step in turn, up to the first that is unequal;
 - what finds a difference, each called by `comparison.py`:
   - `link_comparators.py`: one comparator for each link of `ledger/link_table.py`, with
@@ -26,14 +28,15 @@ The way:
 - `model_ends.py`: what each model is at the end; `likely_causes.py`: what a divergence follows
   from;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
-- `verdict_text.py`: the verdict in words, with `note_text.py`, `cause_text.py` and `inside_text.py`
-  for the notes and `value_text.py` for fields and values.
+- `verdict_text.py`: the verdict in words, with `note_text.py`, `cause_text.py`, `inside_text.py`
+  and `replica_text.py` for the notes and `value_text.py` for fields and values.
 
 The values that are handed along it:
 
 - `unequal.py`: a pair of records, and an unequal field with its weight: hard, soft or note;
 - `divergence.py`: the first unequal step and link; `divergence_curve.py`: how the two go on;
-- `notes.py`, `cause_notes.py`, `inside_notes.py`: what must be known beside a verdict;
+- `notes.py`, `cause_notes.py`, `inside_notes.py`, `replica_notes.py`: what must be known beside a
+  verdict;
   `verdict.py`: the verdict and its reason; `evidence.py`: what that rests on.
 
 What is done before anything can be compared:

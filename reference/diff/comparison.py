@@ -16,7 +16,7 @@ from reference.diff.header_differences import (
     header_differences,
     what_was_told,
 )
-from reference.diff.learning_rates import Rates
+from reference.diff.learning_rates import Rates, next_rates
 from reference.diff.likely_causes import Earlier
 from reference.diff.link_comparators import COMPARATORS, forward, metrics
 from reference.diff.notes import Note, WithoutEffect
@@ -261,7 +261,7 @@ class Comparison:
             ours: The first run's, as it stands in the ledger.
             theirs: The second run's.
         """
-        self._same_rates = _next_rates(pair[0]) == _next_rates(pair[1])
+        self._same_rates = next_rates(pair[0]) == next_rates(pair[1])
         self._rates.remember(pair[0], self.last + 1, same=self._same_rates)
         self.numbering.remember(ours, theirs)
         for earlier, record in zip(self.earlier, (ours, theirs), strict=True):
@@ -291,7 +291,3 @@ def _has_pass(record: Record) -> bool:
     return bool(record.get("batch", True)) or bool(
         (record.get("gradient") or {}).get("backward_passes", True)
     )
-
-
-def _next_rates(record: Record) -> object:
-    return (record.get("schedule") or {}).get("next_learning_rate")

@@ -92,7 +92,8 @@ def _doubt(c: Comparison, link: str) -> tuple[Reason | None, Evidence | None]:
 def _undiverged(c: Comparison, counts: list[int], ends: list[Record | None]) -> Verdict:
     """Two runs of which no step is unequal, as far as they were compared."""
     if not all(counts):
-        return Verdict("incomparable", reason=Reason.NO_STEPS)
+        lost = next((str(e["lost"]) for e in ends if e and e.get("lost") and not e["steps"]), None)
+        return _incomparable(c, Reason.NO_STEPS, lost)
     if c.other_models is not None:
         return _incomparable(c, Reason.OTHER_MODELS, c.other_models)
     shorter = ends[0] if counts[0] < counts[1] else ends[1]

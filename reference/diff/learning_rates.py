@@ -71,6 +71,11 @@ class Rates:
             moved.update(i for i, group in enumerate(groups.split()) if is_value(group))
 
 
+def next_rates(record: Record) -> object:
+    """The rates that stand when the step after this one begins."""
+    return (record.get("schedule") or {}).get("next_learning_rate")
+
+
 def _pairs(left: Record, right: Record, link: str, field: str) -> RatePairs:
     """Both rates of each parameter that has one in both; just one pair where one is for all."""
     lists = [(record.get(link) or {}).get(field) or [] for record in (left, right)]

@@ -1,7 +1,5 @@
 """The notes beside a verdict, in words."""
 
-from collections.abc import Sequence
-
 from reference.diff.cause_notes import (
     BatchAgain,
     DrewNumbers,
@@ -43,6 +41,8 @@ from reference.diff.notes import (
     UnusedModel,
     WithoutEffect,
 )
+from reference.diff.replica_notes import EndsEarly, NoReplicas, OtherLengths, RanksPart
+from reference.diff.replica_text import of_ranks_text, ranks_text
 from reference.diff.sides import LEDGERS, Sides
 from reference.diff.value_text import (
     distances_text,
@@ -53,8 +53,6 @@ from reference.diff.value_text import (
 from reference.ledger.link_table import NEED_SAME_MODEL
 from reference.ledger.record import OLDEST, SCHEMA
 from reference.messages import plain
-
-SHOWN_RANKS = 8  # in a line
 
 
 def header_text(difference: HeaderDifference) -> str:
@@ -172,6 +170,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             )
         case OnRank(rank, of_rank):
             return f"rank {rank}: {note_text(of_rank, sides)}"
+        case NoReplicas() | RanksPart() | EndsEarly() | OtherLengths():
+            return of_ranks_text(note, sides)
         case Envelope(distances):
             apart = distances_text(dict(distances))
             return f"within the envelope, so far apart at most: {apart}"
@@ -200,14 +200,6 @@ def lacking_text(lacking: LackingRanks, sides: Sides) -> str:
         ),
     ]
     return "; ".join(said.format(ranks_text(sorted(ranks))) for said, ranks in each if ranks)
-
-
-def ranks_text(ranks: Sequence[int]) -> str:
-    """As in 'rank 1' or 'ranks 1, 2, 3, 4 and 60 more'."""
-    if len(ranks) == 1:
-        return f"rank {ranks[0]}"
-    more = f" and {len(ranks) - SHOWN_RANKS} more" if len(ranks) > SHOWN_RANKS else ""
-    return f"ranks {', '.join(map(str, ranks[:SHOWN_RANKS]))}{more}"
 
 
 def _without_effect_text(note: WithoutEffect) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reference.diff.cause_notes import Cause
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks
 from reference.diff.inside_notes import Inside
+from reference.diff.replica_notes import OfRanks
 from reference.diff.unequal import Unequal
 
 
@@ -218,4 +219,5 @@ Note = (
     | OneRankAlone
     | OnRank
     | Envelope
+    | OfRanks
 )

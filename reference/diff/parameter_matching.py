@@ -27,14 +27,14 @@ class Model:
         number: As the ledger counts models, from 0.
         kind: The name of its class.
         names: Of its parameters, without the model's number before them.
-        shapes: Of its parameters.
+        shapes: Of its parameters, with the placement of those that processes share.
         first: Where its parameters begin in the ledger's lists of all parameters.
     """
 
     number: int
     kind: str
     names: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
+    shapes: tuple[tuple[int | str, ...], ...]
     first: int
 
 
@@ -50,7 +50,8 @@ def model_of(record: Record, first: int) -> Model:
     """The model of a record; `first` is where its parameters begin in the ledger's lists."""
     number = record.get("model", 0)
     own = f"model{number}." if number else ""
-    parameters = [(str(p[0]).removeprefix(own), tuple(p[1])) for p in record["parameters"]]
+    # Of one that processes share the placement follows: other shards are other tensors.
+    parameters = [(str(p[0]).removeprefix(own), (*p[1], *p[2:3])) for p in record["parameters"]]
     names, shapes = tuple(n for n, _ in parameters), tuple(s for _, s in parameters)
     return Model(number, str(record.get("class", "model")), names, shapes, first)
 

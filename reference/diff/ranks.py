@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reference.diff.evidence import LackingRanks
 from reference.diff.notes import Note, OneRankAlone, OnRank, OtherRanks
+from reference.diff.ranks_of_one_run import hold, processes_of
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import in_words
 from reference.ledger.link_table import LINKS, METRICS
@@ -24,7 +25,6 @@ Ranks = Mapping[int, Source]  # a rank -> its ledger
 Compare = Callable[[int, Source, Source], Verdict]
 
 WORST_FIRST = ("diverged", "incomparable", "identical")
-MOST = 1 << 16  # ranks that a header may speak of; an edited one may name any number
 _ORDER = {link: place for place, link in enumerate((*LINKS, METRICS))}
 NO_STEPS = Reason.NO_STEPS
 AFTER_THE_LAST_STEP = (Reason.CHANGED_WEIGHTS, Reason.CHANGED_BUFFERS)
@@ -54,7 +54,7 @@ def diff_ranks(left: Ranks, right: Ranks, compare: Compare) -> Verdict:
         said = verdicts[rank]
         if said.verdict == "identical":
             rank = None
-    remarks = [*_remarks(verdicts), *_others(verdicts, rank)]
+    remarks = [*_remarks(verdicts), *_others(verdicts, rank), *_parted(left, right)]
     if lacking.any and said.reason is not Reason.MISSING_RANKS:
         remarks.append(lacking)
     whole = all(v.every_link for v in verdicts.values())
@@ -65,6 +65,12 @@ def diff_ranks(left: Ranks, right: Ranks, compare: Compare) -> Verdict:
             said, rank=rank, ranks=len(verdicts), remarks=tuple(remarks), every_link=whole, notes=()
         )
     )
+
+
+def _parted(left: Ranks, right: Ranks) -> list[Note]:
+    """Where the ranks of one run part that should be equal; said of each run by itself."""
+    several = [(side, ranks) for side, ranks in enumerate((left, right)) if len(ranks) > 1]
+    return [part for side, ranks in several for part in hold(ranks, side).partings]
 
 
 def _lacks(verdicts: Mapping[int, Verdict], lacking: LackingRanks) -> Verdict:
@@ -117,12 +123,6 @@ def _processes(source: Source) -> int:
     """How many processes a ledger's run had, as its header says."""
     header, _ = open_ledger(source)
     return processes_of(header)
-
-
-def processes_of(header: Record) -> int:
-    """How many processes a run had, by a header of it: 1 where it doesn't say."""
-    count = header.get("world_size")
-    return min(count, MOST) if type(count) is int else 1
 
 
 def with_unread_ranks(verdict: Verdict, left: Record, right: Record) -> Verdict:

@@ -55,9 +55,13 @@ def _detail(v: Verdict, sides: Sides) -> str:
         case Reason.CHANGED_BUFFERS:
             return f"buffers changed after the last step: {unequal_text(v.unequal[0])}"
         case Reason.NO_STEPS:
-            return "a ledger without steps"
+            return "a ledger without steps" + (f" ({v.evidence})" if v.evidence else "")
         case Reason.WITHIN_ENVELOPE:
             return "within the envelope"
+        case Reason.REPLICAS:
+            return "in weights and updates"
+        case Reason.NO_REPLICAS:
+            return "no two of them need be equal"
     if v.step is not None:
         return f"{_doubt(v)}; first unequal: step {v.step}, link {v.link}: {unequal}"
     return _equal_as_far_as_it_goes(v, v.reason, sides)
@@ -143,10 +147,17 @@ def unequal_as_json(unequal: Sequence[Unequal]) -> list[dict[str, Any]]:
     return [{**asdict(each), "field": field_text(each)} for each in unequal]
 
 
-def json_line(first: str, second: str, v: Verdict) -> str:
-    """The verdict on two runs as one JSON object; a number that isn't finite is a word."""
-    written = {"schema": JSON_SCHEMA, "a": first, "b": second, **as_json(v)}
-    return json_object({**written, "sentence": sentence(f"{first} and {second}", v)})
+def json_line(a: str, b: str | None, names: str, v: Verdict) -> str:
+    """The verdict as one JSON object; a number that isn't finite is a word.
+
+    Args:
+        a: The first run, as it was given.
+        b: The second one; None where the ranks of one run were held against each other.
+        names: What was compared, in words.
+        v: The verdict.
+    """
+    written = {"schema": JSON_SCHEMA, "a": a, "b": b, **as_json(v)}
+    return json_object({**written, "sentence": sentence(names, v)})
 
 
 def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:

@@ -5,10 +5,11 @@ See one: `python -m reference train manual --max-steps 5 --run-dir try`, then `t
 Schema 3. Each line is an object with a field `kind`:
 
 - `header`: `schema`, and what identifies the run (recipe or program, versions, device, threads);
-- `model`: number and class of a model, and name and shape of each of its parameters; a later one
-  with the same number names those that came later. All of them, in the order of these records, are
-  the order in which every `tensors` and `norms` gives hashes and 2-norms. `gone`: which of the
-  others went since the last such record;
+- `model`: number and class of a model, and name and shape of each of its parameters, and of a
+  DTensor its placement (the hashes are of this process's part); a later one with the same number
+  names those that came later. All of them, in the order of these records, are the order in which
+  every `tensors` and `norms` gives hashes and 2-norms. `gone`: which of the others went since the
+  last such record;
 - `step`: `step` (from 1) and one field for each link that was seen (all, for an ordinary loop),
   as `link_table.py` describes them (`packed_lists.py`: how a list with an entry for each tensor
   is shortened here); and
@@ -261,6 +262,22 @@ def is_newer(header: Record) -> bool:
     """Whether a ledger, by its header, is of a schema that came after this one."""
     schema = header.get("schema")
     return isinstance(schema, int) and schema > SCHEMA
+
+
+def has_end(path: Path) -> bool:
+    """Whether a ledger's last line is the record of its run's end; reads no more than that line.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail, read = b"", 1 << 12
+        while b"\n" not in tail[:-1] and len(tail) < size:
+            file.seek(max(0, size - read))
+            tail, read = file.read(min(read, size)), 2 * read
+    line = tail[tail[:-1].rfind(b"\n") + 1 :]
+    return line.startswith(b'{"kind":"end",') and line.endswith(b"\n")
 
 
 @dataclass

@@ -149,6 +149,10 @@ class Observer:
         """Write the last step now: there is no forward pass to come that would end it."""
         self.recording.write_steps()
 
+    def lose(self, why: str) -> None:
+        """Record nothing more; the ledger's end says why."""
+        self.recording.fail_safe.lost = self.lost or why
+
     def go_on(self, writer: Sink | None = None) -> "Observer":
         """An observer, not started, that goes on from here: it knows the same models.
 

@@ -68,6 +68,11 @@ class Recording:
         self.last_update: Record | None = None if after is None else after.last_update
         self.waiting: list[OpenStep] = []  # steps that the next forward pass ends
 
+    @property
+    def steps_taken(self) -> int:
+        """How many steps were seen, written or not."""
+        return self.steps + len(self.waiting)
+
     def begin_pass(self) -> None:
         """A forward pass of a whole model begins: the steps before it are over."""
         if torch.is_grad_enabled():
@@ -93,7 +98,7 @@ class Recording:
             # It is no evaluation: its tensors go, also where the script keeps its graph.
             forward.content, forward.inputs = None, {}
         self.waiting.append(self.open_step)
-        self.seen.look_around(self.steps + len(self.waiting))
+        self.seen.look_around(self.steps_taken)
         self.open_step = OpenStep()
         self.seconds = time.perf_counter() - self._started
 

@@ -25,6 +25,7 @@ WRAPPERS = ("_orig_mod.", "module.")
 
 # A global hook on modules is called from `Module._call_impl`, or from the function `inner` in it.
 _FRAMES_OF_CALL = ("inner", "_call_impl")
+_FSDP = "torch.distributed.fsdp"
 _FRAMES_BETWEEN = 8  # at most, from a hook of ours up to that frame
 
 # Each private name, by the object that has it.
@@ -48,6 +49,10 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_parameters",
     ),
     "a replica of a module": ("_is_replica",),
+    "torch.distributed.fsdp": ("_fully_shard._fsdp_param", "_fully_shard._fsdp_state"),
+    "a module that FSDP shards": ("_get_fsdp_state",),
+    "its state": ("_fsdp_param_groups",),
+    "a parameter that FSDP shards": ("_unsharded_param", "sharded_param"),
     "Module._call_impl": _FRAMES_OF_CALL,
     "the variables of Module._call_impl": ("self", "kwargs"),
 }
@@ -55,6 +60,9 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 def owners() -> dict[str, object]:
     """An object for each key of NAMES, which has the names there as its attributes."""
+    from torch.distributed import fsdp  # takes long, and only who asks for what is missing needs it
+
+    sharding = fsdp._fully_shard
     tensor, module = torch.zeros(1), torch.nn.Linear(1, 1)
     code = torch.nn.Module._call_impl.__code__
     inside = [part for part in code.co_consts if isinstance(part, CodeType)]
@@ -66,6 +74,12 @@ def owners() -> dict[str, object]:
         "a tensor": tensor,
         "a module": module,
         "a replica of a module": module._replicate_for_data_parallel(),  # type: ignore[no-untyped-call]
+        "torch.distributed.fsdp": fsdp,
+        "a module that FSDP shards": fsdp.FSDPModule,
+        "its state": sharding._fsdp_state.FSDPState(),
+        "a parameter that FSDP shards": _with_attributes(
+            {*sharding._fsdp_param.FSDPParam.__annotations__}
+        ),
         "Module._call_impl": _with_attributes({part.co_name for part in (code, *inside)}),
         "the variables of Module._call_impl": _with_attributes(
             {*code.co_varnames, *code.co_cellvars}
@@ -233,6 +247,24 @@ def persistent_buffers(module: torch.nn.Module) -> dict[str, Tensor | None]:
     """Those of a module's own buffers that a checkpoint holds."""
     fleeting = module._non_persistent_buffers_set
     return {name: buffer for name, buffer in module._buffers.items() if name not in fleeting}
+
+
+def shards_of_gathered(module: torch.nn.Module) -> dict[int, Tensor]:
+    """By the id of each parameter that FSDP (`fully_shard`) gathers: the shard that is trained.
+
+    The gathered ones stand in the module during its passes, and after some until the next.
+    """
+    fsdp: Any = sys.modules.get(_FSDP)
+    if fsdp is None:
+        return {}
+    shards: dict[int, Tensor] = {}
+    for part in modules_of(module):
+        if isinstance(part, fsdp.FSDPModule):
+            for group in part._get_fsdp_state()._fsdp_param_groups:
+                for each in group.fsdp_params:
+                    if hasattr(each, "_unsharded_param"):  # gathered at least once
+                        shards[id(each._unsharded_param)] = each.sharded_param
+    return shards
 
 
 # tensors

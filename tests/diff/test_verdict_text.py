@@ -63,6 +63,13 @@ from reference.diff.notes import (
     UnusedModel,
     WithoutEffect,
 )
+from reference.diff.replica_notes import (
+    EndsEarly,
+    NoReplicas,
+    OtherLengths,
+    RanksPart,
+    Why,
+)
 from reference.diff.unequal import SOFT, Share, Things, Unequal
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import as_json, in_words
@@ -119,6 +126,10 @@ NOTES: list[Note] = [
     OneRankAlone(0, 2),
     OnRank(1, MoreRows(1, 1)),
     Envelope((("forward loss", 0.25),)),
+    NoReplicas((2, 3), 0, Why.NOT_SHARED),
+    RanksPart(1, (1,), (0, 2), (0, 1), 4, "optimizer", (Unequal("optimizer", "eps", 1e-8, 1e-6),)),
+    EndsEarly((1,)),
+    OtherLengths(3, 4),
 ]
 DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
     None: (
@@ -190,6 +201,8 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
         None,
         "buffers changed after the last step: buffers: x and y",
     ),
+    Reason.REPLICAS: (Verdict("identical", 6), None, "in weights and updates"),
+    Reason.NO_REPLICAS: (Verdict("incomparable", 6), None, "no two of them need be equal"),
     Reason.WITHIN_ENVELOPE: (Verdict("identical", 6), None, "within the envelope"),
 }
 

@@ -26,6 +26,7 @@ from reference.observe.step.inside import InsidePass
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import numbers_in, tensors_in
+from reference.observe.tensors.shards import local_part, local_parts
 
 
 class _OutermostCall(threading.local):
@@ -180,7 +181,7 @@ class ForwardPasses:
         if loss is not None and outputs[loss].numel() == 1:
             forward.losses.add_own(loss, outputs[loss])
         if forward.content is not None:
-            forward.content.give(outputs, keep=True)
+            forward.content.give(local_parts(outputs), keep=True)
         forward.memory = module_calls.addresses(list(outputs.values()))
         with_graph = [t for t in outputs.values() if t.requires_grad and t.grad_fn is not None]
         forward.used = False if with_graph else None
@@ -270,7 +271,7 @@ class ForwardPasses:
         name = type(module).__name__
         if not torch.is_grad_enabled() and not forwards:
             given = arguments_of(module, args, kwargs)
-            self.recording.evaluations.add_loss(name, given, output)
+            self.recording.evaluations.add_loss(name, given, local_part(output))
             return
         if not (forwards and output.requires_grad):
             return
@@ -294,7 +295,7 @@ class ForwardPasses:
                 for argument, tensor in given.tensors.items()
                 if not module_calls.addresses([tensor]) & forward.memory
             }
-            forward.content.add_loss(name, Arguments(targets, given.plain), output)
+            forward.content.add_loss(name, Arguments(targets, given.plain), local_part(output))
 
     def _is_elsewhere(self) -> bool:
         """Whether this pass is made beside the thread that trains."""

@@ -8,6 +8,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from reference.observe import torch_internals
 from reference.observe.tensors.first_parameter import first_parameter
+from reference.observe.tensors.shards import local_part
 
 
 def computes_nothing(module: torch.nn.Module) -> bool:
@@ -61,5 +62,6 @@ def is_lazy(module: torch.nn.Module) -> bool:
 def addresses(value: Any) -> set[int]:
     """Where the tensors among some arguments lie: a view of an output is known by it."""
     parts = value if isinstance(value, list | tuple) else [value]
-    tensors = [t for t in parts if isinstance(t, Tensor) and t.layout == torch.strided]
+    every = [local_part(t) for t in parts if isinstance(t, Tensor)]
+    tensors = [t for t in every if t.layout == torch.strided]
     return {t.untyped_storage().data_ptr() for t in tensors if not t.is_nested}

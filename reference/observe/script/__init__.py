@@ -13,7 +13,8 @@ The folder gets `program.json` and `ledger.jsonl`, and, where a launcher runs se
 `ledger-1.jsonl` for rank 1 and so on. The files, in reading order:
 
 - `run_script.py`: the command; runs a script or a module as Python does;
-- `launcher.py`: which process of a launch this is, and the folder that all of them share;
+- `launcher.py`: which process of a launch this is; `shared_folder.py`: the folder of all of them;
+- `closing_words.py`: what it says when the program has ended;
 - `observation.py`: the observer's life in that process, and `observing`;
 - `import_hook.py`: begins when the program imports torch, and not before;
 - `tolerant_writer.py`: a full disk ends the ledger, not the training.

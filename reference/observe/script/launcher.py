@@ -1,54 +1,110 @@
-"""Several processes of one launch: which one this is, and the folder that they share.
+"""Several processes of one launch: which one this is, by what its launcher says.
 
     accelerate launch --num_processes 2 -m reference observe --run-dir mine train.py
 
-Nothing of torch.distributed: only the variables that `accelerate launch` and `torchrun` set.
+Nothing of torch.distributed: only the variables that the launchers set.
 """
 
-import json
 import os
-import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from reference.errors import InputError
-from reference.ledger.record import LEDGER_FILE, Record
-from reference.process.run_folder import RUNS, clear_run_dir, default_run_dir, make_run_dir
-from reference.process.whole_files import write_json
+from reference.ledger.record import LEDGER_FILE
 
-PROGRAM_FILE = "program.json"
-PROGRAM_VERSION = 1
-PATIENCE = 60.0  # seconds for rank 0 to make the folder; it does so before it runs the program
+
+class _Variables(NamedTuple):
+    """Where a launcher says which process one is."""
+
+    rank: str
+    world_size: str
+    local_rank: str  # among those of its host
+    local_world_size: str
+    nodes: str = ""  # how many hosts there are, where nobody counts the processes of one
+    only_with: str = ""  # without this one they say nothing
+
+
+# The first of which the rank is set counts: torchrun may itself be started by srun or mpirun.
+LAUNCHERS = (
+    _Variables("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"),
+    _Variables(
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+        "OMPI_COMM_WORLD_LOCAL_SIZE",
+    ),
+    _Variables("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+    # A batch script has a rank, too, before it calls srun: only a step's processes are a launch.
+    _Variables(
+        "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "", "SLURM_NNODES", "SLURM_STEP_ID"
+    ),
+)
+# What all processes of a launch have in common, and no other launch has. torchrun's own
+# TORCHELASTIC_RUN_ID is none of these: it is `none` unless somebody gives it.
+OF_ONE_LAUNCH = (("SLURM_JOB_ID", "SLURM_STEP_ID"), ("PMIX_NAMESPACE",))
+OF_ITS_NAME = ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One process of a launch: its rank, how many there are, and a name that all of them know."""
+    """One process of a launch.
+
+    Attributes:
+        rank: From 0.
+        world_size: How many processes there are.
+        name: All of them know it.
+        restarts: How many times the launcher has begun anew.
+        local_rank: Its number among those of its host; None where nobody says.
+        hosts: Whether there are several hosts.
+    """
 
     rank: int
     world_size: int
     name: str
+    restarts: int = 0
+    local_rank: int | None = None
+    hosts: bool = False
 
     @property
     def ledger_file(self) -> str:
         """The name of this process's ledger in the folder."""
         return LEDGER_FILE if self.rank == 0 else f"ledger-{self.rank}.jsonl"
 
+    @property
+    def is_first_of_host(self) -> bool:
+        """Whether this process makes the folder: rank 0, and the first one of each other host."""
+        return self.rank == 0 or (self.hosts and self.local_rank == 0)
+
 
 def launched() -> Launch:
     """This process's place in its launch; the only one where there is no launcher.
 
     Raises:
-        InputError: where RANK and WORLD_SIZE, which the launcher sets, aren't such numbers.
+        InputError: where a launcher's variables (RANK and WORLD_SIZE, say) aren't such numbers.
     """
-    world_size = _number("WORLD_SIZE", 1)
-    rank = _number("RANK", 0)
+    names = next((names for names in LAUNCHERS if _speaks(names)), LAUNCHERS[0])
+    world_size = _number(names.world_size, 1)
+    rank = _number(names.rank, 0)
     if not 0 <= rank < world_size:
-        raise InputError(f"RANK: {rank} of WORLD_SIZE {world_size}; launch it anew")
-    words = [f"{world_size} processes"]
-    for name in ("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"):
-        words.append(os.environ.get(name, "-"))
-    return Launch(rank, world_size, " ".join(words))
+        raise InputError(f"{names.rank}: {rank} of {names.world_size} {world_size}; launch it anew")
+    given = [os.environ.get(name, "-") for name in OF_ITS_NAME]
+    words = [f"{world_size} processes", *given, *name_of_launch()]
+    local_rank = _number(names.local_rank, -1)
+    return Launch(
+        rank,
+        world_size,
+        " ".join(words),
+        restarts=_number("TORCHELASTIC_RESTART_COUNT", 0),
+        local_rank=None if local_rank < 0 else local_rank,
+        hosts=_number(names.local_world_size, world_size) < world_size
+        or _number(names.nodes, 1) > 1,
+    )
+
+
+def _speaks(names: _Variables) -> bool:
+    return bool(os.environ.get(names.rank)) and (
+        not names.only_with or names.only_with in os.environ
+    )
 
 
 def _number(name: str, default: int) -> int:
@@ -59,68 +115,9 @@ def _number(name: str, default: int) -> int:
         raise InputError(f"{name}: {text!r} is not a number; launch it anew") from None
 
 
-def default_folder(what: str, launch: Launch) -> Path:
-    """A new folder's name under `runs/`, the same in all processes of a launch.
-
-    Their launcher is the parent of all: its process number and the port on which they meet name it.
-
-    Args:
-        what: the program's name.
-        launch: which process this one is.
-    """
-    if launch.world_size == 1:
-        return default_run_dir(what)
-    port = os.environ.get("MASTER_PORT", "0")
-    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    restarted = "" if again == "0" else f"-restart{again}"
-    return RUNS / f"{what}-{port}-{os.getppid()}{restarted}"
-
-
-def take_folder(folder: Path, program: Record, launch: Launch) -> Path:
-    """The run's folder: made by rank 0, waited for by the others.
-
-    Args:
-        folder: as it was asked for.
-        program: as `program_record` makes it, for `program.json`.
-        launch: which process this one is.
-
-    Returns:
-        Its absolute path.
-
-    Raises:
-        InputError: where it holds another run, can't be made or written, or isn't there after
-            PATIENCE.
-    """
-    path = folder.absolute()  # the program may change directory
-    if launch.rank > 0:
-        _wait_for(folder, path, launch)
-        return path
-    new = make_run_dir(path, first=PROGRAM_FILE)
-    record = {"version": PROGRAM_VERSION, **program, "launch": launch.name}
-    try:
-        write_json(path / PROGRAM_FILE, record)
-    except OSError as error:  # before the program begins: nobody's training is lost by refusing it
-        clear_run_dir(path, new=new)
-        raise InputError(
-            f"{folder}: can't be written ({error.strerror}); free some space, or give another "
-            "--run-dir"
-        ) from None
-    return path
-
-
-def _wait_for(folder: Path, path: Path, launch: Launch) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while _launch_of(path / PROGRAM_FILE) != launch.name:
-        if time.monotonic() > deadline:
-            raise InputError(
-                f"{folder}: rank 0 hasn't made it in {PATIENCE:.0f} s; give all processes the same "
-                "new folder with --run-dir, on a disk that they share"
-            )
-        time.sleep(0.05)
-
-
-def _launch_of(path: Path) -> str | None:
-    try:
-        return str(json.loads(path.read_text())["launch"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # not there yet, or not whole yet
+def name_of_launch() -> list[str]:
+    """What tells this launch from all others, in words; empty where only its parent does."""
+    for names in OF_ONE_LAUNCH:
+        if all(os.environ.get(name) for name in names):
+            return [os.environ[name] for name in names]
+    return []

@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reference.ledger.record import Record
+from reference.messages import say
 from reference.observe.patched_functions import patched
 from reference.observe.script.import_hook import ImportHook
-from reference.observe.script.launcher import Launch, launched, take_folder
+from reference.observe.script.launcher import Launch, launched
+from reference.observe.script.shared_folder import folder_of, take_folder
 from reference.observe.script.tolerant_writer import TolerantWriter
 from reference.process.versions import machine, versions
 
 if TYPE_CHECKING:  # it imports torch
     from reference.observe.observer import Observer
+
+IN_CHILDREN = "what trains is in processes that were forked from this one"
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def observing(run_dir: str | Path, *, inside: Collection[int] = ()) -> Iterator[
     """
     program = describe_program()
     launch = launched()
-    folder = take_folder(Path(run_dir), program, launch)
+    folder = take_folder(folder_of(Path(run_dir), "", launch), program, launch)
     import torch as _torch  # noqa: F401  (the Observer starts with it)
 
     observation = Observation(folder, program, launch, inside=inside)
@@ -53,6 +57,11 @@ def observing(run_dir: str | Path, *, inside: Collection[int] = ()) -> Iterator[
         complete = True
     finally:
         observation.end(complete)
+        if observation.trains_in_children and not observation.forked:
+            say(
+                f"{run_dir}: no step was recorded: {IN_CHILDREN}; begin `with observing(...)` in "
+                "the function that they run, as notebook_launcher takes it"
+            )
 
 
 def describe_program() -> Record:
@@ -122,6 +131,12 @@ class Observation:
         return "" if self.observer is None else self.observer.lost
 
     @property
+    def trains_in_children(self) -> bool:
+        """Whether only processes train that were forked from the one that is observed."""
+        trains_here = self.observer is not None and self.observer.recording.steps_taken
+        return self.writer.trains_in_a_child and not trains_here
+
+    @property
     def ended_as_asked(self) -> bool:
         """Whether the program was ended after the step that was asked for."""
         return self.observer is not None and self.observer.recording.ended_as_asked
@@ -146,6 +161,8 @@ class Observation:
         self._imports.remove()
         self._patches.close()
         if self.observer is not None and not self.forked:
+            if self.trains_in_children:
+                self.observer.lose(IN_CHILDREN)
             self.observer.finish(complete=complete)
 
     def _observe(self) -> None:

@@ -13,7 +13,7 @@ import builtins
 import importlib.util
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -22,15 +22,22 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from reference.errors import InputError
+from reference.ledger.record import LEDGER_FILE
 from reference.messages import say
-from reference.observe.script.launcher import PROGRAM_FILE, default_folder, launched, take_folder
+from reference.observe.script.closing_words import host_text, no_steps_text, steps_text
+from reference.observe.script.launcher import launched
 from reference.observe.script.observation import Observation, program_record
+from reference.observe.script.shared_folder import (
+    PROGRAM_FILE,
+    folder_of,
+    take_folder,
+    wait_for_others,
+)
 from reference.process.bounded_files import check_name
 from reference.process.search_path import put_working_directory_back
 
 OURS = str(Path(__file__).parents[2]) + os.sep
 INTERRUPTED = 130
-SHOWN = 3  # classes of models in a line
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ def observe(
     *,
     inside: Collection[int] = (),
     until: int | None = None,
+    hold_ranks: Callable[[Path], str] | None = None,
 ) -> int:
     """Run a program, and keep its ledger.
 
@@ -63,9 +71,12 @@ def observe(
         run_dir: a new folder; by default one under `runs/`, named after the program.
         inside: the steps of which the ledger also gets the calls within the model.
         until: the step after which SystemExit ends the program.
+        hold_ranks: what to say of the ranks of a run, given its folder, when all have ended; it is
+            called by rank 0 of several, and says '' where there is nothing to be said.
 
     Returns:
-        The program's own exit code, but 2 where it succeeds without an optimizer step.
+        The program's own exit code; but 2 where it is the only process, and succeeds without an
+        optimizer step. A launcher would take that for a failure, and end the other processes.
 
     Raises:
         InputError: where there is no such program, the folder isn't free, or nothing can be written
@@ -80,7 +91,7 @@ def observe(
         raise
     except BaseException as error:  # out of a package's own `__init__`
         return _ended_by(error)
-    folder = run_dir or default_folder(program.stem, launch)
+    folder = folder_of(run_dir, program.stem, launch)
     record = program_record(program.name, program.arguments, program.source)
     record |= {"cwd": os.getcwd(), "module": program.spec is not None}  # to run it again
     path = take_folder(folder, record, launch)
@@ -94,68 +105,27 @@ def observe(
     if observation.forked:
         return code  # a child that came to the program's end; the ledger is its parent's
     observation.end(complete=code == 0 and not observation.ended_as_asked)
-    _leave_nothing_empty(observation.ledger)
+    if launch.world_size == 1:
+        _leave_nothing_empty(observation.ledger)
     if not observation.steps:
-        say(_no_steps(program, observation, code))
+        say(no_steps_text(program.name, observation, code, launch))
     elif launch.rank == 0:
-        say(_steps(observation, folder))
+        say(steps_text(observation, folder))
         never = [step for step in sorted(inside) if step > observation.steps]
         if never:
             say(f"--inside {never[0]}: there was no such step; give one of those that were taken")
+    elif launch.is_first_of_host and not (path / LEDGER_FILE).exists():
+        say(host_text(folder, launch))
+    if launch.rank == 0 and launch.world_size > 1 and hold_ranks is not None and code == 0:
+        said = hold_ranks(path) if wait_for_others(path, launch) else ""
+        if said:
+            say(said)
     if code == INTERRUPTED:
         # When nobody catches it, Python ends itself by the signal, as it does for any script.
         sys.excepthook = lambda *_: None
         raise KeyboardInterrupt
-    return code or (0 if observation.steps else InputError.exit_code)
-
-
-def _steps(observation: Observation, folder: Path) -> str:
-    """How many steps were seen, how many of them are in the ledger, and where that is."""
-    until = f", until observing stopped ({observation.lost})" if observation.lost else ""
-    until += ", and ended as --until asks" if observation.ended_as_asked else ""
-    steps = f"{observation.steps} step{'s' * (observation.steps != 1)}"
-    writer = observation.writer
-    if not writer.lost:
-        return f"{steps} observed{until}; run: {folder}"
-    kept = f"run: {folder}" if writer.steps else "no ledger of them is left"
-    return f"{writer.steps} of {steps} recorded ({writer.lost}){until}; {kept}"
-
-
-def _no_steps(program: Program, observation: Observation, code: int) -> str:
-    """What to say of a program in which no step was recorded, and what to do."""
-    if observation.lost:
-        return f"{program.name}: no step could be recorded ({observation.lost})"
-    unseen = f"{program.name}: no optimizer step was seen, so there is no ledger of a training"
-    if code != 0:
-        return f"{unseen}; it ended with exit code {code} before its first step"
-    called, backward = observation.passes
-    if backward:
-        return (
-            f"{program.name}: no optimizer of torch's stepped: updates by hand or by another "
-            f"library; {_passes(called)} and {counted(backward, 'backward pass')} were seen; only "
-            "the steps of a torch.optim.Optimizer make a ledger, an uncompiled one's"
-        )
-    return (
-        f"{unseen}; if it trains in processes of its own, observe these: accelerate launch -m "
-        "reference observe SCRIPT; an optimizer whose `step` is compiled isn't seen"
-    )
-
-
-def _passes(called: Mapping[type, int]) -> str:
-    """As in "3 forward passes of Sequential (keras)": with the library where it isn't torch."""
-    count = counted(sum(called.values()), "forward pass")
-    libraries = {kind: kind.__module__.partition(".")[0] for kind in called}
-    names = [
-        kind.__qualname__ + (f" ({library})" if library not in ("torch", "__main__") else "")
-        for kind, library in libraries.items()
-    ]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{count} of {', '.join(names[:SHOWN])}{more}" if names else count
-
-
-def counted(count: int, what: str) -> str:
-    """As in '1 forward pass' and '2 forward passes'."""
-    return f"{count} {what}{'es' * (count != 1)}"
+    lacks_training = not observation.steps and launch.world_size == 1
+    return code or (InputError.exit_code if lacks_training else 0)
 
 
 def _find(words: list[str]) -> Program:

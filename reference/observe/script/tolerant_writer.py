@@ -1,5 +1,6 @@
 """A ledger's writer for other people's training: a full disk ends the ledger, not the training."""
 
+import mmap
 import os
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ class TolerantWriter:
     """Appends whole records until one can't be written; then says so, once, and keeps still.
 
     The file is begun with the first record, and the header made then. A process that was forked
-    from this one writes nothing.
+    from this one writes nothing; that it trains is noted where this one sees it.
 
     `steps` says how many are in the ledger, and `lost` why no more are, if so.
 
@@ -27,14 +28,22 @@ class TolerantWriter:
         self._path = path.absolute()  # the program may change directory
         self._header = header
         self._process = os.getpid()
+        self._trains_in_a_child = mmap.mmap(-1, 1)  # memory that forked processes share
         self._one_at_a_time = threading.RLock()
         self._writer: Writer | None = None
         self.steps = 0  # the last that is in the ledger
         self.lost = ""  # why nothing more is written
 
+    @property
+    def trains_in_a_child(self) -> bool:
+        """Whether a process that was forked from this one trains."""
+        return self._trains_in_a_child[0] != 0
+
     def write(self, record: Record) -> None:
         """Write a record, if that is still possible."""
         if os.getpid() != self._process:
+            if record["kind"] == "step":
+                self._trains_in_a_child[0] = 1
             return
         with self._one_at_a_time:  # the program may train in several threads
             if self.lost:

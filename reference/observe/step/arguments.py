@@ -18,6 +18,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.observe.step.describe import number
 from reference.observe.step.tensors_in import PLAIN, tensors_in
+from reference.observe.tensors.shards import local_parts
 
 MOST = 16  # plain arguments of one call that are kept
 FEW = 4  # values in a list or mapping that are kept each; of more, their number and a hash
@@ -44,7 +45,8 @@ def arguments_of(
 ) -> Arguments:
     """The arguments of a call, by the names of `forward`'s parameters.
 
-    `model(x)` and `model(x=x)` are the same call.
+    `model(x)` and `model(x=x)` are the same call. Of a tensor that processes share it is this
+    one's part.
 
     Raises:
         TypeError: As `tensors_in`; and for a single number that has no value (a tensor on `meta`).
@@ -53,6 +55,7 @@ def arguments_of(
     tensors: dict[str, Tensor] = {}
     for name, value in given.items():
         tensors.update(tensors_in(name, value))
+    tensors = local_parts(tensors)
     plain = {name: _number(t) for name, t in tensors.items() if t.dim() == 0}
     for name, value in given.items():
         if not _is_default(value, defaults.get(name)):

@@ -14,6 +14,7 @@ from reference.ledger.record import Record
 from reference.observe.step.rows import MASK, Rows, mask_of
 from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.hashing import hash_tensor
+from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import modules_of
 
 Number = float | str
@@ -25,7 +26,7 @@ IGNORED = -100  # torch's own `ignore_index` of a cross entropy
 
 def number(value: Tensor | float) -> Number:
     """A float, exactly; 'nan', 'inf' and '-inf' as words, which JSON has no numbers for."""
-    plain = float(value)
+    plain = float(local_part(value) if isinstance(value, Tensor) else value)
     return plain if math.isfinite(plain) else str(plain)
 
 
@@ -97,7 +98,7 @@ def dense(tensor: Tensor) -> Tensor:
     Raises:
         TypeError: for a nested tensor and for one without values.
     """
-    plain = tensor.detach()
+    plain = local_part(tensor).detach()
     if plain.is_nested or plain.is_meta:
         raise TypeError("a nested tensor, or one without values, can't be read")
     plain = plain.dequantize() if plain.is_quantized else plain

@@ -22,6 +22,7 @@ from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.listed import Gradients
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModel
+from reference.observe.tensors.shards import local_part
 
 
 @dataclass
@@ -195,7 +196,7 @@ class OpenStep:
         }
         # No link: a loop may zero later, before its next backward pass, and be the same run.
         grads = [tensor.grad for tensor in parameters.living().values()]
-        record["zeroed"] = all(g is None or not bool(g.any()) for g in grads)
+        record["zeroed"] = all(g is None or not bool(local_part(g).any()) for g in grads)
         inside = [f.inside.record() if f.inside is not None else None for f in self.used()]
         if "forward" in record and any(inside):
             record["inside"] = inside

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reference.observe.tensors.shards import local_parts
+
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
 DEEPEST = 4  # levels of nesting that are looked into
@@ -48,7 +50,8 @@ def numbers_in(output: Any) -> dict[str, Tensor]:
         TypeError: as `tensors_in`.
     """
     arrays = {name or "output": t for name, t in _arrays_in("", output, 0)}
-    return {**{name or "output": t for name, t in tensors_in("", output).items()}, **arrays}
+    tensors = local_parts(tensors_in("", output))
+    return {**{name or "output": t for name, t in tensors.items()}, **arrays}
 
 
 def _arrays_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]]:

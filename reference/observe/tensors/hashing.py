@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import xxhash
 
+from reference.observe.tensors.shards import local_part
 from reference.observe.tensors.two_threads import (
     PIECE,
     WITH_LOCK,
@@ -57,7 +58,7 @@ def buffer_of(tensor: torch.Tensor) -> memoryview:
     Raises:
         TypeError: for one whose bytes aren't to be had (nested, or without values).
     """
-    plain = tensor.detach()
+    plain = local_part(tensor).detach()
     if plain.is_nested or plain.is_meta:
         raise TypeError("a nested tensor, or one without values, can't be hashed")
     if plain.is_quantized:
@@ -133,6 +134,7 @@ def begin_hashes_and_norms(
 
 def _pieces(tensor: torch.Tensor) -> list[Piece]:
     """As much at once as is hashed by itself: of float32 its bytes, of any other kind all of it."""
+    tensor = local_part(tensor)
     if tensor.layout != torch.strided or tensor.dtype != torch.float32:
         return [tensor.detach().cpu()]  # copied by this thread, in its stream
     memory = memory_of(tensor) if _lies_plainly(tensor) else buffer_of(tensor)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.tensors.shards import placement_of
 from reference.observe.torch_internals import Insides, insides
 
 
@@ -22,7 +23,9 @@ class Held:
     def form(self) -> str:
         """Its type and shape."""
         kind = str(self.tensor.dtype).removeprefix("torch.")
-        return f"{kind} {'x'.join(map(str, self.tensor.shape)) or 'number'}"
+        placement = placement_of(self.tensor)
+        shape = "x".join(map(str, self.tensor.shape)) or "number"
+        return f"{kind} {shape}" + (f", {placement}" if placement else "")
 
 
 def held(inside: Insides, prefix: str = "", seen: set[int] | None = None) -> Iterator[Held]:

@@ -21,8 +21,14 @@ from reference.observe.tensors.buffers import (
 from reference.observe.tensors.hashing import begin_hashes_and_norms, buffer_of, hash_tensors
 from reference.observe.tensors.listed import Gradients, listed
 from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.tensors.shards import local_part, placement_of
 from reference.observe.tensors.two_threads import hash_buffers
-from reference.observe.torch_internals import modules_of, own_buffers, own_parameters
+from reference.observe.torch_internals import (
+    modules_of,
+    own_buffers,
+    own_parameters,
+    shards_of_gathered,
+)
 
 
 def _identity(module: torch.nn.Module) -> list[int]:
@@ -45,6 +51,18 @@ def _is_parameter(tensor: torch.Tensor) -> bool:
 def _prefix(number: int) -> str:
     """What stands before the names of a model's parameters."""
     return f"model{number}." if number else ""
+
+
+def _named(module: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Its parameters, by name; what FSDP gathers for a while stands for the shards that train."""
+    shards = shards_of_gathered(module)
+    return [(name, shards.get(id(p), p)) for name, p in module.named_parameters()]
+
+
+def _described(name: str, parameter: torch.Tensor) -> list[Any]:
+    """Name and shape; and the placement of one of which each process has a part."""
+    placement = placement_of(parameter)
+    return [name, list(parameter.shape), *([placement] if placement else [])]
 
 
 @dataclass(frozen=True)
@@ -171,7 +189,7 @@ class Parameters:
         wrapper = next((w for w in self._wrappers if w.module() is module), None)
         if wrapper is not None and wrapper.ids == ids and self._alive(wrapper.owner):
             return wrapper.owner, None
-        named = list(module.named_parameters())
+        named = _named(module)
         fresh = [(n, p) for n, p in named if self.place(p) is None and _is_parameter(p)]
         if number is None and not fresh:
             if all(self.place(p) is None for _, p in named):
@@ -204,12 +222,12 @@ class Parameters:
             "kind": "model",
             "model": number,
             "class": kind,
-            "parameters": [[prefix + plain_name(n), list(p.shape)] for n, p in fresh],
+            "parameters": [_described(prefix + plain_name(name), p) for name, p in fresh],
             "gone": gone,
         }
 
     def _wrapped(
-        self, module: torch.nn.Module, ids: list[int], named: list[tuple[str, torch.nn.Parameter]]
+        self, module: torch.nn.Module, ids: list[int], named: list[tuple[str, torch.Tensor]]
     ) -> int:
         """The number of the model that a part or wrapper belongs to; its own buffers join it."""
         alive = [(w, w.module()) for w in self._wrappers]
@@ -224,7 +242,7 @@ class Parameters:
         places = self._places_of.get(number, [])
         return all(self._references[place]() is not None for place in places)
 
-    def _owner(self, named: list[tuple[str, torch.nn.Parameter]]) -> int:
+    def _owner(self, named: list[tuple[str, torch.Tensor]]) -> int:
         places = [self.place(parameter) for _, parameter in named]
         return next((self._model_of[place] for place in places if place is not None), 0)
 
@@ -310,6 +328,7 @@ class Parameters:
 
     def _buffer(self, place: int, tensor: torch.Tensor) -> memoryview:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""
+        tensor = local_part(tensor)
         if tensor.device.type != "cpu":
             return buffer_of(tensor)
         key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)

@@ -18,6 +18,7 @@ from reference.observe.step.rows import padding_of
 from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import held, ids_of_parts
+from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import Insides, insides
 
 
@@ -59,7 +60,7 @@ class SeenModel:
     def addresses(self) -> set[int]:
         """Where in memory its tensors are: a traced or scripted model has those of its own one."""
         everything = () if self._insides is None else held(self._insides)
-        tensors = (each.tensor for each in everything)
+        tensors = (local_part(each.tensor) for each in everything)
         return {t.data_ptr() for t in tensors if t.layout == torch.strided and t.numel()} - {0}
 
     def has(self, other: "SeenModel") -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+import reference
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE, read_ledger
 from reference.lesson.metrics import load_metric
@@ -33,6 +34,59 @@ for _ in range(30):
     optimizer.step()
     optimizer.zero_grad()
 print(model.weight.tolist())
+"""
+
+IN_CHILDREN = """
+import os, torch
+from reference.observe.script import observing
+
+def train():
+    model = torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        model(torch.ones(8, 4)).square().mean().backward()
+        optimizer.step()
+
+def train_observed():
+    with observing("inside"):
+        train()
+
+def run_in_a_child(function):
+    pid = os.fork()
+    if pid == 0:
+        function()
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+with observing("around"):
+    run_in_a_child(train)
+run_in_a_child(train_observed)
+with observing("both"):
+    run_in_a_child(train)
+    train()
+with observing("neither"):
+    run_in_a_child(lambda: torch.nn.Linear(4, 1)(torch.ones(2, 4)).detach())
+"""
+LAUNCHED = """
+from accelerate import Accelerator, notebook_launcher
+from reference.observe.script import observing
+
+def train():
+    import torch
+    accelerator = Accelerator(cpu=True)
+    model = torch.nn.Linear(4, 1)
+    model, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    for _ in range(2):
+        accelerator.backward(model(torch.ones(8, 4)).square().mean())
+        optimizer.step()
+
+def train_observed():
+    with observing("inside"):
+        train()
+
+with observing("around"):
+    notebook_launcher(train, num_processes=2, use_port="29637")
+notebook_launcher(train_observed, num_processes=2, use_port="29638")
 """
 
 
@@ -292,3 +346,34 @@ def test_two_threads_that_write_at_once_begin_one_file(tmp_path: Path) -> None:
     writer.close()
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds == ["header", "step", "step"]
+
+
+def test_a_training_in_forked_processes_is_said_to_be_there(tmp_path: Path) -> None:
+    """The ledger's end has the reason, too; around a training of one's own nothing is said."""
+    script = write(tmp_path, "train.py", IN_CHILDREN)
+    result = python(script, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    said = (
+        "around: no step was recorded: what trains is in processes that were forked from this one"
+    )
+    assert said in result.stderr
+    assert result.stderr.count("reference: ") == 1
+    around, inside, both = (
+        read_ledger(tmp_path / name / LEDGER_FILE) for name in ("around", "inside", "both")
+    )
+    assert around.end["lost"] == "what trains is in processes that were forked from this one"
+    assert not around.end["complete"]
+    assert [len(ledger.steps) for ledger in (inside, both)] == [2, 2]
+    assert all(ledger.end["complete"] for ledger in (inside, both))
+    verdict = reference.diff(tmp_path / "around", tmp_path / "inside")
+    assert verdict.detail == f"a ledger without steps ({around.end['lost']})"
+
+
+@pytest.mark.slow
+def test_a_notebook_launcher(tmp_path: Path) -> None:
+    script = write(tmp_path, "train.py", LAUNCHED)
+    result = python(script, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "around: no step was recorded: what trains is in processes" in result.stderr
+    for name in ("ledger.jsonl", "ledger-1.jsonl"):
+        assert len(read_ledger(tmp_path / "inside" / name).steps) == 2
