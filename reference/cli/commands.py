@@ -30,6 +30,7 @@ from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
 from reference.lesson.loops import LOOPS
 from reference.messages import coloured, nearest
+from reference.observe.script.launcher import launched
 from reference.process import signals
 from reference.process.run_folder import check_run_dir, default_run_dir
 from reference.run.environment_variables import see_one_gpu
@@ -73,25 +74,28 @@ def train_command(
     until: int | None,
     **_: Any,
 ) -> int:
-    """LOOP is one of {loops}. Under `accelerate launch` and torchrun too, as one
-    process."""
+    """LOOP is one of {loops}. Under `accelerate launch` and torchrun too; in several
+    processes each takes its share of the recipe's batch."""
     if stop_at_end_of_input:
         signals.stop_at_end_of_input()
     if loop not in LOOPS:
         raise nearest("loop", loop, LOOPS)
     recipe = get_recipe(ctx)
-    folder = _free_folder(run_dir, loop)
-    if recipe.device != "cpu":
+    launch = launched()
+    # The others' folder is rank 0's, which may have made it by now.
+    folder = _free_folder(run_dir, loop) if launch.rank == 0 else Path()
+    if recipe.device != "cpu" and launch.world_size == 1:
         see_one_gpu()
     from reference.compare.three_loops import summary
     from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
 
     try:
-        print(summary(run(recipe, loop, folder, inside=inside, until=until)))
+        said = summary(run(recipe, loop, folder, inside=inside, until=until))
     except EndedAsAsked:
-        print(f"ended after step {until}, as --until asks")
-    print(f"run: {folder}")
+        said = f"ended after step {until}, as --until asks"
+    if launch.rank == 0:
+        print(f"{said}\nrun: {folder}")
     return 0
 
 

@@ -12,19 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
-from reference.ledger.record import LEDGER_FILE, Writer
+from reference.ledger.record import Writer
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
 from reference.messages import first_line
 from reference.observe.observer import Observer, StepNotFinite
+from reference.observe.script.launcher import Launch, launched
 from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.signals import check_not_stopped
 from reference.process.whole_files import write_json
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
 from reference.run.prepare import prepare
+from reference.run.processes import (
+    check_agreement,
+    check_processes,
+    from_rank_0,
+    join,
+    leave,
+    mean_loss,
+)
 
 METRICS_VERSION = 1
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a file
@@ -60,21 +69,27 @@ def run(
     """
     run_dir = Path(run_dir)
     train = get_loop(loop)
+    launch = launched()
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
+    check_processes(recipe, loop, launch.world_size)
     data = load_data(recipe)
     fetched = Fetched(data.train, recipe)
     first_line_of_ledger = header(recipe, loop, data)
-    new = make_run_dir(run_dir)
-    write_json(run_dir / "recipe.json", recipe.to_json())
-    writer = Writer(run_dir / LEDGER_FILE, first_line_of_ledger)
+    if launch.world_size > 1:
+        join(recipe, launch)
+        check_agreement(first_line_of_ledger, launch)
+        first_line_of_ledger |= {"rank": launch.rank, "world_size": launch.world_size}
+    run_dir, new = _take_folder(run_dir, recipe, launch)
+    writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
     observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
     try:
-        with closing(writer), put_aside(), observer:
+        with closing(writer), put_aside(launch.world_size), observer:
             scores = train(recipe, data)
             observer.add_scores(scores)
     except InputError:
         check_not_stopped()
-        clear_run_dir(run_dir, new=new)
+        if launch.rank == 0:
+            clear_run_dir(run_dir, new=new)
         raise
     except StepNotFinite as error:
         rows = fetched.rows(error.step, [inputs["input_ids"] for inputs in error.batches])
@@ -94,14 +109,37 @@ def run(
             f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
             "it whole with --debug"
         ) from error
+    final_loss = observer.final_loss
+    if launch.world_size > 1:
+        final_loss = mean_loss(final_loss, recipe, loop, len(data.train), observer.steps, launch)
     metrics = {
         "version": METRICS_VERSION,
         "loop": loop,
         "steps": observer.steps,
-        "final_loss": observer.final_loss,
+        "final_loss": final_loss,
         "scores": scores,
         "seconds": round(observer.seconds, 3),
         "weights": observer.final_weights,
     }
-    write_json(run_dir / "metrics.json", metrics)
+    if launch.rank == 0:
+        write_json(run_dir / "metrics.json", metrics)
+    if launch.world_size > 1:
+        leave()
     return metrics
+
+
+def _take_folder(run_dir: Path, recipe: Recipe, launch: Launch) -> tuple[Path, bool]:
+    """The run's folder, made by rank 0 for all; and whether it is new."""
+    said: InputError | None = None
+    new = False
+    if launch.rank == 0:
+        try:
+            new = make_run_dir(run_dir)
+            write_json(run_dir / "recipe.json", recipe.to_json())
+        except InputError as error:
+            said = error
+    if launch.world_size > 1:
+        run_dir, said = from_rank_0((run_dir.absolute(), said))
+    if said is not None:
+        raise said
+    return run_dir, new
