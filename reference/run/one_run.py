@@ -25,10 +25,10 @@ from reference.process.signals import check_not_stopped
 from reference.process.whole_files import write_json
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
+from reference.run.inputs import check_processes
 from reference.run.prepare import prepare
 from reference.run.processes import (
     check_agreement,
-    check_processes,
     from_rank_0,
     join,
     leave,

@@ -21,26 +21,6 @@ PATIENCE = timedelta(seconds=120)  # for all to have loaded their data, and to c
 # What may differ between machines of one run: names of folders, and processors.
 PLACES = {"recipe.name", "recipe.data", "recipe.checkpoint", "data.source", "checkpoint.name"}
 PLACES |= {"device", "platform", "cpu_capability"}
-ONE_PROCESS = "manual: trains in one process, as in the course; train accelerated, or launch one"
-
-
-def check_processes(recipe: Recipe, loop: str, world_size: int) -> None:
-    """Raise InputError where a loop can't train the recipe on so many processes."""
-    if world_size == 1:
-        return
-    if loop == "manual":
-        raise InputError(ONE_PROCESS)
-    size = recipe.train_batch_size
-    if world_size > size:
-        raise InputError(
-            f"train_batch_size: {size} samples for {world_size} processes; launch {size} at most, "
-            "or give a larger one"
-        )
-    if loop == "trainer" and size % world_size:
-        raise InputError(
-            f"train_batch_size: {size} samples can't be shared evenly by {world_size} processes, "
-            "as the Trainer has to; give a multiple, or train accelerated"
-        )
 
 
 def join(recipe: Recipe, launch: Launch) -> None:
