@@ -38,6 +38,13 @@ SEVERAL = (
 
 def check_environment(recipe: Recipe, environment: Mapping[str, str] = os.environ) -> None:
     """Raise InputError for a variable that asks for another run than the recipe does."""
+    if environment.get("WORLD_SIZE", "1") in ("", "1"):
+        for name in SIZES:
+            if environment.get(name, "1") not in ("", "1"):
+                raise InputError(
+                    f"{name}: {environment[name]} processes, and no WORLD_SIZE and RANK that say "
+                    "which one this is; launch them by torchrun or python -m reference launch"
+                )
 
     def given(name: str) -> str:
         return environment.get(f"ACCELERATE_{name}", "").lower()

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
-from reference.ledger.record import Writer
+from reference.ledger.record import Record, Writer
 from reference.lesson.data.fetched_rows import Fetched
-from reference.lesson.data.pipeline import load_data
+from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
 from reference.messages import first_line
@@ -23,6 +23,7 @@ from reference.observe.script.launcher import Launch, launched
 from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.signals import check_not_stopped
 from reference.process.whole_files import write_json
+from reference.run.accelerate_launch import check_accelerate_launch
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
 from reference.run.inputs import check_processes
@@ -34,6 +35,7 @@ from reference.run.processes import (
     leave,
     mean_loss,
 )
+from reference.run.silence import no_silence
 
 METRICS_VERSION = 1
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a file
@@ -67,18 +69,38 @@ def run(
         OutOfSpace: the ledger can't be written any more; it is kept up to there.
         TrainingFailed: a library failed, with its kind and the step.
     """
-    run_dir = Path(run_dir)
-    train = get_loop(loop)
     launch = launched()
+    get_loop(loop)
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     check_processes(recipe, loop, launch.world_size)
+    check_accelerate_launch(launch.world_size)
     data = load_data(recipe)
-    fetched = Fetched(data.train, recipe)
     first_line_of_ledger = header(recipe, loop, data)
-    if launch.world_size > 1:
-        join(recipe, launch)
+    if launch.world_size == 1:
+        return _run(recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until)
+    join(recipe, launch)
+    with no_silence(launch):
         check_agreement(first_line_of_ledger, launch)
         first_line_of_ledger |= {"rank": launch.rank, "world_size": launch.world_size}
+        metrics = _run(
+            recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until
+        )
+        leave()
+    return metrics
+
+
+def _run(
+    recipe: Recipe,
+    loop: str,
+    data: Data,
+    run_dir: Path,
+    first_line_of_ledger: Record,
+    launch: Launch,
+    inside: Collection[int],
+    until: int | None,
+) -> dict[str, Any]:
+    train = get_loop(loop)
+    fetched = Fetched(data.train, recipe)
     run_dir, new = _take_folder(run_dir, recipe, launch)
     writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
     observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
@@ -123,8 +145,6 @@ def run(
     }
     if launch.rank == 0:
         write_json(run_dir / "metrics.json", metrics)
-    if launch.world_size > 1:
-        leave()
     return metrics
 
 
@@ -139,7 +159,8 @@ def _take_folder(run_dir: Path, recipe: Recipe, launch: Launch) -> tuple[Path, b
         except InputError as error:
             said = error
     if launch.world_size > 1:
-        run_dir, said = from_rank_0((run_dir.absolute(), said))
+        run_dir, said = from_rank_0((run_dir, said))
     if said is not None:
         raise said
+    run_dir.mkdir(parents=True, exist_ok=True)  # on another machine than rank 0's
     return run_dir, new

@@ -44,6 +44,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "FSDP": ("ACCELERATE_USE_FSDP=true", {}, ["whole models"]),
     "DeepSpeed": ("ACCELERATE_USE_DEEPSPEED=1", {}, ["ACCELERATE_USE_DEEPSPEED=1"]),
     "the CPU": ("ACCELERATE_USE_CPU=yes", {"device": "cuda"}, ["give --device cpu"]),
+    "mpirun": ("OMPI_COMM_WORLD_SIZE=2", {}, ["OMPI_COMM_WORLD_SIZE: 2", "torchrun"]),
     "a device": ("ACCELERATE_TORCH_DEVICE=meta", {"device": "cpu"}, ["the run is on cpu"]),
 }
 

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 from transformers import get_scheduler, set_seed
 
 from reference.lesson.data.pipeline import Data, get_dataloaders, weighted_windows
+from reference.lesson.loop_file import train_by
 from reference.lesson.metrics import load_metric
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import Recipe
@@ -74,3 +75,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
         predictions, references = accelerator.gather_for_metrics((predictions, batch["labels"]))
         metric.add_batch(predictions=predictions, references=references)
     return dict(metric.compute())
+
+
+if __name__ == "__main__":
+    train_by(__file__)

@@ -11,6 +11,7 @@ from transformers import Trainer, TrainingArguments
 
 from reference.lesson.data.pipeline import Data
 from reference.lesson.data.shares import this_process
+from reference.lesson.loop_file import train_by
 from reference.lesson.metrics import compute_metrics
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
@@ -61,3 +62,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
         trainer.train()
         metrics = trainer.evaluate()
     return {name: metrics[f"eval_{name}"] for name in data.task.metrics}
+
+
+if __name__ == "__main__":
+    train_by(__file__)
