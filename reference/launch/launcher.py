@@ -50,7 +50,7 @@ def launch(
         RunError: a process failed, or was killed: names its rank. The others have been stopped.
     """
     address = configuration.main_process_ip or LOCALHOST
-    port = configuration.main_process_port or _free_port()
+    port = configuration.main_process_port or free_port()
     if configuration.machine_rank == 0:
         _check_port(port)
     logs = {rank: f"rank-{rank}.log" for rank in configuration.ranks}
@@ -114,7 +114,8 @@ def _failure(failed: Mapping[int, int], logs: Mapping[int, Path]) -> RunError:
     return failure(f"rank {rank}", code, logs[rank])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as found:
         found.bind((LOCALHOST, 0))
         port: int = found.getsockname()[1]
