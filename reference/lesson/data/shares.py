@@ -22,7 +22,7 @@ def this_process() -> tuple[int, int]:
 
 
 class TrainingShares(BatchSampler):
-    """This process's rows of each batch of a step: every `world_size`-th, from the `rank`-th on.
+    """This process's rows of each batch of a step: one after another, as the Trainer has them.
 
     A batch may have fewer rows than there are processes. One that is left without gets the first
     row, as DDP waits for a backward pass of every process; its loss then counts nothing.
@@ -35,7 +35,7 @@ class TrainingShares(BatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         for rows in _batches(_of_rank_0(self.sampler), self.batch_size):
-            yield rows[self.rank :: self.world_size] or rows[:1]
+            yield rows[self._part(len(rows))] or rows[:1]
 
     def weights(self, first: int, count: int) -> list[float]:
         """What the mean losses of some batches count here, in a step that is made of them.
@@ -54,8 +54,14 @@ class TrainingShares(BatchSampler):
             min(self.batch_size, rows - number * self.batch_size)
             for number in range(first, first + count)
         ]
-        own = [len(range(self.rank, size, self.world_size)) for size in sizes]
+        own = [len(range(size)[self._part(size)]) for size in sizes]
         return [mine * self.world_size / sum(sizes) for mine in own]
+
+    def _part(self, size: int) -> slice:
+        """Which rows of a batch are this process's: the first ones have one more, if any has."""
+        each, more = divmod(size, self.world_size)
+        start = self.rank * each + min(self.rank, more)
+        return slice(start, start + each + (self.rank < more))
 
 
 class EvaluationShares(BatchSampler):

@@ -66,8 +66,8 @@ def test_an_evaluation_has_each_row_once_and_in_order(
 
 def test_shares_of_eight_on_three() -> None:
     assert [list(TrainingShares(range(11), 8, rank, 3)) for rank in range(3)] == [
-        [[0, 3, 6], [8]],
-        [[1, 4, 7], [9]],
-        [[2, 5], [10]],
+        [[0, 1, 2], [8]],
+        [[3, 4, 5], [9]],
+        [[6, 7], [10]],
     ]
     assert TrainingShares(range(9), 8, 1, 2).weights(0, 2) == [4 * 2 / 9, 0.0]
