@@ -5,9 +5,11 @@ PORT WORDS...
 
 FILE gets each step's gradient before the clip, the weights after the last step, and what the metric
 was computed of. The model is of type DTYPE: in float64 what is the same but for rounding is equal
-to fifteen digits, where float32 itself is 8e-7 off.
+to fifteen digits, where float32 itself is 8e-7 off. With the DTYPE `averaged` the Trainer doesn't
+multiply its loss by the number of processes, which it does by default (transformers 5.23).
 """
 
+import functools
 import os
 import runpy
 import sys
@@ -17,7 +19,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from reference.lesson.loops import accelerated
+from reference.lesson.loops import accelerated, trainer
 from reference.lesson.metrics import GlueMetric
 
 PLACE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -42,6 +44,11 @@ def main(file: str, dtype: str, *words: str) -> None:
     def keep_weights(*_: Any) -> None:
         kept["weights"] = [p.detach().clone() for p in parameters]
 
+    if dtype == "averaged":
+        arguments = functools.partial(
+            trainer.TrainingArguments, average_tokens_across_devices=False
+        )
+        trainer.TrainingArguments, dtype = arguments, "float32"
     accelerated.load_model = lambda recipe: load(recipe).to(getattr(torch, dtype))
     torch.nn.utils.clip_grad_norm_ = keep_gradients
     GlueMetric._compute = keep_answers

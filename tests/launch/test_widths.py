@@ -16,11 +16,11 @@ from tests.helpers.ranks import Ranks, run_ranks
 SHORT = ["accelerated", "--device", "cpu", "--dropout", "0", "--num-train-epochs", "2"]
 
 
-def words(tmp_path: Path, rows: int, *more: str) -> list[str]:
-    """Training on so many rows, in batches of 8, and evaluation on 20."""
+def words(tmp_path: Path, rows: int, *more: str, evaluated: int = 20) -> list[str]:
+    """Training on so many rows, in batches of 8, and evaluation on others."""
     data = tmp_path / f"data-{rows}"
     if not data.exists():
-        write_mrpc(data, rows, 20)
+        write_mrpc(data, rows, evaluated)
     return [*SHORT, "--data", str(data), "--learning-rate", "5e-4", *more]
 
 
@@ -86,6 +86,21 @@ def test_the_same_width_twice_is_identical(start: Starter, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_the_trainer_is_the_same_run_but_for_its_scale(start: Starter, tmp_path: Path) -> None:
+    """In whole batches: of a smaller one the Trainer repeats rows."""
+    given = words(tmp_path, 24, evaluated=24)
+    loop = run_ranks(start, tmp_path / "loop", 2, given).folder / "run"
+    given[0] = "trainer"
+    stock = run_ranks(start, tmp_path / "stock", 2, given).folder / "run"
+    verdict = diff(loop, stock)
+    assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 1, "gradient")
+    assert "(2 times)" in (verdict.detail or "")
+    averaged = run_ranks(start, tmp_path / "averaged", 2, given, dtype="averaged").folder / "run"
+    verdict = diff(loop, averaged)
+    assert (verdict.verdict, verdict.ranks, verdict.steps) == ("identical", 2, 6)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [25, 27, 28])
 @pytest.mark.parametrize("accumulated", [1, 2])
 def test_any_width_trains_as_one(
@@ -97,19 +112,27 @@ def test_any_width_trains_as_one(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [25, 27, 28])
-def test_in_float32_they_differ_by_its_rounding(start: Starter, tmp_path: Path, rows: int) -> None:
-    """The bound is the envelope that was measured (printed: -s), where float32 is 8e-7 off."""
+def test_in_float32_several_are_as_near_to_float64_as_one(
+    start: Starter, tmp_path: Path, rows: int
+) -> None:
+    """Gradients of few rows nearly cancel: float32 itself is 1e-5 off there (-s shows it)."""
     given = words(tmp_path, rows, "--learning-rate", "5e-6")
-    one = run_ranks(start, tmp_path / "one", 1, given).kept()
+    exact = run_ranks(start, tmp_path / "exact", 1, given, dtype="float64").kept()
+
+    def off(size: int) -> tuple[float, float]:
+        kept = run_ranks(start, tmp_path / str(size), size, given).kept()
+        steps = zip(exact["gradients"], kept["gradients"], strict=True)
+        return max(apart(a, b) for a, b in steps), apart(exact["weights"], kept["weights"])
+
+    gradients, weights = off(1)
+    print(f"{rows} rows, 1 process: gradients {gradients:.1e} off float64, weights {weights:.1e}")
     for size in (2, 3, 4):
-        other = run_ranks(start, tmp_path / str(size), size, given).kept()
-        gradients = [
-            apart(*each) for each in zip(one["gradients"], other["gradients"], strict=True)
-        ]
-        weights = apart(one["weights"], other["weights"])
-        print(f"{rows} rows, 1 and {size}: gradients {max(gradients):.1e}, weights {weights:.1e}")
-        assert max(gradients) < 1e-5
-        assert weights < 1e-6
+        theirs = off(size)
+        print(
+            f"{rows} rows, {size}: gradients {theirs[0]:.1e} off float64, weights {theirs[1]:.1e}"
+        )
+        assert theirs[0] < 2 * gradients < 1e-4
+        assert theirs[1] < 2 * weights < 1e-5
 
 
 def hold_evaluation(start: Starter, tmp_path: Path, widths: tuple[int, ...]) -> None:
