@@ -123,6 +123,8 @@ def mean_loss(loss: Any, recipe: Recipe, loop: str, rows: int, steps: int, launc
             range(rows), recipe.train_batch_size, launch.rank, launch.world_size
         )
         (weight,) = shares.weights(last, 1)
+    if weight == 0.0:
+        loss = 0.0  # no row of this process's, and so no gradient by which a loss is told
     losses = gather_object([None if loss is None else float(loss) * weight])
     return None if None in losses else sum(losses) / len(losses)
 
