@@ -28,6 +28,7 @@ PAGES = [
     "benchmarks/README.md",
     "docs/diff-and-explain.md",
     "docs/ledger.md",
+    "docs/several-processes.md",
     "tests/README.md",
 ]
 OF_ONE_SCREEN = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"]

@@ -30,9 +30,11 @@ from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
 from reference.lesson.loops import LOOPS
 from reference.messages import coloured, nearest
+from reference.observe.script.launcher import launched
 from reference.process import signals
 from reference.process.run_folder import check_run_dir, default_run_dir
 from reference.run.environment_variables import see_one_gpu
+from reference.run.inputs import check_processes
 
 
 @command(
@@ -73,24 +75,72 @@ def train_command(
     until: int | None,
     **_: Any,
 ) -> int:
-    """LOOP is one of {loops}. Under `accelerate launch` and torchrun too, as one
-    process."""
+    """LOOP is one of {loops}. Under `accelerate launch` and torchrun too; in several
+    processes each takes its share of the recipe's batch."""
     if stop_at_end_of_input:
         signals.stop_at_end_of_input()
     if loop not in LOOPS:
         raise nearest("loop", loop, LOOPS)
     recipe = get_recipe(ctx)
-    folder = _free_folder(run_dir, loop)
-    if recipe.device != "cpu":
+    launch = launched()
+    check_processes(recipe, loop, launch.world_size)
+    # The others' folder is rank 0's, which may have made it by now.
+    folder = _free_folder(run_dir, loop) if launch.rank == 0 else Path()
+    if recipe.device != "cpu" and launch.world_size == 1:
         see_one_gpu()
     from reference.compare.three_loops import summary
     from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
 
     try:
-        print(summary(run(recipe, loop, folder, inside=inside, until=until)))
+        said = summary(run(recipe, loop, folder, inside=inside, until=until))
     except EndedAsAsked:
-        print(f"ended after step {until}, as --until asks")
+        said = f"ended after step {until}, as --until asks"
+    if launch.rank == 0:
+        print(f"{said}\nrun: {folder}")
+    return 0
+
+
+@command(
+    click.Argument(["words"], metavar="CONFIG train LOOP [OPTIONS]...", nargs=-1),
+    Option(
+        ["--list", "listing"],
+        is_flag=True,
+        section="options",
+        help="the configurations that come with this, and what is in them",
+    ),
+    Option(["--num-processes"], type=int, section="options", help="in place of CONFIG's, in all"),
+    Option(
+        ["--machine-rank"],
+        type=int,
+        section="options",
+        help="which of several machines this is, from 0; start the same command on each",
+    ),
+    Option(["--main-process-ip"], section="options", help="machine 0's address"),
+    Option(
+        ["--main-process-port"],
+        type=int,
+        section="options",
+        help="a free port of machine 0 [default: any, on one machine]",
+    ),
+    text="one loop in several processes, or on several machines",
+    options_first=True,  # what follows CONFIG is `train`'s
+)
+def launch_command(
+    ctx: click.Context, words: tuple[str, ...], listing: bool, **instead: Any
+) -> int:
+    """CONFIG is a name of --list, or a file of `accelerate config`. Its options stand before it;
+    what follows is as `train` takes it."""
+    from reference.cli.launching import launch_train, show_configurations
+
+    if listing:
+        show_configurations()
+        return 0
+    folder, metrics = launch_train(ctx, words, instead)
+    if metrics is not None:
+        from reference.compare.three_loops import summary
+
+        print(summary(metrics))
     print(f"run: {folder}")
     return 0
 

@@ -83,27 +83,28 @@ program = Group(
 
 
 def command(
-    *parameters: click.Parameter, text: str
+    *parameters: click.Parameter, text: str, options_first: bool = False
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Add a command to the program; its help is `text`, and then the function's docstring.
     In that, `{loops}` stands for the loops' names.
 
     The function is called NAME_command. It gets click's context (with `obj`: whether a traceback
-    is asked for) and the parameters' values, and returns the exit code.
+    is asked for) and the parameters' values, and returns the exit code. With `options_first` all
+    words after the first argument are arguments, too.
     """
 
     def add(function: Callable[..., int]) -> Callable[..., int]:
         name = function.__name__.removesuffix("_command")
         more = inspect.cleandoc(function.__doc__ or "").replace("{loops}", ", ".join(LOOPS))
-        program.add_command(
-            Command(
-                name,
-                params=list(parameters),
-                callback=click.pass_context(function),
-                short_help=text,
-                help=f"{text[:1].upper()}{text[1:]}.\n\n{more}",
-            )
+        added = Command(
+            name,
+            params=list(parameters),
+            callback=click.pass_context(function),
+            short_help=text,
+            help=f"{text[:1].upper()}{text[1:]}.\n\n{more}",
         )
+        added.allow_interspersed_args = not options_first
+        program.add_command(added)
         return function
 
     return add

@@ -9,6 +9,7 @@ before it does so by `Trainer`.
 In the order to read it in:
 
 - `loops/`: the three training loops, `manual.py` first;
+- `loop_file.py`: a loop's own file as a command;
 - `recipe.py`: everything that determines a run;
 - `recipe_sources.py`: the named recipes, and those in files;
 - `tasks.py`: GLUE's tasks, a row each;

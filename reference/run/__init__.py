@@ -6,6 +6,9 @@ In the order to read them in:
 - `inputs.py`: what can be refused before the slow imports;
 - `environment_variables.py`: variables that would change a run behind the recipe;
 - `prepare.py`: device, threads and determinism of this process;
+- `processes.py`: several processes of one run, begun together and by one recipe;
+- `silence.py`: they watch each other, so that one that was stopped ends the run;
+- `accelerate_launch.py`: whether `accelerate launch` started fewer than it was asked for;
 - `header.py`: what identifies a run, the first line of its ledger;
 - `worker_processes.py`: runs in processes of their own, a few at once.
 """

@@ -38,16 +38,20 @@ SEVERAL = (
 
 def check_environment(recipe: Recipe, environment: Mapping[str, str] = os.environ) -> None:
     """Raise InputError for a variable that asks for another run than the recipe does."""
-    for name in SIZES:
-        if environment.get(name, "1") not in ("", "1"):
-            raise InputError(f"{name}: more than one process isn't supported yet; launch one")
+    if environment.get("WORLD_SIZE", "1") in ("", "1"):
+        for name in SIZES:
+            if environment.get(name, "1") not in ("", "1"):
+                raise InputError(
+                    f"{name}: {environment[name]} processes, and no WORLD_SIZE and RANK that say "
+                    "which one this is; launch them by torchrun or python -m reference launch"
+                )
 
     def given(name: str) -> str:
         return environment.get(f"ACCELERATE_{name}", "").lower()
 
     for name in SEVERAL:
         if given(name) not in OFF:
-            raise _refusal(name, given(name), "these loops train in one plain process")
+            raise _refusal(name, given(name), "these loops train whole models")
     if given("DYNAMO_BACKEND") not in OFF:
         raise _refusal("DYNAMO_BACKEND", given("DYNAMO_BACKEND"), "the recipe compiles nothing")
     # What `accelerate launch` says when nobody asked, and what the recipe says, are no other run.
@@ -77,16 +81,22 @@ def see_one_gpu() -> None:
 
 
 @contextmanager
-def put_aside() -> Iterator[None]:
-    """A context without the variables that would change a run; afterwards they are as before."""
-    before = {name: os.environ.pop(name) for name in _present()}
+def put_aside(world_size: int = 1) -> Iterator[None]:
+    """A context without the variables that would change a run; afterwards they are as before.
+
+    Args:
+        world_size: how many processes train; where there are several, the variables that say which
+            one this is stay.
+    """
+    places = (*SIZES, *RANKS) if world_size == 1 else ()
+
+    def present() -> list[str]:
+        return [n for n in os.environ if n.startswith(PREFIXES) or n in places]
+
+    before = {name: os.environ.pop(name) for name in present()}
     try:
         yield
     finally:
-        for name in _present():  # set by libraries meanwhile; the next run must not see them
+        for name in present():  # set by libraries meanwhile; the next run must not see them
             del os.environ[name]
         os.environ.update(before)
-
-
-def _present() -> list[str]:
-    return [n for n in os.environ if n.startswith(PREFIXES) or n in (*SIZES, *RANKS)]

@@ -5,6 +5,7 @@
 Their imports take 5 s of CPU. A wrong word, row or folder is answered before them.
 """
 
+from reference.errors import InputError
 from reference.lesson import embedded
 from reference.lesson.checkpoints import check_positions, find_checkpoint, is_local
 from reference.lesson.data.sources import check_source
@@ -27,3 +28,25 @@ def check_inputs(recipe: Recipe) -> None:
     elif is_local(recipe.checkpoint):
         config = find_checkpoint(recipe.checkpoint).config
         check_positions(recipe.max_length, config["max_position_embeddings"])
+
+
+def check_processes(recipe: Recipe, loop: str, world_size: int) -> None:
+    """Raise InputError where a loop can't train the recipe on so many processes."""
+    if world_size == 1:
+        return
+    if loop == "manual":
+        raise InputError(
+            f"manual: trains in one process, as in the course, and {world_size} were launched; "
+            "train accelerated, or launch one"
+        )
+    size = recipe.train_batch_size
+    if world_size > size:
+        raise InputError(
+            f"train_batch_size: {size} samples for {world_size} processes; launch {size} at most, "
+            "or give a larger one"
+        )
+    if loop == "trainer" and size % world_size:
+        raise InputError(
+            f"train_batch_size: {size} samples can't be shared evenly by {world_size} processes, "
+            "as the Trainer has to; give a multiple, or train accelerated"
+        )

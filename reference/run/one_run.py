@@ -12,19 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
-from reference.ledger.record import LEDGER_FILE, Writer
+from reference.ledger.record import Record, Writer
 from reference.lesson.data.fetched_rows import Fetched
-from reference.lesson.data.pipeline import load_data
+from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.recipe import Recipe
 from reference.messages import first_line
 from reference.observe.observer import Observer, StepNotFinite
+from reference.observe.script.launcher import Launch, launched
 from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.signals import check_not_stopped
 from reference.process.whole_files import write_json
+from reference.run.accelerate_launch import check_accelerate_launch
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
+from reference.run.inputs import check_processes
 from reference.run.prepare import prepare
+from reference.run.processes import (
+    check_agreement,
+    from_rank_0,
+    join,
+    leave,
+    mean_loss,
+)
+from reference.run.silence import no_silence
 
 METRICS_VERSION = 1
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a file
@@ -58,23 +69,49 @@ def run(
         OutOfSpace: the ledger can't be written any more; it is kept up to there.
         TrainingFailed: a library failed, with its kind and the step.
     """
-    run_dir = Path(run_dir)
-    train = get_loop(loop)
+    launch = launched()
+    get_loop(loop)
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
+    check_processes(recipe, loop, launch.world_size)
+    check_accelerate_launch(launch.world_size)
     data = load_data(recipe)
-    fetched = Fetched(data.train, recipe)
     first_line_of_ledger = header(recipe, loop, data)
-    new = make_run_dir(run_dir)
-    write_json(run_dir / "recipe.json", recipe.to_json())
-    writer = Writer(run_dir / LEDGER_FILE, first_line_of_ledger)
+    if launch.world_size == 1:
+        return _run(recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until)
+    join(recipe, launch)
+    with no_silence(launch):
+        check_agreement(first_line_of_ledger, launch)
+        first_line_of_ledger |= {"rank": launch.rank, "world_size": launch.world_size}
+        metrics = _run(
+            recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until
+        )
+        leave()
+    return metrics
+
+
+def _run(
+    recipe: Recipe,
+    loop: str,
+    data: Data,
+    run_dir: Path,
+    first_line_of_ledger: Record,
+    launch: Launch,
+    inside: Collection[int],
+    until: int | None,
+) -> dict[str, Any]:
+    train = get_loop(loop)
+    fetched = Fetched(data.train, recipe)
+    run_dir, new = _take_folder(run_dir, recipe, launch)
+    writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
     observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
     try:
-        with closing(writer), put_aside(), observer:
+        with closing(writer), put_aside(launch.world_size), observer:
             scores = train(recipe, data)
             observer.add_scores(scores)
     except InputError:
         check_not_stopped()
-        clear_run_dir(run_dir, new=new)
+        if launch.rank == 0:
+            clear_run_dir(run_dir, new=new)
         raise
     except StepNotFinite as error:
         rows = fetched.rows(error.step, [inputs["input_ids"] for inputs in error.batches])
@@ -94,14 +131,36 @@ def run(
             f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
             "it whole with --debug"
         ) from error
+    final_loss = observer.final_loss
+    if launch.world_size > 1:
+        final_loss = mean_loss(final_loss, recipe, loop, len(data.train), observer.steps, launch)
     metrics = {
         "version": METRICS_VERSION,
         "loop": loop,
         "steps": observer.steps,
-        "final_loss": observer.final_loss,
+        "final_loss": final_loss,
         "scores": scores,
         "seconds": round(observer.seconds, 3),
         "weights": observer.final_weights,
     }
-    write_json(run_dir / "metrics.json", metrics)
+    if launch.rank == 0:
+        write_json(run_dir / "metrics.json", metrics)
     return metrics
+
+
+def _take_folder(run_dir: Path, recipe: Recipe, launch: Launch) -> tuple[Path, bool]:
+    """The run's folder, made by rank 0 for all; and whether it is new."""
+    said: InputError | None = None
+    new = False
+    if launch.rank == 0:
+        try:
+            new = make_run_dir(run_dir)
+            write_json(run_dir / "recipe.json", recipe.to_json())
+        except InputError as error:
+            said = error
+    if launch.world_size > 1:
+        run_dir, said = from_rank_0((run_dir, said))
+    if said is not None:
+        raise said
+    run_dir.mkdir(parents=True, exist_ok=True)  # on another machine than rank 0's
+    return run_dir, new

@@ -41,12 +41,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
         ["says 2; give --gradient-accumulation-steps 4", "unset it"],
     ),
     "compiled": ("ACCELERATE_DYNAMO_BACKEND=INDUCTOR", {}, ["the recipe compiles nothing"]),
-    "FSDP": ("ACCELERATE_USE_FSDP=true", {}, ["one plain process"]),
+    "FSDP": ("ACCELERATE_USE_FSDP=true", {}, ["whole models"]),
     "DeepSpeed": ("ACCELERATE_USE_DEEPSPEED=1", {}, ["ACCELERATE_USE_DEEPSPEED=1"]),
     "the CPU": ("ACCELERATE_USE_CPU=yes", {"device": "cuda"}, ["give --device cpu"]),
+    "mpirun": ("OMPI_COMM_WORLD_SIZE=2", {}, ["OMPI_COMM_WORLD_SIZE: 2", "torchrun"]),
     "a device": ("ACCELERATE_TORCH_DEVICE=meta", {"device": "cpu"}, ["the run is on cpu"]),
-    "processes": ("WORLD_SIZE=2", {}, ["WORLD_SIZE: more than one process"]),
-    "mpirun": ("OMPI_COMM_WORLD_SIZE=2", {}, ["OMPI_COMM_WORLD_SIZE", "launch one"]),
 }
 
 

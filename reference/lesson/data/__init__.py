@@ -5,6 +5,7 @@
 In the order to read them in:
 
 - `pipeline.py`: rows to tokens, tokens to batches;
+- `shares.py`: those batches, shared out to several processes;
 - `sources.py`: the splits of one source: embedded, a folder, or the hub;
 - `rows.py`: what a row may hold;
 - `folder.py`: which files of a folder are a task's;

@@ -17,6 +17,12 @@ from transformers import BatchEncoding, DataCollatorWithPadding, PreTrainedToken
 
 from reference.errors import InputError
 from reference.lesson.checkpoints import load_tokenizer
+from reference.lesson.data.shares import (
+    EvaluationShares,
+    TrainingShares,
+    shared,
+    this_process,
+)
 from reference.lesson.data.sources import digest, load_raw
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import Task, get_task
@@ -79,7 +85,7 @@ def get_dataloaders(
     """(train_dataloader, eval_dataloader); each batch holds (n, L) tensors and (n,) labels.
 
     L is the longest of that batch. Training rows come in the recipe's order, evaluation rows in
-    their own.
+    their own. On several processes n is this one's share of the recipe's batch.
     """
     train_dataloader = DataLoader(
         data.train,
@@ -90,6 +96,9 @@ def get_dataloaders(
     eval_dataloader = DataLoader(
         data.validation, batch_size=recipe.eval_batch_size, collate_fn=data.collator
     )
+    if this_process()[1] > 1:
+        train_dataloader = shared(train_dataloader, TrainingShares)
+        eval_dataloader = shared(eval_dataloader, EvaluationShares)
     return train_dataloader, eval_dataloader
 
 
@@ -139,3 +148,23 @@ def windows(
             window = []
     if window:
         yield window
+
+
+def weighted_windows(
+    dataloader: DataLoader[BatchEncoding], batches_per_step: int
+) -> Iterator[list[tuple[BatchEncoding, float]]]:
+    """As `windows`, each batch with the weight of its mean loss in the step's.
+
+    The weight is the batch's share of the step's samples; on several processes, which average their
+    gradients, it is so many times larger (`TrainingShares.weights`).
+    """
+    shares = dataloader.batch_sampler
+    number = 0
+    for batches in windows(dataloader, batches_per_step):
+        if isinstance(shares, TrainingShares):
+            weights = shares.weights(number, len(batches))
+        else:
+            sizes = [len(batch["labels"]) for batch in batches]
+            weights = [size / sum(sizes) for size in sizes]
+        number += len(batches)
+        yield list(zip(batches, weights, strict=True))

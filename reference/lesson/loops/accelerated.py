@@ -10,7 +10,8 @@ from torch.optim import AdamW
 from tqdm.auto import tqdm
 from transformers import get_scheduler, set_seed
 
-from reference.lesson.data.pipeline import Data, get_dataloaders, windows
+from reference.lesson.data.pipeline import Data, get_dataloaders, weighted_windows
+from reference.lesson.loop_file import train_by
 from reference.lesson.metrics import load_metric
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import Recipe
@@ -18,7 +19,11 @@ from reference.lesson.recipe import Recipe
 
 def train(recipe: Recipe, data: Data) -> dict[str, float]:
     """Train and evaluate by the recipe; returns the task's scores on the validation split."""
-    accelerator = Accelerator(mixed_precision=recipe.mixed_precision, cpu=recipe.device == "cpu")
+    accelerator = Accelerator(
+        mixed_precision=recipe.mixed_precision,
+        cpu=recipe.device == "cpu",
+        step_scheduler_with_optimizer=False,  # once a step, not once for each process
+    )
     train_dataloader, eval_dataloader = get_dataloaders(recipe, data)
     model = load_model(recipe)
     set_seed(recipe.seed)  # after the model is made, where `Trainer` does it
@@ -41,16 +46,15 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
         train_dataloader, eval_dataloader, model, optimizer, lr_scheduler
     )
 
-    progress_bar = tqdm(range(num_training_steps))
+    progress_bar = tqdm(range(num_training_steps), disable=not accelerator.is_main_process)
     completed_steps = 0
     model.train()
     for _epoch in range(num_epochs):
-        for batches in windows(train_dataloader, recipe.gradient_accumulation_steps):
-            num_samples = sum(len(batch["labels"]) for batch in batches)
-            for batch in batches:
+        for batches in weighted_windows(train_dataloader, recipe.gradient_accumulation_steps):
+            for batch, weight in batches:
                 outputs = model(**batch)
-                # Each sample of the step weighs the same, also in a smaller last batch.
-                loss = outputs.loss * (len(batch["labels"]) / num_samples)
+                # Each sample of the step weighs the same, on however many processes.
+                loss = outputs.loss * weight
                 accelerator.backward(loss)
             if recipe.max_grad_norm > 0:
                 accelerator.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
@@ -68,5 +72,10 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
         with torch.no_grad():
             outputs = model(**batch)
         predictions = torch.argmax(outputs.logits, dim=-1)
-        metric.add_batch(predictions=predictions, references=batch["labels"])
+        predictions, references = accelerator.gather_for_metrics((predictions, batch["labels"]))
+        metric.add_batch(predictions=predictions, references=references)
     return dict(metric.compute())
+
+
+if __name__ == "__main__":
+    train_by(__file__)

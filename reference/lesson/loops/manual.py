@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from transformers import get_scheduler, set_seed
 
 from reference.lesson.data.pipeline import Data, get_dataloaders, windows
+from reference.lesson.loop_file import train_by
 from reference.lesson.metrics import load_metric
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import Recipe
@@ -71,3 +72,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
         predictions = torch.argmax(outputs.logits, dim=-1)
         metric.add_batch(predictions=predictions, references=batch["labels"])
     return dict(metric.compute())
+
+
+if __name__ == "__main__":
+    train_by(__file__)

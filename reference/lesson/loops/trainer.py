@@ -3,12 +3,15 @@
 Run it: `python -m reference train trainer`
 """
 
+import math
 import tempfile
 from functools import partial
 
 from transformers import Trainer, TrainingArguments
 
 from reference.lesson.data.pipeline import Data
+from reference.lesson.data.shares import this_process
+from reference.lesson.loop_file import train_by
 from reference.lesson.metrics import compute_metrics
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
@@ -16,12 +19,13 @@ from reference.lesson.recipe import Recipe
 
 def train(recipe: Recipe, data: Data) -> dict[str, float]:
     """Train and evaluate by the recipe; returns the task's scores on the validation split."""
+    _, num_processes = this_process()
     with tempfile.TemporaryDirectory() as output_dir:  # nothing is saved in it
         training_args = TrainingArguments(
             output_dir,
             seed=recipe.seed,
-            per_device_train_batch_size=recipe.train_batch_size,
-            per_device_eval_batch_size=recipe.eval_batch_size,
+            per_device_train_batch_size=recipe.train_batch_size // num_processes,
+            per_device_eval_batch_size=math.ceil(recipe.eval_batch_size / num_processes),
             num_train_epochs=recipe.num_train_epochs,
             max_steps=recipe.max_steps,
             optim=recipe.optimizer,
@@ -58,3 +62,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
         trainer.train()
         metrics = trainer.evaluate()
     return {name: metrics[f"eval_{name}"] for name in data.task.metrics}
+
+
+if __name__ == "__main__":
+    train_by(__file__)

@@ -1,0 +1,84 @@
+"""What `python -m reference launch CONFIG train LOOP ...` makes of its words."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reference.cli.program import program
+from reference.cli.recipe_options import get_recipe, given_fields
+from reference.errors import InputError
+from reference.launch.configuration import Configuration, about, names, read_configuration
+from reference.lesson.loops import LOOPS
+from reference.messages import nearest
+from reference.process.run_folder import check_run_dir, default_run_dir
+from reference.run.inputs import check_processes
+
+
+def show_configurations() -> None:
+    """Print the configurations that come with this: name, what each is for, and its file."""
+    for name in names():
+        print(f"{name}: {about(name)}")
+
+
+def launch_train(
+    ctx: click.Context, words: tuple[str, ...], instead: Mapping[str, Any]
+) -> tuple[Path, dict[str, Any] | None]:
+    """Train a loop in the processes of a configuration.
+
+    Args:
+        ctx: of the command.
+        words: CONFIG train LOOP and the loop's options.
+        instead: the configuration's fields that the command line gives.
+
+    Returns:
+        The run's folder, and what its `metrics.json` holds where this is the first machine.
+
+    Raises:
+        InputError: before any process is started, or what one of them refused.
+    """
+    if not words:
+        raise InputError("launch: no CONFIG; give one of --list, or a file of accelerate config")
+    configuration = read_configuration(words[0], **instead)
+    if words[1:2] != ("train",):
+        raise InputError("launch: give train LOOP after CONFIG, and the loop's options after that")
+    train = program.commands["train"]
+    asked = train.make_context("train", list(words[2:]), parent=ctx)
+    more = _options_of(configuration, given_fields(asked))
+    asked = train.make_context("train", [*words[2:], *more], parent=ctx)
+    loop = asked.params["loop"]
+    if loop not in LOOPS:
+        raise nearest("loop", loop, LOOPS)
+    recipe = get_recipe(asked)
+    check_processes(recipe, loop, configuration.num_processes)
+    folder: Path = asked.params["run_dir"] or default_run_dir(loop)
+    check_run_dir(folder)
+    from reference.launch.launcher import launch
+
+    launch(configuration, recipe, loop, [*words[1:], *more], folder, debug=ctx.obj)
+    if configuration.machine_rank > 0:
+        return folder, None
+    return folder, json.loads((folder / "metrics.json").read_text())
+
+
+def _options_of(configuration: Configuration, given: Mapping[str, Any]) -> list[str]:
+    """The recipe's options that a configuration comes to; InputError where others contradict."""
+    wanted = {}
+    if configuration.use_cpu:
+        wanted["device"] = "cpu"
+    elif configuration.num_processes > 1:
+        wanted["device"] = "cuda"
+    if configuration.mixed_precision != "no":
+        wanted["mixed_precision"] = configuration.mixed_precision
+    for name, value in wanted.items():
+        option = f"--{name.replace('_', '-')}"
+        if given.get(name, value) not in (value, "auto"):
+            raise InputError(
+                f"{option}: {given[name]} was given, and the configuration says {value}; give "
+                "another CONFIG"
+            )
+    return [
+        word for name, value in wanted.items() for word in (f"--{name.replace('_', '-')}", value)
+    ]

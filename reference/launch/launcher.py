@@ -1,0 +1,135 @@
+"""Starts the processes of a configuration and watches them; one that fails ends all.
+
+    python -m reference launch cpu-2 train accelerated
+
+Each is `python -m reference train LOOP`, with its place among them in torchrun's variables. On a
+CPU they are forked from one process that has imported what all of them need.
+"""
+
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+from reference.errors import InputError, RunError, WorkerDied
+from reference.launch.configuration import Configuration
+from reference.lesson.recipe import Recipe
+from reference.process.workers import POLL, Worker, failure, stop
+from reference.run.worker_processes import GrowingLedger, starter
+from reference.terminal import Progress
+
+LOCALHOST = "127.0.0.1"
+
+
+def launch(
+    configuration: Configuration,
+    recipe: Recipe,
+    loop: str,
+    words: Sequence[str],
+    run_dir: Path,
+    *,
+    debug: bool = False,
+) -> None:
+    """Run `train` in this machine's processes, to their end.
+
+    Args:
+        configuration: how many there are, and where they meet.
+        recipe: what is trained; says what the processes have in common.
+        loop: the loop, as `train` takes it.
+        words: `train` and the rest of its command line; the folder is added.
+        run_dir: the run's folder, new; that of rank 0's process goes for all.
+        debug: whether the output of a process that fails is shown whole.
+
+    Raises:
+        InputError: a process refused what it got, or the port is in use.
+        RunError: a process failed, or was killed: names its rank. The others have been stopped.
+    """
+    address = configuration.main_process_ip or LOCALHOST
+    port = configuration.main_process_port or free_port()
+    if configuration.machine_rank == 0:
+        _check_port(port)
+    logs = {rank: f"rank-{rank}.log" for rank in configuration.ranks}
+    folder = Path(tempfile.mkdtemp(prefix="launch-"))
+    keep = False
+    try:
+        with starter(recipe) as processes:
+            workers: dict[int, Worker] = {}
+            try:
+                for local, rank in enumerate(configuration.ranks):
+                    place = [rank, configuration.num_processes, local, configuration.per_machine]
+                    arguments = ["-m", "reference.launch.rank", *map(str, place), address]
+                    arguments += [str(port), *words, "--run-dir", str(run_dir)]
+                    arguments += ["--stop-at-end-of-input", *["--debug"] * debug]
+                    workers[rank] = processes.start(arguments, folder / logs[rank])
+                _watch(workers, {rank: folder / log for rank, log in logs.items()}, loop, run_dir)
+            finally:
+                stop(list(workers.values()))
+    except RunError as error:
+        keep = isinstance(error, WorkerDied)
+        if debug:
+            for log in sorted(folder.iterdir()):
+                print(f"{log.name}:\n{log.read_text(errors='replace')}", file=sys.stderr)
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _watch(
+    workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, run_dir: Path
+) -> None:
+    """Return when all have ended; raise what one that failed says, or how it died."""
+    first = min(workers)
+    name = "ledger.jsonl" if first == 0 else f"ledger-{first}.jsonl"
+    progress = Progress([loop])
+    with closing(GrowingLedger(run_dir / name)) as ledger:
+        try:
+            while True:
+                codes = {rank: worker.poll() for rank, worker in workers.items()}
+                ledger.look()
+                progress.update(loop, ledger.steps, ledger.total)
+                failed = {rank: code for rank, code in codes.items() if code}
+                if failed:
+                    raise _failure(failed, logs)
+                if None not in codes.values():
+                    return
+                time.sleep(POLL)
+        finally:
+            with suppress(OSError):  # a closed terminal shows no bars
+                progress.close()
+
+
+def _failure(failed: Mapping[int, int], logs: Mapping[int, Path]) -> RunError:
+    """The error of the process that failed first: one that was killed takes the others with it."""
+    rank = min(failed, key=lambda each: (failed[each] > 0, each))
+    code = failed[rank]
+    if code < 0:
+        how = signal.Signals(-code).name
+        return WorkerDied(f"rank {rank} was killed by {how}; the others were stopped")
+    return failure(f"rank {rank}", code, logs[rank])
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as found:
+        found.bind((LOCALHOST, 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _check_port(port: int) -> None:
+    """Raise InputError where another process listens on the port, or this one may not."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("", port))
+        except OSError as error:
+            raise InputError(
+                f"main_process_port: {port} can't be used ({error.strerror}); give another with "
+                "--main-process-port, or leave it out for a free one"
+            ) from None

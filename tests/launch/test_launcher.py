@@ -1,0 +1,94 @@
+"""`launch` from its command to its end; and what it says of a process that fails."""
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from reference.cli.main import main
+from reference.launch.configuration import Configuration
+from reference.launch.launcher import launch
+from reference.ledger.record import read_ledger
+from reference.lesson.recipe import Recipe
+from reference.process.workers import WorkerDied
+from tests.conftest import write_mrpc
+from tests.helpers.waiting import wait_until
+
+TRAIN = ["train", "accelerated", "--max-steps", "2", "--dropout", "0"]
+
+
+def test_as_many_train_as_were_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_mrpc(tmp_path / "data", 16, 8)
+    run = tmp_path / "run"
+    words = [*TRAIN, "--data", str(data), "--run-dir", str(run)]
+    assert main(["launch", "cpu-2", *words]) == 0
+    assert "accelerated" in capsys.readouterr().out
+    ledgers = [read_ledger(run / name) for name in ("ledger.jsonl", "ledger-1.jsonl")]
+    assert [ledger.header["rank"] for ledger in ledgers] == [0, 1]
+    assert [ledger.header["world_size"] for ledger in ledgers] == [2, 2]
+    assert [len(ledger.steps) for ledger in ledgers] == [2, 2]
+
+
+def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        words = [*TRAIN, "--run-dir", str(tmp_path / "run")]
+        assert main(["launch", "--main-process-port", str(port), "cpu-2", *words]) == 2
+    assert f"main_process_port: {port} can't be used" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def _ended_by(number: signal.Signals, run: Path) -> BaseException:
+    """Train on two processes and, in the middle, send the signal to the one of rank 1."""
+
+    def strike() -> None:
+        ledger = run / "ledger-1.jsonl"
+        wait_until(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") > 5, "5 steps")
+        holders = [
+            int(folder.name)
+            for folder in Path("/proc").iterdir()
+            if folder.name.isdigit() and _holds(folder, ledger)
+        ]
+        os.kill(holders[0], number)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    try:
+        with pytest.raises(Exception, match="rank 1") as said:
+            launch(
+                Configuration(num_processes=2, use_cpu=True),
+                Recipe(device="cpu"),
+                "accelerated",
+                ["train", "accelerated", "--device", "cpu"],
+                run,
+            )
+    finally:
+        thread.join()
+    return said.value
+
+
+def _holds(process: Path, file: Path) -> bool:
+    try:
+        return any(os.readlink(each) == str(file) for each in (process / "fd").iterdir())
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_named(tmp_path: Path) -> None:
+    said = _ended_by(signal.SIGKILL, tmp_path / "run")
+    assert isinstance(said, WorkerDied)
+    assert str(said) == "rank 1 was killed by SIGKILL; the others were stopped"
+
+
+@pytest.mark.slow
+def test_a_stopped_process_is_named(tmp_path: Path) -> None:
+    said = str(_ended_by(signal.SIGSTOP, tmp_path / "run"))
+    assert said.startswith("rank 0: rank 1 hasn't been heard of for 25 s")

@@ -1,0 +1,75 @@
+"""Figures of several processes on the whole embedded recipe; printed (-s), and held to a bound.
+
+python -m pytest -m slow -s tests/launch/test_measured.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference.diff.ledgers import diff
+from reference.process.workers import Starter
+from tests.helpers.ranks import Ranks, run_ranks
+
+pytestmark = pytest.mark.slow
+WHOLE = ["accelerated", "--device", "cpu", "--dropout", "0"]
+
+
+def losses(ranks: Ranks, size: int) -> list[float]:
+    """Each step's loss over the rows of all processes: shares of 8 rows are equal on 1, 2 and 4."""
+    steps = [ranks.ledger(rank).steps for rank in range(size)]
+    return [
+        sum(step["forward"][0]["loss"] for step in together) / size
+        for together in zip(*steps, strict=True)
+    ]
+
+
+def rows(ranks: Ranks, size: int) -> list[list[str]]:
+    steps = [ranks.ledger(rank).steps for rank in range(size)]
+    return [
+        sorted(row for step in s for row in step["batch"][0]["input_ids"][-1]["rows"].split())
+        for s in zip(*steps, strict=True)
+    ]
+
+
+def rates(ranks: Ranks) -> list[Any]:
+    return [step["schedule"] for step in ranks.ledger(0).steps]
+
+
+def apart(one: list[float], other: list[float]) -> float:
+    return max(abs(a - b) / a for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("rate", ["5e-4", "5e-5"])  # the embedded recipe's, and the course's
+def test_a_hundred_steps_on_one_two_and_four(rate: str, start: Starter, tmp_path: Path) -> None:
+    """The envelope is one process's own: the same recipe, but each batch in two halves."""
+    given = [*WHOLE, "--max-steps", "100", "--learning-rate", rate]
+    one = run_ranks(start, tmp_path / "1", 1, given)
+    halves = [*given, "--train-batch-size", "4", "--gradient-accumulation-steps", "2"]
+    steps = run_ranks(start, tmp_path / "halves", 1, halves).ledger(0).steps
+    in_halves = [sum(part["loss"] for part in step["forward"]) / 2 for step in steps]
+    envelope = apart(losses(one, 1), in_halves)
+    for size in (2, 4):
+        several = run_ranks(start, tmp_path / str(size), size, given)
+        assert rows(several, size) == rows(one, 1)
+        assert rates(several) == rates(one)
+        largest = apart(losses(one, 1), losses(several, size))
+        print(f"rate {rate}, 1 and {size}: losses {largest:.1e} apart (envelope {envelope:.1e})")
+        assert largest < 2 * envelope < 1e-4
+
+
+def test_the_whole_recipe_on_one_and_two(start: Starter, tmp_path: Path) -> None:
+    one, two, again = (
+        run_ranks(start, tmp_path / name, size, WHOLE)
+        for name, size in (("one", 1), ("two", 2), ("again", 2))
+    )
+    answers = [each.kept()["predictions"].tolist() for each in (one, two)]
+    equal = sum(a == b for a, b in zip(*answers, strict=True))
+    metrics = [json.loads((each.folder / "run/metrics.json").read_text()) for each in (one, two)]
+    print(f"1377 steps: {equal} of {len(answers[0])} answers equal; {metrics}")
+    assert [each["steps"] for each in metrics] == [1377, 1377]
+    assert equal >= 0.99 * len(answers[0])
+    verdict = diff(two.folder / "run", again.folder / "run")
+    assert (verdict.verdict, verdict.ranks, verdict.steps) == ("identical", 2, 1377)
