@@ -4,6 +4,7 @@ And for programs: a value as one line of JSON.
 """
 
 import difflib
+import html
 import json
 import math
 import os
@@ -32,6 +33,7 @@ COLOURS = {
     "incomparable": YELLOW,
     "not explained": YELLOW,
 }
+HTML_COLOURS = {RED: "firebrick", GREEN: "green", YELLOW: "darkgoldenrod"}
 
 
 def reads_colour(stream: TextIO) -> bool:
@@ -46,6 +48,20 @@ def coloured(line: str, stream: TextIO) -> str:
         if line.startswith(words) and reads_colour(stream):
             return f"\x1b[{code}m{words}\x1b[0m{line.removeprefix(words)}"
     return line
+
+
+def as_html(lines: Iterable[str]) -> str:
+    """Lines as a notebook shows them: as printed, and a verdict begins in its colour.
+
+    What a ledger says in them is made fit for a line before (`plain`).
+    """
+    first, *others = map(html.escape, lines)
+    for words, code in COLOURS.items():
+        if first.startswith(words):
+            bold = f'<b style="color:{HTML_COLOURS[code]}">{words}</b>'
+            first = f"{bold}{first.removeprefix(words)}"
+    text = "\n".join([first, *others])
+    return f'<pre style="white-space:pre-wrap">{text}</pre>'
 
 
 def plain(text: str) -> str:

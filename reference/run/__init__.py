@@ -6,6 +6,7 @@ In the order to read them in:
 - `inputs.py`: what can be refused before the slow imports;
 - `environment_variables.py`: variables that would change a run behind the recipe;
 - `prepare.py`: device, threads and determinism of this process;
+- `table.py`: the table of runs' results, and the `Metrics` of one;
 - `header.py`: what identifies a run, the first line of its ledger;
 - `worker_processes.py`: runs in processes of their own, a few at once.
 """

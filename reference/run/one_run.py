@@ -9,7 +9,6 @@ import errno
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE, Writer
@@ -25,6 +24,7 @@ from reference.process.whole_files import write_json
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
 from reference.run.prepare import prepare
+from reference.run.table import Metrics
 
 METRICS_VERSION = 1
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a file
@@ -38,7 +38,7 @@ def run(
     deterministic: bool = True,
     inside: Collection[int] = (),
     until: int | None = None,
-) -> dict[str, Any]:
+) -> Metrics:
     """Train one loop by a recipe.
 
     Args:
@@ -94,14 +94,14 @@ def run(
             f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
             "it whole with --debug"
         ) from error
-    metrics = {
-        "version": METRICS_VERSION,
-        "loop": loop,
-        "steps": observer.steps,
-        "final_loss": observer.final_loss,
-        "scores": scores,
-        "seconds": round(observer.seconds, 3),
-        "weights": observer.final_weights,
-    }
+    metrics = Metrics(
+        version=METRICS_VERSION,
+        loop=loop,
+        steps=observer.steps,
+        final_loss=observer.final_loss,
+        scores=scores,
+        seconds=round(observer.seconds, 3),
+        weights=observer.final_weights,
+    )
     write_json(run_dir / "metrics.json", metrics)
     return metrics

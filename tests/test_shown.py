@@ -1,0 +1,63 @@
+"""What the public functions give back shows itself in words: at a prompt, and in a notebook."""
+
+import dataclasses
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+
+from reference import diff, explain, observing, run
+from reference.cli.main import main
+from reference.lesson.recipe import Recipe
+from tests.helpers.small import net, train
+
+GREEN, RED = '<b style="color:green">', '<b style="color:firebrick">'
+
+
+def observed(folder: Path, seed: int, model: torch.nn.Module | None = None) -> Path:
+    torch.manual_seed(seed)
+    with observing(folder):
+        train(net() if model is None else model)
+    return folder
+
+
+def test_a_verdict_shows_what_diff_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b, c = (observed(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    same, other = diff(a, b), diff(a, c)
+    assert repr(same).startswith("identical: the two runs, 3 steps, every link of every step")
+    assert main(["diff", str(a), str(c)]) == 1
+    assert repr(other) == capsys.readouterr().out.replace(f"{a} and {c}", "the two runs").rstrip()
+    assert f"{GREEN}identical</b>: the two runs, 3 steps" in same._repr_html_()
+    assert f"{RED}diverged</b>: the two runs part at step 1, link batch: " in other._repr_html_()
+    assert "how the two go on:\nstep  " in other._repr_html_()
+
+
+def test_what_a_ledger_says_is_text_in_a_notebook(tmp_path: Path) -> None:
+    """Names in it are anybody's: none becomes an element of the page."""
+    name = "<script>x()</script>"
+    models = [torch.nn.Sequential(OrderedDict({name: torch.nn.Linear(4, n)})) for n in (2, 3)]
+    a, b = (observed(tmp_path / str(i), 0, model) for i, model in enumerate(models))
+    shown = diff(a, b)._repr_html_()
+    assert "&lt;script&gt;" in shown
+    assert "<script>" not in shown
+
+
+def test_a_runs_metrics_show_the_table_that_train_prints(tmp_path: Path, small: Recipe) -> None:
+    metrics = run(small, "manual", tmp_path / "manual")
+    shown = metrics._repr_html_()
+    assert "loop    steps" in shown
+    assert f"{metrics['weights'][:12]}</pre>" in shown
+    explanation = explain(tmp_path / "manual", dataclasses.replace(small, max_grad_norm=0.0))
+    assert repr(explanation).startswith("proven: clip-norm 1.0\n  step 1, link clip: ")
+    assert f"{GREEN}proven</b>: clip-norm 1.0\n" in explanation._repr_html_()
+
+
+def test_an_observer_says_how_far_it_came(tmp_path: Path) -> None:
+    with observing(tmp_path / "run") as observer:
+        assert repr(observer) == "<Observer: 0 steps, 0.0 s, recording>"
+        train(net())
+    assert repr(observer).startswith(f"<Observer: {observer.steps} steps, last loss ")
+    assert repr(observer).endswith(f", {observer.seconds:.1f} s, not recording>")
