@@ -83,12 +83,12 @@ def train_command(
     folder = _free_folder(run_dir, loop)
     if recipe.device != "cpu":
         see_one_gpu()
+    from reference.compare.three_loops import summary
     from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
-    from reference.run.table import comparison
 
     try:
-        print(comparison([run(recipe, loop, folder, inside=inside, until=until)]))
+        print(summary(run(recipe, loop, folder, inside=inside, until=until)))
     except EndedAsAsked:
         print(f"ended after step {until}, as --until asks")
     print(f"run: {folder}")

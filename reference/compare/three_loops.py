@@ -10,6 +10,7 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from reference.compare.accumulation_judge import RunAll, verdict_of_judge
 from reference.diff.ledgers import diff
@@ -77,3 +78,8 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool) -> Verdic
     if recipe.gradient_accumulation_steps > 1:
         print(verdict_of_judge(recipe, run_dir, run))
     return worst
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """The table of a single run."""
+    return comparison([metrics])

@@ -94,14 +94,14 @@ def run(
             f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
             "it whole with --debug"
         ) from error
-    metrics = Metrics(
-        version=METRICS_VERSION,
-        loop=loop,
-        steps=observer.steps,
-        final_loss=observer.final_loss,
-        scores=scores,
-        seconds=round(observer.seconds, 3),
-        weights=observer.final_weights,
-    )
+    metrics = {
+        "version": METRICS_VERSION,
+        "loop": loop,
+        "steps": observer.steps,
+        "final_loss": observer.final_loss,
+        "scores": scores,
+        "seconds": round(observer.seconds, 3),
+        "weights": observer.final_weights,
+    }
     write_json(run_dir / "metrics.json", metrics)
-    return metrics
+    return Metrics(metrics)
