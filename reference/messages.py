@@ -55,13 +55,16 @@ def as_html(lines: Iterable[str]) -> str:
 
     What a ledger says in them is made fit for a line before (`plain`).
     """
-    first, *others = map(html.escape, lines)
-    for words, code in COLOURS.items():
-        if first.startswith(words):
-            bold = f'<b style="color:{HTML_COLOURS[code]}">{words}</b>'
-            first = f"{bold}{first.removeprefix(words)}"
-    text = "\n".join([first, *others])
+    text = "\n".join(_coloured_html(html.escape(line)) for line in lines)
     return f'<pre style="white-space:pre-wrap">{text}</pre>'
+
+
+def _coloured_html(line: str) -> str:
+    for words, code in COLOURS.items():
+        if line.startswith(words):
+            bold = f'<b style="color:{HTML_COLOURS[code]}">{words}</b>'
+            return f"{bold}{line.removeprefix(words)}"
+    return line
 
 
 def plain(text: str) -> str:
