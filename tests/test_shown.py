@@ -27,11 +27,11 @@ def test_a_verdict_shows_what_diff_prints(
 ) -> None:
     a, b, c = (observed(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     same, other = diff(a, b), diff(a, c)
-    assert repr(same).startswith("identical: the two runs, 3 steps, every link of every step")
+    assert repr(same).startswith("identical: the runs, 3 steps, every link of every step")
     assert main(["diff", str(a), str(c)]) == 1
-    assert repr(other) == capsys.readouterr().out.replace(f"{a} and {c}", "the two runs").rstrip()
-    assert f"{GREEN}identical</b>: the two runs, 3 steps" in same._repr_html_()
-    assert f"{RED}diverged</b>: the two runs part at step 1, link batch: " in other._repr_html_()
+    assert repr(other) == capsys.readouterr().out.replace(f"{a} and {c}", "the runs").rstrip()
+    assert f"{GREEN}identical</b>: the runs, 3 steps" in same._repr_html_()
+    assert f"{RED}diverged</b>: the runs part at step 1, link batch: " in other._repr_html_()
     assert "how the two go on:\nstep  " in other._repr_html_()
 
 
@@ -70,4 +70,4 @@ def test_an_observer_says_how_far_it_came(tmp_path: Path) -> None:
         model(torch.ones(2, 4))["loss"].backward()
         optimizer.step()
     seconds = f"{observer.seconds:.1f} s"
-    assert repr(observer) == f"<Observer: 1 step, last loss 0.25, {seconds}, not recording>"
+    assert repr(observer) == f"<Observer: 1 step, last loss 0.25, {seconds}, finished>"

@@ -84,4 +84,4 @@ class Verdict:
     def _lines(self) -> list[str]:
         from reference.diff.verdict_text import lines  # which is about this class
 
-        return lines("the two runs", self)
+        return lines("the runs", self)

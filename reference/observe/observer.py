@@ -106,12 +106,14 @@ class Observer:
         return self.recording.fail_safe.lost
 
     def __repr__(self) -> str:
-        state = "recording" if self._handles else "not recording"
+        state = "recording" if self._handles else "finished" if self._last else "not started"
         if self.lost:
             state = f"recording ended: {plain(self.lost)}"
-        loss = "" if self.final_loss is None else f", last loss {self.final_loss}"
+        loss = self.final_loss
+        loss = f"{loss:.6g}" if isinstance(loss, float) else loss  # one that isn't finite is a word
+        of_last = "" if loss is None else f", last loss {loss}"
         steps = f"{self.steps} step{'s' * (self.steps != 1)}"
-        return f"<Observer: {steps}{loss}, {self.seconds:.1f} s, {state}>"
+        return f"<Observer: {steps}{of_last}, {self.seconds:.1f} s, {state}>"
 
     def start(self) -> "Observer":
         """Begin to watch, in all threads of this process."""
