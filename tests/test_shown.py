@@ -10,6 +10,7 @@ import torch
 from reference import diff, explain, observing, run
 from reference.cli.main import main
 from reference.lesson.recipe import Recipe
+from reference.run.table import Metrics
 from tests.helpers.small import net, train
 
 GREEN, RED = '<b style="color:green">', '<b style="color:firebrick">'
@@ -47,6 +48,7 @@ def test_what_a_ledger_says_is_text_in_a_notebook(tmp_path: Path) -> None:
 
 def test_a_runs_metrics_show_the_table_that_train_prints(tmp_path: Path, small: Recipe) -> None:
     metrics = run(small, "manual", tmp_path / "manual")
+    assert isinstance(metrics, Metrics)
     shown = metrics._repr_html_()
     assert "loop    steps" in shown
     assert f"{metrics['weights'][:12]}</pre>" in shown

@@ -9,6 +9,7 @@ import errno
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
 from reference.ledger.record import LEDGER_FILE, Writer
@@ -38,7 +39,7 @@ def run(
     deterministic: bool = True,
     inside: Collection[int] = (),
     until: int | None = None,
-) -> Metrics:
+) -> dict[str, Any]:
     """Train one loop by a recipe.
 
     Args:
@@ -51,6 +52,7 @@ def run(
 
     Returns:
         What `metrics.json` holds: steps, last loss, scores by name, seconds, and the weights' hash.
+        A notebook shows it as a table.
 
     Raises:
         InputError: before anything is written, or with nothing left behind.
