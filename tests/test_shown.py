@@ -1,6 +1,7 @@
 """What the public functions give back shows itself in words: at a prompt, and in a notebook."""
 
 import dataclasses
+import inspect
 from collections import OrderedDict
 from pathlib import Path
 
@@ -62,6 +63,17 @@ class WithLoss(torch.nn.Linear):
 
     def forward(self, rows: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"loss": 0.25 + 0 * super().forward(rows).sum()}
+
+
+def test_observing_says_that_it_has_not_begun(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    begins = "begins with `with`, and ends with it"
+    assert repr(observing(folder)) == f"<observing into {folder}: {begins}>"
+    assert not folder.exists()
+    observing(folder)(train)(net())  # a decorator, too
+    assert (folder / "ledger.jsonl").exists()
+    assert [*inspect.signature(observing).parameters] == ["run_dir", "inside"]
+    assert "Raises:" in str(inspect.getdoc(observing))
 
 
 def test_an_observer_says_how_far_it_came(tmp_path: Path) -> None:
