@@ -6,6 +6,7 @@ Kept are results and what is printed. Progress and warnings, which go to stderr,
 times and a machine's folders in them.
 """
 
+import itertools
 import re
 from typing import Any
 
@@ -65,9 +66,10 @@ def _text(output: Any) -> str:
 
 
 def _without_numbers(text: str) -> str:
-    """Also without what a number's length moves: blanks and the lines below a table's head."""
+    """Also without what their length and number move: blanks, and rows that are alike then."""
     text = re.sub(r"'[0-9a-f]{32}'|\b[0-9a-f]{12}\b|\d+(\.\d+)?(e[+-]?\d+)?", "0", text)
-    return re.sub(r"[ -]+", " ", text)
+    lines = re.sub(r"[ -]+", " ", text).splitlines()
+    return "\n".join(line for line, _ in itertools.groupby(lines))
 
 
 def main() -> None:
