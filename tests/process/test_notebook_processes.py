@@ -27,15 +27,15 @@ def test_what_hangs_is_ended_with_its_processes() -> None:
     def hang() -> None:
         launched.append(pausing())
         signal.raise_signal(signal.SIGALRM)  # as the timer does when the time is over
-        launched[0].join()
+        launched[0].join(LIMIT)
 
     with pytest.raises(TrainingFailed, match=r"^no end after 600 s, .*set_num_threads\(1\)"):
         hang()
-    launched[0].join()
+    launched[0].join(LIMIT)
     assert launched[0].exitcode == -signal.SIGKILL
     assert before.is_alive()
     before.kill()
-    before.join()
+    before.join(LIMIT)
 
 
 def test_what_ends_in_time_is_left_alone() -> None:
