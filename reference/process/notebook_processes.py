@@ -47,9 +47,9 @@ def time_limit(seconds: float) -> Iterator[None]:
             if child not in before:
                 child.kill()
         raise TrainingFailed(
-            f"no end after {seconds:g} s, so its processes were ended; where this kernel has "
-            "used several threads, restart it and call torch.set_num_threads(1) first; or give "
-            "more time"
+            f"no end after {seconds:g} s, so its processes were ended; call "
+            "torch.set_num_threads(1) first, where this kernel has computed with more of torch's "
+            "threads, or give more time"
         )
 
     handler = signal.signal(signal.SIGALRM, end)
