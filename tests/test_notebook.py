@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,11 +27,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(tmp_path))
 
 
-def progress(executed: Any) -> str:
-    outputs = (o for cell in executed.cells for o in cell.get("outputs", []))
-    return "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stderr")
-
-
 @pytest.mark.usefixtures("elsewhere")
 def test_it_runs_from_top_to_bottom() -> None:
     """In a few steps; and the outputs that are kept in it are of these cells."""
@@ -43,7 +37,7 @@ def test_it_runs_from_top_to_bottom() -> None:
     assert "identical: 0 loops, 0 steps, every link of every step" in lines
     assert "0 processes, 0 steps, losses at most 0 of themselves apart" in lines
     assert "proven: no clip" in lines  # `shown` has a blank for a hyphen
-    ended = progress(executed)
+    ended = notebook.progress(executed)
     assert re.search(r"\d+ s: trainer 4/4, manual 4/4, accelerated 4/4 *\n", ended)
     assert ended.count(" 4/4 [") >= 6  # the loop's own bar
 

@@ -7,6 +7,7 @@ times and a machine's folders in them.
 """
 
 import itertools
+import json
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.conftest import ROOT
 from tests.helpers.waiting import LIMIT
 
 NOTEBOOK = ROOT / "docs" / "lesson.ipynb"
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a bar, where ipywidgets is installed
 
 
 def read() -> Any:
@@ -47,7 +49,15 @@ def kept(outputs: list[Any]) -> list[Any]:
     """Those of a cell's outputs that are kept in the file; what is printed in one piece."""
     printed = "".join(o.text for o in outputs if o.output_type == "stream" and o.name == "stdout")
     whole = [nbformat.v4.new_output("stream", name="stdout", text=printed)] if printed else []
-    return [*whole, *(o for o in outputs if o.output_type != "stream")]
+    results = [o for o in outputs if o.output_type != "stream" and WIDGET not in o.get("data", {})]
+    return [*whole, *results]
+
+
+def progress(notebook: Any) -> str:
+    """All that an executed notebook's bars showed: as text, or, with ipywidgets, at their end."""
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    printed = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
+    return "".join([*printed, json.dumps(notebook.metadata.get("widgets"))])
 
 
 def shown(notebook: Any) -> list[list[str]]:
