@@ -57,7 +57,7 @@ def progress(notebook: Any) -> str:
     """All that an executed notebook's bars showed: as text, or, with ipywidgets, at their end."""
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     printed = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
-    return "".join([*printed, json.dumps(notebook.metadata.get("widgets"))])
+    return "".join([*printed, json.dumps(notebook.metadata.get("widgets"), ensure_ascii=False)])
 
 
 def shown(notebook: Any) -> list[list[str]]:
