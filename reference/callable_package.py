@@ -58,3 +58,4 @@ def call_as(package: str, module: str, function: str) -> None:
     called = sys.modules[package]
     called.__class__ = CallablePackage
     called.__dict__["_function"] = (module, function)
+    called.__dict__["__qualname__"] = function  # torch's launcher names what it starts by it

@@ -4,6 +4,7 @@ And for programs: a value as one line of JSON.
 """
 
 import difflib
+import html
 import json
 import math
 import os
@@ -32,6 +33,7 @@ COLOURS = {
     "incomparable": YELLOW,
     "not explained": YELLOW,
 }
+HTML_COLOURS = {RED: "firebrick", GREEN: "green", YELLOW: "darkgoldenrod"}
 
 
 def reads_colour(stream: TextIO) -> bool:
@@ -45,6 +47,23 @@ def coloured(line: str, stream: TextIO) -> str:
     for words, code in COLOURS.items():
         if line.startswith(words) and reads_colour(stream):
             return f"\x1b[{code}m{words}\x1b[0m{line.removeprefix(words)}"
+    return line
+
+
+def as_html(lines: Iterable[str]) -> str:
+    """Lines as a notebook shows them: as printed, and a verdict begins in its colour.
+
+    What a ledger says in them is made fit for a line before (`plain`).
+    """
+    text = "\n".join(_coloured_html(html.escape(line)) for line in lines)
+    return f'<pre style="white-space:pre-wrap">{text}</pre>'
+
+
+def _coloured_html(line: str) -> str:
+    for words, code in COLOURS.items():
+        if line.startswith(words):
+            bold = f'<b style="color:{HTML_COLOURS[code]}">{words}</b>'
+            return f"{bold}{line.removeprefix(words)}"
     return line
 
 

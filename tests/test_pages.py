@@ -81,10 +81,11 @@ def faults(words: list[str]) -> Iterator[str]:
         yield from _faults_of_reference(words[3:])
     elif words[2] == "tests.torture":
         yield from (f"no family {family}" for family in words[3:4] if family not in COUNTS)
-    elif words[2].startswith("benchmarks."):
+    elif words[2].startswith(("benchmarks.", "tests.")):
         if not (ROOT / f"{words[2].replace('.', '/')}.py").exists():
             yield f"no module {words[2]}"
-        yield from (f"no option {o}" for o in given if o not in options_in("benchmarks"))
+        folder = words[2].split(".")[0]
+        yield from (f"no option {o}" for o in given if o not in options_in(folder))
     elif words[2] == "pytest":
         yield from (f"no option {o}" for o in given if o not in options_of("pytest"))
         markers = {m.split(":")[0] for m in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
@@ -146,6 +147,7 @@ def test_the_options_that_sentences_name_exist() -> None:
         ("python -m reference observe --loud SCRIPT --lr 3", "observe has no option --loud"),
         ("python -m benchmarks.gates", "no module benchmarks.gates"),
         ("python -m benchmarks.gate --loud", "no option --loud"),
+        ("python -m tests.helpers.nix", "no module tests.helpers.nix"),
         ("python -m pytest --dice 3", "no option --dice"),
         ("python -m pytest -m fast", "no marker fast"),
         ("python -m pytest tests/loops", "no file tests/loops"),

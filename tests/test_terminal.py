@@ -1,14 +1,15 @@
 """The table, the progress, and the verdict's words."""
 
 import io
+import sys
 from typing import Any
 
 import pytest
 
 from reference import terminal
-from reference.compare.table import comparison
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import sentences
+from reference.run.table import comparison
 from reference.terminal import Progress, table
 
 METRICS: dict[str, Any] = {
@@ -40,7 +41,50 @@ def test_progress_in_a_plain_log_has_the_time_left(monkeypatch: pytest.MonkeyPat
     progress.update("b", 5, 10)
     progress.update("b", 6, 10)  # again too early
     progress.close()
-    assert out.getvalue() == "11 s: a 5/10, b 5/10, about 11 s left\n"
+    lines = ["11 s: a 5/10, b 5/10, about 11 s left", "13 s: a 5/10, b 6/10"]
+    assert out.getvalue().splitlines() == lines
+
+
+def test_progress_ends_with_its_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short it was; in a log and in a notebook, whose one line is written over."""
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: 1.0)
+    log = io.StringIO()
+    shown_to_its_end(Progress(["a", "b"], log))
+    assert log.getvalue() == "0 s: a 3/3, b 3/3\n"
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setattr(terminal, "NOTEBOOK_EVERY", 0.0)
+    notebook = io.StringIO()
+    shown_to_its_end(Progress(["a", "b"], notebook))
+    last = notebook.getvalue().split("\r")[-1]
+    assert (last.rstrip(), last[-1]) == ("0 s: a 3/3, b 3/3", "\n")
+    assert "0 s: a 0/?, b 0/?\r" in notebook.getvalue()
+
+
+def test_progress_that_is_not_to_be_left_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: 1.0)
+    log = io.StringIO()
+    shown_to_its_end(Progress(["a", "b"], log, leave=False))
+    assert log.getvalue() == ""
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setattr(terminal, "NOTEBOOK_EVERY", 0.0)
+    notebook = io.StringIO()
+    shown_to_its_end(Progress(["a", "b"], notebook, leave=False))
+    *_, shown, blanks, rest = notebook.getvalue().split("\r")
+    assert (blanks, rest) == (" " * len(shown), "")
+
+
+def test_progress_of_nothing_says_nothing() -> None:
+    out = io.StringIO()
+    Progress(["a"], out).close()
+    assert out.getvalue() == ""
+
+
+def shown_to_its_end(progress: Progress) -> None:
+    progress.update("a", 0, None)
+    for done in (1, 2, 3):
+        progress.update("a", done, 3)
+        progress.update("b", done, 3)
+    progress.close()
 
 
 def test_the_time_left_counts_runs_that_havent_begun(monkeypatch: pytest.MonkeyPatch) -> None:

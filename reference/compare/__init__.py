@@ -3,7 +3,6 @@
 In the order to read them in:
 
 - `three_loops.py`: the three runs, their ledgers compared, the verdict;
-- `table.py`: the table of their results;
 - `accumulation_judge.py`: which loops accumulate gradients rightly, where they differ in it.
 """
 

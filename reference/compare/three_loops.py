@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from reference.compare.accumulation_judge import RunAll, verdict_of_judge
-from reference.compare.table import comparison
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import as_json, sentences
@@ -24,6 +23,7 @@ from reference.lesson.recipe import Recipe
 from reference.messages import coloured
 from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.whole_files import write_json
+from reference.run.table import comparison
 from reference.run.worker_processes import Job, default_jobs, run_all, starter
 
 VERDICT_VERSION = 1

@@ -9,6 +9,7 @@ from reference.diff.evidence import (
 )
 from reference.diff.notes import Note
 from reference.diff.unequal import Unequal
+from reference.messages import as_html
 
 
 class Reason(StrEnum):
@@ -37,9 +38,11 @@ class Reason(StrEnum):
     WITHIN_ENVELOPE = "within the envelope"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What two ledgers are to each other. `verdict_text.in_words` makes its words.
+
+    At a prompt and in a notebook it shows what `python -m reference diff` prints.
 
     Attributes:
         verdict: `identical`, `diverged` or `incomparable`.
@@ -74,3 +77,14 @@ class Verdict:
     remarks: tuple[Note, ...] = ()
     rank: int | None = None
     ranks: int = 1
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self._lines())
+
+    def _lines(self) -> list[str]:
+        from reference.diff.verdict_text import lines  # which is about this class
+
+        return lines("the runs", self)

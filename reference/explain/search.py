@@ -20,6 +20,7 @@ from reference.explain.replay import Replays
 from reference.ledger.record import Ledger, Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
+from reference.messages import as_html, plain
 
 MOST_TOGETHER = 5  # deviations in one explanation
 MOST_STEPS = 60_000  # steps replayed in search, the proof's own left out
@@ -42,9 +43,11 @@ class OwnLength:
     told: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """What a search came to.
+
+    At a prompt and in a notebook it shows what `python -m reference explain` prints.
 
     Attributes:
         outcome: the last replay: the proof, or as far as it goes.
@@ -70,6 +73,17 @@ class Explanation:
     def proven(self) -> bool:
         """Every step and link that the ledger has came out equal."""
         return self.outcome.proven
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return as_html(self._lines())
+
+    def _lines(self) -> list[str]:
+        from reference.explain.explanation_text import words  # which is about this class
+
+        return [plain(line) for line in words(self)]
 
 
 @dataclass

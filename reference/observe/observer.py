@@ -22,6 +22,7 @@ from torch.optim.optimizer import (
 )
 
 from reference.ledger.record import Record, Sink
+from reference.messages import plain
 from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
@@ -103,6 +104,16 @@ class Observer:
     def lost(self) -> str:
         """Why nothing more is recorded; empty as long as all is well."""
         return self.recording.fail_safe.lost
+
+    def __repr__(self) -> str:
+        state = "recording" if self._handles else "finished" if self._last else "not started"
+        if self.lost:
+            state = f"recording ended: {plain(self.lost)}"
+        loss = self.final_loss
+        loss = f"{loss:.6g}" if isinstance(loss, float) else loss  # one that isn't finite is a word
+        of_last = "" if loss is None else f", last loss {loss}"
+        steps = f"{self.steps} step{'s' * (self.steps != 1)}"
+        return f"<Observer: {steps}{of_last}, {self.seconds:.1f} s, {state}>"
 
     def start(self) -> "Observer":
         """Begin to watch, in all threads of this process."""

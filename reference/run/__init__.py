@@ -9,6 +9,7 @@ In the order to read them in:
 - `processes.py`: several processes of one run, begun together and by one recipe;
 - `silence.py`: they watch each other, so that one that was stopped ends the run;
 - `accelerate_launch.py`: whether `accelerate launch` started fewer than it was asked for;
+- `table.py`: the table of runs' results, and the `Metrics` of one;
 - `header.py`: what identifies a run, the first line of its ledger;
 - `worker_processes.py`: runs in processes of their own, a few at once.
 """

@@ -36,6 +36,7 @@ from reference.run.processes import (
     mean_loss,
 )
 from reference.run.silence import no_silence
+from reference.run.table import Metrics
 
 METRICS_VERSION = 1
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a file
@@ -62,6 +63,7 @@ def run(
 
     Returns:
         What `metrics.json` holds: steps, last loss, scores by name, seconds, and the weights' hash.
+        A notebook shows it as a table.
 
     Raises:
         InputError: before anything is written, or with nothing left behind.
@@ -145,7 +147,7 @@ def _run(
     }
     if launch.rank == 0:
         write_json(run_dir / "metrics.json", metrics)
-    return metrics
+    return Metrics(metrics)
 
 
 def _take_folder(run_dir: Path, recipe: Recipe, launch: Launch) -> tuple[Path, bool]:

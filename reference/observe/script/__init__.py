@@ -15,11 +15,12 @@ The folder gets `program.json` and `ledger.jsonl`, and, where a launcher runs se
 - `run_script.py`: the command; runs a script or a module as Python does;
 - `launcher.py`: which process of a launch this is; `shared_folder.py`: the folder of all of them;
 - `closing_words.py`: what it says when the program has ended;
-- `observation.py`: the observer's life in that process, and `observing`;
+- `observation.py`: the observer's life in that process, and the same within a `with`;
+- `with_block.py`: `observing` as its users have it;
 - `import_hook.py`: begins when the program imports torch, and not before;
 - `tolerant_writer.py`: a full disk ends the ledger, not the training.
 """
 
-from reference.observe.script.observation import observing
+from reference.observe.script.with_block import observing
 
 __all__ = ["observing"]

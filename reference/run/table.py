@@ -1,10 +1,18 @@
-"""The table of a comparison: a row a loop, or, on a narrow terminal, a column a loop."""
+"""The table of one run or several: a row a loop, or, on a narrow terminal, a column a loop."""
 
 import shutil
 from collections.abc import Sequence
 from typing import Any
 
+from reference.messages import as_html
 from reference.terminal import table
+
+
+class Metrics(dict[str, Any]):
+    """What `metrics.json` holds. A notebook shows it as the table that `train` prints."""
+
+    def _repr_html_(self) -> str:
+        return as_html([comparison([self])])
 
 
 def comparison(metrics: Sequence[dict[str, Any]]) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reference.compare.table import comparison
 from reference.lesson.loops import LOOPS
+from reference.run.table import comparison
 
 
 def metrics(loop: str) -> dict[str, object]:
