@@ -4,6 +4,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import torch
+
 from reference.deviations import CATALOGUE, Chosen, train_with
 from reference.explain.search import Explanation, explain
 from reference.ledger.record import Ledger, Memory
@@ -37,6 +39,7 @@ def data_of(recipe: Recipe) -> Data:
 
 def keep(recipe: Recipe, *chosen: Chosen) -> Ledger:
     """The ledger of the manual loop with these switched on."""
+    torch.set_num_threads(recipe.num_threads)  # as its header says, whatever test came before
     data = data_of(recipe)
     memory = Memory(header(recipe, "manual", data))
     with Observer(memory) as observer:
