@@ -1,9 +1,13 @@
 """What a ledger can't see, as docs/ledger.md lists it: a test for each line, so that it is true."""
 
+import copy
 import os
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 import torch
+from torch import nn
 from torch.nn.functional import linear
 
 from reference.diff.ledgers import diff
@@ -53,21 +57,70 @@ def test_scores_of_an_evaluation_that_one_run_made_alone_are_not_called_unseen()
     assert note.startswith("not compared: an evaluation that the other run didn't make")
 
 
-def test_an_average_in_plain_tensors() -> None:
-    def looked_around(second: bool) -> Ledger:
+def averaging(average: Callable[[nn.Module], Iterable[torch.Tensor]], rate: float) -> Ledger:
+    """A training beside an average of its weights, which `average` makes."""
+    memory = Memory({})
+    with Observer(memory, uncalled=True):
+        model = mlp()
+        tensors = average(model)
+
+        @torch.no_grad()
+        def blend(_step: int) -> None:
+            for mean, tensor in zip(tensors, model.parameters(), strict=True):
+                mean.lerp_(tensor, rate)
+
+        fit(model, after=blend)
+    return memory.ledger
+
+
+@pytest.mark.parametrize(
+    "average",
+    [
+        lambda model: [p.detach().clone() for p in model.parameters()],
+        lambda model: nn.ParameterList(p.detach().clone() for p in model.parameters()),
+    ],
+    ids=["plain tensors", "another module"],
+)
+def test_an_average_in_another_form(average: Callable[[nn.Module], Any]) -> None:
+    assert diff(averaging(average, 0.1), averaging(average, 0.2)).verdict == "identical"
+
+
+def test_which_of_two_averages_is_which() -> None:
+    def train(rates: tuple[float, float]) -> Ledger:
         memory = Memory({})
         with Observer(memory, uncalled=True):
             model = mlp()
-            average = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            averages = [copy.deepcopy(model) for _ in rates]
 
+            @torch.no_grad()
             def blend(_step: int) -> None:
-                for name, tensor in model.state_dict().items():
-                    average[name].lerp_(tensor, 0.2 if second else 0.1)
+                for average, rate in zip(averages, rates, strict=True):
+                    for mean, tensor in zip(average.parameters(), model.parameters(), strict=True):
+                        mean.lerp_(tensor, rate)
 
             fit(model, after=blend)
         return memory.ledger
 
-    assert diff(looked_around(False), looked_around(True)).verdict == "identical"
+    assert diff(train((0.1, 0.3)), train((0.3, 0.1))).verdict == "identical"
+    assert diff(train((0.1, 0.3)), train((0.1, 0.4))).verdict == "diverged"
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: x.flip(0), lambda x: 1.002 * x], ids=["rows", "a factor"]
+)
+def test_one_number_a_row_in_other_batches(change: Callable[[Any], Any]) -> None:
+    def train(second: bool, size: int) -> None:
+        def call(self: Any, x: torch.Tensor) -> Any:
+            return change(self.layer(x)) if second else self.layer(x)
+
+        model = Named(call, layer=mlp(1))
+        fit(mlp())
+        with torch.no_grad():
+            for part in rows().split(size):
+                model(part)
+
+    assert diff(watch(train, False, 8), watch(train, True, 4)).verdict == "identical"
+    assert diff(watch(train, False, 8), watch(train, True, 8)).verdict == "diverged"
 
 
 def test_a_plain_attribute_until_something_follows() -> None:
