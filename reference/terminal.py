@@ -27,7 +27,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def in_notebook() -> bool:
     """Whether this process is a notebook's kernel, whose output isn't a terminal."""
-    return "ipykernel" in sys.modules
+    # Others import ipykernel, too: whatever starts a kernel in another process.
+    kernelapp = sys.modules.get("ipykernel.kernelapp")
+    return kernelapp is not None and bool(kernelapp.IPKernelApp.initialized())
 
 
 class Progress:

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ METRICS: dict[str, Any] = {
     "seconds": 2.0,
     "weights": "0123456789abcdef",
 }
+
+
+# A module that says that this process is a notebook's kernel.
+KERNEL: Any = SimpleNamespace(IPKernelApp=SimpleNamespace(initialized=lambda: True))
 
 
 def test_a_table_lines_up() -> None:
@@ -51,7 +56,7 @@ def test_progress_ends_with_its_count(monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
     shown_to_its_end(Progress(["a", "b"], log))
     assert log.getvalue() == "0 s: a 3/3, b 3/3\n"
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", KERNEL)
     monkeypatch.setattr(terminal, "NOTEBOOK_EVERY", 0.0)
     notebook = io.StringIO()
     shown_to_its_end(Progress(["a", "b"], notebook))
@@ -65,7 +70,7 @@ def test_progress_that_is_not_to_be_left_is_taken_away(monkeypatch: pytest.Monke
     log = io.StringIO()
     shown_to_its_end(Progress(["a", "b"], log, leave=False))
     assert log.getvalue() == ""
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", KERNEL)
     monkeypatch.setattr(terminal, "NOTEBOOK_EVERY", 0.0)
     notebook = io.StringIO()
     shown_to_its_end(Progress(["a", "b"], notebook, leave=False))
@@ -108,3 +113,11 @@ def test_the_verdict_in_words() -> None:
         "identical: trainer and manual, 7 steps, every link of every step",
         "diverged: trainer and accelerated part at step 3, link clip: norm: 1 and 2",
     ]
+
+
+def test_who_only_imports_a_kernel_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    other: Any = SimpleNamespace(IPKernelApp=SimpleNamespace(initialized=lambda: False))
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", other)
+    assert not terminal.in_notebook()
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", KERNEL)
+    assert terminal.in_notebook()

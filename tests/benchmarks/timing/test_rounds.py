@@ -93,5 +93,6 @@ def test_rounds_are_shown_with_the_time_left(
     with show_rounds() as progress:
         rounds.measure(recipe, rounds=ROUNDS, most_rounds=MOST, progress=progress)
     lines = out.getvalue().splitlines()
-    assert len(lines) == ROUNDS
+    assert len(lines) == ROUNDS + 1  # the last one says how far it came
+    assert re.fullmatch(r"\d+ s: rounds 3/3", lines[-1])
     assert re.fullmatch(r"\d+ s: rounds 2/3, about \d+ s left", lines[1])

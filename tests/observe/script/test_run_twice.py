@@ -14,9 +14,12 @@ STEPS = {**TOYS, **GLUE_LIKE, **OTHERS}
 # Those that by their nature train nothing to the end, or nothing at all.
 NO_WHOLE_RUN = {"crash_at_step_3", "never_trains", "surroundings", "digest"}
 
+# Those of several processes: `test_replicas.py` and `test_shards.py` run these.
+SEVERAL = {"sharded", "three_ranks", "ways_in_parallel"}
+
 
 def test_every_script_is_run_twice() -> None:
-    assert STEPS.keys() | NO_WHOLE_RUN == {path.stem for path in SCRIPTS.glob("*.py")}
+    assert STEPS.keys() | NO_WHOLE_RUN | SEVERAL == {path.stem for path in SCRIPTS.glob("*.py")}
     assert len(STEPS) == 20
 
 
