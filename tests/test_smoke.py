@@ -11,7 +11,8 @@ import pytest
 
 from reference.cli.main import main
 from reference.diff.ledgers import diff
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.checkpoints import MINILM_PACKAGE, MINILM_SHA256
 from reference.lesson.loops import LOOPS
 from tests.conftest import GLUE, ROOT

@@ -33,7 +33,8 @@ from benchmarks.timing.device_moments import duration
 from benchmarks.timing.paired_ratio import ratio
 from benchmarks.timing.recipes import surroundings
 from reference.diff.ledgers import diff
-from reference.ledger.record import Record, Writer, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import Record, Writer
 from reference.lesson.data.pipeline import get_dataloaders, load_data
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe_sources import load_recipe

@@ -12,7 +12,11 @@ from typing import Any
 
 import click
 
-from reference.cli import commands as commands  # it adds them to the program
+# These two add the commands to the program, in the order of its help.
+from reference.cli import training_commands as training_commands
+
+# isort: split
+from reference.cli import inspection_commands as inspection_commands
 from reference.cli.program import COMPLETION, PROGRAM, program
 from reference.cli.usage_errors import in_one_line
 from reference.errors import RunError

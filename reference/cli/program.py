@@ -2,7 +2,7 @@
 
     finetuning-reference --show-completion bash >> ~/.bashrc
 
-`commands.py` adds the commands to it.
+`training_commands.py` and `inspection_commands.py` add the commands to it.
 """
 
 import inspect

@@ -16,7 +16,8 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from reference.ledger.record import LEDGER_FILE, read_items
+from reference.ledger.reader import read_items
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.process.whole_files import write_json

@@ -17,7 +17,8 @@ from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import as_json, sentences
 from reference.errors import InputError
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.messages import coloured

@@ -25,7 +25,8 @@ from transformers import BertForSequenceClassification
 from reference.deviations import CATALOGUE, Chosen, train_with
 from reference.diff.ledgers import diff
 from reference.explain.search import explain
-from reference.ledger.record import LEDGER_FILE, Record, Writer, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE, Record, Writer
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe

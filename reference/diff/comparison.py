@@ -29,7 +29,8 @@ from reference.diff.unmatched_models import first_other, takes_part, trained_by_
 from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
 from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
-from reference.ledger.record import OLDEST, Item, Record, is_newer
+from reference.ledger.reader import Item
+from reference.ledger.record import OLDEST, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from reference.errors import InputError
-from reference.ledger.record import Item, Record
+from reference.ledger.reader import Item
+from reference.ledger.record import Record
 
 KEPT = 12  # points, at the first steps and then at ever longer distances
 

@@ -12,7 +12,8 @@ from reference.diff.ranks import diff_ranks, with_unread_ranks
 from reference.diff.resumed_run import given, groups_as_from, groups_from, where_it_begins
 from reference.diff.verdict import Verdict
 from reference.ledger.ledger_path import find_ledgers
-from reference.ledger.record import Ledger, Record
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Record
 from reference.ledger.steps import Group, open_ledger
 
 

@@ -17,7 +17,8 @@ from reference.diff.ranks_of_one_run import hold, processes_of
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import in_words
 from reference.ledger.link_table import LINKS, METRICS
-from reference.ledger.record import Ledger, Record
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Record
 from reference.ledger.steps import open_ledger
 
 Source = Ledger | Path

@@ -7,7 +7,8 @@ from pathlib import Path
 from reference.diff.comparison import MALFORMED
 from reference.diff.replicas import Replicas
 from reference.errors import InputError
-from reference.ledger.record import Ledger, Record, is_newer
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group, open_ledger
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from reference.diff.notes import BeginsLater
 from reference.errors import InputError
 from reference.ledger.odd_modules import OddModules
-from reference.ledger.record import Item, Ledger, Record, encode
+from reference.ledger.reader import Item, Ledger
+from reference.ledger.record import Record, encode
 from reference.ledger.steps import Group, open_ledger
 from reference.messages import brief
 

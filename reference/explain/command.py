@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
-from reference.ledger.record import Ledger, is_newer, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
+from reference.ledger.record import is_newer
 from reference.ledger.schema import check
 from reference.ledger.steps import groups
 from reference.lesson.recipe import Recipe

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from reference.diff.comparison import Comparison
 from reference.errors import InputError
-from reference.ledger.record import Item, Record, encode
+from reference.ledger.reader import Item
+from reference.ledger.record import Record, encode
 from reference.ledger.steps import Group, Grouper
 
 

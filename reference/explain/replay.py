@@ -21,7 +21,8 @@ from reference.explain.follower import Follower, Parted
 from reference.explain.loop_halves import Halves, halves
 from reference.explain.outcome import Outcome
 from reference.ledger.link_table import DECISIVE
-from reference.ledger.record import Ledger, Record, is_newer
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Record, is_newer
 from reference.ledger.steps import groups
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe

@@ -17,7 +17,8 @@ from reference.explain.first_batch import FirstBatches
 from reference.explain.outcome import Outcome
 from reference.explain.path import Path, dropped, is_seed, until_contradicted, without_idle
 from reference.explain.replay import Replays
-from reference.ledger.record import Ledger, Record
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 from reference.messages import as_html, plain

@@ -9,7 +9,8 @@ from reference.deviations.clues.clue import MOST_STEPS, part
 from reference.errors import InputError
 from reference.explain.explanation_text import json_line, words
 from reference.explain.search import Explanation, OwnLength, explain
-from reference.ledger.record import Ledger, Record
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Record
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe

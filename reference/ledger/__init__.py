@@ -4,7 +4,8 @@ This room needs no torch, and knows nothing of who writes a ledger or who compar
 in reading order:
 
 - `link_table.py`: the links of a step, a row each: what it holds, and what it must look like;
-- `record.py`: the file, its kinds of lines, and how they are written and read;
+- `record.py`: the file, its kinds of lines, and how they are written;
+- `reader.py`: how they are read;
 - `packed_lists.py`: how a list with an entry for each tensor is shortened in the file;
 - `inside_record.py`: the calls within a step's forward passes, where somebody asked for them;
 - `marks.py`: what stands in a list for a parameter without a value;

@@ -9,7 +9,8 @@ from reference.errors import InputError
 from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
 from reference.ledger.inside_record import check_inside
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
-from reference.ledger.record import KINDS, REMEDY, SCHEMA, Item, Record
+from reference.ledger.reader import Item
+from reference.ledger.record import KINDS, REMEDY, SCHEMA, Record
 from reference.messages import plain
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reference.errors import InputError
-from reference.ledger.record import KINDS, Item, Ledger, Record, is_newer, read_items
+from reference.ledger.reader import Item, Ledger, read_items
+from reference.ledger.record import KINDS, Record, is_newer
 from reference.ledger.schema import check, damaged
 
 

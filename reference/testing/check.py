@@ -18,7 +18,8 @@ import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from reference.explain.search import explain
-from reference.ledger.record import Memory, Record
+from reference.ledger.reader import Memory
+from reference.ledger.record import Record
 from reference.lesson.data.hub import check_hub
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops.manual import train

@@ -12,7 +12,7 @@ from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import curve, lines, sentence
 from reference.explain.explanation_text import words
 from reference.explain.search import Explanation
-from reference.ledger.record import Ledger
+from reference.ledger.reader import Ledger
 
 PATIENCE = 60.0  # seconds that a failed test may search for its explanation
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson import embedded
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe_sources import RECIPES

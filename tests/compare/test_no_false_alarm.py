@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe

@@ -15,7 +15,8 @@ from reference.deviation_matrix.page import page
 from reference.deviation_matrix.results import CODE, key, make_matrix, needs, setting_of
 from reference.deviations import CATALOGUE
 from reference.errors import InputError
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import EMBEDDED, load_recipe
 from reference.process.workers import Starter, Worker

@@ -9,7 +9,8 @@ import pytest
 
 import reference.run.one_run
 from reference.deviations import Chosen, train_with
-from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
 

@@ -7,7 +7,8 @@ import pytest
 
 from reference.deviations import CATALOGUE, Chosen, Clue, Deviation
 from reference.diff.ledgers import diff
-from reference.ledger.record import Ledger, Record
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Record
 from reference.lesson.recipe import Recipe
 from tests.deviations.conftest import Keep
 from tests.helpers.planted import planted, setting

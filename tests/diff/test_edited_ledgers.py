@@ -14,7 +14,8 @@ from reference.diff.ledgers import diff
 from reference.diff.notes import Unsealed
 from reference.diff.tolerance import diff_within
 from reference.errors import InputError
-from reference.ledger.record import encode, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import encode
 from tests.helpers.edits import EDITS, KINDS, Edit, edited, write_ledger
 
 

@@ -14,7 +14,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
-from reference.ledger.record import Item, Ledger, encode
+from reference.ledger.reader import Item, Ledger
+from reference.ledger.record import encode
 from tests.diff.pairs.small_trainings import labels, rows, seeded
 from tests.helpers.refusal import refusal, says
 from tests.helpers.small import watch

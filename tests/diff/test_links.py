@@ -15,7 +15,8 @@ from reference.diff.value_text import both
 from reference.diff.verdict_text import lines
 from reference.errors import InputError
 from reference.ledger.link_table import LINKS
-from reference.ledger.record import SCHEMA, Item, Ledger, Record, encode, read_ledger
+from reference.ledger.reader import Item, Ledger, read_ledger
+from reference.ledger.record import SCHEMA, Record, encode
 from reference.lesson.recipe import Recipe
 from reference.run.one_run import run
 from tests.helpers.refusal import refusal, says

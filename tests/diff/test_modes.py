@@ -7,7 +7,7 @@ from torch import nn
 
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
-from reference.ledger.record import Ledger
+from reference.ledger.reader import Ledger
 from tests.diff.pairs.small_trainings import fit, seeded
 from tests.helpers.small import watch
 

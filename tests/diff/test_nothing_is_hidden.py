@@ -14,8 +14,9 @@ from torch.optim import SGD
 
 from reference.diff.ledgers import diff
 from reference.errors import InputError
-from reference.ledger import record
-from reference.ledger.record import SCHEMA, Item, Ledger, Record, encode
+from reference.ledger import reader
+from reference.ledger.reader import Item, Ledger
+from reference.ledger.record import SCHEMA, Record, encode
 from reference.observe.tensors.hashing import hash_tensors
 from tests.helpers.small import UNEVALUATED, net, train, watch
 
@@ -359,11 +360,11 @@ def test_a_file_of_one_endless_line_is_no_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as /dev/zero, of which no line ends."""
-    monkeypatch.setattr(record, "LONGEST", 1000)
+    monkeypatch.setattr(reader, "LONGEST", 1000)
     file = tmp_path / "zeros"
     file.write_bytes(bytes(5000))
     with pytest.raises(InputError, match="row 1: longer than any record; not a ledger"):
-        list(record.read_items(file))
+        list(reader.read_items(file))
 
 
 class Whole(nn.Module):

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import Item, Ledger, Record, encode
+from reference.ledger.reader import Item, Ledger
+from reference.ledger.record import Record, encode
 from tests.helpers.small import net, train, watch
 
 OLDER = {"kind": "header", "schema": 2}

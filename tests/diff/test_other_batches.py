@@ -13,7 +13,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertForToken
 
 from reference.diff.evaluation_differences import NEAR
 from reference.diff.ledgers import diff
-from reference.ledger.record import Ledger
+from reference.ledger.reader import Ledger
 from tests.diff.pairs.small_trainings import sgd
 from tests.helpers.small import watch
 

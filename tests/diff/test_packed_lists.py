@@ -14,7 +14,8 @@ from torch.optim import SGD
 from reference.diff.ledgers import diff
 from reference.errors import InputError
 from reference.ledger.packed_lists import count_runs, pack, repeat_runs, unpack
-from reference.ledger.record import Ledger, Writer, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
+from reference.ledger.record import Writer
 from tests.helpers.small import net, watch
 
 HASHES = st.one_of(st.just("-"), st.from_regex("[0-9a-f]{16}", fullmatch=True))

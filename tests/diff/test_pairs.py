@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
 from tests.diff.pairs import (  # noqa: F401
     PAIRS,

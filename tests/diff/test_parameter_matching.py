@@ -10,7 +10,7 @@ from torch import nn
 
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
 from tests.conftest import ROOT
 

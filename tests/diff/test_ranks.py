@@ -13,7 +13,8 @@ import reference
 from reference.cli.main import main
 from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
-from reference.ledger.record import Ledger, Writer
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Writer
 from tests.helpers.small import UNEVALUATED, net, train, watch
 
 

@@ -20,7 +20,8 @@ from reference.cli.main import main
 from reference.diff.ranks_of_one_run import hold
 from reference.diff.replica_notes import NoReplicas, Why
 from reference.ledger.ledger_path import find_ledgers
-from reference.ledger.record import Ledger, Writer
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Writer
 from tests.helpers.observing import SCRIPTS, python
 from tests.helpers.small import net, watch
 

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.errors import InputError
-from reference.ledger.record import Ledger, Memory, Writer
+from reference.ledger.reader import Ledger, Memory
+from reference.ledger.record import Writer
 from reference.observe.observer import Observer
 
 STEPS, AT = 12, 7  # of four batches an epoch

@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy, dropout
 from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
-from reference.ledger.record import Ledger, Writer
+from reference.ledger.reader import Ledger
+from reference.ledger.record import Writer
 from reference.observe.observer import Observer
 from tests.conftest import ROOT
 from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd

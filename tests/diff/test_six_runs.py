@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.recipe_sources import load_recipe
 from reference.run.one_run import run
 from tests.helpers.observing import observe

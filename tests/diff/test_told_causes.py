@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
-from reference.ledger.record import Ledger, encode
+from reference.ledger.reader import Ledger
+from reference.ledger.record import encode
 from reference.observe.step.settings import Settings
 from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
 from tests.helpers.small import watch

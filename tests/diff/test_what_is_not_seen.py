@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
 from tests.diff.pairs.small_trainings import Named, fit, mlp, rows, seeded
 from tests.helpers.small import UNEVALUATED, watch

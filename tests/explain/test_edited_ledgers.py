@@ -13,7 +13,7 @@ import pytest
 from reference.errors import InputError
 from reference.explain.follower import Follower
 from reference.explain.replay import Replays
-from reference.ledger.record import Ledger, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
 from tests.helpers.edits import EDITS, KINDS, Edit, edited, write_ledger
 
 NO_RECIPE: Any = None

@@ -12,7 +12,7 @@ from reference.deviations import manual_source
 from reference.deviations.clues.evaluations import in_words, regular
 from reference.deviations.source_edits import Edit, after, apply
 from reference.explain.explanation_text import words
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
 from reference.run.prepare import quiet

@@ -15,7 +15,8 @@ from reference.diff.verdict import Verdict
 from reference.explain.explanation_text import words
 from reference.explain.outcome import Outcome
 from reference.explain.path import dropped, until_contradicted
-from reference.ledger.record import Item, Ledger, Memory, encode
+from reference.ledger.reader import Item, Ledger, Memory
+from reference.ledger.record import encode
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer

@@ -23,7 +23,8 @@ from reference.explain.outcome import Outcome
 from reference.explain.path import without_idle
 from reference.explain.replay import Replays
 from reference.explain.search import Explanation
-from reference.ledger.record import Item, Ledger, Memory, encode
+from reference.ledger.reader import Item, Ledger, Memory
+from reference.ledger.record import encode
 from reference.lesson import metrics
 from reference.lesson.loops import manual
 from reference.lesson.recipe import Recipe

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
-from reference.ledger.record import Writer, encode, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import Writer, encode
 from reference.observe.observer import Observer
 
 Place = tuple[Any, ...]  # keys from the outermost to the innermost

@@ -8,7 +8,7 @@ import torch
 
 from reference.deviations import CATALOGUE, Chosen, train_with
 from reference.explain.search import Explanation, explain
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer

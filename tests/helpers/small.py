@@ -9,7 +9,7 @@ from torch.optim import SGD
 
 from reference.diff.note_text import note_text
 from reference.diff.notes import NothingEvaluated
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
 
 # What stands beside `identical` where the trainings evaluate nothing.

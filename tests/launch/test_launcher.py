@@ -11,7 +11,7 @@ import pytest
 from reference.cli.main import main
 from reference.launch.configuration import Configuration
 from reference.launch.launcher import launch
-from reference.ledger.record import read_ledger
+from reference.ledger.reader import read_ledger
 from reference.lesson.recipe import Recipe
 from reference.process.workers import WorkerDied
 from tests.conftest import write_mrpc

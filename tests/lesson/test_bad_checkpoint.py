@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson import checkpoints
 from reference.lesson.checkpoints import find_checkpoint, load_tokenizer
 from reference.lesson.model import load_model

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.checkpoint import checkpoint
 
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.ledger.schema import check
 from reference.observe.observer import Observer
 from reference.observe.step import inside

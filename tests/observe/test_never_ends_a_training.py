@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from reference.ledger.record import Ledger, Memory
+from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
 
 

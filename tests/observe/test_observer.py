@@ -11,7 +11,8 @@ from reference.cli.main import main
 from reference.diff.ledgers import diff
 from reference.errors import InputError, TrainingFailed
 from reference.ledger.link_table import LINKS
-from reference.ledger.record import LEDGER_FILE, SCHEMA, Ledger, Writer, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
+from reference.ledger.record import LEDGER_FILE, SCHEMA, Writer
 from reference.lesson.loops import LOOPS, manual
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generator_states

@@ -12,7 +12,8 @@ import torch
 
 from reference.cli.main import main
 from reference.diff.ledgers import diff
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generator_states
 from reference.observe.tensors.hashing import begin_hashes_and_norms, hash_tensors

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from reference.ledger.record import Memory
+from reference.ledger.reader import Memory
 from reference.observe.observer import Observer
 from reference.observe.torch_internals import WARNING_OF_HOOKS
 from tests.helpers.small import net, train, watch

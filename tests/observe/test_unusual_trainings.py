@@ -16,7 +16,8 @@ from torch.optim import SGD, Adam
 from torch.utils.checkpoint import checkpoint
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import Memory, Record
+from reference.ledger.reader import Memory
+from reference.ledger.record import Record
 from reference.observe.observer import Observer
 from tests.helpers.small import net, train, watch
 

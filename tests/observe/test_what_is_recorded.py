@@ -10,7 +10,8 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.utils.checkpoint import checkpoint
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import Memory, Record
+from reference.ledger.reader import Memory
+from reference.ledger.record import Record
 from reference.observe.observer import Observer
 from reference.observe.step import describe
 from reference.observe.tensors.hashing import hash_tensors

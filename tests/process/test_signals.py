@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from reference.errors import InputError
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.process.signals import Stopped, signals_raise

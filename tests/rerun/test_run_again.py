@@ -14,7 +14,8 @@ from torch.optim import SGD
 
 from reference.cli.main import main
 from reference.diff.ledgers import diff
-from reference.ledger.record import LEDGER_FILE, encode, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE, encode
 from reference.lesson.recipe import Recipe
 from reference.observe.script import observing
 from reference.observe.script.observation import program_record

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from reference.cli.main import main
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.run.environment_variables import check_environment, put_aside

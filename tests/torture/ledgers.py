@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
-from reference.ledger.record import LEDGER_FILE, Writer, encode, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE, Writer, encode
 from reference.observe.observer import Observer
 from tests.torture.file_damage import (
     MOST,

@@ -102,7 +102,7 @@ def test_a_case_that_takes_long_is_seen(
 
 def test_identical_to_what_it_was_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a seal that nobody looks at, some damaged ledger comes out `identical`."""
-    monkeypatch.setattr("reference.ledger.record.Item.is_broken", False)
+    monkeypatch.setattr("reference.ledger.reader.Item.is_broken", False)
     figures = Family("ledgers", tmp_path).run(range(300))
     assert any("identical to what it was before" in line for line in figures.bad)
 

@@ -2,6 +2,8 @@
 
 - `forward_passes.py`: a model is called; what it takes and gives goes into the open step;
 - `module_calls.py`: which calls of modules are such passes;
+- `training_thread.py`: in which thread they may be made;
+- `loss_modules.py`: a loss that is a module of its own follows one;
 - `backward_passes.py`: which forward passes are backpropagated, and the gradients after it;
 - `optimizer_steps.py`: what the optimizer is given, and the weights after its step;
 - `fail_safe.py`: what goes wrong in any of these ends the ledger, not the training.

@@ -18,15 +18,17 @@ from reference.observe.generators import generator_states
 from reference.observe.hooks import module_calls
 from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import reason
+from reference.observe.hooks.loss_modules import LossModules
+from reference.observe.hooks.training_thread import TrainingThread
 from reference.observe.recording import Recording
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments, arguments_of
-from reference.observe.step.evaluation import Content
+from reference.observe.step.content import Content
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import numbers_in, tensors_in
-from reference.observe.tensors.shards import local_part, local_parts
+from reference.observe.tensors.shards import local_parts
 
 
 class _OutermostCall(threading.local):
@@ -54,9 +56,9 @@ class ForwardPasses:
     def __init__(self, recording: Recording, backward: BackwardPasses) -> None:
         self.recording = recording
         self._backward = backward
+        self._losses = LossModules(recording)
         self._call = _OutermostCall()
-        self._thread: threading.Thread | None = None  # that trains
-        self._has_stepped = False
+        self._thread = TrainingThread()
         self._said = False
         # Models that were called in training mode, but without gradients, since the last step.
         self._without_gradients: list[weakref.ref[torch.nn.Module]] = []
@@ -100,7 +102,8 @@ class ForwardPasses:
             if forward is not None and forward.inside is not None:
                 forward.inside.leave(module, output)
             if module is not call.module:
-                self._after_part(module, args, kwargs, output)
+                if call.module is None and not module_calls.in_backward():
+                    self._losses.look_at(module, args, kwargs, output)
                 return
             if call.depth:
                 call.depth -= 1
@@ -117,11 +120,7 @@ class ForwardPasses:
         Raises:
             RuntimeError: where another thread trains, too.
         """
-        me = threading.current_thread()
-        other = self._thread is not None and self._thread is not me
-        if other and self._has_stepped and self._thread is not None and self._thread.is_alive():
-            raise RuntimeError("two threads train at once, and their steps can't be told apart")
-        self._thread, self._has_stepped = me, True
+        self._thread.claim()
         self._without_gradients = []
         call = self._call
         model = call.module
@@ -130,7 +129,10 @@ class ForwardPasses:
             self._leave_out("an interrupted forward pass hid those after it")
 
     def _begin(self, module: torch.nn.Module, args: tuple[Any, ...]) -> ForwardPass | None:
-        if module_calls.computes_nothing(module) or self._is_elsewhere():
+        if module_calls.computes_nothing(module):
+            return None
+        if self._thread.is_another():
+            self._leave_out("a forward pass in another thread")
             return None
         self._backward.begin()
         self.recording.begin_pass()
@@ -260,52 +262,6 @@ class ForwardPasses:
             forward.mode["autocast"] = describe.autocast(model)
         if forward.inside is not None:
             forward.inside.enter(module, args, torch_internals.keywords_of_call() or {})
-
-    def _after_part(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        """A loss that is a module of its own: its number belongs to the pass that it was given."""
-        forwards = self.recording.open_step.forwards
-        if self._call.module is not None or module_calls.in_backward():
-            return
-        if not isinstance(output, Tensor):
-            return
-        name = type(module).__name__
-        if not torch.is_grad_enabled() and not forwards:
-            given = arguments_of(module, args, kwargs)
-            self.recording.evaluations.add_loss(name, given, local_part(output))
-            return
-        if not (forwards and output.requires_grad):
-            return
-        memory = module_calls.addresses([*args, *kwargs.values()])
-        forward = next((f for f in reversed(forwards) if f.memory & memory), None)
-        if forward is None:
-            return
-        given = arguments_of(module, args, kwargs)
-        self.recording.settings.look_at_loss(module)
-        if given.plain:
-            told = {f"{name}.{argument}": value for argument, value in given.plain.items()}
-            before = forward.batch.get("arguments", {})
-            forward.batch = {**forward.batch, "arguments": {**before, **told}}
-        if output.dim() == 0:
-            forward.losses.add_module(name, output)
-        if forward.inside is not None:
-            forward.inside.add_loss(module, args, kwargs, output)
-        if forward.content is not None:  # if no step is made of it
-            targets = {
-                argument: tensor
-                for argument, tensor in given.tensors.items()
-                if not module_calls.addresses([tensor]) & forward.memory
-            }
-            forward.content.add_loss(name, Arguments(targets, given.plain), local_part(output))
-
-    def _is_elsewhere(self) -> bool:
-        """Whether this pass is made beside the thread that trains."""
-        me = threading.current_thread()
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = me if torch.is_grad_enabled() else None
-        if self._thread is None or self._thread is me:
-            return False
-        self._leave_out("a forward pass in another thread")
-        return True
 
     def _miss(self, error: Exception) -> None:
         """A pass that can't be recorded: its step says so, and goes without the links of it."""

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reference.errors import InputError
-from reference.ledger.record import Record, has_end
+from reference.ledger.reader import has_end
+from reference.ledger.record import Record
 from reference.observe.script.launcher import Launch, name_of_launch
 from reference.process.run_folder import RUNS, clear_run_dir, default_run_dir, make_run_dir
 from reference.process.whole_files import write_json

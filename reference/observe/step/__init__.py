@@ -1,7 +1,8 @@
 """What is recorded between two optimizer's steps. The files, in reading order:
 
 - `open_step.py`: one step as it is being seen, and the line that it becomes;
-- `evaluation.py`: forward passes that are no part of a step;
+- `content.py`: what one forward pass takes and gives, by its rows;
+- `evaluation.py`: forward passes that are no part of a step, made one evaluation of;
 - `rows.py`: the rows of a batch, without their padding;
 - `describe.py`: what is written of batches, outputs and modes;
 - `arguments.py`: what a module's `forward` is given, by name;

@@ -5,9 +5,7 @@ comes. Its rows are hashed in their order, so that it doesn't matter how they we
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
-import torch
 import xxhash
 from torch import Tensor
 
@@ -15,132 +13,10 @@ from reference.ledger.record import Record
 from reference.observe.generators import generator_states
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments
-from reference.observe.step.rows import Rows
-from reference.observe.tensors.hashing import buffer_of, hash_tensor
+from reference.observe.step.content import Content, Part
 from reference.observe.tensors.seen_models import SeenModel
 
-# A pass with gradients is looked at before it is known that no step is made of it: its tensors are
-# copied until then, and of those with more bytes only the hash is kept.
-KEPT = 1 << 20
 FEW = 4  # values of one argument that are kept
-HALVES = (torch.bfloat16, torch.float16)
-
-
-@dataclass(frozen=True)
-class Part:
-    """One tensor that a pass takes or gives."""
-
-    values: memoryview | bytes  # bytes: a hash of what is large
-    form: str  # its type, and the shape of one row
-    by_rows: bool  # else it is one thing for all of a batch: a mean loss, say
-    total: float | None = None  # of all its values, where these are real or complex numbers
-    square: float = 0.0
-
-
-@dataclass
-class Content:
-    """What one forward pass takes and gives. `settle` it before the parts are read."""
-
-    rows: Rows | None
-    shape: str = ""  # of what it is made of: passes of other shapes compute other bits
-    inputs: dict[str, Part] = field(default_factory=dict)
-    outputs: dict[str, Part] = field(default_factory=dict)
-    predictions: bytes = b""  # the classes of each row, by argmax over the last dimension
-    waiting: list[Callable[[], None]] = field(default_factory=list)  # what `settle` has to do
-    arguments: Record = field(default_factory=dict)  # that are no tensors
-
-    def take(self, inputs: Mapping[str, Tensor], *, keep: bool) -> None:
-        """Add what the pass takes; `keep`: the tensors may change before this is used."""
-        self.shape += "".join(f" {list(t.shape)}" for t in inputs.values())
-        self._add(self.inputs, inputs, keep=keep)
-
-    def give(self, outputs: Mapping[str, Tensor], *, keep: bool) -> None:
-        """Add what it gives, and what that predicts."""
-        if self.rows is None:
-            first = next((t for t in outputs.values() if t.dim() > 0), None)
-            self.rows = None if first is None else Rows(len(first))
-        # Accelerate gives float32 copies of what a model computes in bfloat16: those are hashed.
-        wide = {n: t.float() if t.dtype in HALVES else t for n, t in outputs.items()}
-        self._add(self.outputs, wide, keep=keep)
-        logits = describe.logits(outputs)
-        if logits is None:
-            return
-        if not keep:
-            self.predictions = _predictions(logits, self.rows)
-        elif not _is_large(logits):
-            copy = logits.detach().clone()
-            self.waiting.append(lambda: self._predict(copy))
-
-    def add_loss(self, name: str, given: Arguments, output: Tensor) -> None:
-        """Add a loss that is a module of its own: what it is given beside, and what it makes.
-
-        Their shapes say nothing of how the model's rows were batched.
-        """
-        tensors = {f"{name}.{place}": t for place, t in given.tensors.items()}
-        self._add(self.inputs, tensors, keep=True)
-        self.arguments.update({f"{name}.{place}": v for place, v in given.plain.items()})
-        self._add(self.outputs, {name: output}, keep=True)
-
-    def settle(self) -> None:
-        """Look at the copies: no step was made of this pass."""
-        for look in self.waiting:
-            look()
-        self.waiting = []
-
-    def _add(self, parts: dict[str, Part], tensors: Mapping[str, Tensor], *, keep: bool) -> None:
-        if not keep:
-            parts.update({name: _part(t, self.rows) for name, t in tensors.items()})
-            return
-        large = {name: _part_of_large(t) for name, t in tensors.items() if _is_large(t)}
-        copies = {n: large[n] if n in large else t.detach().clone() for n, t in tensors.items()}
-        self.waiting.append(lambda: self._look_at(parts, copies))
-
-    def _look_at(self, parts: dict[str, Part], copies: Mapping[str, Tensor | Part]) -> None:
-        for name, copy in copies.items():
-            parts[name] = copy if isinstance(copy, Part) else _part(copy, self.rows)
-
-    def _predict(self, logits: Tensor) -> None:
-        self.predictions = _predictions(logits, self.rows)
-
-
-def _is_large(tensor: Tensor) -> bool:
-    return tensor.numel() * tensor.element_size() > KEPT
-
-
-def _part_of_large(tensor: Tensor) -> Part:
-    form = f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-    return Part(hash_tensor(tensor).encode(), form, by_rows=False)
-
-
-def _part(tensor: Tensor, rows: Rows | None) -> Part:
-    values = tensor.detach()
-    kind = str(values.dtype).removeprefix("torch.")
-    by_rows = rows is not None and rows.fit(values)
-    if by_rows and rows is not None and values.layout == torch.strided:
-        before, values = values.dim(), rows.of(values)
-        form = f"{kind} {list(values.shape[1:])}" + (" a position" if values.dim() < before else "")
-    else:
-        form, by_rows = f"{kind} {list(values.shape)}", False
-    total, square = _sums(values) if by_rows else (None, 0.0)
-    return Part(buffer_of(values), form, by_rows, total, square)
-
-
-def _sums(values: Tensor) -> tuple[float | None, float]:
-    """The sum of all values and of their squares."""
-    if values.is_quantized or not (values.is_floating_point() or values.is_complex()):
-        return None, 0.0
-    real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
-    norm = torch.linalg.vector_norm(real, dtype=torch.float64)
-    return float(real.sum(dtype=torch.float64)), float(norm) ** 2
-
-
-def _predictions(logits: Tensor, rows: Rows | None) -> bytes:
-    """The class of each row; nothing where there is just one number for each."""
-    if logits.dim() < 2 or logits.shape[-1] < 2 or logits.numel() == 0 or logits.is_complex():
-        return b""
-    values = describe.dense(logits)
-    classes = (values.float() if values.is_floating_point() else values).argmax(-1)
-    return bytes(buffer_of(rows.of(classes) if rows and rows.fit(classes) else classes))
 
 
 class _Stream:

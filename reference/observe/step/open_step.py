@@ -15,7 +15,7 @@ from reference.ledger.combined_hash import combine
 from reference.ledger.record import Record
 from reference.observe import torch_internals
 from reference.observe.step import describe
-from reference.observe.step.evaluation import Content
+from reference.observe.step.content import Content
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.losses import Losses
 from reference.observe.step.optimizer_record import OptimizerAtStep

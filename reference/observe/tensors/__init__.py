@@ -1,6 +1,9 @@
 """The bits of weights, buffers and gradients. The files, in reading order:
 
 - `parameters.py`: the parameters of every model that trains, in one order;
+- `module_parameters.py`: those of one module, and how they are named;
+- `gradient_hooks.py`: who is called when their gradients are there;
+- `last_step.py`: the models that the last step used, until the next one;
 - `listed.py`: lists with an entry for each of them, and what was read of their gradients;
 - `parameter_names.py`: their names, whatever the model is wrapped in;
 - `buffers.py`: what a model keeps beside them;

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from reference.ledger.combined_hash import combine, combine_listed
+from reference.ledger.combined_hash import combine_listed
 from reference.ledger.record import Record
 from reference.observe.tensors.buffers import (
     State,
@@ -18,51 +18,20 @@ from reference.observe.tensors.buffers import (
     find_buffers,
     modules_with_state,
 )
-from reference.observe.tensors.hashing import begin_hashes_and_norms, buffer_of, hash_tensors
+from reference.observe.tensors.gradient_hooks import GradientHooks, OnGradient
+from reference.observe.tensors.hashing import begin_hashes_and_norms, buffer_of
+from reference.observe.tensors.last_step import LastStep
 from reference.observe.tensors.listed import Gradients, listed
-from reference.observe.tensors.parameter_names import plain_name
-from reference.observe.tensors.shards import local_part, placement_of
-from reference.observe.tensors.two_threads import hash_buffers
-from reference.observe.torch_internals import (
-    modules_of,
-    own_buffers,
-    own_parameters,
-    shards_of_gathered,
+from reference.observe.tensors.module_parameters import (
+    described,
+    identity,
+    is_parameter,
+    named_parameters_of,
+    prefix_of,
 )
-
-
-def _identity(module: torch.nn.Module) -> list[int]:
-    """Of every module in it and of every parameter; and which of these are frozen."""
-    ids = []
-    for part in modules_of(module):
-        ids.append(id(part))
-        ids.append(len(own_buffers(part)))
-        for parameter in own_parameters(part).values():
-            if parameter is not None:
-                ids.append(id(parameter) if parameter.requires_grad else -id(parameter))
-    return ids
-
-
-def _is_parameter(tensor: torch.Tensor) -> bool:
-    """Not what stands in for one in a single call, as `torch.func.functional_call` has it."""
-    return tensor.is_leaf and not torch.nn.parameter.is_lazy(tensor)
-
-
-def _prefix(number: int) -> str:
-    """What stands before the names of a model's parameters."""
-    return f"model{number}." if number else ""
-
-
-def _named(module: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
-    """Its parameters, by name; what FSDP gathers for a while stands for the shards that train."""
-    shards = shards_of_gathered(module)
-    return [(name, shards.get(id(p), p)) for name, p in module.named_parameters()]
-
-
-def _described(name: str, parameter: torch.Tensor) -> list[Any]:
-    """Name and shape; and the placement of one of which each process has a part."""
-    placement = placement_of(parameter)
-    return [name, list(parameter.shape), *([placement] if placement else [])]
+from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.tensors.shards import local_part
+from reference.observe.tensors.two_threads import hash_buffers
 
 
 @dataclass(frozen=True)
@@ -75,16 +44,12 @@ class _Wrapper:
     state: list[State]
 
 
-# Called by torch when a parameter's gradient was accumulated.
-OnGradient = Callable[[torch.Tensor], None]
-
-
 class Parameters:
     """All models seen so far. Holds none of them alive but those that the last step used."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self._on_gradient: OnGradient | None = None
+        self._hooks = GradientHooks()
         self._references: list[weakref.ref[torch.Tensor]] = []
         self._living: list[int] = []  # the places of those that are still there, in order
         self._gone: list[str] = []  # the names of those that went since the last model came
@@ -93,7 +58,6 @@ class Parameters:
         self._places_of: dict[int, list[int]] = {}  # a model's number -> its tensors' places
         self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
         self._index: dict[int, int] = {}  # a tensor's id -> its place in the lists
-        self._hooked: dict[int, Any] = {}  # by place
         self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
         self._model_of: list[int] = []  # by place
         self._with_state: dict[int, list[State]] = {}
@@ -101,22 +65,16 @@ class Parameters:
         self._uncalled: set[int] = set()  # models that an optimizer steps, and nobody has called
         self._used: set[int] = set()  # models with a forward pass since the last step
         self._used_ids: dict[int, list[int]] = {}  # of what is in the modules that were called
-        self._kept: list[torch.Tensor] = []  # those of the last step's models
-        self._kept_places: list[int] = []
-        self._kept_states: list[State] = []  # and what they keep beside them
-        self._kept_buffers: dict[str, torch.Tensor] = {}
+        self._last_step = LastStep()
 
     def set_hooks(self, on_gradient: OnGradient) -> None:
         """Have `on_gradient` called for each parameter, of known models and of those to come."""
-        self._on_gradient = on_gradient
+        self._hooks.on_gradient = on_gradient
         self._hook(self.living().values())
 
     def remove_hooks(self) -> None:
         """Have it called no more."""
-        for handle in self._hooked.values():
-            handle.remove()
-        self._hooked.clear()
-        self._on_gradient = None
+        self._hooks.remove()
 
     def watch(self, module: torch.nn.Module) -> tuple[int, Record | None]:
         """Take note of the model whose forward pass begins.
@@ -183,14 +141,14 @@ class Parameters:
         number = self._number_of.get(id(module))
         if number is not None and self._models[number]() is not module:
             number = None  # another had this id
-        ids = self._used_ids[id(module)] = _identity(module)
+        ids = self._used_ids[id(module)] = identity(module)
         if number is not None and self._known[number] == ids and self._alive(number):
             return number, None
         wrapper = next((w for w in self._wrappers if w.module() is module), None)
         if wrapper is not None and wrapper.ids == ids and self._alive(wrapper.owner):
             return wrapper.owner, None
-        named = _named(module)
-        fresh = [(n, p) for n, p in named if self.place(p) is None and _is_parameter(p)]
+        named = named_parameters_of(module)
+        fresh = [(n, p) for n, p in named if self.place(p) is None and is_parameter(p)]
         if number is None and not fresh:
             if all(self.place(p) is None for _, p in named):
                 raise TypeError("the model's weights are no parameters")
@@ -200,7 +158,7 @@ class Parameters:
             self._models.append(weakref.ref(module))
             self._number_of[id(module)] = number
         self._known[number] = ids
-        self._with_state[number] = modules_with_state(module, _prefix(number))
+        self._with_state[number] = modules_with_state(module, prefix_of(number))
         self._hook(parameter for _, parameter in named)
         if not fresh:
             return number, None  # some part of it was frozen, thawed or taken out
@@ -208,7 +166,7 @@ class Parameters:
 
     def _take_in(self, number: int, kind: str, fresh: Sequence[tuple[str, torch.Tensor]]) -> Record:
         """New parameters of a model, by name; its record in the ledger."""
-        prefix = _prefix(number)
+        prefix = prefix_of(number)
         for name, parameter in fresh:
             self._index[id(parameter)] = len(self.names)
             self._living.append(len(self.names))
@@ -222,7 +180,7 @@ class Parameters:
             "kind": "model",
             "model": number,
             "class": kind,
-            "parameters": [_described(prefix + plain_name(name), p) for name, p in fresh],
+            "parameters": [described(prefix + plain_name(name), p) for name, p in fresh],
             "gone": gone,
         }
 
@@ -252,16 +210,7 @@ class Parameters:
         return place if place is not None and self._references[place]() is tensor else None
 
     def _hook(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Hooks on gradients; a frozen part may be thawed later, so this looks at every step."""
-        if self._on_gradient is None:
-            return
-        for tensor in tensors:
-            if not (tensor.requires_grad and tensor.is_leaf):
-                continue
-            place = self.place(tensor)
-            if place is not None and place not in self._hooked:
-                register: Any = tensor.register_post_accumulate_grad_hook
-                self._hooked[place] = register(self._on_gradient)
+        self._hooks.put((self.place(tensor), tensor) for tensor in tensors)
 
     def keep(self) -> None:
         """Hold the tensors of the models that the last step used, until the next step."""
@@ -274,9 +223,7 @@ class Parameters:
             for place, tensor in self.living().items()
             if id(tensor) in ids or self._model_of[place] in self._used
         }
-        self._kept, self._kept_places = list(kept.values()), list(kept)
-        self._kept_states = self._states(self._used)
-        self._kept_buffers = find_buffers(self._kept_states)
+        self._last_step = LastStep(kept, self._states(self._used))
         self._used, self._used_ids = set(), {}
 
     def _states(self, models: Collection[int]) -> list[State]:
@@ -298,7 +245,7 @@ class Parameters:
         """Nothing is kept for parameters that are gone, so that a step takes no longer for them."""
         self._gone += [self.names[place] for place in places]
         for place in places:
-            self._hooked.pop(place, None)
+            self._hooks.forget(place)
             self._buffers.pop(place, None)
         for number in {self._model_of[place] for place in places}:
             states = self._with_state.pop(number, [])
@@ -315,16 +262,8 @@ class Parameters:
         return record if buffers is None else {**record, "buffers": buffers}
 
     def last(self) -> Record:
-        """The last step's models as they are now: the hash of all their weights, and each one's.
-
-        `tensors` has '-' for those of other models. And their `buffers`, where they have any: of a
-        model that is gone, or has no values any more, as they were at its end.
-        """
-        now = {n: t for n, t in find_buffers(self._kept_states).items() if not t.is_meta}
-        buffers, hashes = describe_buffers({**self._kept_buffers, **now}), hash_tensors(self._kept)
-        tensors = listed(self._kept_places, hashes, len(self.names))
-        record: Record = {"weights": combine(hashes), "tensors": tensors}
-        return record if buffers is None else {**record, "buffers": buffers}
+        """The last step's models as they are now."""
+        return self._last_step.now(len(self.names))
 
     def _buffer(self, place: int, tensor: torch.Tensor) -> memoryview:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""

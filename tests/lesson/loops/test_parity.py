@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import LEDGER_FILE, Ledger, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.run.one_run import run

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from reference.cli.main import main
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson import embedded
 from tests.helpers.observing import SCRIPTS, observe, printed_by, python, write
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reference.errors import InputError
-from reference.ledger.record import has_end, read_ledger
+from reference.ledger.reader import has_end, read_ledger
 from reference.observe.script.launcher import (
     LAUNCHERS,
     OF_ITS_NAME,

@@ -14,7 +14,8 @@ import torch
 
 import reference
 from reference.errors import InputError
-from reference.ledger.record import LEDGER_FILE, read_ledger
+from reference.ledger.reader import read_ledger
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.metrics import load_metric
 from reference.messages import say
 from reference.observe.script import observing, tolerant_writer

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import Adam
 
 from reference.diff.ledgers import diff
-from reference.ledger.record import Item, Memory
+from reference.ledger.reader import Item, Memory
 from reference.observe.observer import Observer
 from tests.helpers.small import net
 

@@ -18,7 +18,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from reference.ledger.record import Ledger
+from reference.ledger.reader import Ledger
 from reference.observe import torch_internals
 from reference.observe.tensors import hashing, overlapped_gradients, two_threads
 from reference.observe.tensors.overlapped_gradients import READERS

@@ -13,7 +13,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 
 import reference
 from reference.ledger.link_table import LINKS
-from reference.ledger.record import Ledger, read_ledger
+from reference.ledger.reader import Ledger, read_ledger
 from tests.helpers.observing import SCRIPTS, python
 from tests.helpers.small import net, watch
 

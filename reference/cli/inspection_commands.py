@@ -1,6 +1,6 @@
-"""The commands: what each takes, and what it calls. What trains is imported when it is called.
+"""The commands that look at ledgers, and at what there is: what each takes, and what it calls.
 
-python -m reference --help
+python -m reference diff --help
 """
 
 import sys
@@ -13,14 +13,10 @@ from reference.cli.help_page import Option
 from reference.cli.program import (
     FILE,
     command,
-    inside_option,
     jobs_option,
     json_option,
-    run_dir_option,
-    until_option,
 )
 from reference.cli.recipe_options import (
-    Completed,
     get_recipe,
     given_fields,
     is_given,
@@ -28,135 +24,7 @@ from reference.cli.recipe_options import (
 )
 from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
-from reference.lesson.loops import LOOPS
-from reference.messages import coloured, nearest
-from reference.observe.script.launcher import launched
-from reference.process import signals
-from reference.process.run_folder import check_run_dir, default_run_dir
-from reference.run.environment_variables import see_one_gpu
-from reference.run.inputs import check_processes
-
-
-@command(
-    run_dir_option(),
-    jobs_option("loops that run", "by device and cores"),
-    *recipe_options(),
-    text="the main job: three loops, one verdict",
-)
-def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, **_: Any) -> int:
-    """Trains {loops} by one recipe, each in a process of its own, and compares every link of every
-    step, bit for bit."""
-    from reference.compare.three_loops import compare
-    from reference.diff.verdict_text import exit_code
-
-    recipe = get_recipe(ctx)
-    folder = _free_folder(run_dir, "compare")
-    verdict = compare(recipe, folder, jobs, debug=ctx.obj)
-    print(f"run: {folder}")
-    return exit_code(verdict)
-
-
-@command(
-    click.Argument(["loop"], type=Completed(*LOOPS)),
-    run_dir_option(),
-    # `compare` starts its loops with it, and holds the other end of their input.
-    Option(["--stop-at-end-of-input"], is_flag=True, hidden=True),
-    inside_option(),
-    until_option(),
-    *recipe_options(),
-    text="one loop, into a folder with its ledger and scores",
-)
-def train_command(
-    ctx: click.Context,
-    loop: str,
-    run_dir: Path | None,
-    stop_at_end_of_input: bool,
-    inside: frozenset[int],
-    until: int | None,
-    **_: Any,
-) -> int:
-    """LOOP is one of {loops}. Under `accelerate launch` and torchrun too; in several
-    processes each takes its share of the recipe's batch."""
-    if stop_at_end_of_input:
-        signals.stop_at_end_of_input()
-    if loop not in LOOPS:
-        raise nearest("loop", loop, LOOPS)
-    recipe = get_recipe(ctx)
-    launch = launched()
-    check_processes(recipe, loop, launch.world_size)
-    # The others' folder is rank 0's, which may have made it by now.
-    folder = _free_folder(run_dir, loop) if launch.rank == 0 else Path()
-    if recipe.device != "cpu" and launch.world_size == 1:
-        see_one_gpu()
-    from reference.compare.three_loops import summary
-    from reference.observe.recording import EndedAsAsked
-    from reference.run.one_run import run
-
-    try:
-        said = summary(run(recipe, loop, folder, inside=inside, until=until))
-    except EndedAsAsked:
-        said = f"ended after step {until}, as --until asks"
-    if launch.rank == 0:
-        print(f"{said}\nrun: {folder}")
-    return 0
-
-
-@command(
-    click.Argument(["words"], metavar="CONFIG train LOOP [OPTIONS]...", nargs=-1),
-    Option(
-        ["--list", "listing"],
-        is_flag=True,
-        section="options",
-        help="the configurations that come with this, and what is in them",
-    ),
-    Option(["--num-processes"], type=int, section="options", help="in place of CONFIG's, in all"),
-    Option(
-        ["--machine-rank"],
-        type=int,
-        section="options",
-        help="which of several machines this is, from 0; start the same command on each",
-    ),
-    Option(["--main-process-ip"], section="options", help="machine 0's address"),
-    Option(
-        ["--main-process-port"],
-        type=int,
-        section="options",
-        help="a free port of machine 0 [default: any, on one machine]",
-    ),
-    text="one loop in several processes, or on several machines",
-    options_first=True,  # what follows CONFIG is `train`'s
-)
-def launch_command(
-    ctx: click.Context, words: tuple[str, ...], listing: bool, **instead: Any
-) -> int:
-    """CONFIG is a name of --list, or a file of `accelerate config`. Its options stand before it;
-    what follows is as `train` takes it."""
-    from reference.cli.launching import launch_train, show_configurations
-
-    if listing:
-        show_configurations()
-        return 0
-    folder, metrics = launch_train(ctx, words, instead)
-    if metrics is not None:
-        from reference.compare.three_loops import summary
-
-        print(summary(metrics))
-    print(f"run: {folder}")
-    return 0
-
-
-@command(
-    click.Argument(["program"], metavar="SCRIPT|-m MODULE [ARGS]...", nargs=-1),
-    run_dir_option(),
-    inside_option(),
-    until_option(),
-    text="the ledger of any training script, unchanged",
-)
-def observe_command(ctx: click.Context, program: tuple[str, ...], **_: Any) -> int:
-    """Runs SCRIPT, or MODULE, as python does; what follows it is the script's own. Under
-    `accelerate launch`, torchrun, mpirun and srun too. Ends with the script's exit code; as the
-    only process, with 2 where no optimizer step was seen."""
-    raise NotImplementedError  # `main` calls it, outside click: a script's callers are its own
+from reference.messages import coloured
 
 
 @command(
@@ -326,10 +194,3 @@ def env_command(ctx: click.Context) -> int:
 
     show_environment()
     return 0
-
-
-def _free_folder(run_dir: Path | None, what: str) -> Path:
-    """The run's folder, seen to be free before the slow imports."""
-    path = run_dir or default_run_dir(what)
-    check_run_dir(path)
-    return path
