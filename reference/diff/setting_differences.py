@@ -4,16 +4,13 @@ A ledger has a setting once, and of parts of a list that have it alike one entry
 `layer.*.dropout.p`, its value, and how many they are.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference.diff.cause_notes import OtherSetting
 from reference.diff.notes import MatchedByPosition
 from reference.ledger.record import Record
-
-# A part of a path that is a number, as what stands in a list has it.
-NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+from reference.ledger.setting_names import pattern_of
 
 
 def other_settings(
@@ -41,7 +38,7 @@ def _unequal(
     """The names and both values; None where a run has no such setting."""
     left = _without_prefix(pair[0], [(note.left, note.right) for note in renamed])
     right = _without_prefix(pair[1], [(note.right, note.left) for note in renamed])
-    single = [{NUMBER.sub("*", n) for n in each if "*" not in n} for each in (left, right)]
+    single = [{pattern_of(n) for n in each if "*" not in n} for each in (left, right)]
     one_by_one = (single[0] - left.keys()) | (single[1] - right.keys())
     for name in dict.fromkeys([*left, *right]):
         x, y = _value(left, name), _value(right, name)
@@ -68,7 +65,7 @@ def _value(settings: Record, name: str) -> Any:
     """Of one name: its own, or else that of all the list."""
     if name in settings:
         return settings[name]
-    of_list = settings.get(NUMBER.sub("*", name))
+    of_list = settings.get(pattern_of(name))
     return of_list[0] if isinstance(of_list, list) and of_list else None
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from reference.errors import InputError, RunError, WorkerDied
 from reference.launch.configuration import Configuration
 from reference.lesson.recipe import Recipe
+from reference.process.ports import free_port
 from reference.process.workers import POLL, Worker, failure, stop
 from reference.run.worker_processes import GrowingLedger, starter
 from reference.terminal import Progress
@@ -112,14 +113,6 @@ def _failure(failed: Mapping[int, int], logs: Mapping[int, Path]) -> RunError:
         how = signal.Signals(-code).name
         return WorkerDied(f"rank {rank} was killed by {how}; the others were stopped")
     return failure(f"rank {rank}", code, logs[rank])
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as found:
-        found.bind((LOCALHOST, 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _check_port(port: int) -> None:

@@ -11,7 +11,9 @@ In the order to read them in:
 - `workers.py`: processes that are started here, watched, and ended with this one;
 - `fork_server.py`: a process that imports once and forks such processes; `fork_server_main.py`
   is its command;
-- `notebook_processes.py`: processes that are forked from a notebook's kernel: a port, a time limit;
+- `alarm.py`: a limit on how long something may take;
+- `ports.py`: a port for processes to meet at;
+- `notebook_processes.py`: processes that are forked from a notebook's kernel: a time limit;
 - `cores.py`: how many cores there are to use;
 - `versions.py`: the versions of what a run's bits depend on.
 """

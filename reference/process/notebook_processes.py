@@ -1,7 +1,9 @@
-"""Processes that `notebook_launcher` forks from a notebook's kernel: a port, and a time limit.
+"""Processes that `notebook_launcher` forks from a notebook's kernel: a time limit for them.
 
     with time_limit(120):
-        notebook_launcher(train, num_processes=2, use_port=free_port())
+        notebook_launcher(train, num_processes=2, use_port=str(free_port()))
+
+`notebook_launcher`'s own port, 29500, may be another run's.
 
 A kernel that has computed with several of torch's threads can't be forked as it is: the child has
 OpenMP's list of threads and not the threads, and waits for them for ever at its first larger
@@ -10,21 +12,12 @@ what is launched, it needs none (both measured, torch 2.13).
 """
 
 import multiprocessing
-import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import NoReturn
 
 from reference.errors import TrainingFailed
-
-
-def free_port() -> str:
-    """A port that nobody listens on: `notebook_launcher`'s own, 29500, may be another run's."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
+from reference.process.alarm import alarm
 
 
 @contextmanager
@@ -41,7 +34,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """
     before = multiprocessing.active_children()
 
-    def end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    def end() -> NoReturn:
         # By SIGKILL: a child that waits for threads it hasn't got doesn't come to handle another.
         for child in multiprocessing.active_children():
             if child not in before:
@@ -52,10 +45,5 @@ def time_limit(seconds: float) -> Iterator[None]:
             "threads, or give more time"
         )
 
-    handler = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
+    with alarm(seconds, end):
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)

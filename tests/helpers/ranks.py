@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from reference.launch.launcher import free_port
 from reference.ledger.reader import Ledger, read_ledger
 from reference.process.fork_server import ForkServer
+from reference.process.ports import free_port
 from reference.process.workers import Starter, Worker, stop
 from reference.run.worker_processes import PRELOAD
 from tests.conftest import ROOT

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel
 
 from reference.ledger.reader import read_ledger
 from reference.ledger.record import LEDGER_FILE
@@ -22,6 +21,7 @@ from reference.lesson.checkpoints import find_checkpoint, load_tokenizer
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
 from reference.run.one_run import run
+from tests.helpers.bert import write_bert
 from tests.helpers.refusal import refusal, says
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c ##d".split()
@@ -33,16 +33,7 @@ Fault = Callable[[Path], object]
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of one layer, 16 wide, as `save_pretrained` leaves it, with a vocabulary of nine."""
     folder = tmp_path_factory.mktemp("bert")
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=POSITIONS,
-    )
-    BertModel(config).save_pretrained(folder)
+    write_bert(folder, WORDS, POSITIONS)
     return folder
 
 

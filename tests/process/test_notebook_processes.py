@@ -8,7 +8,8 @@ from multiprocessing.context import SpawnProcess
 import pytest
 
 from reference.errors import TrainingFailed
-from reference.process.notebook_processes import free_port, time_limit
+from reference.process.notebook_processes import time_limit
+from reference.process.ports import free_port
 from tests.helpers.waiting import LIMIT
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -48,4 +49,4 @@ def test_what_ends_in_time_is_left_alone() -> None:
 
 def test_a_free_port_can_be_listened_on() -> None:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", int(free_port())))
+        listener.bind(("127.0.0.1", free_port()))

@@ -8,7 +8,6 @@ and says in one line what is wrong and where; it leaves nothing half written.
 import contextlib
 import os
 import resource
-import signal
 import tempfile
 import time
 import traceback
@@ -16,12 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import torch
 
 from reference.cli.main import SAYS, main
+from reference.process.alarm import alarm
 from tests.helpers.waiting import LIMIT
 
 SLOWEST = 10.0  # seconds of CPU that a case may take: a loaded machine doesn't lengthen them
@@ -101,7 +100,7 @@ def run(case: Case, here: Path) -> Outcome:
         _written(1, contextlib.redirect_stdout, "strict") as out,
         _written(2, contextlib.redirect_stderr, "backslashreplace") as err,
         contextlib.chdir(here),
-        _comes_to_an_end(),
+        alarm(LIMIT, _give_up),
     ):
         clock, cpu = time.perf_counter(), time.process_time()
         try:
@@ -178,17 +177,6 @@ def _written(
             os.close(before)
 
 
-@contextlib.contextmanager
-def _comes_to_an_end() -> Iterator[None]:
-    """Raise `Stuck` in a case that waits for ever, for whoever writes to a pipe."""
-
-    def give_up(_number: int, _frame: FrameType | None) -> None:
-        raise Stuck(f"no end after {LIMIT:.0f} s")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+def _give_up() -> NoReturn:
+    """For a case that waits for ever, for whoever writes to a pipe."""
+    raise Stuck(f"no end after {LIMIT:.0f} s")

@@ -4,9 +4,10 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import BertTokenizerFast
 
 from tests.conftest import write_mrpc
+from tests.helpers import bert
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a b c d the he said it ##s ##d . , '".split()
 LENGTH = 32
@@ -15,17 +16,8 @@ LENGTH = 32
 def write_bert(folder: Path) -> Path:
     """A checkpoint as `save_pretrained` leaves it, with all files that a tokenizer may have."""
     folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=LENGTH,
-    )
-    BertModel(config).save_pretrained(folder)
+    bert.write_bert(folder, WORDS, LENGTH)
     BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
     return folder
 

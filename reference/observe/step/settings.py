@@ -4,7 +4,6 @@ Written once, in the first step of a model, and again where one changes. Plain a
 module are read off its dictionary, so that none of a script's own code runs.
 """
 
-import re
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
+from reference.ledger.setting_names import pattern_of
 from reference.observe.step.arguments import short
 from reference.observe.step.describe import dense
 from reference.observe.tensors.hashing import hash_tensor
@@ -28,8 +28,6 @@ KINDS = frozenset({bool, int, float, str})
 NOT_SETTINGS = frozenset({"training", "norm_type", "padding_mode", "layer_idx", "name_or_path"})
 FROZEN = "requires_grad"
 NOT_PLAIN = "no plain value"  # of an attribute that had one once: a tensor, perhaps
-# A part of a path that is a number: what stands in a list has the same settings, mostly.
-NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 
 def names_of(module: torch.nn.Module) -> list[str]:
@@ -97,7 +95,7 @@ def in_short(settings: Mapping[str, Any]) -> Record:
     """With one entry, value and number, for what all the parts of a list have alike."""
     of_pattern: dict[str, list[str]] = {}
     for name in settings:
-        of_pattern.setdefault(NUMBER.sub("*", name), []).append(name)
+        of_pattern.setdefault(pattern_of(name), []).append(name)
     kept: Record = {}
     for pattern, names in of_pattern.items():
         values = [settings[name] for name in names]

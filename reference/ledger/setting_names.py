@@ -1,0 +1,10 @@
+"""Names of settings of modules: of several that are alike but for numbers a ledger has one."""
+
+import re
+
+_NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+
+
+def pattern_of(name: str) -> str:
+    """`layer.*.dropout.p` for `layer.0.dropout.p`."""
+    return _NUMBER.sub("*", name)
