@@ -77,6 +77,7 @@ class Recording:
         """A forward pass of a whole model begins: the steps before it are over."""
         if torch.is_grad_enabled():
             self._started = self._started or time.perf_counter()
+        self.parameters.let_go_of_gradients()
         self.write_steps()
         if self._until is not None and self.steps >= self._until:
             self.ended_as_asked = True

@@ -121,6 +121,7 @@ class OptimizerSteps:
                 step.unseen = "the optimizer changed gradients while they were read"
             else:
                 step.clips.append(read)
+        parameters.let_go_of_gradients()
         step.update = parameters.values()
         parameters.keep()
         self.recording.take_step()

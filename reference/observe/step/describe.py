@@ -4,7 +4,7 @@ See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `tr
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,6 @@ from reference.observe.step.rows import MASK, Rows, mask_of
 from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.hashing import hash_tensor
 from reference.observe.tensors.shards import local_part
-from reference.observe.torch_internals import modules_of
 
 Number = float | str
 FEW = 64  # logits of a batch, at most, that are written as numbers too; and rows, as hashes
@@ -163,10 +162,15 @@ def _numbers(values: Tensor) -> list[Number]:
     return [number(v) for v in few.tolist()]
 
 
-def mode(module: torch.nn.Module) -> Record:
-    """The link `mode`: train or eval of the model, and the modules unlike their parent."""
+def mode(module: torch.nn.Module, parts: Iterable[torch.nn.Module]) -> Record:
+    """The link `mode`: train or eval of the model, and the modules unlike their parent.
+
+    Args:
+        module: the model.
+        parts: it, and all modules within it.
+    """
     odd: list[str] = []
-    if any(m.training != module.training for m in modules_of(module)):
+    if any(part.training != module.training for part in parts):
         modes = {name: m.training for name, m in module.named_modules()}
         above = ((name, name.rpartition(".")[0]) for name in modes)
         odd = [name for name, parent in above if modes[name] != modes.get(parent, modes[name])]

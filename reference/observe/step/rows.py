@@ -6,6 +6,7 @@ What is hashed of an evaluation are therefore its rows, one after another, witho
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -55,13 +56,33 @@ class Rows:
         # Not by `Tensor.numpy`, after which torch refuses to resize the tensor's memory.
         if tensor.numel() == 0:
             return []
-        values = np.frombuffer(buffer_of(tensor), np.uint8)
+        values = buffer_of(tensor)
+        size = len(values) // self.count
+        starts = range(0, len(values), size)
         own = self.own_of(tensor)
         if own is None:
-            each = values.reshape(self.count, -1)
-            return [xxhash.xxh32_hexdigest(row.tobytes()) for row in each]
-        pairs = zip(values.reshape(*own.shape, -1), own.to("cpu").numpy(), strict=True)
-        return [xxhash.xxh32_hexdigest(row[of].tobytes()) for row, of in pairs]
+            return [xxhash.xxh32_hexdigest(values[start : start + size]) for start in starts]
+        if self._beginnings is not None:
+            entry = size // own.shape[1]
+            ends = (start + n * entry for start, n in zip(starts, self._beginnings, strict=True))
+            pairs = zip(starts, ends, strict=True)
+            return [xxhash.xxh32_hexdigest(values[start:end]) for start, end in pairs]
+        parts = np.frombuffer(values, np.uint8).reshape(*own.shape, -1)
+        masks = own.to("cpu").numpy()
+        return [
+            xxhash.xxh32_hexdigest(row[of].tobytes()) for row, of in zip(parts, masks, strict=True)
+        ]
+
+    @cached_property
+    def _beginnings(self) -> list[int] | None:
+        """How long each row is, where all are padded at their ends alone, as most are; else None.
+
+        A row is then a piece of memory: to take it costs a tenth of choosing its positions.
+        """
+        if self.own is None:
+            return None
+        falls = bool((self.own[:, :-1] >= self.own[:, 1:]).all())
+        return self.own.sum(1).tolist() if falls else None
 
 
 def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) -> Rows | None:
