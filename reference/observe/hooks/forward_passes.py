@@ -14,7 +14,6 @@ from torch import Tensor
 
 from reference.messages import say
 from reference.observe import torch_internals
-from reference.observe.generators import generator_states
 from reference.observe.hooks import module_calls
 from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import reason
@@ -157,7 +156,8 @@ class ForwardPasses:
             weights = {} if late else self.recording.parameters.values()
             forward.mode = describe.mode(module, parts)
             self._look_at_settings(forward.model, module)
-            forward.snapshot = Snapshot(generator_states(), forward.mode, weights)
+            states = self.recording.generators.at_first()
+            forward.snapshot = Snapshot(states, forward.mode, weights)
         else:
             forward.mode = {"training": module.training}
         if self.recording.steps + 1 in self.recording.inside:

@@ -19,6 +19,13 @@ from reference.observe.tensors.shards import local_part
 Number = float | str
 FEW = 64  # logits of a batch, at most, that are written as numbers too; and rows, as hashes
 IDS = "input_ids"
+# Types of which torch finds the least and the largest value in one go (2.13).
+ORDERED = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64} | {
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+}
 OUTPUT_FIELDS = ("model", "arguments")  # what stands among a model's outputs, and is none
 IGNORED = -100  # torch's own `ignore_index` of a cross entropy
 
@@ -110,8 +117,13 @@ def constant(tensor: Tensor) -> Number | None:
     plain = tensor.layout == torch.strided and not tensor.is_quantized
     if not plain or tensor.numel() == 0 or tensor.is_complex():
         return None
-    first = tensor.detach().reshape(-1)[0]
-    return number(first) if bool((tensor == first).all()) else None
+    values = tensor.detach()
+    if values.dtype in ORDERED:
+        low, high = torch.aminmax(values)
+        has_one = bool(low == high)
+    else:
+        has_one = bool((values == values.reshape(-1)[0]).all())
+    return number(values.reshape(-1)[0]) if has_one else None
 
 
 def logits(outputs: Mapping[str, Tensor]) -> Tensor | None:

@@ -19,6 +19,7 @@ from reference.observe.torch_internals import modules_of
 # What pads a row where no model says it: ids with 0, and labels so that a loss leaves them out.
 PADDING = frozenset({0, -100})
 MASK = "attention_mask"
+WHOLE = (torch.int64, torch.int32, torch.int16)
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,7 @@ def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) ->
     mask = mask_of(inputs)
     if mask is not None and mask.dim() == 2:
         return Rows(len(mask), mask != 0)
-    whole = (torch.int64, torch.int32, torch.int16)
-    ids = next((t for t in inputs.values() if t.dim() == 2 and t.dtype in whole), None)
+    ids = next((t for t in inputs.values() if t.dim() == 2 and t.dtype in WHOLE), None)
     if ids is None or ids.layout != torch.strided or ids.numel() == 0:
         return Rows(len(first))
     ids = ids.detach()
@@ -114,9 +114,12 @@ def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) ->
 def mask_of(inputs: Mapping[str, Tensor]) -> Tensor | None:
     """The attention mask, if it is one of zeros and ones, and not one that is added to scores."""
     mask = inputs.get(MASK)
-    if mask is None or not bool(((mask == 0) | (mask == 1)).all()):
+    if mask is None:
         return None
-    return mask.detach()
+    if mask.dtype in WHOLE and mask.layout == torch.strided and mask.numel() and not mask.is_nested:
+        low, high = torch.aminmax(mask.detach())
+        return mask.detach() if int(low) >= 0 and int(high) <= 1 else None
+    return mask.detach() if bool(((mask == 0) | (mask == 1)).all()) else None
 
 
 def padding_of(module: torch.nn.Module) -> frozenset[int]:

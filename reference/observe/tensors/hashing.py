@@ -156,7 +156,10 @@ def begin_hashes_and_norms(
 
     def finish() -> list[tuple[str, float]]:
         results = iter(shared.results())
-        return [_joined(list(islice(results, count))) for count in counts]
+        return [
+            _of_one(next(results)) if count == 1 else _joined(list(islice(results, count)))
+            for count in counts
+        ]
 
     return finish
 
@@ -179,10 +182,13 @@ def _lies_plainly(tensor: torch.Tensor) -> bool:
     return tensor.is_contiguous() and not (tensor.is_neg() or is_zero_tensor(tensor))
 
 
+def _of_one(part: tuple[str, float]) -> tuple[str, float]:
+    """The same of a tensor that is one piece, as most are."""
+    return part[0], math.sqrt(part[1])
+
+
 def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
     """A tensor's hash and norm from its pieces' hashes and squared norms; ('-', 0.0) for none."""
-    if len(parts) == 1:
-        return parts[0][0], math.sqrt(parts[0][1])
     hash_ = of_pieces([hash_ for hash_, _ in parts])
     return hash_, math.sqrt(sum(square for _, square in parts))
 
