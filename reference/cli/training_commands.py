@@ -26,7 +26,7 @@ from reference.lesson.loops import LOOPS
 from reference.messages import nearest
 from reference.observe.script.launcher import launched
 from reference.process import signals
-from reference.process.run_folder import check_run_dir, default_run_dir
+from reference.process.run_folder import MODEL_FOLDER, check_run_dir, default_run_dir
 from reference.run.environment_variables import see_one_gpu
 from reference.run.inputs import check_processes
 
@@ -56,7 +56,7 @@ def compare_command(
     verdict = compare(recipe, folder, jobs, debug=ctx.obj, save=save)
     print(f"run: {folder}")
     if save:
-        print(f"model: {folder / 'model'}")
+        print(f"model: {folder / MODEL_FOLDER}")
     return exit_code(verdict)
 
 
@@ -119,7 +119,7 @@ def train_command(
 
     try:
         said = summary(run(recipe, loop, folder, inside=inside, until=until, save=save))
-        kept = f"\nmodel: {folder / 'model'}" if save else ""
+        kept = f"\nmodel: {folder / MODEL_FOLDER}" if save else ""
     except EndedAsAsked:
         said, kept = f"ended after step {until}, as --until asks", ""
     if launch.rank == 0:

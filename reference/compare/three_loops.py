@@ -17,14 +17,12 @@ from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import as_json, sentences
 from reference.errors import InputError
-from reference.keep.model_card import write_card
-from reference.keep.saved_model import MODEL_FOLDER
 from reference.ledger.reader import read_ledger
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.messages import coloured
-from reference.process.run_folder import clear_run_dir, make_run_dir
+from reference.process.run_folder import MODEL_FOLDER, clear_run_dir, make_run_dir
 from reference.process.whole_files import write_json
 from reference.run.table import comparison
 from reference.run.worker_processes import Job, default_jobs, run_all, starter
@@ -88,6 +86,8 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool, save: boo
     for line in said:
         print(coloured(line, sys.stdout))
     if save:
+        from reference.keep.model_card import write_card  # slow, and for this alone
+
         (run_dir / LOOPS[0] / MODEL_FOLDER).rename(run_dir / MODEL_FOLDER)
         header = ledgers[LOOPS[0]].header
         write_card(run_dir, recipe, header, metrics[0], f"{', '.join(LOOPS)}: {said[0]}.")

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from reference.errors import InputError, TrainingFailed
-from reference.keep.saved_model import MODEL_FOLDER
 from reference.messages import first_line
+from reference.process.run_folder import MODEL_FOLDER
 
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from reference.keep.saved_model import MODEL_FOLDER
 from reference.ledger.record import Record
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import Task, get_task
+from reference.process.run_folder import MODEL_FOLDER
 
 NAMES = {"accuracy": "accuracy", "f1": "F1", "matthews_correlation": "Matthews correlation"}
 SHOWN = [

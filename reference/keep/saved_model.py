@@ -18,9 +18,8 @@ from transformers import BertForSequenceClassification
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import RECIPE_FILE
+from reference.process.run_folder import MODEL_FOLDER
 from reference.process.whole_files import write_json
-
-MODEL_FOLDER = "model"  # in a run's folder
 
 
 def save_model(
