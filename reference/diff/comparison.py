@@ -6,7 +6,7 @@
 from reference.diff.cause_notes import PartBeside
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
-from reference.diff.evaluation_pairs import of_evaluation, pair_by_model
+from reference.diff.evaluation_pairs import of_equal_counts, of_evaluation, pair_by_model
 from reference.diff.evidence import Contradiction, OtherModels, Sum, TrainedInOne
 from reference.diff.gaps import Gaps
 from reference.diff.header_differences import (
@@ -30,7 +30,7 @@ from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
 from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
 from reference.ledger.reader import Item
-from reference.ledger.record import OLDEST, Record, is_newer
+from reference.ledger.record import SEALED, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group
 
@@ -72,7 +72,7 @@ class Comparison:
         self.numbering = OneNumbering(self.matching)
         self.before = before
         self.newer = [is_newer(header) for header in (left, right)]
-        self.unsealed = [i for i, h in enumerate((left, right)) if h.get("schema") == OLDEST]
+        self.unsealed = [i for i, h in enumerate((left, right)) if h.get("schema", SEALED) < SEALED]
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
         self.told_otherwise = header_differences(what_was_told(left), what_was_told(right), TOLD)
@@ -165,9 +165,13 @@ class Comparison:
                 if self.gaps.has_unseen(pair):
                     continue
                 self.gaps.note_older(pair)
-                unequal = list(metrics(Pair(*pair)))
+                same_rows, more = of_equal_counts(pair)
+                unequal = list(metrics(Pair(*same_rows)))
                 if any(u.weight == HARD for u in unequal):
-                    return of_evaluation(unequal, pair, at_end=at_end)
+                    return of_evaluation(unequal, same_rows, at_end=at_end)
+                self.gaps.note_evaluation(same_rows)
+                for side in more:
+                    self.gaps.add_evaluations(side, 1, step)
             for side, count in enumerate((len(ours), len(theirs))):
                 if count > len(pairs):
                     self.gaps.add_evaluations(side, count - len(pairs), step)
@@ -175,6 +179,7 @@ class Comparison:
 
     def _step(self, ours: Record, theirs: Record) -> Divergence | None:
         links = [link for link in LINKS if self.gaps.both_have(link, (ours, theirs))]
+        self.gaps.note_uncalled((ours, theirs))
         self._look_for_other_models((ours, theirs))
         same_bytes = ours is theirs
         if self.other_models is not None:

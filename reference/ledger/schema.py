@@ -30,6 +30,7 @@ OF_LINK: dict[str, Check] = {name: OF_NAME[name].check for name in LINKS}
 BESIDE_LINKS: dict[str, Check] = {
     "zeroed": flag,
     "unseen": text,
+    "uncalled": whole,
     "settings": mapping({}),
     "inside": check_inside,
 }

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.optim import Optimizer
 from torch.optim import optimizer as optimizer_module
 
@@ -37,6 +38,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_is_tracing",
         "_TorchDispatchModeKey.FAKE",
     ),
+    "torch.autograd.forward_ad": ("_current_level",),
     "torch.autograd.Variable": ("_execution_engine.queue_callback",),
     "torch.optim.optimizer": ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks"),
     "an optimizer": ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"),
@@ -68,6 +70,7 @@ def owners() -> dict[str, object]:
     inside = [part for part in code.co_consts if isinstance(part, CodeType)]
     return {
         "torch._C": torch._C,
+        "torch.autograd.forward_ad": forward_ad,
         "torch.autograd.Variable": torch.autograd.Variable,
         "torch.optim.optimizer": optimizer_module,
         "an optimizer": torch.optim.SGD([tensor], 0.1),
@@ -121,6 +124,14 @@ def backward_run() -> int:
 def call_after_backward(callback: Callable[[], None]) -> None:
     """Have `callback` called when the running backward pass is over, after those queued before."""
     torch.autograd.Variable._execution_engine.queue_callback(callback)
+
+
+def with_tangents(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by name, and beside each dual number of forward-mode derivatives its tangent."""
+    if forward_ad._current_level < 0:
+        return tensors
+    parts = {name: forward_ad.unpack_dual(t).tangent for name, t in tensors.items()}
+    return tensors | {f"{n} (tangent)": t for n, t in parts.items() if t is not None}
 
 
 # how a module is called

@@ -167,7 +167,8 @@ class ForwardPasses:
     def _end(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
     ) -> None:
-        outputs = {name or "output": t for name, t in tensors_in("", output).items()}
+        given = torch_internals.with_tangents(tensors_in("", output))
+        outputs = {name or "output": t for name, t in given.items()}
         forward.mode.setdefault("autocast", describe.autocast(module))
         if not torch.is_grad_enabled():
             self._evaluate(forward, numbers_in(output))
@@ -237,6 +238,8 @@ class ForwardPasses:
         given = arguments_of(module, args, kwargs)
         if forward.seen is not None:
             forward.content = Content(rows_of(given.tensors, forward.seen.padding))
+            if not torch.is_grad_enabled():
+                self.recording.evaluations.given.look_at(id(module), forward.content, given.tensors)
             forward.content.take(given.tensors, keep=True)
             forward.content.arguments = given.plain
         return given
@@ -246,6 +249,9 @@ class ForwardPasses:
         if forward.seen is None or forward.content is None:
             return
         forward.content.give(outputs, keep=False)
+        module = forward.module()
+        if module is not None:
+            self.recording.evaluations.given.give(id(module), outputs.values())
         mode = forward.training, str(forward.mode["autocast"])
         steps = self.recording.steps
         self.recording.evaluations.add(steps, forward.seen, mode, forward.content)

@@ -170,12 +170,18 @@ class OptimizerSteps:
         ]
         if not moved:
             return
-        step.unseen = "the optimizer steps parameters that no forward pass used"
+        # The tensors of a loss or a copy of a model's weights may stand beside a model: what they
+        # do then shows in gradients, and the model's own passes were seen.
+        if step.used():
+            step.uncalled = len(moved)
+        else:
+            step.unseen = "the optimizer steps parameters that no forward pass used"
         strangers = [p for p in moved if parameters.place(p) is None]
         for record in self._owners.take(strangers, parameters):
             self.recording.fail_safe.write(record)
         parameters.use_again(moved)
-        step.weights = parameters.values()
+        if strangers or not step.used():
+            step.weights = parameters.values()
 
     def _check_finite(self) -> None:
         """Raise StepNotFinite into the training for a loss or gradient that isn't finite."""

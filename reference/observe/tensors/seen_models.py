@@ -22,6 +22,13 @@ from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import Insides, insides
 
 
+PRECISE = (
+    *(torch.float32, torch.float64, torch.complex64, torch.complex128),
+    *(torch.int32, torch.int64, torch.bool),
+)
+COUNTER = " int64 number"  # how a count of batches or models is described, after its hash
+
+
 class SeenModel:
     """A model that was called, or a copy of one that trains.
 
@@ -45,6 +52,7 @@ class SeenModel:
         self.turn = sys.maxsize
         self.first: str | None = None
         self._id, self._gone = id(module), gone
+        self._is_precise = False
         self._insides: Insides | None = insides(module)
         self._state: Record | None = None  # of one that is gone
         self._reference = weakref.ref(module, self._die)
@@ -88,6 +96,22 @@ class SeenModel:
         tensors, fleeting = kinds
         record: Record = {"hash": hash_of(tensors, fleeting), "tensors": tensors}
         return {**record, "fleeting": fleeting} if fleeting else record
+
+    def values(self) -> str:
+        """A hash of what it computes with, by whatever names, and without what only counts."""
+        state = self.state()
+        values = (*state.get("tensors", {}).values(), *state.get("fleeting", {}).values())
+        return combine([value for value in values if not value.endswith(COUNTER)])
+
+    def is_precise(self) -> bool:
+        """Whether it computes on the CPU, in float32 or better, as far as its tensors tell."""
+        if self._insides is not None:
+            tensors = [each.tensor for each in held(self._insides)]
+            self._is_precise = bool(tensors) and all(
+                t.device.type == "cpu" and t.dtype in PRECISE and t.layout == torch.strided
+                for t in tensors
+            )
+        return self._is_precise
 
     def mark_parts(self, others: Iterable["SeenModel"]) -> None:
         """Say of each of the others that is a part of this one that it is."""

@@ -1,0 +1,127 @@
+"""What a pass of an evaluation has to do with those before it.
+
+It may go on from one: a text is told on, a token a pass, by what the model gave and keeps. It may
+take what another model gave. And it may be the first pass of the same rows again.
+"""
+
+import weakref
+from collections.abc import Iterable, Mapping
+
+import torch
+import xxhash
+from torch import Tensor
+
+from reference.ledger.record import Record
+from reference.observe.step.content import Content
+
+MOST = 4  # times that an evaluation is begun again, of which it is kept what was before
+
+
+class Given:
+    """What passes gave a while ago, as far as it is still there; and the last one's ids."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, list[weakref.ref[Tensor]]] = {}  # by a model's id, of its last pass
+        self._ids: dict[int, dict[str, Tensor]] = {}
+
+    def look_at(self, model: int, content: Content, inputs: Mapping[str, Tensor]) -> None:
+        """Say of a pass which of its inputs are outputs, and whether it goes on from the last."""
+        own = _addresses(self._of.get(model, ()))
+        others = _addresses(r for number, each in self._of.items() if number != model for r in each)
+        places = {name: address for name, t in inputs.items() if (address := _address(t))}
+        content.computed = {name for name, place in places.items() if place in own | others}
+        ids = {n: t.detach() for n, t in inputs.items() if t.dim() == 2 and not _is_real(t)}
+        before = self._ids.get(model, {})
+        content.goes_on = any(place in own for place in places.values()) or any(
+            _begins_with(ids[name], before[name]) for name in ids if name in before
+        )
+        self._ids[model] = {name: t.clone() for name, t in ids.items()}
+
+    def give(self, model: int, outputs: Iterable[Tensor]) -> None:
+        """What that pass gives."""
+        self._of[model] = [weakref.ref(t) for t in outputs if t.dim() > 1]
+
+    def forget(self) -> None:
+        """Another step begins."""
+        self._of, self._ids = {}, {}
+
+
+def _addresses(references: Iterable["weakref.ref[Tensor]"]) -> set[int]:
+    there = (reference() for reference in references)
+    return {_address(tensor) for tensor in there if tensor is not None} - {0}
+
+
+def _address(tensor: Tensor) -> int:
+    plain = type(tensor) is Tensor and tensor.layout == torch.strided and not tensor.is_nested
+    return tensor.untyped_storage().data_ptr() if plain else 0
+
+
+def _is_real(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def _begins_with(ids: Tensor, before: Tensor) -> bool:
+    """Whether these are the ids before, each row with more at its end."""
+    return (
+        ids.dtype == before.dtype
+        and ids.device == before.device
+        and len(ids) == len(before)
+        and ids.shape[1] > before.shape[1] > 0
+        and bool((ids[:, : before.shape[1]] == before).all())
+    )
+
+
+class GoingOn:
+    """The passes that go on from others: in other batches they are others, in another order."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+        self._hash = xxhash.xxh3_64()
+
+    def add(self, content: Content) -> None:
+        """Add one."""
+        self.passes += 1
+        _update(self._hash, content, outputs=True)
+
+    def record(self) -> Record:
+        """Their number, and a hash of all that they take and give."""
+        return {"passes": self.passes, "hash": self._hash.hexdigest()}
+
+
+class Again:
+    """Where the rows of an evaluation may be evaluated once more.
+
+    Attributes:
+        earlier: What the evaluation was before the first row came again, and before a pass that
+            came after one of fewer rows than the first: an evaluation's last one.
+    """
+
+    def __init__(self) -> None:
+        self.earlier: list[Record] = []
+        self._first = ""
+        self._rows = 0  # in the first pass
+        self._was_short = False
+
+    def begins(self, content: Content) -> bool:
+        """Whether this pass may begin another evaluation."""
+        digest = xxhash.xxh3_64()
+        _update(digest, content, outputs=False)
+        hashed, rows = digest.hexdigest(), 0 if content.rows is None else content.rows.count
+        if not self._first:
+            self._first, self._rows = hashed, rows
+            return False
+        begins = self._was_short or hashed == self._first
+        self._was_short = rows < self._rows
+        return begins and len(self.earlier) < MOST
+
+    def keep(self, metrics: Record) -> None:
+        """What it was before."""
+        self.earlier.append(metrics)
+
+
+def _update(digest: xxhash.xxh3_64, content: Content, *, outputs: bool) -> None:
+    for parts in (content.inputs, content.outputs) if outputs else (content.inputs,):
+        for name, part in parts.items():
+            digest.update(name.encode())
+            digest.update(part.form.encode())
+            digest.update(part.values)
