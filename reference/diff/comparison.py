@@ -3,6 +3,7 @@
 `diff` compares two files with it, and `explain` a run that is still going on.
 """
 
+from reference.diff.alike_models import exchanged
 from reference.diff.cause_notes import PartBeside
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
@@ -22,7 +23,7 @@ from reference.diff.link_comparators import COMPARATORS, forward, metrics
 from reference.diff.notes import Note, WithoutEffect
 from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
-from reference.diff.passes_in_order import split_at_first_output
+from reference.diff.passes_in_order import in_same_order, split_at_first_output
 from reference.diff.self_contradiction import contradiction
 from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one, untied
@@ -57,6 +58,7 @@ class Comparison:
         told_otherwise: What the runs were told, named beside a divergence.
         earlier: What earlier steps of both had, by which a later one is known again.
         edited: The first record that contradicts itself.
+        in_other_order: Whether the passes of some step were made in another order.
         evaluated: Whether either run has an evaluation.
         both_evaluated: Whether both runs have the same one.
         scored: Whether both runs have scores of the same one.
@@ -78,6 +80,7 @@ class Comparison:
         self.told_otherwise = header_differences(what_was_told(left), what_was_told(right), TOLD)
         self.beside_other_models: list[Note] = []
         self.edited: Contradiction | None = None
+        self.in_other_order = False
         self.evaluated = self.both_evaluated = self.scored = False
         self.earlier = Earlier(), Earlier()
         self._ineffective = Ineffective()
@@ -180,6 +183,10 @@ class Comparison:
     def _step(self, ours: Record, theirs: Record) -> Divergence | None:
         links = [link for link in LINKS if self.gaps.both_have(link, (ours, theirs))]
         self.gaps.note_uncalled((ours, theirs))
+        if self.steps == 0 and ours is not theirs:
+            numbers = exchanged(self.matching.alike, ours, theirs)
+            if numbers:
+                self.matching.exchange(numbers)
         self._look_for_other_models((ours, theirs))
         same_bytes = ours is theirs
         if self.other_models is not None:
@@ -194,7 +201,9 @@ class Comparison:
         )
         if self.matching.in_place and not same_bytes:
             self._look_for_contradiction(left, right)
-        divergence = self._first_unequal_link(left, right, links)
+        right, in_other_order = in_same_order(left, right)
+        self.in_other_order = self.in_other_order or bool(in_other_order)
+        divergence = self._first_unequal_link(left, right, links, in_other_order)
         if divergence is None:
             self._remember((left, right), ours, theirs)
         return divergence
@@ -226,9 +235,12 @@ class Comparison:
                 self.edited = contradiction(record, side)
 
     def _first_unequal_link(
-        self, left: Record, right: Record, links: list[str]
+        self, left: Record, right: Record, links: list[str], before: list[Unequal]
     ) -> Divergence | None:
-        """Where this step, or the rates that the step before left for it, are unequal."""
+        """Where this step, or the rates that the step before left for it, are unequal.
+
+        `before`: what is known to be unequal of it, which may do nothing.
+        """
         step = self.last + 1
         rate = self._rate_difference(left, right, links)
         if rate is not None and rate.step < step:
@@ -236,7 +248,6 @@ class Comparison:
         pair = Pair(left, right, self.matching.names, rate)
         # A soft one is settled by what follows from it: where that isn't compared, it counts.
         settled = set(links) >= DECISIVE
-        before: list[Unequal] = []
         effects: list[Unequal] = []
         for link in _in_order_of_cause(links):
             unequal = list(COMPARATORS[link](pair))
@@ -247,7 +258,7 @@ class Comparison:
                 named = _cause(link, unequal, before, causes)
                 fields = [*before, *causes, *unequal, *effects]
                 return Divergence(step, named, fields, left, right)
-            before += unequal
+            before = [*before, *unequal]
         self._ineffective.add(before, step)
         return None
 

@@ -16,8 +16,10 @@ from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
 from reference.observe.tensors import uncalled_models
+from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
-from reference.observe.tensors.held_tensors import held, ids_of_parts
+from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
+from reference.observe.tensors.plain_copies import PlainCopies
 from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import Insides, insides
 
@@ -150,6 +152,7 @@ class SeenModels:
 
     def __init__(self, *, uncalled: bool) -> None:
         self._uncalled = uncalled
+        self._plain_copies = PlainCopies()
         self._all: list[SeenModel] = []
         self._living: tuple[SeenModel, ...] = ()  # anew each time: one may go at any moment
         self._count_trained = 0
@@ -178,17 +181,17 @@ class SeenModels:
     def look_around(self, step: int) -> None:
         """In some steps, and before the first moves anything beside the model that it trains."""
         if uncalled_models.is_looked_for(step):
-            self._take_uncalled(first=step == 1)
+            self._take_uncalled(step)
 
     def at_end(self) -> list[Record]:
         """What each holds, or held when it was gone; what is a part of another isn't repeated."""
-        self._take_uncalled(first=False)
+        self._take_uncalled(None)
         for model in self._living:
             model.mark_parts(self._living)
         # In an order that equal steps have in both runs; that of the first calls may be another.
         ordered = sorted(self._all, key=lambda model: model.turn)
         whole = [m for m in ordered if not m.part and not m.is_still()]
-        return [
+        records = [
             {
                 "model": m.name,
                 "trained": m.trained,
@@ -197,19 +200,23 @@ class SeenModels:
             }
             for m in whole
         ]
+        return records + self._plain_copies.at_end()
 
-    def _take_uncalled(self, *, first: bool) -> None:
-        if not self._uncalled:
-            return
+    def _take_uncalled(self, step: int | None) -> None:
+        """Look for them after a step; None at the end."""
         there = [model.module() for model in self._living if model.trained]
         trained = [module for module in there if module is not None]
-        alive = uncalled_models.living_modules() if trained else []
+        if not self._uncalled or not trained:
+            return
+        forms = [form for model in trained for form in forms_of(unwrapped(model))]
+        alive, things = uncalled_models.living({len(form.tensors) for form in forms})
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
-        for module in uncalled_models.copies(trained, alive):
-            if self._known(module) is None:
+        for module in uncalled_models.copies(trained, forms, alive):
+            if self._known(module) is None and self._known(unwrapped(module)) is None:
                 copy = self._add(module, f"{type(module).__name__} (a copy)")
-                copy.first = str(copy.state()["hash"]) if first else ""
+                copy.first = str(copy.state()["hash"]) if step == 1 else ""
+        self._plain_copies.look(things, forms, alive, step)
 
     def _known(self, module: torch.nn.Module) -> SeenModel | None:
         known = self._of_id.get(id(module))

@@ -145,7 +145,7 @@ def two_optimizers_in_another_order_one_at_another_rate(second: bool) -> dict[st
     return two_optimizers(second, rate=0.2)
 
 
-@pair("update")
+@pair("optimizer")
 def two_optimizers_of_the_same_weights_in_another_order(second: bool) -> dict[str, Any]:
     """Not independent: each moves the same tensors, and the second by what it remembers."""
     model = mlp()
