@@ -42,7 +42,7 @@ def parts_called_or_the_whole(second: bool) -> dict[str, Any]:
     return in_parts(second)
 
 
-@pair("gradient")
+@pair("batch", "forward passes: 2 and 1")
 def parts_called_or_the_whole_with_another_loss(second: bool) -> dict[str, Any]:
     return in_parts(second, 1.5 if second else 1.0)
 
