@@ -17,7 +17,9 @@ def batch(pair: Pair) -> Iterator[Unequal]:
     whole, or its parts one after another. Gradients and updates tell.
     """
     left, right = pair.left["batch"], pair.right["batch"]
-    if len(left) != len(right):
+    if not (left and right) and left != right:
+        yield Unequal("batch", FORWARD_PASSES, len(left), len(right))
+    elif len(left) != len(right):
         unequal = Unequal("batch", FORWARD_PASSES, len(left), len(right), SOFT)
         yield from (unequal, *(replace(u, weight=_soft(u)) for u in _passes(left, right)))
     else:

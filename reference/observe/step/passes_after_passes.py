@@ -32,8 +32,11 @@ class Given:
         content.computed = {name for name, place in places.items() if place in own | others}
         ids = {n: t.detach() for n, t in inputs.items() if t.dim() == 2 and not _is_real(t)}
         before = self._ids.get(model, {})
-        content.goes_on = any(place in own for place in places.values()) or any(
-            _begins_with(ids[name], before[name]) for name in ids if name in before
+        content.goes_on = any(place in own for place in places.values()) or (
+            # A mask, or positions, begin as those of any other shorter rows do.
+            ids.keys() == before.keys()
+            and len(ids) > 0
+            and all(_begins_with(ids[name], before[name]) for name in ids)
         )
         self._ids[model] = {name: t.clone() for name, t in ids.items()}
 
