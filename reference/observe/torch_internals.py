@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
@@ -18,6 +19,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.optim import Optimizer
 from torch.optim import optimizer as optimizer_module
+from torch.utils import _python_dispatch
 
 # Said at each call of a compiled model, because of the observer's global hooks.
 WARNING_OF_HOOKS = re.escape("Using `torch.compile(module)` when there are global hooks on modules")
@@ -36,10 +38,14 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_functorch.peek_interpreter_stack",
         "_get_dispatch_mode",
         "_is_tracing",
+        "_len_torch_dispatch_stack",
+        "_len_torch_function_stack",
+        "DisableTorchFunction",
         "_TorchDispatchModeKey.FAKE",
     ),
     "torch.autograd.forward_ad": ("_current_level",),
     "torch.autograd.Variable": ("_execution_engine.queue_callback",),
+    "torch.utils._python_dispatch": ("_disable_current_modes",),
     "torch.optim.optimizer": ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks"),
     "an optimizer": ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"),
     "a tensor": ("_base", "_is_view", "_is_zerotensor", "_version"),
@@ -72,6 +78,7 @@ def owners() -> dict[str, object]:
         "torch._C": torch._C,
         "torch.autograd.forward_ad": forward_ad,
         "torch.autograd.Variable": torch.autograd.Variable,
+        "torch.utils._python_dispatch": _python_dispatch,
         "torch.optim.optimizer": optimizer_module,
         "an optimizer": torch.optim.SGD([tensor], 0.1),
         "a tensor": tensor,
@@ -145,6 +152,28 @@ def is_tracing() -> bool:
 def makes_fake_tensors() -> bool:
     """Whether tensors have no values for now, as in `torch.export`."""
     return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None
+
+
+def without_modes() -> AbstractContextManager[object]:
+    """A context in which a script's own modes (`TorchDispatchMode`) don't see what is computed.
+
+    A mode that counts operations, or draws random numbers in them, would else count the observer's.
+    Where tensors have no values it changes nothing.
+    """
+    dispatch = torch._C._len_torch_dispatch_stack() > 0
+    if not dispatch and torch._C._len_torch_function_stack() == 0:
+        return _NOTHING
+    return _NOTHING if makes_fake_tensors() else _without_modes(dispatch=dispatch)
+
+
+_NOTHING: AbstractContextManager[object] = nullcontext()
+
+
+@contextmanager
+def _without_modes(*, dispatch: bool) -> Iterator[None]:
+    hidden = _python_dispatch._disable_current_modes() if dispatch else _NOTHING
+    with torch._C.DisableTorchFunction(), hidden:
+        yield
 
 
 def is_transformed() -> bool:

@@ -68,7 +68,8 @@ class ForwardPasses:
         if torch.compiler.is_compiling() or self.recording.fail_safe.lost:
             return
         try:
-            self._before(self._call, module, args)
+            with torch_internals.without_modes():
+                self._before(self._call, module, args)
         except Exception as error:
             self._miss(error)
 
@@ -96,23 +97,28 @@ class ForwardPasses:
             return
         # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
         kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
-        call = self._call
-        forward = call.forward
         try:
-            if forward is not None and forward.inside is not None:
-                forward.inside.leave(module, output)
-            if module is not call.module:
-                if call.module is None and not module_calls.in_backward():
-                    self._losses.look_at(module, args, kwargs, output)
-                return
-            if call.depth:
-                call.depth -= 1
-                return
-            call.end()
-            if output is not None and forward is not None:  # else it raised, or isn't to be seen
-                self._end(forward, module, args, kwargs, output)
+            with torch_internals.without_modes():
+                self._after(self._call, module, args, kwargs, output)
         except Exception as error:
             self._miss(error)
+
+    def _after(
+        self, call: _OutermostCall, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
+    ) -> None:
+        forward = call.forward
+        if forward is not None and forward.inside is not None:
+            forward.inside.leave(module, output)
+        if module is not call.module:
+            if call.module is None and not module_calls.in_backward():
+                self._losses.look_at(module, args, kwargs, output)
+            return
+        if call.depth:
+            call.depth -= 1
+            return
+        call.end()
+        if output is not None and forward is not None:  # else it raised, or isn't to be seen
+            self._end(forward, module, args, kwargs, output)
 
     def claim_thread(self) -> None:
         """An optimizer steps in this thread, which is the one that trains.

@@ -70,6 +70,7 @@ class StepCalls:
         """The optimizer's number, in the order of their first steps."""
         known = self._numbers.get(id(optimizer))
         if known is None or known[0]() is not optimizer:
+            self._numbers = {i: k for i, k in self._numbers.items() if k[0]() is not None}
             known = self._numbers[id(optimizer)] = weakref.ref(optimizer), self._count
             self._count += 1
         return known[1]

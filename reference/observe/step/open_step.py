@@ -184,12 +184,12 @@ class OpenStep:
         gradient = self._of_backward_passes()
         if gradient is not None:
             record["gradient"] = gradient
-        if self.clips and parameters.names:  # else there is nothing that was clipped
+        if self.clips and parameters.count:  # else there is nothing that was clipped
             record["clip"] = _clip(self.clips, self.gradient)
             if self.closure_calls:
                 record["clip"]["closure_calls"] = self.closure_calls
         record["optimizer"] = self.optimizer
-        if parameters.names:
+        if parameters.count:
             record["update"] = self.update
         record["schedule"] = {
             "learning_rate": self.learning_rate,

@@ -21,7 +21,7 @@ from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
 from reference.observe.tensors.plain_copies import PlainCopies
 from reference.observe.tensors.shards import local_part
-from reference.observe.torch_internals import Insides, insides
+from reference.observe.torch_internals import Insides, insides, without_modes
 
 
 PRECISE = (
@@ -130,7 +130,8 @@ class SeenModel:
         """Called by Python when the module is gone; what it held isn't yet."""
         try:
             self._gone(self)
-            self._state = self.state()
+            with without_modes():
+                self._state = self.state()
         except Exception as error:  # nobody can be told: this runs in a destructor
             self._state = {"hash": "", "tensors": {}, "unseen": f"{type(error).__name__}: {error}"}
         self._insides = None
@@ -237,3 +238,4 @@ class SeenModels:
         """It is gone: what is a part of it is known by now, and nobody goes through it again."""
         model.mark_parts(self._living)
         self._living = tuple(each for each in self._living if each is not model)
+        self._of_id = {i: each for i, each in self._of_id.items() if each is not model}
