@@ -48,7 +48,11 @@ def in_same_order(left: Record, right: Record) -> tuple[Record, list[Unequal]]:
     if places is None or places == sorted(places):
         return right, []
     modes = _modes(right.get("mode") or {}, len(theirs))
-    changed = {**right, "batch": [theirs[n] for n in places], "forward": [outputs[n] for n in places]}
+    changed = {
+        **right,
+        "batch": [theirs[n] for n in places],
+        "forward": [outputs[n] for n in places],
+    }
     if modes:
         first, *later = (modes[n] for n in places)
         changed["mode"] = {**right["mode"], **first, "later": later}

@@ -4,7 +4,6 @@ import copy
 import os
 from typing import Any
 
-import pytest
 import torch
 from torch import nn
 from torch.nn.functional import linear

@@ -124,7 +124,6 @@ class Again:
 
 def _update(digest: xxhash.xxh3_64, content: Content, *, outputs: bool) -> None:
     for parts in (content.inputs, content.outputs) if outputs else (content.inputs,):
-        for name, part in parts.items():
-            digest.update(name.encode())
+        for part in parts.values():
             digest.update(part.form.encode())
             digest.update(part.values)

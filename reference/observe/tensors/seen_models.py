@@ -23,7 +23,6 @@ from reference.observe.tensors.plain_copies import PlainCopies
 from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import Insides, insides, without_modes
 
-
 PRECISE = (
     *(torch.float32, torch.float64, torch.complex64, torch.complex128),
     *(torch.int32, torch.int64, torch.bool),

@@ -108,8 +108,10 @@ def two_frozen_models_in_another_order_one_with_other_rows(second: bool) -> dict
 
 @pair("metrics")
 def evaluations_that_draw_numbers_in_another_order(second: bool) -> dict[str, Any]:
-    made = [seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(), nn.Linear(6, 3)), n)
-            for n in (1, 2)]
+    made = [
+        seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(), nn.Linear(6, 3)), n)
+        for n in (1, 2)
+    ]
     for number, model in enumerate(made):
         fit(model, first=10 * number)
     torch.manual_seed(3)

@@ -33,6 +33,7 @@ def several_numbers_a_row_exchanged(second: bool) -> dict[str, Any]:
     model = seeded(lambda: Named(lambda self, x: self.layer(x), layer=mlp(3)))
     fit(model, loss=squares)
     if second:  # the class stays the same
+
         def swap(self: Any, x: Tensor) -> Tensor:
             gives = self.layer(x)
             low = gives.topk(2, largest=False).indices
@@ -107,9 +108,7 @@ def padded(texts: list[list[int]], left: bool) -> tuple[Tensor, Tensor]:
     empty = [[0] * (width - len(text)) for text in texts]
     pairs = list(zip(texts, empty, strict=True))
     ids = [e + t if left else t + e for t, e in pairs]
-    mask = [
-        [0] * len(e) + [1] * len(t) if left else [1] * len(t) + [0] * len(e) for t, e in pairs
-    ]
+    mask = [[0] * len(e) + [1] * len(t) if left else [1] * len(t) + [0] * len(e) for t, e in pairs]
     return torch.tensor(ids), torch.tensor(mask)
 
 

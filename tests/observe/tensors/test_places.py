@@ -34,7 +34,12 @@ def test_a_training_that_makes_many_models_keeps_no_more_for_them() -> None:
                 gc.collect()
                 recording = observer.recording
                 parameters = recording.parameters
-                things = (parameters, parameters._places, recording.settings, observer._steps._calls)
+                things = (
+                    parameters,
+                    parameters._places,
+                    recording.settings,
+                    observer._steps._calls,
+                )
                 kept.append([list(sizes(thing)) for thing in things])
     assert kept[0] == kept[1]
     assert recording.parameters.count == 120
