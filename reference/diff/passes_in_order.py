@@ -61,7 +61,7 @@ def in_same_order(left: Record, right: Record) -> tuple[Record, list[Unequal]]:
 
 
 def _places(ours: Sequence[Record], theirs: Sequence[Record]) -> list[int] | None:
-    """Where the second run has each of the first one's passes: of the same inputs, or else model."""
+    """Where the second run has each of the first one's passes: of its inputs, or else its model."""
     left = list(range(len(theirs)))
     places: dict[int, int] = {}
     for is_same in (_are_equal, _are_of_one_model):

@@ -43,6 +43,13 @@ class _OutermostCall(threading.local):
         self.end()
         self.module, self.frame_id = module, id(frame)
 
+    def has_nothing_to_do_with(self, module: torch.nn.Module) -> bool:
+        """Whether a call of a part, of which there are many, needs no look."""
+        if self.module is None or self.module is module:
+            return False
+        forward = self.forward
+        return forward is None or (forward.inside is None and "autocast" in forward.mode)
+
     def end(self) -> None:
         if self.forward is not None and self.forward.inside is not None:
             self.forward.inside.end()
@@ -66,6 +73,8 @@ class ForwardPasses:
     def before(self, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         """A global forward pre-hook."""
         if torch.compiler.is_compiling() or self.recording.fail_safe.lost:
+            return
+        if self._call.has_nothing_to_do_with(module):
             return
         try:
             with torch_internals.without_modes():
@@ -97,6 +106,8 @@ class ForwardPasses:
             return
         # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
         kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
+        if self._call.has_nothing_to_do_with(module):
+            return
         try:
             with torch_internals.without_modes():
                 self._after(self._call, module, args, kwargs, output)

@@ -56,6 +56,7 @@ class Content:
     waiting: list[Callable[[], None]] = field(default_factory=list)  # what `settle` has to do
     arguments: Record = field(default_factory=dict)  # that are no tensors
     computed: set[str] = field(default_factory=set)  # inputs that passes before it gave
+    gives_halves: bool = False  # an output is of 16 bits
     goes_on: bool = False  # from the last pass of the same model
 
     def take(self, inputs: Mapping[str, Tensor], *, keep: bool) -> None:
@@ -69,6 +70,7 @@ class Content:
             first = next((t for t in outputs.values() if t.dim() > 0), None)
             self.rows = None if first is None else Rows(len(first))
         # Accelerate gives float32 copies of what a model computes in bfloat16: those are hashed.
+        self.gives_halves = any(t.dtype in HALVES for t in outputs.values())
         wide = {n: t.float() if t.dtype in HALVES else t for n, t in outputs.items()}
         self._add(self.outputs, wide, keep=keep)
         logits = describe.logits(outputs)

@@ -56,13 +56,13 @@ class Evaluation:
         if content.goes_on:
             self._going_on.add(content)
             return
-        if self._again.begins(content):
-            self._again.keep(self._metrics())
+        self._again.look_at(content, self._metrics)
         if content.rows is not None:
             self._count += content.rows.count
             self._lengths.update(content.rows.lengths)
             self._shapes.update(content.rows.layout)
         self._computed |= content.computed
+        self._is_precise = self._is_precise and not content.gives_halves
         for name, value in content.arguments.items():
             values = self._arguments.setdefault(name, [])
             if value not in values and len(values) < FEW:
@@ -77,8 +77,9 @@ class Evaluation:
             trained = self._model.trained or self._model.of_trained
             record |= {"model": self._model.name, "trained": trained}
         record["metrics"] = {**self._metrics(), "scores": self.scores}
-        if self._again.earlier:
-            record["metrics"]["earlier"] = self._again.earlier
+        earlier = self._again.earlier()
+        if earlier:
+            record["metrics"]["earlier"] = earlier
         return {**record, "unseen": self.unseen} if self.unseen else record
 
     def _metrics(self) -> Record:

@@ -5,7 +5,7 @@ take what another model gave. And it may be the first pass of the same rows agai
 """
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 import xxhash
@@ -15,6 +15,7 @@ from reference.ledger.record import Record
 from reference.observe.step.content import Content
 
 MOST = 4  # times that an evaluation is begun again, of which it is kept what was before
+MOST_SIZES = 3  # of batches: the usual one, and the last ones of two data sets
 
 
 class Given:
@@ -92,34 +93,43 @@ class GoingOn:
 
 
 class Again:
-    """Where the rows of an evaluation may be evaluated once more.
-
-    Attributes:
-        earlier: What the evaluation was before the first row came again, and before a pass that
-            came after one of fewer rows than the first: an evaluation's last one.
-    """
+    """Where the rows of an evaluation may be evaluated once more, or others after them."""
 
     def __init__(self) -> None:
-        self.earlier: list[Record] = []
-        self._first = ""
-        self._rows = 0  # in the first pass
+        self._first = ""  # a hash of the first pass's rows
         self._was_short = False
+        self._sizes: list[int] = []  # of the passes, each once
+        self._begun: list[Record] = []  # what was before the first rows came again
+        self._after_short: list[Record] = []  # and before a pass after one of fewer rows
 
-    def begins(self, content: Content) -> bool:
-        """Whether this pass may begin another evaluation."""
+    def earlier(self) -> list[Record]:
+        """What the evaluation was where one may have ended.
+
+        A pass of fewer rows than the first is the last one of a data set; but for batches that are
+        all of other sizes.
+        """
+        ends = self._after_short if len(self._sizes) <= MOST_SIZES else []
+        return [*self._begun, *ends][:MOST]
+
+    def look_at(self, content: Content, so_far: Callable[[], Record]) -> None:
+        """A pass comes.
+
+        Args:
+            content: What it takes.
+            so_far: Gives what the evaluation is before it.
+        """
         digest = xxhash.xxh3_64()
         _update(digest, content, outputs=False)
         hashed, rows = digest.hexdigest(), 0 if content.rows is None else content.rows.count
         if not self._first:
-            self._first, self._rows = hashed, rows
-            return False
-        begins = self._was_short or hashed == self._first
-        self._was_short = rows < self._rows
-        return begins and len(self.earlier) < MOST
-
-    def keep(self, metrics: Record) -> None:
-        """What it was before."""
-        self.earlier.append(metrics)
+            self._first = hashed
+        elif hashed == self._first and len(self._begun) < MOST:
+            self._begun.append(so_far())
+        elif self._was_short and len(self._after_short) < MOST:
+            self._after_short.append(so_far())
+        if rows not in self._sizes and len(self._sizes) <= MOST_SIZES:
+            self._sizes.append(rows)
+        self._was_short = rows < self._sizes[0]
 
 
 def _update(digest: xxhash.xxh3_64, content: Content, *, outputs: bool) -> None:

@@ -63,17 +63,11 @@ class Places:
 
     def living(self) -> dict[int, torch.Tensor]:
         """Those that are still there, by their places, in order."""
-        living: dict[int, torch.Tensor] = {}
-        gone: list[Entry] = []
-        for place, entry in self._entries.items():
-            tensor = entry.reference()
-            if tensor is None:
-                gone.append(entry)
-            else:
-                living[place] = tensor
+        there = {place: entry.reference() for place, entry in self._entries.items()}
+        gone = [place for place, tensor in there.items() if tensor is None]
         if gone:
-            self._forget(gone)
-        return living
+            self._forget([self._entries[place] for place in gone])
+        return {place: tensor for place, tensor in there.items() if tensor is not None}
 
     def _forget(self, gone: Sequence[Entry]) -> None:
         for entry in gone:

@@ -1,4 +1,4 @@
-"""The same things done in another order, or divided otherwise: no other run where nothing follows."""
+"""The same done in another order, or divided otherwise: no other run where nothing follows."""
 
 import copy
 from typing import Any
@@ -210,6 +210,38 @@ def one_evaluation_more_without_a_step_between(second: bool) -> dict[str, Any]:
 @pair("", "an evaluation that the other run didn't make")
 def one_evaluation_more_in_one_batch(second: bool) -> dict[str, Any]:
     return one_more(second, size=16)
+
+
+def another_set(second: bool, count: int, size: int = 6) -> dict[str, Any]:
+    """One run evaluates a second set of rows after the first."""
+    model = mlp()
+    fit(model)
+    with torch.no_grad():
+        gives = [model(part) for part in rows(16)[:count].split(size)]
+        if second:
+            for part in rows(16, seed=6).split(size):
+                model(part)
+    return {"model": state(model), "gives": gives}
+
+
+@pair("", "an evaluation that the other run didn't make")
+def another_set_is_evaluated_after_the_first(second: bool) -> dict[str, Any]:
+    return another_set(second, 16)
+
+
+@pair("metrics", "count")
+def fewer_rows_are_evaluated_and_another_set(second: bool) -> dict[str, Any]:
+    return another_set(second, 15 if second else 16)
+
+
+@pair("metrics", "count")
+def batches_of_many_sizes_and_the_last_are_dropped(second: bool) -> dict[str, Any]:
+    model = mlp()
+    fit(model)
+    sizes = [5, 2, 5, 3, 1, 4]
+    with torch.no_grad():
+        parts = rows(20).split(sizes)[: 2 if second else 6]
+        return {"gives": [model(part) for part in parts]}
 
 
 @pair("metrics", "rows of input")
