@@ -23,7 +23,8 @@ Pairs = Iterator[tuple[Group, Group]]
 def in_one_order(left: Iterable[Group], right: Iterable[Group]) -> Pairs:
     """Both runs' groups side by side; where one run ends before the other, beside empty ones."""
     ours, theirs = _together(left), _together(right)
-    for x, y in zip_longest(ours, theirs, fillvalue=[]):
+    nothing: list[Group] = []
+    for x, y in zip_longest(ours, theirs, fillvalue=nothing):
         if len(x) != len(y):
             rest = chain(x, *ours), chain(y, *theirs)
             yield from zip_longest(*rest, fillvalue=Group())

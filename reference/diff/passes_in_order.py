@@ -54,10 +54,10 @@ def in_same_order(left: Record, right: Record) -> tuple[Record, list[Unequal]]:
         "forward": [outputs[n] for n in places],
     }
     if modes:
-        first, *later = (modes[n] for n in places)
-        changed["mode"] = {**right["mode"], **first, "later": later}
-    numbers = [" ".join(str(n + 1) for n in order) for order in (range(len(ours)), places)]
-    return changed, [Unequal("batch", ORDER, *numbers, SOFT)]
+        of_first, *later = (modes[n] for n in places)
+        changed["mode"] = {**right["mode"], **of_first, "later": later}
+    first, second = (" ".join(str(n + 1) for n in each) for each in (sorted(places), places))
+    return changed, [Unequal("batch", ORDER, first, second, SOFT)]
 
 
 def _places(ours: Sequence[Record], theirs: Sequence[Record]) -> list[int] | None:

@@ -198,9 +198,9 @@ def _metrics(value: Any) -> str | None:
     wrong = _metrics_fields(value)
     if wrong is not None:
         return wrong
-    lacking = {"inputs", "outputs"} - value.keys()
+    lacking = [name for name in ("inputs", "outputs") if name not in value]
     if len(lacking) == 1:
-        return lacking.pop()
+        return lacking[0]
     if list_of(_metrics_fields)(value.get("earlier", [])) is not None:
         return "earlier"
     return None

@@ -137,8 +137,9 @@ def with_tangents(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Tensors by name, and beside each dual number of forward-mode derivatives its tangent."""
     if forward_ad._current_level < 0:
         return tensors
-    parts = {name: forward_ad.unpack_dual(t).tangent for name, t in tensors.items()}
-    return tensors | {f"{n} (tangent)": t for n, t in parts.items() if t is not None}
+    unpack: Any = forward_ad.unpack_dual
+    tangents = {f"{name} (tangent)": unpack(t).tangent for name, t in tensors.items()}
+    return tensors | {name: t for name, t in tangents.items() if t is not None}
 
 
 # how a module is called
@@ -154,25 +155,26 @@ def makes_fake_tensors() -> bool:
     return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None
 
 
+def has_modes() -> bool:
+    """Whether a mode, such as a script's own, sees each operation, or each call of a function."""
+    return torch._C._len_torch_dispatch_stack() > 0 or torch._C._len_torch_function_stack() > 0
+
+
 def without_modes() -> AbstractContextManager[object]:
     """A context in which a script's own modes (`TorchDispatchMode`) don't see what is computed.
 
     A mode that counts operations, or draws random numbers in them, would else count the observer's.
     Where tensors have no values it changes nothing.
     """
-    dispatch = torch._C._len_torch_dispatch_stack() > 0
-    if not dispatch and torch._C._len_torch_function_stack() == 0:
-        return _NOTHING
-    return _NOTHING if makes_fake_tensors() else _without_modes(dispatch=dispatch)
+    return _without_modes() if has_modes() and not makes_fake_tensors() else _NOTHING
 
 
 _NOTHING: AbstractContextManager[object] = nullcontext()
 
 
 @contextmanager
-def _without_modes(*, dispatch: bool) -> Iterator[None]:
-    hidden = _python_dispatch._disable_current_modes() if dispatch else _NOTHING
-    with torch._C.DisableTorchFunction(), hidden:
+def _without_modes() -> Iterator[None]:
+    with torch._C.DisableTorchFunction(), _python_dispatch._disable_current_modes():
         yield
 
 

@@ -38,23 +38,18 @@ class _OutermostCall(threading.local):
     forward: ForwardPass | None = None
     frame_id = 0  # of torch's own: after Ctrl-C no hook tells that the call is over
     depth = 0  # of the calls that it makes of itself (a tree of one cell)
+    skips_parts = False  # the calls of its parts, of which there are many, need no look
 
     def begin(self, module: torch.nn.Module, frame: FrameType | None) -> None:
         self.end()
         self.module, self.frame_id = module, id(frame)
-
-    def has_nothing_to_do_with(self, module: torch.nn.Module) -> bool:
-        """Whether a call of a part, of which there are many, needs no look."""
-        if self.module is None or self.module is module:
-            return False
-        forward = self.forward
-        return forward is None or (forward.inside is None and "autocast" in forward.mode)
 
     def end(self) -> None:
         if self.forward is not None and self.forward.inside is not None:
             self.forward.inside.end()
         self.module = self.forward = None
         self.frame_id = self.depth = 0
+        self.skips_parts = False
 
 
 class ForwardPasses:
@@ -74,11 +69,12 @@ class ForwardPasses:
         """A global forward pre-hook."""
         if torch.compiler.is_compiling() or self.recording.fail_safe.lost:
             return
-        if self._call.has_nothing_to_do_with(module):
+        call = self._call
+        if call.skips_parts and module is not call.module:
             return
         try:
             with torch_internals.without_modes():
-                self._before(self._call, module, args)
+                self._before(call, module, args)
         except Exception as error:
             self._miss(error)
 
@@ -91,6 +87,7 @@ class ForwardPasses:
             call.depth += module is call.module
             if call.forward is not None:
                 self._enter_part(call.forward, call.module, module, args)
+            call.skips_parts = call.forward is None or call.forward.inside is None
             return
         if module_calls.in_backward():
             self._note_again(module)
@@ -106,11 +103,12 @@ class ForwardPasses:
             return
         # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
         kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
-        if self._call.has_nothing_to_do_with(module):
+        call = self._call
+        if call.skips_parts and module is not call.module:
             return
         try:
             with torch_internals.without_modes():
-                self._after(self._call, module, args, kwargs, output)
+                self._after(call, module, args, kwargs, output)
         except Exception as error:
             self._miss(error)
 

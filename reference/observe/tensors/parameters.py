@@ -204,7 +204,8 @@ class Parameters:
 
     def _alive(self, number: int) -> bool:
         """Whether a model's tensors are all still there: else another may have got one's id."""
-        return all(map(self._places.is_there, self._places_of.get(number, [])))
+        places = self._places_of.get(number, [])
+        return self._places.count_living(places) == len(places)
 
     def _owner(self, named: list[tuple[str, torch.Tensor]]) -> int:
         places = [self.place(parameter) for _, parameter in named]
@@ -256,10 +257,11 @@ class Parameters:
                 self._forget_model(number)
 
     def _forget_model(self, number: int) -> None:
-        if any(map(self._places.is_there, self._places_of.get(number, []))):
+        if self._places.count_living(self._places_of.get(number, [])):
             return  # others have some of its parameters
-        for each in (self._models, self._places_of, self._known):
-            each.pop(number, None)  # type: ignore[attr-defined]
+        self._models.pop(number)
+        self._places_of.pop(number, None)
+        self._known.pop(number, None)
         self._number_of = {i: n for i, n in self._number_of.items() if n != number}
         self._uncalled.discard(number)
 

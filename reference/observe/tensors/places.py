@@ -5,7 +5,7 @@ every few steps takes no more time and memory at its end than at its beginning.
 """
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,10 +56,10 @@ class Places:
         """The number of the model that has this living parameter."""
         return self._entries[place].model
 
-    def is_there(self, place: int) -> bool:
-        """Whether the parameter of a place is still alive."""
-        entry = self._entries.get(place)
-        return entry is not None and entry.reference() is not None
+    def count_living(self, places: Iterable[int]) -> int:
+        """How many of the parameters of these places are still alive."""
+        entries = [self._entries.get(place) for place in places]
+        return sum(entry is not None and entry.reference() is not None for entry in entries)
 
     def living(self) -> dict[int, torch.Tensor]:
         """Those that are still there, by their places, in order."""

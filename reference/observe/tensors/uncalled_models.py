@@ -88,7 +88,9 @@ def copies(
         if alike:
             outer = wrappers.get(id(unwrapped(module)), module)
             found[id(outer)] = outer
-    inner = {i for module in found.values() for i in ids_of_parts(insides(module))}
+    inner: set[int] = set()
+    for outer in found.values():
+        inner |= ids_of_parts(insides(outer))
     return [module for number, module in found.items() if number not in inner]
 
 
