@@ -11,7 +11,7 @@ import xxhash
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.observe.generators import generator_states
+from reference.observe.generators import hash_torch
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments
 from reference.observe.step.content import Content
@@ -42,7 +42,7 @@ class Evaluation:
         self._lengths, self._shapes = xxhash.xxh3_64(), xxhash.xxh3_64()
         self._own, self._whole = Streams(), Streams()
         self._arguments: dict[str, list[object]] = {}  # by name, distinct values
-        self._rng = generator_states()["torch"] if self._training else None
+        self._rng = hash_torch(torch.get_rng_state()) if self._training else None
         self._held = "" if model is None else model.values()
         self._is_precise = model is not None and _is_precise(model, self._autocast)
         self._computed: set[str] = set()  # inputs that other passes gave
