@@ -88,10 +88,10 @@ def copies(
         if alike:
             outer = wrappers.get(id(unwrapped(module)), module)
             found[id(outer)] = outer
-    inner: set[int] = set()
-    for outer in found.values():
-        inner |= ids_of_parts(insides(outer))
-    return [module for number, module in found.items() if number not in inner]
+    within: set[int] = set()
+    for each in found.values():
+        within |= ids_of_parts(insides(each))
+    return [module for number, module in found.items() if number not in within]
 
 
 def modules_of_all(models: Iterable[torch.nn.Module]) -> list[torch.nn.Module]:
