@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from reference.diff.ledgers import diff
+from reference.ledger.link_table import LINKS
 from tests.diff.pairs.small_trainings import rows, seeded, sgd
 from tests.helpers.small import watch
 
