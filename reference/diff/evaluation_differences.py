@@ -115,13 +115,28 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
             yield from _of_other_batches(name, x, y, _near(left, right))
         elif x[:2] != y[:2]:
             yield Unequal(METRICS, name, *_shown(x, y))
+    yield from _going_on(left.get("going_on"), right.get("going_on"), same_batches=same_batches)
+
+
+def _going_on(
+    left: Record | None, right: Record | None, *, same_batches: bool
+) -> Iterator[Unequal]:
+    """Passes that go on from the one before: how many follow each other, and what they give."""
+    counts = [0 if each is None else int(each["longest"]) for each in (left, right)]
+    if counts[0] != counts[1]:
+        yield Unequal(METRICS, f"{GOING_ON}, at most", *counts)
+    elif left and right and same_batches and left["shapes"] == right["shapes"]:
+        hashes = left["hash"], right["hash"]
+        if hashes[0] != hashes[1]:
+            yield Unequal(METRICS, GOING_ON, *hashes)
+
+
+def goes_on_otherwise(left: Record, right: Record) -> bool:
+    """Whether two equal evaluations go on from pass to pass in other batches, or other shapes."""
     ours, theirs = left.get("going_on"), right.get("going_on")
-    if same_batches and ours != theirs:
-        yield Unequal(METRICS, GOING_ON, _passes(ours), _passes(theirs))
-
-
-def _passes(going_on: Record | None) -> str:
-    return "none" if going_on is None else f"{going_on['passes']} passes, {going_on['hash']}"
+    if not ours or not theirs:
+        return False
+    return left.get("batches") != right.get("batches") or ours["shapes"] != theirs["shapes"]
 
 
 def _near(left: Record, right: Record) -> float:

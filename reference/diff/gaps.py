@@ -1,6 +1,6 @@
 """What of two runs can't be compared, or is of one run alone: noted while they are read."""
 
-from reference.diff.evaluation_differences import is_padded_otherwise
+from reference.diff.evaluation_differences import goes_on_otherwise, is_padded_otherwise
 from reference.diff.notes import (
     GeneratedInOtherBatches,
     MissingLinks,
@@ -84,7 +84,7 @@ class Gaps:
             return
         if is_padded_otherwise(left, right):
             notes.append(PaddedOtherwise(pair[0]["step"]))
-        if left.get("batches") != right.get("batches") and "going_on" in {*left, *right}:
+        if goes_on_otherwise(left, right):
             notes.append(GeneratedInOtherBatches(pair[0]["step"]))
         for note in notes:
             self._in_evaluations.setdefault(type(note), note)

@@ -136,7 +136,7 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case GeneratedInOtherBatches(step):
             return (
                 "not compared: what is generated after the first pass of each batch, in the "
-                f"evaluation after step {step}, which the runs made in other batches"
+                f"evaluation after step {step}; these passes are of other batches or shapes"
             )
         case WithoutEffect():
             return _without_effect_text(note)

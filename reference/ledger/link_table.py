@@ -186,7 +186,7 @@ _metrics_fields = mapping(
         "training": flag,
         "precise": flag,
         "computed": list_of(text),
-        "going_on": mapping({"passes": whole, "hash": text}),
+        "going_on": mapping({"passes": whole, "longest": whole, "hash": text, "shapes": text}),
         "whole": mapping({"inputs": _hashed, "outputs": _hashed, "predictions": text}),
         "arguments": _arguments,
     },

@@ -52,10 +52,11 @@ class Evaluation:
     def add(self, content: Content) -> None:
         """Add one more pass."""
         content.settle()
-        self._shapes.update(content.shape.encode())
         if content.goes_on:
             self._going_on.add(content)
             return
+        self._going_on.begin()
+        self._shapes.update(content.shape.encode())
         self._again.look_at(content, self._metrics)
         if content.rows is not None:
             self._count += content.rows.count

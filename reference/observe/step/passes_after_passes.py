@@ -15,6 +15,7 @@ from reference.ledger.record import Record
 from reference.observe.step.content import Content
 
 MOST = 4  # times that an evaluation is begun again, of which it is kept what was before
+KEPT = "past_key_values"  # what `transformers` calls what is kept; a beam search copies it
 MOST_SIZES = 3  # of batches: the usual one, and the last ones of two data sets
 
 
@@ -33,7 +34,11 @@ class Given:
         content.computed = {name for name, place in places.items() if place in own | others}
         ids = {n: t.detach() for n, t in inputs.items() if t.dim() == 2 and not _is_real(t)}
         before = self._ids.get(model, {})
-        content.goes_on = any(place in own for place in places.values()) or (
+        kept = any(name.startswith(KEPT) and t.numel() for name, t in inputs.items())
+        content.goes_on = (kept and model in self._of) or any(
+            place in own for place in places.values()
+        )
+        content.goes_on = content.goes_on or (
             # A mask, or positions, begin as those of any other shorter rows do.
             ids.keys() == before.keys()
             and len(ids) > 0
@@ -80,16 +85,30 @@ class GoingOn:
 
     def __init__(self) -> None:
         self.passes = 0
-        self._hash = xxhash.xxh3_64()
+        self._row = self._longest = 0
+        self._hash, self._shapes = xxhash.xxh3_64(), xxhash.xxh3_64()
 
     def add(self, content: Content) -> None:
         """Add one."""
         self.passes += 1
+        self._row += 1
+        self._longest = max(self._longest, self._row)
+        self._shapes.update(content.shape.encode())
         _update(self._hash, content, outputs=True)
 
+    def begin(self) -> None:
+        """A pass comes that goes on from none."""
+        self._row = 0
+
     def record(self) -> Record:
-        """Their number, and a hash of all that they take and give."""
-        return {"passes": self.passes, "hash": self._hash.hexdigest()}
+        """Their number, and a hash of all that they take and give.
+
+        `longest`: how many follow each other at most. In other batches it is the same, where a
+        batch is told on until its last text ends.
+        """
+        shapes = self._shapes.hexdigest()
+        hashes = {"hash": self._hash.hexdigest(), "shapes": shapes}
+        return {"passes": self.passes, "longest": self._longest, **hashes}
 
 
 class Again:

@@ -186,7 +186,14 @@ class Teller(nn.Module):
         return {"logits": logits + self.bias * torch.arange(7), "past": kept}
 
 
-def told(second: bool, *, cached: bool, sizes: tuple[int, int], bias: float = 0.0) -> Any:
+def told(
+    second: bool,
+    *,
+    cached: bool,
+    sizes: tuple[int, int],
+    bias: float = 0.0,
+    lengths: tuple[int, int] = (4, 4),
+) -> Any:
     model: Any = seeded(Teller)
     optimizer = sgd(model)
     for _ in range(3):
@@ -199,7 +206,7 @@ def told(second: bool, *, cached: bool, sizes: tuple[int, int], bias: float = 0.
     with torch.no_grad():
         for ids in prompts.split(sizes[second]):
             text, past, given = ids, None, ids
-            for _ in range(4):
+            for _ in range(lengths[second]):
                 gives = model(given, past) if cached else model(text)
                 new = gives["logits"].argmax(-1, keepdim=True)
                 text, past, given = torch.cat([text, new], 1), gives["past"], new
@@ -225,3 +232,13 @@ def texts_told_on_otherwise(second: bool) -> dict[str, Any]:
 @pair("metrics")
 def texts_told_on_otherwise_in_other_batches(second: bool) -> dict[str, Any]:
     return told(second, cached=True, sizes=(4, 2), bias=2.0)
+
+
+@pair("metrics", "at most: 3 and 4")
+def texts_told_on_further(second: bool) -> dict[str, Any]:
+    return told(second, cached=True, sizes=(4, 4), lengths=(4, 5))
+
+
+@pair("metrics", "at most: 3 and 4")
+def texts_told_on_further_in_other_batches(second: bool) -> dict[str, Any]:
+    return told(second, cached=True, sizes=(4, 2), lengths=(4, 5))
