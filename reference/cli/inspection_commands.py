@@ -129,7 +129,7 @@ def explain_command(ctx: click.Context, ledger: Path, as_json: bool, **_: Any) -
         metavar="NAME...",
         multiple=True,
         section="options",
-        help="the matrix of these alone, as NAMEs give it; needs --out",
+        help="train these alone, as NAMEs do; their rows go into the page, the others stay",
     ),
     Option(["--out"], type=FILE, section="options", help="the page [default: docs/deviations.md]"),
     Option(
@@ -158,7 +158,8 @@ def deviations_command(
         recipe, at_once = get_recipe(ctx), jobs or 2
         from reference.deviation_matrix.page import write_matrix
 
-        write_matrix(recipe, [*only, *names] or None, out, work, at_once)
+        some = [name for given in (*only, *names) for name in given.split(",")]
+        write_matrix(recipe, some or None, out, work, at_once)
         return 0
     for parameter in ctx.command.get_params(ctx):
         if parameter.name not in ("names", "matrix") and is_given(ctx, parameter.name or ""):
