@@ -24,7 +24,7 @@ from reference.cli.recipe_options import (
 )
 from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
-from reference.messages import coloured
+from reference.messages import coloured, folded
 
 
 @command(
@@ -77,7 +77,7 @@ def diff_command(
         raise InputError("--offset: not together with --envelope; give one of them")
     if inside and (envelope is not None or offset is not None):
         raise InputError("--inside: not together with --envelope or --offset; give it alone")
-    names = f"{a} and {b}"
+    names = f"A ({a}) and B ({b})"
     if b is None:
         if inside or envelope is not None or offset is not None:
             raise InputError("diff: no B; give the second run, or A without other options")
@@ -94,7 +94,7 @@ def diff_command(
         print(json_line(str(a), None if b is None else str(b), names, verdict))
         return exit_code(verdict)
     for line in lines(names, verdict):
-        print(coloured(line, sys.stdout))
+        print(coloured(folded(line), sys.stdout))
     return exit_code(verdict)
 
 

@@ -15,7 +15,7 @@ LONGEST = 90  # characters of a value in a line
 def unequal_text(unequal: Unequal) -> str:
     """An unequal field with both values, as in 'eps: 1e-08 and 1e-06 (100 times)'."""
     if unequal.words:
-        return f"{plain(field_text(unequal))}: {plain(unequal.words)}"
+        return f"{plain(field_text(unequal))}: {unequal.words}"
     if all(_is_hash(value) for value in (unequal.left, unequal.right)):
         return f"{plain(field_text(unequal))}: not the same"  # a hash tells a reader nothing
     values = both(unequal.left, unequal.right)
