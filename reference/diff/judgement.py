@@ -6,7 +6,7 @@ from reference.diff.causes.case import Case
 from reference.diff.causes.ends import end_causes
 from reference.diff.causes.find import likely_causes
 from reference.diff.causes.likely_cause import LikelyCause
-from reference.diff.comparison import Comparison
+from reference.diff.comparison import MALFORMED, Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
 from reference.diff.evidence import ChangedTensors, Evidence, OtherAtEnd
@@ -88,7 +88,10 @@ def _causes(
         later=later,
         begins=begins,
     )
-    return likely_causes(case)
+    try:
+        return likely_causes(case)
+    except MALFORMED:  # from a record that somebody edited nothing follows
+        return []
 
 
 def _diverged(c: Comparison, divergence: Divergence) -> Verdict:

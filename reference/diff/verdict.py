@@ -10,7 +10,7 @@ from reference.diff.evidence import (
 )
 from reference.diff.notes import Note
 from reference.diff.unequal import Unequal
-from reference.messages import as_html
+from reference.messages import as_html, folded
 
 
 class Reason(StrEnum):
@@ -86,7 +86,7 @@ class Verdict:
     ranks: int = 1
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join(map(folded, self._lines()))
 
     def _repr_html_(self) -> str:
         return as_html(self._lines())
@@ -94,4 +94,4 @@ class Verdict:
     def _lines(self) -> list[str]:
         from reference.diff.verdict_text import lines  # which is about this class
 
-        return lines("the runs", self)
+        return lines("A and B", self)

@@ -62,9 +62,8 @@ def _other_number(case: Case, unequal: list[Unequal]) -> Iterator[LikelyCause]:
             if backward[0] != backward[1]:
                 yield LikelyCause(
                     "accumulation",
-                    f"forward passes before the optimizer's step: {counts}; backward passes: "
-                    f"{in_both(*backward)}: gradients are accumulated over other numbers of "
-                    "batches",
+                    "gradients are accumulated over other numbers of batches before the "
+                    f"optimizer's step: {counts}",
                     "look at gradient_accumulation_steps, and at where step() and zero_grad() "
                     "stand",
                 )
@@ -82,7 +81,8 @@ def _other_number(case: Case, unequal: list[Unequal]) -> Iterator[LikelyCause]:
 
 def _of_one_run(unequal: list[Unequal], hard: list[Unequal]) -> Iterator[LikelyCause]:
     """An input that only one run gives."""
-    if hard:
+    sides = {each.left is None for each in unequal if (each.left is None) != (each.right is None)}
+    if hard or len(sides) > 1:  # or each run calls it otherwise
         return
     for each in unequal:
         if (each.left is None) != (each.right is None):

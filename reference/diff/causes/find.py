@@ -42,7 +42,8 @@ ONE_IS_ENOUGH = ("batch", "clip", "rng", "schedule", "weights")
 # Of these the first says it, and what a later rule says follows from it.
 ONE_IS_ENOUGH = ("batch", "clip", "rng", "schedule", "weights")
 # Where modules, or their arguments, are set otherwise, that is why.
-TOLD_FIRST = ("forward", "update", METRICS)
+TOLD_FIRST = ("forward", METRICS)
+FROZEN_KIND = "frozen"
 
 
 def likely_causes(case: Case) -> list[LikelyCause]:
@@ -52,8 +53,19 @@ def likely_causes(case: Case) -> list[LikelyCause]:
     told = list(told_causes(case))
     fresh = [each for each in told if not each.words.endswith(BEFORE)]
     stale = [each for each in told if each.words.endswith(BEFORE)]
-    found = [*fresh, *own] if case.link in TOLD_FIRST else [*own, *fresh]
+    found = _in_order(case, own, fresh)
     return [*(found or _left(case)), *stale][:MOST]
+
+
+def _in_order(case: Case, own: list[LikelyCause], fresh: list[LikelyCause]) -> list[LikelyCause]:
+    """What the link tells, and what modules were told otherwise in this step."""
+    soft = all(u.weight != HARD for u in case.unequal())  # it matters by what follows alone
+    if case.link == "update" and fresh:
+        return fresh
+    if case.link in TOLD_FIRST or (case.link == "batch" and soft):
+        return [*fresh, *own]
+    frozen = [each for each in fresh if each.kind == FROZEN_KIND]
+    return [*frozen, *own, *(each for each in fresh if each not in frozen)]
 
 
 def _left(case: Case) -> list[LikelyCause]:

@@ -1,12 +1,11 @@
 """Optimizers that are told other things, or hold other parameters."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from reference.diff.causes.case import Case
 from reference.diff.causes.likely_cause import LikelyCause, in_both
 from reference.diff.sides import FIRST, RUNS, SECOND
-from reference.diff.unequal import IN_NO_GROUP, Unequal
+from reference.diff.unequal import HARD, IN_NO_GROUP, Unequal
 from reference.diff.value_text import distance
 from reference.messages import plain
 
@@ -40,10 +39,8 @@ def optimizer_causes(case: Case) -> Iterator[LikelyCause]:
 
 
 def _rank(each: Unequal) -> int:
-    order: list[Any] = [IN_NO_GROUP, "learning_rate"]
-    if each.field in order:
-        return order.index(each.field)
-    return {"class": 8, "index": 9}.get(each.field, 5)
+    first = {IN_NO_GROUP: 0, "learning_rate": 1, "class": 2, "index": 5}
+    return first.get(each.field, 3 if each.weight == HARD else 4)
 
 
 def _share(each: Unequal) -> str:

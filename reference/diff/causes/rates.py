@@ -29,6 +29,15 @@ def rate_causes(case: Case) -> Iterator[LikelyCause]:
         for value, base in zip((x, y), bases, strict=True)
     ]
     steps = "look at num_training_steps, num_warmup_steps and the kind of the schedule"
+    if not after and CONSTANT in shapes and shapes[0] != shapes[1]:
+        full = shapes.index(CONSTANT)
+        yield LikelyCause(
+            "warm-up",
+            f"{said}: {RUNS[full]}'s schedule begins at the full rate, {RUNS[1 - full]}'s at a "
+            "share of it, as with a warm-up",
+            steps,
+        )
+        return
     for side in (0, 1):
         if shapes[side] == CONSTANT and shapes[1 - side] != CONSTANT:
             still, moves = RUNS[side], RUNS[1 - side]
