@@ -113,9 +113,9 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return f"{said}: edited, or not written by this package"
         case BeginsLater():
             return _begins_later_text(note, sides)
-        case PartBeside(step, what):
-            said = sides.put_into(unequal_text(what))
-            return f"yet the two part at step {step}, link forward: {said}"
+        case PartBeside(step, field):
+            parts = sides.put_into(unequal_text(field))
+            return f"yet the two part at step {step}, link forward: {parts}"
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)
         case NothingEvaluated():

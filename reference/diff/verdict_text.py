@@ -267,13 +267,18 @@ def _other_causes(v: Verdict) -> list[str]:
 
 
 def curve(points: tuple[Point, ...]) -> str:
-    """A table: both losses, how far apart they are, and the gradients' norms."""
+    """A table: both losses, how far apart they are, and the gradients' norms.
+
+    Of runs whose losses aren't known (a function's, and no module's) it has no column of them.
+    """
     rows = [["step", "loss", "other loss", "apart", "gradient norms apart"]]
     for point in points:
         a, b = point.losses
         apart = "-" if a is None or b is None else f"{abs(a - b):.2g}"
         norms = "-" if point.norms is None else f"{100 * point.norms:.2g} %"
         rows.append([str(point.step), _loss(a), _loss(b), apart, norms])
+    if all(point.losses == (None, None) for point in points):
+        rows = [[row[0], row[-1]] for row in rows]
     return table(rows)
 
 

@@ -70,8 +70,9 @@ def _of_ids(name: str, x: Record, y: Record, kinds: Sequence[str]) -> Iterator[L
 
 def _ignored(name: str, x: Record, y: Record) -> Iterator[LikelyCause]:
     """Other numbers of labels that a loss leaves out."""
-    counts = [more(each[name]).get("ignored") for each in (x, y)]
-    if counts[0] is None or counts[1] is None or counts[0] == counts[1]:
+    told = [more(each[name]).get("ignored") for each in (x, y)]
+    counts = [int(count) for count in told if count is not None]
+    if len(counts) < len(told) or counts[0] == counts[1]:
         return
     side = int(counts[1] > counts[0])  # who leaves more out
     out, learns, extra = RUNS[side], RUNS[1 - side], abs(counts[0] - counts[1])
@@ -108,7 +109,7 @@ def _padding(inputs: Record, name: str) -> int | None:
     tokens, ids = inputs.get("tokens"), inputs.get(IDS)
     if not isinstance(tokens, int) or ids is None or ids[1] != inputs[name][1]:
         return None
-    return prod(ids[1]) - tokens
+    return int(prod(ids[1])) - tokens
 
 
 def _numbered(name: str, left: list[str], right: list[str]) -> Iterator[LikelyCause]:

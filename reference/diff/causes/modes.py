@@ -61,8 +61,8 @@ def _autocast(each: Unequal, model: str) -> LikelyCause:
 
 def _odd(each: Unequal, pair: tuple[Record, Record]) -> LikelyCause:
     """Parts that are in another mode than the whole."""
-    lists = [value if isinstance(value, list) else None for value in (each.left, each.right)]
-    if None in lists:
+    left, right = each.left, each.right
+    if not (isinstance(left, list) and isinstance(right, list)):
         return LikelyCause(
             "part-mode",
             f"other parts of the model are in another mode than the whole in {FIRST} than in "
@@ -71,7 +71,7 @@ def _odd(each: Unequal, pair: tuple[Record, Record]) -> LikelyCause:
         )
     only = [
         [str(name) for name in own if name not in other]
-        for own, other in zip((lists[0] or [], lists[1] or []), (lists[1], lists[0]), strict=True)
+        for own, other in ((left, right), (right, left))
     ]
     side = int(not only[0])
     training = bool((pair[side].get("mode") or {}).get("training"))
