@@ -60,7 +60,7 @@ def judge(
         verdict = _undiverged(c, counts, ends)
     every_link = not (c.other_models or c.missing or any(c.newer))
     begun: list[Note] = [begins] if begins is not None else []
-    if c.divergence is not None and counts[0] != counts[1]:
+    if counts[0] != counts[1] and verdict.reason is not Reason.ONE_RUN_ENDS:
         lengths = list(counts)
         if begins is not None:  # of the whole run only what is compared was counted
             lengths[1 - begins.side] += begins.step

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from reference.diff.batch_differences import rows
+from reference.diff.batch_differences import more, rows
 from reference.diff.causes.case import Case
 from reference.diff.causes.labels import label_causes
 from reference.diff.causes.likely_cause import LikelyCause, in_both
@@ -33,6 +33,7 @@ def batch_causes(case: Case) -> Iterator[LikelyCause]:
     yield from _again(case)
     yield from _other_form(x, y, names)
     yield from label_causes(x, y, names, same, case.kinds)
+    yield from _masked(x, y, names)
     yield from _padding(x, y, names)
     yield from _rows(case, x, y, names)
 
@@ -132,6 +133,22 @@ def _other_form(x: Record, y: Record, names: list[str]) -> Iterator[LikelyCause]
         if x[name][2] != y[name][2]:
             yield LikelyCause("input-type", f"{plain(name)} is {in_both(x[name][2], y[name][2])}")
             return
+
+
+def _masked(x: Record, y: Record, names: list[str]) -> Iterator[LikelyCause]:
+    """Ids and labels that are both others where some labels are ignored: masked tokens."""
+    label = next((n for n in names if "label" in n), None)
+    if label is None or "input_ids" not in names or x[label][1] != y[label][1]:
+        return
+    masks = [more(each[label]) for each in (x, y)]
+    if all(each.get("ignored") and each.get("unlike_ids") for each in masks):
+        yield LikelyCause(
+            "masked-tokens",
+            f"input_ids and {plain(label)} are both others, in the same places of padding: other "
+            "tokens are masked (MLM), or they are other texts",
+            "look at the random numbers of the collator that masks tokens "
+            "(DataCollatorForLanguageModeling), and its mlm_probability",
+        )
 
 
 def _padding(x: Record, y: Record, names: list[str]) -> Iterator[LikelyCause]:

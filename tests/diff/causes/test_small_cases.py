@@ -50,6 +50,10 @@ MUST = {
                              "B shifts twice"),
     "prompts learnt": ("of 48 labels 16 are -100 in A and 0 in B", "the prompt"),
     "classes in another order": ("labels are numbered otherwise", "label2id"),
+    "tokens masked with another seed": ("other tokens are masked (MLM)", "mlm_probability"),
+    "no seed before dropout": ("other random numbers (torch) in the first step", "no seed"),
+    "numbers drawn by an evaluation": ("between step 2 and step 3 one run drew more random "
+                                       "numbers", "an evaluation"),
     "no attention mask": ("A gives the model attention_mask, B doesn't",),
     "padded on the left": ("pads on the left", "padding_side"),
     "padded to the longest": ("padded to another length: 6 in A and 8 in B",),

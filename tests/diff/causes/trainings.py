@@ -289,6 +289,18 @@ def state_not_resumed(fault: bool) -> None:
     )
 
 
+@training
+def no_seed_before_dropout(fault: bool) -> None:
+    model = with_dropout()
+    torch.manual_seed(3 + fault)
+    fit(model)
+
+
+@training
+def numbers_drawn_by_an_evaluation(fault: bool) -> None:
+    fit(with_dropout(), after=lambda step: torch.rand(3) if fault and step == 2 else None)
+
+
 # Weights.
 
 
@@ -437,6 +449,18 @@ def prompts_learnt(fault: bool) -> None:
 def classes_in_another_order(fault: bool) -> None:
     order = torch.tensor([1, 2, 0] if fault else [0, 1, 2])
     given = [{"input_ids": ids(seed), "labels": order[labels(8, seed)]} for seed in range(3)]
+    read(seeded(Words), given)
+
+
+@training
+def tokens_masked_with_another_seed(fault: bool) -> None:
+    given = []
+    for seed in range(3):
+        text = ids(seed)
+        generator = torch.Generator().manual_seed(seed + 50 * fault)
+        masked = torch.rand(text.shape, generator=generator) < 0.3
+        wanted = text.masked_fill(~masked, -100)
+        given.append({"input_ids": text.masked_fill(masked, 23), "labels": wanted})
     read(seeded(Words), given)
 
 
