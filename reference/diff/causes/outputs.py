@@ -22,7 +22,7 @@ SUM = 1e-4  # absolute: how near to 1 probabilities add up, of bf16 too
 BEFORE = ", as in the step before, which was equal all the same"
 FROZEN = "requires_grad"
 ADVICE = {
-    "p": "the probability of dropout",
+    "p": "p is the probability of dropout: set it alike where the layer, or its config, is made",
     FROZEN: "look at what freezes or thaws parameters",
     "num_items_in_batch": "the loss is divided by it: one run averages over all labels of the "
     "step, the other over each batch",
@@ -66,7 +66,8 @@ def _setting(each: OtherSetting, kinds: Sequence[str]) -> LikelyCause:
         said = f"other parameters{of_model} are trained: {FROZEN} is {values}{before}"
         return LikelyCause("frozen", said, ADVICE[FROZEN])
     whose = "" if "." in each.name or not kinds else f"{plain(kinds[0])}'s "
-    advice = "" if before else ADVICE.get(field, "")
+    alike = f"set {plain(field)} alike where the module, or its config, is made"
+    advice = "" if before else ADVICE.get(field, alike)
     return LikelyCause("setting", f"{whose}{plain(each.name)} is {values}{before}", advice)
 
 
