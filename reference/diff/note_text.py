@@ -114,8 +114,7 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case BeginsLater():
             return _begins_later_text(note, sides)
         case PartBeside(step, field):
-            parts = sides.put_into(unequal_text(field))
-            return f"yet the two part at step {step}, link forward: {parts}"
+            return f"yet the two part at step {step}, link forward: {unequal_text(field, sides)}"
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)
         case NothingEvaluated():

@@ -47,8 +47,7 @@ def in_words(v: Verdict, sides: Sides = LEDGERS) -> Verdict:
         note_text(note, sides) for note in v.remarks if vague or not isinstance(note, NotInside)
     )
     cause, advice = _likeliest(v, sides)
-    detail = sides.put_into(_detail(v, sides))
-    return replace(v, detail=detail, cause=cause, advice=advice, notes=notes)
+    return replace(v, detail=_detail(v, sides), cause=cause, advice=advice, notes=notes)
 
 
 def _likeliest(v: Verdict, sides: Sides) -> tuple[str, str]:
@@ -64,7 +63,7 @@ def _likeliest(v: Verdict, sides: Sides) -> tuple[str, str]:
 
 def _detail(v: Verdict, sides: Sides) -> str:
     """What is unequal, or why nothing can be said."""
-    unequal = _unequal(v.link, v.unequal)
+    unequal = _unequal(v.link, v.unequal, sides)
     match v.reason:
         case None:
             return unequal
@@ -73,7 +72,7 @@ def _detail(v: Verdict, sides: Sides) -> str:
         case Reason.CHANGED_WEIGHTS:
             return _changed_weights(v.evidence)
         case Reason.CHANGED_BUFFERS:
-            return f"buffers changed after the last step: {unequal_text(v.unequal[0])}"
+            return f"buffers changed after the last step: {unequal_text(v.unequal[0], sides)}"
         case Reason.NO_STEPS:
             return "a ledger without steps" + (f" ({v.evidence})" if v.evidence else "")
         case Reason.WITHIN_ENVELOPE:
@@ -87,14 +86,14 @@ def _detail(v: Verdict, sides: Sides) -> str:
     return _equal_as_far_as_it_goes(v, v.reason, sides)
 
 
-def _unequal(link: str | None, unequal: Sequence[Unequal]) -> str:
+def _unequal(link: str | None, unequal: Sequence[Unequal], sides: Sides) -> str:
     """What is unequal in the link that is named; then what else is, before the hard link."""
     own = [u for u in unequal if u.link == link and u.weight != NOTE]
     others = [u for u in unequal if u not in own]
-    shown = [unequal_text(u) for u in own[:SHOWN]]
+    shown = [unequal_text(u, sides) for u in own[:SHOWN]]
     if len(own) > SHOWN:
         shown.append(f"and {len(own) - SHOWN} more fields")
-    also = "; ".join(f"{u.link} {unequal_text(u)}" for u in others[:SHOWN])
+    also = "; ".join(f"{u.link} {unequal_text(u, sides)}" for u in others[:SHOWN])
     return "; ".join(shown) + (f" (also unequal: {also})" if also else "")
 
 
@@ -258,7 +257,7 @@ def _shown(v: Verdict) -> str:
     if not own or (v.reason is not None and v.reason is not Reason.ONE_RUN_ENDS):
         return v.detail
     more = f"; and {len(own) - FIRST_FIELDS} more" if len(own) > FIRST_FIELDS else ""
-    return LEDGERS.put_into("; ".join(map(unequal_text, own[:FIRST_FIELDS]))) + more
+    return "; ".join(map(unequal_text, own[:FIRST_FIELDS])) + more
 
 
 def _other_causes(v: Verdict) -> list[str]:

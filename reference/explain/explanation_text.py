@@ -26,8 +26,8 @@ def lines(report: Report) -> list[str]:
         said.append(f"  {_where(parting)}")
         said += [f"    {line}" for named in parting.deviations for line in _deviation(named)]
         if parting.why is not None:
-            said += [f"    likely cause: {parting.cause}"] if parting.cause else []
             said.append(f"    {parting.why}")
+            said += [f"    likely cause: {parting.cause}"] if parting.cause else []
     replayed = f"replayed: {report.replays} replays, {report.replayed_steps} steps"
     if report.next is None:
         every = "every link" if report.every_link else "every link that it has"

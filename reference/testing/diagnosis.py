@@ -68,8 +68,6 @@ def _explained(pair: str, verdict: Verdict, target: Ledger, explain: Explain) ->
         proven = explanation.proven
         text = [f"diverged: {pair} part at step {verdict.step}, link {verdict.link}"]
         text += words(explanation)
-    if not proven and verdict.cause:
-        text.append(f"likely cause: {verdict.cause}")
     text += [note for note in verdict.notes if note not in text]
     if not proven and len(verdict.curve) > 1:
         text += ["how the two go on:", curve(verdict.curve)]
