@@ -1,9 +1,12 @@
 """Read blind: the first lines of a verdict say the fault, in words that somebody can act on."""
 
+import re
+
 import pytest
 
 from reference.diff.ledgers import diff
 from reference.diff.verdict_text import lines
+from tests.conftest import ROOT
 from tests.diff.causes.trainings import TRAININGS
 from tests.helpers.small import watch
 
@@ -82,6 +85,15 @@ def first_lines(name: str) -> str:
 def test_each_training_has_its_words() -> None:
     assert MUST.keys() == TRAININGS.keys()
     assert len(MUST) >= 16
+
+
+def test_the_kinds_of_causes_are_in_the_docs() -> None:
+    files = (ROOT / "reference" / "diff" / "causes").glob("*.py")
+    found = [re.findall(r'LikelyCause\(\s*"([a-z-]+)"', file.read_text()) for file in files]
+    kinds = {kind for each in found for kind in each}
+    page = (ROOT / "docs" / "diff-and-explain.md").read_text()
+    assert len(kinds) > 40
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in page] == []
 
 
 @pytest.mark.parametrize("name", TRAININGS)
