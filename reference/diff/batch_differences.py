@@ -6,8 +6,10 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+from reference.diff.sides import FIRST, SECOND
 from reference.diff.unequal import FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal, Weight
 from reference.ledger.record import Record
+from reference.messages import plain
 
 
 def batch(pair: Pair) -> Iterator[Unequal]:
@@ -55,7 +57,7 @@ def _input(name: str, x: Any, y: Any, of_pass: int | None, tokens: int | None) -
     elif x[:3] != y[:3]:
         same_form = x[1:3] == y[1:3]
         left, right = (x[0], y[0]) if same_form else (_form(x), _form(y))
-        said = [] if same_form else [f"{left} and {right}"]
+        said = [] if same_form else [plain(f"{left} and {right}")]
         words = "; ".join([*said, *_how(x, y, tokens if same_form else None)])
         yield Unequal("batch", name, left, right, HARD, of_pass, words=words)
 
@@ -70,7 +72,7 @@ def _beside_equal(unequal: list[Unequal], same: list[str]) -> list[Unequal]:
     """With what is the same beside it: other values of the same rows, or other rows."""
     if not (same and unequal and unequal[0].words):
         return unequal
-    words = f"{unequal[0].words}; beside the same {' and '.join(same)}"
+    words = f"{unequal[0].words}; beside the same {' and '.join(map(plain, same))}"
     return [replace(unequal[0], words=words), *unequal[1:]]
 
 
@@ -79,7 +81,7 @@ def _form(described: list[Any]) -> str:
     return f"{tuple(described[1])} {described[2]}"
 
 
-def _more(described: list[Any]) -> Record:
+def more(described: list[Any]) -> Record:
     """What tells an input apart; older ledgers have nothing."""
     more = described[4] if len(described) > 4 else {}
     return more if isinstance(more, dict) else {}
@@ -87,7 +89,7 @@ def _more(described: list[Any]) -> Record:
 
 def rows(described: list[Any]) -> list[str]:
     """A short hash of each row of an input; none where the ledger has none."""
-    return str(_more(described).get("rows", "")).split()
+    return str(more(described).get("rows", "")).split()
 
 
 def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
@@ -98,7 +100,7 @@ def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
         y: The second run's.
         tokens: How many places of both are no padding, where they have the same shape.
     """
-    left, right = _more(x), _more(y)
+    left, right = more(x), more(y)
     places = prod(x[1])
     if rows(x) and rows(y):
         padding = f" in {places - tokens} places" if tokens is not None else ""
@@ -113,7 +115,7 @@ def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
                 f"{abs(ignored - others)} places"
             )
     if ours != theirs and ours is not None and theirs is not None:
-        yield f"{_unlike(ours)} in the first run, {_unlike(theirs)} in the second"
+        yield f"{_unlike(ours)} in {FIRST}, {_unlike(theirs)} in {SECOND}"
 
 
 def _rows(left: list[str], right: list[str], padding: str) -> str:

@@ -4,9 +4,11 @@
 """
 
 from reference.diff.alike_models import exchanged
-from reference.diff.cause_notes import PartBeside
+from reference.diff.causes.likely_cause import LikelyCause
+from reference.diff.causes.other_models import other_models_causes
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
+from reference.diff.earlier_steps import Earlier
 from reference.diff.evaluation_pairs import of_equal_counts, of_evaluation, pair_by_model
 from reference.diff.evidence import Contradiction, OtherModels, Sum, TrainedInOne
 from reference.diff.gaps import Gaps
@@ -18,9 +20,8 @@ from reference.diff.header_differences import (
     what_was_told,
 )
 from reference.diff.learning_rates import Rates, next_rates
-from reference.diff.likely_causes import Earlier
 from reference.diff.link_comparators import COMPARATORS, forward, metrics
-from reference.diff.notes import Note, WithoutEffect
+from reference.diff.notes import PartBeside, WithoutEffect
 from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
 from reference.diff.passes_in_order import in_same_order, split_at_first_output
@@ -54,7 +55,8 @@ class Comparison:
         unsealed: The sides whose schema has no seal.
         surroundings: Differences of the headers that may be why bits differ.
         named: Other differences of the headers that are named beside a verdict.
-        beside_other_models: What is known of two runs whose models have other parameters.
+        other_models_cause: What is known of two runs whose models have other parameters.
+        beside_other_models: Where the outputs of such runs part all the same.
         told_otherwise: What the runs were told, named beside a divergence.
         earlier: What earlier steps of both had, by which a later one is known again.
         edited: The first record that contradicts itself.
@@ -89,7 +91,8 @@ class Comparison:
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
         self.told_otherwise = header_differences(what_was_told(left), what_was_told(right), TOLD)
-        self.beside_other_models: list[Note] = []
+        self.other_models_cause: list[LikelyCause] = []
+        self.beside_other_models: list[PartBeside] = []
         self.edited: Contradiction | None = None
         self.in_other_order = False
         self.evaluated = self.both_evaluated = self.scored = False
@@ -233,9 +236,10 @@ class Comparison:
 
     def _look_beside_other_models(self, *pair: Record) -> None:
         """Where the outputs part all the same, and whether a tie came undone."""
+        if not self.other_models_cause and self.other_models is not None:
+            ties = untied(self.matching, pair)
+            self.other_models_cause = other_models_causes(self.other_models, ties)
         if not self.beside_other_models:
-            self.beside_other_models += untied(self.matching, pair)
-        if not any(isinstance(note, PartBeside) for note in self.beside_other_models):
             unequal = [u for u in forward(Pair(pair[0], pair[1])) if u.weight == HARD]
             if unequal:
                 self.beside_other_models.append(PartBeside(self.last + 1, unequal[0]))

@@ -6,6 +6,7 @@ from pathlib import Path
 from reference.diff.comparison import Comparison
 from reference.diff.divergence_curve import Curve
 from reference.diff.judgement import judge
+from reference.diff.later_batches import LaterBatches
 from reference.diff.notes import BeginsLater
 from reference.diff.optimizers_in_order import in_one_order
 from reference.diff.ranks import diff_ranks, with_unread_ranks
@@ -54,17 +55,18 @@ def _diff(
     if begins is not None:
         left, right = (_from(each, side, begins) for side, each in enumerate((a, b)))
     comparison = Comparison(left_header, right_header, before=begins.step if begins else 0)
-    curve = Curve()
+    curve, later = Curve(), LaterBatches()
     ends: list[Record | None] = [None, None]
     counts = [0, 0]
     for x, y in in_one_order(left, right):
         comparison.add(x, y)
         if comparison.divergence is not None and x.step is not None and y.step is not None:
             curve.add(x.step, y.step)
+            later.add(x.step, y.step)
         for side, group in enumerate((x, y)):
             counts[side] += group.step is not None
             ends[side] = group.end or ends[side]
-    verdict = judge(comparison, counts, ends, curve, begins)
+    verdict = judge(comparison, counts, ends, curve, begins, later)
     return with_unread_ranks(verdict, left_header, right_header) if alone else verdict
 
 

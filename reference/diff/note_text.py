@@ -1,20 +1,5 @@
 """The notes beside a verdict, in words."""
 
-from reference.diff.cause_notes import (
-    BatchAgain,
-    DrewNumbers,
-    LikeAnother,
-    MoreSettings,
-    NotZeroed,
-    OnlyThisLink,
-    OtherArgument,
-    OtherSetting,
-    PartBeside,
-    RowsAgain,
-    Untied,
-    WeightsWere,
-)
-from reference.diff.cause_text import cause_text
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks, Sum
 from reference.diff.inside_notes import CutInside, EqualInside, NotInside, PartsInside
 from reference.diff.inside_text import inside_text
@@ -36,6 +21,7 @@ from reference.diff.notes import (
     OnRank,
     OtherRanks,
     PaddedOtherwise,
+    PartBeside,
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
@@ -52,6 +38,7 @@ from reference.diff.value_text import (
     field_text,
     header_field_text,
     short,
+    unequal_text,
 )
 from reference.ledger.link_table import NEED_SAME_MODEL
 from reference.ledger.record import OLDEST, SCHEMA
@@ -145,12 +132,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return f"{said}: edited, or not written by this package"
         case BeginsLater():
             return _begins_later_text(note, sides)
-        case BatchAgain() | RowsAgain() | WeightsWere() | NotZeroed() | DrewNumbers():
-            return cause_text(note, sides)
-        case OnlyThisLink() | Untied() | PartBeside():
-            return cause_text(note, sides)
-        case OtherArgument() | OtherSetting() | MoreSettings() | LikeAnother():
-            return cause_text(note, sides)
+        case PartBeside(step, field):
+            return f"yet the two part at step {step}, link forward: {unequal_text(field, sides)}"
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)
         case NothingEvaluated():

@@ -5,7 +5,6 @@ A side is 0 for the first run and 1 for the second. `note_text.py` puts them int
 
 from dataclasses import dataclass
 
-from reference.diff.cause_notes import Cause
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks
 from reference.diff.inside_notes import Inside
 from reference.diff.replica_notes import OfRanks
@@ -50,6 +49,14 @@ class MatchedByPosition:
 @dataclass(frozen=True)
 class NoModelInCommon:
     """Links that need the same model weren't compared."""
+
+
+@dataclass(frozen=True)
+class PartBeside:
+    """The first step whose outputs are unequal in two runs of models that don't fit."""
+
+    step: int
+    what: Unequal
 
 
 @dataclass(frozen=True)
@@ -236,7 +243,7 @@ Note = (
     | WithoutEffect
     | Contradiction
     | BeginsLater
-    | Cause
+    | PartBeside
     | Inside
     | NothingEvaluated
     | NoScores

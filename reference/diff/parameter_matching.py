@@ -85,6 +85,11 @@ class Matching:
         """Of the parameters that both have, as the first run calls them."""
         return [self._raw[0][i] for i, _ in self.pairs]
 
+    @property
+    def kinds(self) -> list[str]:
+        """The classes of the first run's models, by their numbers."""
+        return [model.kind for model in self._models[0]]
+
     def add(self, left: Sequence[Record], right: Sequence[Record]) -> None:
         """Takes more records of models of either run, and matches all of them anew."""
         for models, raw, records in zip(self._models, self._raw, (left, right), strict=True):

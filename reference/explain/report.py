@@ -60,6 +60,7 @@ class Parting:
     unequal: tuple[Unequal, ...]
     deviations: tuple[Named, ...] = ()
     why: str | None = None  # nothing is known that takes it away
+    cause: str = ""  # what it most likely comes from, as far as the two ledgers tell
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _parting(
 ) -> Parting:
     v = _verdict(outcome)
     detail = v.detail if v.step is not None else v.detail or outcome.failure
-    return Parting(v.step, v.link, detail, v.unequal, deviations, why)
+    return Parting(v.step, v.link, detail, v.unequal, deviations, why, v.cause)
 
 
 def _named(chosen: Chosen) -> Named:

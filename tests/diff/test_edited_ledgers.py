@@ -54,7 +54,7 @@ def test_an_edited_ledger_says_so(kept: Path) -> None:
     file = kept.with_name("edited.jsonl")
     file.write_bytes(kept.read_bytes().replace(b'"zeroed":false', b'"zeroed":true'))
     verdict = diff(kept, file)
-    said = "the second ledger's lines aren't those that its end seals"
+    said = "B's lines aren't those that its end seals"
     assert (verdict.verdict, verdict.detail) == ("incomparable", f"equal for 3 steps; {said}")
     assert f"{said}: edited, or not written by this package" in verdict.notes
 

@@ -55,8 +55,8 @@ def test_an_older_evaluation_beside_todays_is_not_compared_and_said(first: bool)
     pair = (as_older(ledger), ledger) if first else (ledger, as_older(ledger))
     verdict = diff(*pair)
     assert verdict.verdict == "incomparable"
-    lacking = "first" if first else "second"
-    assert any(f"metrics, which the {lacking} ledger lacks" in note for note in verdict.notes)
+    lacking = "A" if first else "B"
+    assert any(f"metrics, which {lacking} lacks" in note for note in verdict.notes)
 
 
 def test_how_many_rows_both_say() -> None:

@@ -32,7 +32,7 @@ class Adapted(nn.Module):
         return gives
 
 
-@three_ways("gradient", "0.scale: 2 and 4")
+@three_ways("gradient", "0.scale is 2 in A and 4 in B")
 def adapters_by_hand(way: Way) -> dict[str, Any]:
     model = mlp()
     model[0] = Adapted(model[0], 4.0 if way is FAULTY else 2.0)
@@ -205,7 +205,7 @@ def buffers_changed_by_hand(way: Way) -> dict[str, Any]:
     return fit(model, before=before)
 
 
-@three_ways("update", "momentum: 0.1 and 0.2")
+@three_ways("update", "momentum is 0.1 in A and 0.2 in B")
 def statistics_of_another_momentum(way: Way) -> dict[str, Any]:
     model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)))
     model[1].momentum = 0.2 if way is FAULTY else 0.1
