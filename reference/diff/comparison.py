@@ -64,8 +64,19 @@ class Comparison:
         scored: Whether both runs have scores of the same one.
     """
 
-    def __init__(self, left: Record, right: Record, *, before: int = 0) -> None:
-        """Begins with the headers of both ledgers, and after so many steps of the one run."""
+    def __init__(
+        self, left: Record, right: Record, *, before: int = 0, each_evaluation: bool = False
+    ) -> None:
+        """Begins with the headers of both ledgers.
+
+        Args:
+            left: The first run's header.
+            right: The second run's.
+            before: After how many steps of the one run the other begins.
+            each_evaluation: An evaluation that is made once more, without a step between, is a
+                divergence: whoever asks what was done must know it.
+        """
+        self._each_evaluation = each_evaluation
         self.steps = 0
         self.divergence: Divergence | None = None
         self.gaps = Gaps()
@@ -168,7 +179,7 @@ class Comparison:
                 if self.gaps.has_unseen(pair):
                     continue
                 self.gaps.note_older(pair)
-                same_rows, more = of_equal_counts(pair)
+                same_rows, more = (pair, []) if self._each_evaluation else of_equal_counts(pair)
                 unequal = list(metrics(Pair(*same_rows)))
                 if any(u.weight == HARD for u in unequal):
                     return of_evaluation(unequal, same_rows, at_end=at_end)

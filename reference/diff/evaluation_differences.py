@@ -122,9 +122,9 @@ def _going_on(
     left: Record | None, right: Record | None, *, same_batches: bool
 ) -> Iterator[Unequal]:
     """Passes that go on from the one before: how many follow each other, and what they give."""
-    counts = [0 if each is None else int(each["longest"]) for each in (left, right)]
-    if counts[0] != counts[1]:
-        yield Unequal(METRICS, f"{GOING_ON}, at most", *counts)
+    ours, theirs = (0 if each is None else int(each["longest"]) for each in (left, right))
+    if ours != theirs:
+        yield Unequal(METRICS, f"{GOING_ON}, at most", ours, theirs)
     elif left and right and same_batches and left["shapes"] == right["shapes"]:
         hashes = left["hash"], right["hash"]
         if hashes[0] != hashes[1]:
