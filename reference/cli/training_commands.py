@@ -26,8 +26,10 @@ from reference.messages import nearest
 from reference.observe.script.launcher import launched
 from reference.process import signals
 from reference.process.run_folder import check_run_dir, default_run_dir
+from reference.process.whole_files import write_whole
 from reference.run.environment_variables import see_one_gpu
 from reference.run.inputs import check_processes
+from reference.run.meeting import take_place
 
 
 @command(
@@ -54,6 +56,8 @@ def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, 
     run_dir_option(),
     # `compare` starts its loops with it, and holds the other end of their input.
     Option(["--stop-at-end-of-input"], is_flag=True, hidden=True),
+    # `launch` reads there which folder it has become: rank 0 names it, on another machine maybe.
+    Option(["--tell-run-dir"], type=click.Path(path_type=Path), hidden=True),
     inside_option(),
     until_option(),
     *recipe_options(),
@@ -64,6 +68,7 @@ def train_command(
     loop: str,
     run_dir: Path | None,
     stop_at_end_of_input: bool,
+    tell_run_dir: Path | None,
     inside: frozenset[int],
     until: int | None,
     **_: Any,
@@ -74,8 +79,9 @@ def train_command(
         signals.stop_at_end_of_input()
     if loop not in LOOPS:
         raise nearest("loop", loop, LOOPS)
-    recipe = get_recipe(ctx)
     launch = launched()
+    take_place(launch)
+    recipe = get_recipe(ctx)
     check_processes(recipe, loop, launch.world_size)
     # The others' folder is rank 0's, which may have made it by now.
     folder = _free_folder(run_dir, loop) if launch.rank == 0 else Path()
@@ -85,12 +91,21 @@ def train_command(
     from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
 
+    taken: list[Path] = []
+
+    def take(path: Path) -> None:
+        taken.append(path)
+        if tell_run_dir is not None:
+            write_whole(tell_run_dir, str(path))
+
     try:
-        said = summary(run(recipe, loop, folder, inside=inside, until=until))
+        said = summary(run(recipe, loop, folder, inside=inside, until=until, take=take))
     except EndedAsAsked:
         said = f"ended after step {until}, as --until asks"
     if launch.rank == 0:
-        print(f"{said}\nrun: {folder}")
+        print(said)
+    if launch.is_first_of_host:
+        print(f"run: {taken[0]}")
     return 0
 
 

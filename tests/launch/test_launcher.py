@@ -15,6 +15,7 @@ from reference.ledger.reader import read_ledger
 from reference.lesson.recipe import Recipe
 from reference.process.workers import WorkerDied
 from tests.conftest import write_mrpc
+from tests.helpers.open_files import holder_of
 from tests.helpers.waiting import wait_until
 
 TRAIN = ["train", "accelerated", "--max-steps", "2", "--dropout", "0"]
@@ -51,12 +52,7 @@ def _ended_by(number: signal.Signals, run: Path) -> BaseException:
     def strike() -> None:
         ledger = run / "ledger-1.jsonl"
         wait_until(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") > 5, "5 steps")
-        holders = [
-            int(folder.name)
-            for folder in Path("/proc").iterdir()
-            if folder.name.isdigit() and _holds(folder, ledger)
-        ]
-        os.kill(holders[0], number)
+        os.kill(holder_of(ledger), number)
 
     thread = threading.Thread(target=strike)
     thread.start()
@@ -72,13 +68,6 @@ def _ended_by(number: signal.Signals, run: Path) -> BaseException:
     finally:
         thread.join()
     return said.value
-
-
-def _holds(process: Path, file: Path) -> bool:
-    try:
-        return any(os.readlink(each) == str(file) for each in (process / "fd").iterdir())
-    except OSError:
-        return False
 
 
 @pytest.mark.slow
