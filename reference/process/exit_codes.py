@@ -92,6 +92,8 @@ def end_process(line: str, code: int = TrainingFailed.exit_code) -> NoReturn:
 
     For a thread beside a training that waits within torch, and can't be told.
     """
+    with suppress(OSError):
+        print(file=sys.stderr)  # below the bar of a loop, which nobody closes
     _write(f"{SAYS}{line}")
     os._exit(code)
 

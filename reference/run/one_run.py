@@ -139,7 +139,7 @@ def _run(
             f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
             "it whole with --debug"
         ) from error
-    final_loss = observer.final_loss
+    final_loss = observer.final_loss_of_model
     if launch.world_size > 1:
         final_loss = mean_loss(final_loss, recipe, loop, len(data.train), observer.steps, launch)
     metrics = {

@@ -4,16 +4,19 @@ import os
 import signal
 import socket
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
 from reference.cli.main import main
+from reference.launch import launcher
 from reference.launch.configuration import Configuration
 from reference.launch.launcher import launch
 from reference.ledger.reader import read_ledger
 from reference.lesson.recipe import Recipe
-from reference.process.workers import WorkerDied
+from reference.process.workers import Starter, WorkerDied
 from tests.conftest import write_mrpc
 from tests.helpers.open_files import holder_of
 from tests.helpers.waiting import wait_until
@@ -21,6 +24,13 @@ from tests.helpers.waiting import wait_until
 TRAIN = ["train", "accelerated", "--max-steps", "2", "--dropout", "0"]
 
 
+@pytest.fixture
+def forked(start: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes are forked from one that is there, and needn't be made for each test."""
+    monkeypatch.setattr(launcher, "starter", lambda _: nullcontext(start))
+
+
+@pytest.mark.usefixtures("forked")
 def test_as_many_train_as_were_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -28,7 +38,9 @@ def test_as_many_train_as_were_asked_for(
     run = tmp_path / "run"
     words = [*TRAIN, "--data", str(data), "--run-dir", str(run)]
     assert main(["launch", "cpu-2", *words]) == 0
-    assert "accelerated" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "accelerated" in said
+    assert said.splitlines()[-1] == f"run: {run}"
     ledgers = [read_ledger(run / name) for name in ("ledger.jsonl", "ledger-1.jsonl")]
     assert [ledger.header["rank"] for ledger in ledgers] == [0, 1]
     assert [ledger.header["world_size"] for ledger in ledgers] == [2, 2]
@@ -44,6 +56,18 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         assert main(["launch", "--main-process-port", str(port), "cpu-2", *words]) == 2
     assert f"main_process_port: {port} can't be used" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_machine_with_fewer_gpus_than_processes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused before any process is started, for the configurations that ask for GPUs alone."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for name, here in (("gpu-2", 2), ("gpu-8", 8), ("bf16-gpu-2", 2), ("machines-2", 2)):
+        assert main(["launch", name, *TRAIN]) == 2
+        said = capsys.readouterr().err
+        assert f"{name}: {here} processes on this machine, a GPU each, and it has 1" in said
+        assert said.count("\n") == 1
 
 
 def _ended_by(number: signal.Signals, run: Path) -> BaseException:

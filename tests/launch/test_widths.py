@@ -85,6 +85,23 @@ def test_the_same_width_twice_is_identical(start: Starter, tmp_path: Path) -> No
     assert (verdict.verdict, verdict.ranks, verdict.steps) == ("identical", 2, 8)
 
 
+def test_two_processes_are_one_that_takes_each_batch_in_two_halves(
+    start: Starter, tmp_path: Path
+) -> None:
+    """To the last bit, in float32: what two widths are apart is how float32 adds, and no more.
+
+    Of 25 rows the last batch has one, which is a half by itself in both.
+    """
+    given = words(tmp_path, 25)
+    two = run_ranks(start, tmp_path / "two", 2, given).kept()
+    halves = [*given, "--train-batch-size", "4", "--gradient-accumulation-steps", "2"]
+    one = run_ranks(start, tmp_path / "one", 1, halves).kept()
+    assert len(one["gradients"]) == 8
+    for ours, theirs in zip(one["gradients"], two["gradients"], strict=True):
+        assert all(map(torch.equal, ours, theirs))
+    assert all(map(torch.equal, one["weights"], two["weights"]))
+
+
 @pytest.mark.slow
 def test_the_trainer_is_the_same_run_but_for_its_scale(start: Starter, tmp_path: Path) -> None:
     """In whole batches: of a smaller one the Trainer repeats rows."""
@@ -148,8 +165,16 @@ def hold_evaluation(start: Starter, tmp_path: Path, widths: tuple[int, ...]) -> 
 
 
 def test_each_row_is_evaluated_once_on_three_processes(start: Starter, tmp_path: Path) -> None:
-    """20 rows in batches of 9 on three processes: the last batch has two rows for three."""
+    """20 rows in batches of 9 on three processes: the last batch has two rows for three.
+
+    Of a step's 8 rows they have 3, 3 and 2; its loss is that of one process.
+    """
     hold_evaluation(start, tmp_path, (3,))
+    losses = [
+        json.loads((tmp_path / name / "run" / "metrics.json").read_text())["final_loss"]
+        for name in ("one", "3")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
 @pytest.mark.slow
