@@ -89,9 +89,7 @@ def launch(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _watch(
-    workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, told: Path
-) -> None:
+def _watch(workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, told: Path) -> None:
     """Return when all have ended; raise what one that failed says, or how it died.
 
     Args:

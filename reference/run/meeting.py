@@ -64,7 +64,7 @@ def _port() -> int:
 
 
 def interface_to(address: str) -> str | None:
-    """The network device by which an address is reached, as gloo has it; None where nobody knows."""
+    """The network device by which an address is reached; None where nobody knows."""
     import psutil
 
     with suppress(OSError):

@@ -2,10 +2,10 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 
@@ -29,7 +29,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Host, Host]]:
         yield both
 
 
-def launch(hosts: Sequence[Host], folder: Path, words: Sequence[str]) -> "list[subprocess.Popen[bytes]]":
+def launch(hosts: Sequence[Host], folder: Path, words: Sequence[str]) -> list[Popen[bytes]]:
     """The same command on both, each in a folder of its own; without a word of the network."""
     port = str(free_port())
     processes = []

@@ -7,8 +7,8 @@ import pytest
 
 from reference.errors import InputError, TrainingFailed
 from reference.process.exit_codes import ended
-from reference.process.signals import Stopped
 from reference.process.rank_errors import FILE
+from reference.process.signals import Stopped
 
 SIGTERM = 15
 
@@ -20,9 +20,7 @@ def attempt(tmp_path: Path) -> Path:
     return tmp_path / "attempt_0"
 
 
-def end(
-    rank: int, error: BaseException, attempt: Path, monkeypatch: pytest.MonkeyPatch
-) -> int:
+def end(rank: int, error: BaseException, attempt: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setenv(FILE, str(attempt / str(rank) / "error.json"))
 
     def command() -> int:

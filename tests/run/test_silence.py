@@ -19,13 +19,13 @@ BROKEN = "RuntimeError in step 3: Connection closed by peer"
 
 
 @pytest.fixture(autouse=True)
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def store(monkeypatch: pytest.MonkeyPatch) -> object:
     """Where the processes met; and they speak faster than they do."""
     port = free_port()
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", str(port))
     monkeypatch.setattr(silence, "BEAT", 0.05)
-    yield dist.TCPStore(
+    return dist.TCPStore(
         "127.0.0.1", port, is_master=True, wait_for_workers=False, timeout=timedelta(seconds=LIMIT)
     )
 
