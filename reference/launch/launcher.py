@@ -79,7 +79,7 @@ def launch(
             finally:
                 stop(list(workers.values()))
     except RunError as error:
-        keep = isinstance(error, WorkerDied)
+        keep = str(folder) in str(error)  # it says what to see there
         if debug:
             for log in sorted(folder.iterdir()):
                 print(f"{log.name}:\n{log.read_text(errors='replace')}", file=sys.stderr)

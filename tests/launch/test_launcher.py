@@ -18,7 +18,7 @@ from reference.ledger.reader import read_ledger
 from reference.lesson.recipe import Recipe
 from reference.process.workers import Starter, WorkerDied
 from tests.conftest import write_mrpc
-from tests.helpers.open_files import holder_of
+from tests.helpers.open_files import writer_of
 from tests.helpers.waiting import wait_until
 
 TRAIN = ["train", "accelerated", "--max-steps", "2", "--dropout", "0"]
@@ -76,7 +76,7 @@ def _ended_by(number: signal.Signals, run: Path) -> BaseException:
     def strike() -> None:
         ledger = run / "ledger-1.jsonl"
         wait_until(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") > 5, "5 steps")
-        os.kill(holder_of(ledger), number)
+        os.kill(writer_of(ledger), number)
 
     thread = threading.Thread(target=strike)
     thread.start()

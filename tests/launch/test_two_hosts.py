@@ -13,7 +13,7 @@ from reference.diff.ledgers import diff
 from reference.process.ports import free_port
 from reference.process.workers import Starter, stop
 from tests.conftest import ROOT, write_mrpc
-from tests.helpers.open_files import holder_of
+from tests.helpers.open_files import writer_of
 from tests.helpers.ranks import run_ranks
 from tests.helpers.two_hosts import Host, two_hosts
 from tests.helpers.waiting import LIMIT, wait_until
@@ -96,7 +96,7 @@ def test_a_process_that_fails_on_the_other_machine_is_named(
     try:
         ledger = run / "ledger-1.jsonl"
         wait_until(lambda: ledger.exists() and ledger.read_bytes().count(b"\n") > 5, "5 steps")
-        os.kill(holder_of(ledger), number)
+        os.kill(writer_of(ledger), number)
         assert processes[0].wait(LIMIT) == 3
     finally:
         stop(processes)
