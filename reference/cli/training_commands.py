@@ -24,6 +24,7 @@ from reference.cli.recipe_options import (
 from reference.lesson.loops import LOOPS
 from reference.messages import nearest
 from reference.observe.script.launcher import launched
+from reference.observe.script.shared_folder import folder_of
 from reference.process import signals
 from reference.process.run_folder import check_run_dir, default_run_dir
 from reference.process.whole_files import write_whole
@@ -84,7 +85,8 @@ def train_command(
     recipe = get_recipe(ctx)
     check_processes(recipe, loop, launch.world_size)
     # The others' folder is rank 0's, which may have made it by now.
-    folder = _free_folder(run_dir, loop) if launch.rank == 0 else Path()
+    own = None if run_dir is None else folder_of(run_dir, loop, launch)  # of torchrun's restart
+    folder = _free_folder(own, loop) if launch.rank == 0 else Path()
     if recipe.device != "cpu" and launch.world_size == 1:
         see_one_gpu()
     from reference.compare.three_loops import summary

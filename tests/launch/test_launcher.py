@@ -47,6 +47,19 @@ def test_as_many_train_as_were_asked_for(
     assert [len(ledger.steps) for ledger in ledgers] == [2, 2]
 
 
+def test_a_restart_of_torchrun_has_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under `observe`: what was begun before it stays."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "ledger.jsonl").touch()
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    data = write_mrpc(tmp_path / "data", 16, 8)
+    words = ["train", "manual", "--max-steps", "1", "--device", "cpu", "--data", str(data)]
+    assert main([*words, "--run-dir", str(tmp_path / "run")]) == 0
+    assert read_ledger(tmp_path / "run-restart1" / "ledger.jsonl").end["complete"]
+
+
 def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("", 0))
