@@ -189,6 +189,8 @@ def launch_command(
 
         print(summary(metrics))
     print(f"run: {folder}")
+    if (folder / MODEL_FOLDER).is_dir():
+        print(f"model: {folder / MODEL_FOLDER}")
     return 0
 
 

@@ -539,3 +539,7 @@ def test_one_ledger_has_nothing_to_be_held_against(
     assert f"required: B, the run that {run} is compared with" in capsys.readouterr().err
     assert main(["diff", str(run), "--offset", "1"]) == 2
     assert "diff: no B" in capsys.readouterr().err
+    alone = folder(tmp_path / "alone", of(Rank), processes=7)
+    assert main(["diff", str(alone)]) == 2
+    said = capsys.readouterr().err
+    assert f"{alone}: holds the ledger of rank 0 alone, none of rank 1, 2, 3, 4, ...;" in said

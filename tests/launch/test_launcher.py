@@ -40,7 +40,7 @@ def test_as_many_train_as_were_asked_for(
     assert main(["launch", "cpu-2", *words]) == 0
     said = capsys.readouterr().out
     assert "accelerated" in said
-    assert said.splitlines()[-1] == f"run: {run}"
+    assert said.splitlines()[-2:] == [f"run: {run}", f"model: {run / 'model'}"]
     ledgers = [read_ledger(run / name) for name in ("ledger.jsonl", "ledger-1.jsonl")]
     assert [ledger.header["rank"] for ledger in ledgers] == [0, 1]
     assert [ledger.header["world_size"] for ledger in ledgers] == [2, 2]
