@@ -64,7 +64,7 @@ def diff_ranks_of(folder: Path) -> Verdict:
     """
     ledgers = find_ledgers(folder)
     if len(ledgers) < 2:
-        gone = _missing(ledgers)
+        gone = _missing(ledgers) if folder.is_dir() else ()
         if gone:
             ranks = ", ".join(map(str, gone[:SHOWN])) + ", ..." * (len(gone) > SHOWN)
             raise InputError(
