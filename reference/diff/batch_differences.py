@@ -6,15 +6,31 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from reference.diff.unequal import FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal
+from reference.diff.unequal import FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal, Weight
 from reference.ledger.record import Record
 
 
 def batch(pair: Pair) -> Iterator[Unequal]:
-    """Each forward pass's inputs; one that only one side passes may have no effect."""
+    """Each forward pass's inputs; one that only one side passes may have no effect.
+
+    Nor has it by itself that a step is made of more passes in one run: a model may be called as a
+    whole, or its parts one after another. Gradients and updates tell.
+    """
     left, right = pair.left["batch"], pair.right["batch"]
-    if len(left) != len(right):
+    if not (left and right) and left != right:
         yield Unequal("batch", FORWARD_PASSES, len(left), len(right))
+    elif len(left) != len(right):
+        unequal = Unequal("batch", FORWARD_PASSES, len(left), len(right), SOFT)
+        yield from (unequal, *(replace(u, weight=_soft(u)) for u in _passes(left, right)))
+    else:
+        yield from _passes(left, right)
+
+
+def _soft(unequal: Unequal) -> Weight:
+    return SOFT if unequal.weight == HARD else unequal.weight
+
+
+def _passes(left: list[Record], right: list[Record]) -> Iterator[Unequal]:
     for number, (x, y) in enumerate(zip(left, right, strict=False), 1):
         of_pass = number if len(left) > 1 else None
         models = x.get("model", 0), y.get("model", 0)

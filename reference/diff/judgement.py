@@ -182,7 +182,7 @@ def _at_their_last_buffers(c: Comparison, ends: list[Record], tensors: list[Last
     )
     if unequal:
         return _changed(c, None, unequal)
-    others = model_ends(*ends)
+    others = model_ends(*ends, in_order=not c.in_other_order)
     return _changed(c, others[0]) if others else Verdict("identical", c.steps)
 
 

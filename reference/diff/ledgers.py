@@ -1,13 +1,13 @@
 """Two ledgers read side by side, a step at a time, to one verdict."""
 
 from collections.abc import Iterator, Mapping
-from itertools import zip_longest
 from pathlib import Path
 
 from reference.diff.comparison import Comparison
 from reference.diff.divergence_curve import Curve
 from reference.diff.judgement import judge
 from reference.diff.notes import BeginsLater
+from reference.diff.optimizers_in_order import in_one_order
 from reference.diff.ranks import diff_ranks, with_unread_ranks
 from reference.diff.resumed_run import given, groups_as_from, groups_from, where_it_begins
 from reference.diff.verdict import Verdict
@@ -57,7 +57,7 @@ def _diff(
     curve = Curve()
     ends: list[Record | None] = [None, None]
     counts = [0, 0]
-    for x, y in zip_longest(left, right, fillvalue=Group()):
+    for x, y in in_one_order(left, right):
         comparison.add(x, y)
         if comparison.divergence is not None and x.step is not None and y.step is not None:
             curve.add(x.step, y.step)

@@ -88,8 +88,13 @@ def weights(pair: Pair) -> Iterator[Unequal]:
 
 
 def forward(pair: Pair) -> Iterator[Unequal]:
-    """The loss where both show it, and the outputs that both have."""
+    """The loss where both show it, and the outputs that both have.
+
+    Of other numbers of passes nothing is decided by outputs: they are of other parts of a model.
+    """
     left, right = pair.left["forward"], pair.right["forward"]
+    if len(left) != len(right):
+        return
     for number, (x, y) in enumerate(zip(left, right, strict=False), 1):
         of_pass = number if len(left) > 1 else None
         if x.get("loss") != y.get("loss") or ("loss" in x) != ("loss" in y):

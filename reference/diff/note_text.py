@@ -21,6 +21,7 @@ from reference.diff.inside_text import inside_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
+    GeneratedInOtherBatches,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -34,7 +35,9 @@ from reference.diff.notes import (
     OneRankAlone,
     OnRank,
     OtherRanks,
+    PaddedOtherwise,
     TensorsOfOneEnd,
+    UncalledParameters,
     UnknownFields,
     Unsealed,
     UnseenPass,
@@ -118,6 +121,22 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"{count} row{'s' * (count != 1)} more in {sides.name(side)}: an evaluation that "
                 "the other run didn't make, or other rows; evaluations that no score ends stand "
                 "in a ledger as one"
+            )
+        case UncalledParameters(side, count, step):
+            return (
+                f"not seen: what {count} parameter{'s' * (count != 1)} of no called model "
+                f"{'are' if count != 1 else 'is'} used for, in {sides.name(side)}, first in step "
+                f"{step}; gradients, weights and updates were compared"
+            )
+        case PaddedOtherwise(step):
+            return (
+                f"not seen: whether zeros at the ends of rows are padding, in the evaluation after "
+                f"step {step}; the runs have other numbers of them, and no attention_mask says it"
+            )
+        case GeneratedInOtherBatches(step):
+            return (
+                "not compared: what is generated after the first pass of each batch, in the "
+                f"evaluation after step {step}; these passes are of other batches or shapes"
             )
         case WithoutEffect():
             return _without_effect_text(note)

@@ -117,6 +117,32 @@ class MoreRows:
 
 
 @dataclass(frozen=True)
+class UncalledParameters:
+    """Parameters that an optimizer moves in steps of passes that don't use them, the first so."""
+
+    side: int
+    count: int
+    step: int
+
+
+@dataclass(frozen=True)
+class PaddedOtherwise:
+    """Rows of equal evaluations, the first after this step, end with other numbers of zeros.
+
+    No mask says that these are padding.
+    """
+
+    step: int
+
+
+@dataclass(frozen=True)
+class GeneratedInOtherBatches:
+    """Evaluations, the first after this step, go on from pass to pass in other batches."""
+
+    step: int
+
+
+@dataclass(frozen=True)
 class WithoutEffect:
     """What was unequal in steps that came out equal.
 
@@ -204,6 +230,9 @@ Note = (
     | UnknownFields
     | MoreEvaluations
     | MoreRows
+    | UncalledParameters
+    | PaddedOtherwise
+    | GeneratedInOtherBatches
     | WithoutEffect
     | Contradiction
     | BeginsLater

@@ -22,6 +22,8 @@ def tensors(link: str, left: Record, right: Record, names: Sequence[str]) -> Ite
     if left.get("hash") == right.get("hash"):
         return
     hashes = [value.get("tensors", "").split() for value in (left, right)]
+    if all(hashes):  # a list from before a model was seen is shorter
+        hashes = [[*each, *[ABSENT] * (len(names) - len(each))] for each in hashes]
     triples = zip(names, *hashes, strict=False)
     pairs = [(x, y) for _, x, y in triples]
     unequal = [place for place, (x, y) in enumerate(pairs) if x != y]

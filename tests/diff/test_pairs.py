@@ -16,12 +16,18 @@ from reference.observe.observer import Observer
 from tests.diff.pairs import (  # noqa: F401
     PAIRS,
     Pair,
+    averages,
+    bare_tensors,
     copies,
     ends,
     evaluations,
     exchanges,
     losses,
+    modelling,
     odd_outputs,
+    optimizing,
+    orders,
+    other_batches,
     states,
     without_parameters,
 )

@@ -43,6 +43,7 @@ from reference.diff.note_text import note_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
+    GeneratedInOtherBatches,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -56,7 +57,9 @@ from reference.diff.notes import (
     OneRankAlone,
     OnRank,
     OtherRanks,
+    PaddedOtherwise,
     TensorsOfOneEnd,
+    UncalledParameters,
     UnknownFields,
     Unsealed,
     UnseenPass,
@@ -106,6 +109,9 @@ NOTES: list[Note] = [
     CutInside(0, 5, ""),
     PartsInside(ModuleName("layer.1", ("Linear", "Linear")), How.OUTPUT, Value("output", "a", "b")),
     Lengths(18, 54),
+    UncalledParameters(1, 2, 1),
+    PaddedOtherwise(3),
+    GeneratedInOtherBatches(3),
     ModelsOfOneEnd("Net", True, 0, 1),
     NoScores(),
     Unsealed((0, 1)),
@@ -154,7 +160,7 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
     Reason.NEWER_SCHEMA: (
         Verdict("incomparable", 6),
         None,
-        "equal for 6 steps in every link that schema 3 knows",
+        "equal for 6 steps in every link that schema 4 knows",
     ),
     Reason.RECORDING_ENDED: (
         Verdict("incomparable", 6),
@@ -228,7 +234,7 @@ def test_a_model_that_one_run_trains_is_no_comparison() -> None:
     assert "probe.weight, which is trained, stands in one of them only" in detail
     assert "first unequal: step 2, link forward: pass 2, loss" in detail
     newer = Verdict("incomparable", 1, 2, "forward", unequal=(LOSS,), reason=Reason.NEWER_SCHEMA)
-    assert "a newer schema than 3 may write the same bits" in in_words(newer).detail
+    assert "a newer schema than 4 may write the same bits" in in_words(newer).detail
 
 
 @pytest.mark.parametrize("note", NOTES, ids=lambda note: type(note).__name__)

@@ -49,7 +49,7 @@ class OptimizerAtStep:
             place: ABSENT if tensor.grad is None else groups.get(place, NO_GROUP)
             for place, tensor in parameters.living().items()
         }
-        self._total = len(parameters.names)
+        self._total = parameters.count
 
     def describe(self) -> Record:
         """The link `optimizer`: class, distinct hyper-parameters, and which parameter has which."""
