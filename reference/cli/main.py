@@ -26,9 +26,8 @@ from reference.cli import plot_command as plot_command
 from reference.cli.program import COMPLETION, PROGRAM, program
 from reference.cli.usage_errors import in_one_line
 from reference.errors import RunError
-from reference.process.exit_codes import ended, failed
+from reference.process.exit_codes import SAYS, ended, failed
 
-SAYS = "reference: error: "
 # Options of `observe` that the next word belongs to.
 VALUED = ("--run-dir", "--output-dir", "--inside", "--until")
 

@@ -309,10 +309,20 @@ FAULTS = {
 
 @pytest.mark.slow
 def test_real_ways_of_training_in_parallel(tmp_path: Path) -> None:
+    """Each is the same training as without an observer, to the last bit."""
     launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29641"]
-    result = python(*launch, SCRIPTS / "ways_in_parallel.py", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    found = {path.name: hold(find_ledgers(path)) for path in tmp_path.iterdir()}
+    observed, plain = tmp_path / "observed", tmp_path / "plain"
+    for folder, words in ((observed, []), (plain, ["plain"])):
+        folder.mkdir()
+        result = python(*launch, SCRIPTS / "ways_in_parallel.py", *words, cwd=folder)
+        assert result.returncode == 0, result.stderr
+    saved = sorted(path.name for path in plain.iterdir())
+    assert len(saved) == 2 * len([*REPLICAS, *OTHERS, *FAULTS])
+    for name in saved:
+        both = [torch.load(folder / name) for folder in (observed, plain)]
+        assert both[0] or name == "evaluates-1.pt"
+        assert all(map(torch.equal, *both))
+    found = {path.name: hold(find_ledgers(path)) for path in observed.iterdir() if path.is_dir()}
     assert found.keys() == {*REPLICAS, *OTHERS, *FAULTS}
     assert [name for name in (*REPLICAS, *OTHERS) if found[name].partings] == []
     assert [name for name in REPLICAS if found[name].sets != ((0, 1),)] == []
@@ -530,3 +540,7 @@ def test_one_ledger_has_nothing_to_be_held_against(
     assert f"required: B, the run that {run} is compared with" in capsys.readouterr().err
     assert main(["diff", str(run), "--offset", "1"]) == 2
     assert "diff: no B" in capsys.readouterr().err
+    alone = folder(tmp_path / "alone", of(Rank), processes=7)
+    assert main(["diff", str(alone)]) == 2
+    said = capsys.readouterr().err
+    assert f"{alone}: holds the ledger of rank 0 alone, none of rank 1, 2, 3, 4, ...;" in said
