@@ -23,6 +23,9 @@ from accelerate.state import AcceleratorState
 from reference.lesson import embedded
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
+from reference.process.fork_server import ForkServer
+from reference.process.workers import Starter
+from reference.run.worker_processes import PRELOAD
 
 ROOT = Path(__file__).resolve().parent.parent
 GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))
@@ -82,6 +85,15 @@ def clean_state() -> Iterator[None]:
     os.environ.update(before)
     AcceleratorState._reset_state(reset_partial_state=True)
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Starter]:
+    """Starts the processes of runs of several, forked from one that has imported what they need."""
+    modules = ("reference.run.processes", "reference.explain.replay_rank")
+    preload = [*PRELOAD, *modules, "tests.helpers.recorded_rank"]
+    with ForkServer(preload, {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}) as starter:
+        yield starter
 
 
 def write_mrpc(folder: Path, train: int, validation: int) -> Path:

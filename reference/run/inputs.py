@@ -40,13 +40,16 @@ def check_processes(recipe: Recipe, loop: str, world_size: int) -> None:
             "train accelerated, or launch one"
         )
     size = recipe.train_batch_size
+    if recipe.sharing == "whole":
+        return
     if world_size > size:
         raise InputError(
             f"train_batch_size: {size} samples for {world_size} processes; launch {size} at most, "
             "or give a larger one"
         )
-    if loop == "trainer" and size % world_size:
+    if size % world_size and (loop == "trainer" or recipe.sharing == "split"):
         raise InputError(
             f"train_batch_size: {size} samples can't be shared evenly by {world_size} processes, "
-            "as the Trainer has to; give a multiple, or train accelerated"
+            f"as {'the Trainer' if loop == 'trainer' else 'sharing split'} has to; give a "
+            "multiple, or train accelerated by sharing exact"
         )

@@ -77,13 +77,12 @@ def run(
     check_processes(recipe, loop, launch.world_size)
     check_accelerate_launch(launch.world_size)
     data = load_data(recipe)
-    first_line_of_ledger = header(recipe, loop, data)
+    first_line_of_ledger = header(recipe, loop, data, launch)
     if launch.world_size == 1:
         return _run(recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until)
     join(recipe, launch)
     with no_silence(launch):
         check_agreement(first_line_of_ledger, launch)
-        first_line_of_ledger |= {"rank": launch.rank, "world_size": launch.world_size}
         metrics = _run(
             recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until
         )

@@ -20,7 +20,7 @@ from reference.observe.script.launcher import Launch
 PATIENCE = timedelta(seconds=120)  # for all to have loaded their data, and to come
 # What may differ between machines of one run: names of folders, and processors.
 PLACES = {"recipe.name", "recipe.data", "recipe.checkpoint", "data.source", "checkpoint.name"}
-PLACES |= {"device", "platform", "cpu_capability"}
+PLACES |= {"device", "platform", "cpu_capability", "rank"}
 
 
 def join(recipe: Recipe, launch: Launch) -> None:
@@ -114,8 +114,8 @@ def mean_loss(loss: Any, recipe: Recipe, loop: str, rows: int, steps: int, launc
     """
     from accelerate.utils import gather_object
 
-    weight = 1.0  # the Trainer's shares are all as large
-    if loop == "accelerated":
+    weight = 1.0  # shares that are all as large
+    if loop == "accelerated" and recipe.sharing == "exact":
         batches = recipe.batches_per_epoch(rows)
         step = (steps - 1) % recipe.steps_per_epoch(batches) + 1
         last = min(step * recipe.gradient_accumulation_steps, batches) - 1

@@ -11,12 +11,13 @@ import pytest
 
 from reference.deviations import (
     CATALOGUE,
+    EVERY,
     Chosen,
     Conflict,
     Deviation,
     edited_source,
     loop_diff,
-    manual_source,
+    loop_source,
     train_with,
 )
 from reference.deviations.catalogue import by_name
@@ -27,7 +28,7 @@ from tests.conftest import ROOT
 
 SOURCE = re.compile(r"(transformers|accelerate|pytorch|[\w-]+/[\w.-]+)#\d+|arXiv \d{4}\.\d{5}")
 NAMED_SOURCES = {COURSE, RUN_GLUE, ACCELERATE_EXAMPLE, NO_REPORT}
-each = pytest.mark.parametrize("deviation", CATALOGUE.values(), ids=CATALOGUE.keys())
+each = pytest.mark.parametrize("deviation", EVERY.values(), ids=EVERY.keys())
 
 
 def entry(**changes: Any) -> Deviation:
@@ -69,6 +70,7 @@ def test_an_entry_that_lacks_a_part_is_an_error(missing: str) -> None:
         ({"shows_when": ""}, "NO_REPORT says that none is known"),
         ({"citation": ""}, "NO_REPORT says that none is known"),
         ({"edits": ()}, "edits: "),
+        ({"loop": "trainer"}, "loop: give manual, or accelerated"),
         ({"edits": (replace("a", "VALUE"),)}, "just where there is a value"),
         ({"default_value": 0.5, "values_to_try": tries_nothing}, "just where there is a value"),
         ({"edits": (replace("a", "VALUE"),), "default_value": 0.5}, "give both, or neither"),
@@ -95,7 +97,7 @@ def test_an_entry_that_contradicts_itself_is_an_error(changes: dict[str, Any], e
 )
 def test_an_entry_that_contradicts_the_catalogue_is_an_error(added: Deviation, error: str) -> None:
     with pytest.raises(ValueError, match=re.escape(error)):
-        by_name([*CATALOGUE.values(), added])
+        by_name([*EVERY.values(), added])
 
 
 def test_a_new_entry_stands_at_the_end_of_its_row() -> None:
@@ -117,13 +119,13 @@ def test_the_course_is_named_with_its_address() -> None:
 
 @each
 def test_an_entry_is_an_edit_of_the_loop(deviation: Deviation) -> None:
-    text = edited_source([Chosen(deviation)])
+    text = edited_source([Chosen(deviation)], deviation.loop)
     compile(text, deviation.name, "exec")
-    assert text != manual_source()
+    assert text != loop_source(deviation.loop)
     assert "VALUE" not in text
     # What is shown says which lines go and which come.
     lines = loop_diff([Chosen(deviation)]).splitlines()
-    assert lines[1].startswith(f"+++ manual.py with {deviation.name}")
+    assert lines[1].startswith(f"+++ {deviation.loop}.py with {deviation.name}")
     assert any(line.startswith(("-", "+")) for line in lines[2:])
 
 

@@ -8,11 +8,8 @@ from typing import Any
 import torch
 
 from reference.ledger.reader import Ledger, read_ledger
-from reference.process.fork_server import ForkServer
 from reference.process.ports import free_port
 from reference.process.workers import Starter, Worker, stop
-from reference.run.worker_processes import PRELOAD
-from tests.conftest import ROOT
 from tests.helpers.waiting import LIMIT
 
 
@@ -36,12 +33,6 @@ class Ranks:
         return (self.folder / f"{rank}.log").read_text()
 
 
-def processes() -> Starter:
-    """What `run_ranks` starts them by; a context manager."""
-    preload = [*PRELOAD, "reference.run.processes", "tests.helpers.recorded_rank"]
-    return ForkServer(preload, {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
-
-
 def run_ranks(
     start: Starter,
     folder: Path,
@@ -54,7 +45,7 @@ def run_ranks(
     """`train WORDS` in so many processes, to their end.
 
     Args:
-        start: `processes()`.
+        start: starts the processes.
         folder: new; gets what the processes leave.
         world_size: how many there are.
         words: a loop and options.
