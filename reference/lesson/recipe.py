@@ -140,6 +140,13 @@ class Recipe:
         "is filled up with rows of the first: Accelerate's split_batches), or whole (a batch of "
         "its own, so that a step has as many as there are processes: Accelerate's default)",
     )
+    fsdp: str = choice(
+        "no",
+        "full_shard",
+        group=MACHINE,
+        meaning="full_shard: each of several processes keeps its part of each weight (torch's "
+        "FSDP2, in the Accelerate loop)",
+    )
     mixed_precision: str = choice(
         "no", "bf16", group=MACHINE, meaning="bf16 runs the forward pass under torch.autocast"
     )
