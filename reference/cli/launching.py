@@ -109,6 +109,8 @@ def _options_of(configuration: Configuration, given: Mapping[str, Any]) -> list[
         wanted["device"] = "cpu"
     elif configuration.num_processes > 1:
         wanted["device"] = "cuda"
+    if configuration.fsdp:
+        wanted["fsdp"] = "full_shard"
     if configuration.mixed_precision != "no":
         wanted["mixed_precision"] = configuration.mixed_precision
     for name, value in wanted.items():
