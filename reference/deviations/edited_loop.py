@@ -4,23 +4,33 @@ It is the manual loop, and on several processes the Accelerate loop, in whose te
 manual loop have their place, too. The loops' files are never changed, and know nothing of it.
 """
 
+import ast
+import builtins
 import difflib
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reference.lesson.loops
 from reference.deviations.catalogue import EVERY
 from reference.deviations.deviation import MANUAL, Chosen
-from reference.deviations.source_edits import Conflict, apply
+from reference.deviations.source_edits import Conflict, Edit, apply
 
 if TYPE_CHECKING:
     from reference.lesson.data.pipeline import Data
     from reference.lesson.loops import Loop
     from reference.lesson.recipe import Recipe
 
+# What Accelerate changes in the manual loop's text, so that edits of it have their place in the
+# other loop, too. The device isn't among it: an edit that names it is of the manual loop alone.
+IN_ACCELERATED = {
+    "loss.backward()": "accelerator.backward(loss)",
+    "torch.nn.utils.clip_grad_norm_": "accelerator.clip_grad_norm_",
+    '(len(batch["labels"]) / num_samples)': "weight",
+}
 _ORDER = {name: place for place, name in enumerate(EVERY)}
 
 
@@ -40,8 +50,35 @@ def edited_source(chosen: Sequence[Chosen], loop: str = MANUAL) -> str:
         if names.count(name) > 1:
             raise Conflict(f"{name} and {name} are the same deviation")
     ordered = sorted(chosen, key=lambda c: _ORDER[c.deviation.name])
-    edits = ((str(c), edit, c.value) for c in ordered for edit in c.deviation.edits)
+    edits = (
+        (str(c), _edit_of(c, edit, loop), c.value) for c in ordered for edit in c.deviation.edits
+    )
     return apply(loop_source(loop), edits)
+
+
+def _edit_of(chosen: Chosen, edit: Edit, loop: str) -> Edit:
+    """An edit as it is in a loop's text."""
+    if loop == chosen.deviation.loop:
+        return edit
+    anchor, text = edit.anchor, edit.text
+    for manual, accelerated in IN_ACCELERATED.items():
+        anchor, text = anchor.replace(manual, accelerated), text.replace(manual, accelerated)
+    return replace(edit, anchor=anchor, text=text)
+
+
+def lacks_a_name(text: str) -> bool:
+    """Whether a loop's text uses a name that it doesn't have, as an edit of the other loop may."""
+    names = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+    used = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    made = {name.id for name in names if not isinstance(name.ctx, ast.Load)}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.alias):
+            made.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+    return bool(used - made - vars(builtins).keys() - {"__name__", "__file__"})
 
 
 def loop_diff(chosen: Sequence[Chosen]) -> str:

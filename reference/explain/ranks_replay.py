@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from reference.deviations import CATALOGUE, OF_SEVERAL, Chosen, Deviation
 from reference.deviations.deviation import ACCELERATED
@@ -34,9 +33,10 @@ from reference.run.worker_processes import PRELOAD, GrowingLedger, starter
 
 @dataclass
 class RankReplays:
-    """Replays of one recipe against the ledgers of several processes; a context manager.
+    """Replays of one recipe against the ledgers of several processes.
 
     Attributes:
+        processes: `replay_starter(recipe)`, which has to outlive them.
         paths: each rank's ledger.
         header: the header of the recipe's own run, of rank 0.
         recipe: the recipe, as the Accelerate loop gets it.
@@ -44,6 +44,7 @@ class RankReplays:
         on_step: called with the number of steps of a replay, now and then.
     """
 
+    processes: Starter
     paths: Mapping[int, Path]
     header: Record
     recipe: Recipe
@@ -52,13 +53,8 @@ class RankReplays:
     loop: str = ACCELERATED
     _targets: dict[int, Ledger] = field(default_factory=dict)
 
-    def __enter__(self) -> Self:
+    def __post_init__(self) -> None:
         self._targets = {rank: read_ledger(path) for rank, path in self.paths.items()}
-        self._starter = replay_starter(self.recipe).__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._starter.__exit__(*exception)
 
     @property
     def known(self) -> Mapping[str, Deviation]:
@@ -83,7 +79,7 @@ class RankReplays:
         folder = Path(tempfile.mkdtemp(prefix="replay-"))
         try:
             train_ranks(
-                self._starter,
+                self.processes,
                 folder,
                 self.recipe,
                 chosen,

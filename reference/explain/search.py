@@ -13,6 +13,7 @@ from itertools import combinations, islice
 from typing import Protocol
 
 from reference.deviations import Chosen, Clue, Conflict, Deviation, edited_source
+from reference.deviations.edited_loop import lacks_a_name
 from reference.diff.verdict import Verdict
 from reference.explain.first_batch import FirstBatches
 from reference.explain.outcome import Outcome
@@ -182,10 +183,10 @@ class Search:
     def composes(self, chosen: Sequence[Chosen]) -> bool:
         """Whether these can be together in the loop that is replayed."""
         try:
-            edited_source(chosen, self.replay.loop)
+            text = edited_source(chosen, self.replay.loop)
         except Conflict:
             return False
-        return True
+        return not lacks_a_name(text)
 
     def _recipe_with(self, chosen: Sequence[Chosen]) -> Recipe:
         """What these deviations make of the recipe."""

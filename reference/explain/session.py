@@ -10,7 +10,7 @@ from reference.deviations.clues.clue import MOST_STEPS, part
 from reference.deviations.deviation import ACCELERATED, MANUAL
 from reference.errors import InputError
 from reference.explain.explanation_text import json_line, words
-from reference.explain.ranks_replay import RankReplays
+from reference.explain.ranks_replay import RankReplays, replay_starter
 from reference.explain.search import Explanation, OwnLength, explain, explain_by
 from reference.ledger.reader import Ledger
 from reference.ledger.record import Record
@@ -128,8 +128,8 @@ def explain_with_progress(
         if len(targets) == 1:
             return explain(target, ours, recipe, data, progress)
         paths = dict(enumerate(targets))
-        with RankReplays(paths, ours, recipe, data, progress) as replays:
-            return explain_by(replays)
+        with replay_starter(recipe) as processes:
+            return explain_by(RankReplays(processes, paths, ours, recipe, data, progress))
     finally:
         progress.close()
 

@@ -55,6 +55,11 @@ def check_processes(recipe: Recipe, loop: str, world_size: int) -> None:
             f"as {'the Trainer' if loop == 'trainer' else 'sharing split'} has to; give a "
             "multiple, or train accelerated by sharing exact"
         )
+    if recipe.eval_batch_size % world_size and recipe.sharing == "split":
+        raise InputError(
+            f"eval_batch_size: {recipe.eval_batch_size} samples can't be shared evenly by "
+            f"{world_size} processes, as sharing split has to; give a multiple, or sharing exact"
+        )
 
 
 def _check_fsdp(recipe: Recipe, loop: str, world_size: int) -> None:

@@ -1,5 +1,6 @@
 """The catalogue of known deviations: whole, sourced, and each one an edit of today's loop."""
 
+import contextlib
 import dataclasses
 import re
 import subprocess
@@ -23,6 +24,7 @@ from reference.deviations import (
 from reference.deviations.catalogue import by_name
 from reference.deviations.citations import ACCELERATE_EXAMPLE, COURSE, NO_REPORT, RUN_GLUE
 from reference.deviations.deviation import Trial
+from reference.deviations.edited_loop import lacks_a_name
 from reference.deviations.source_edits import delete, replace
 from tests.conftest import ROOT
 
@@ -127,6 +129,30 @@ def test_an_entry_is_an_edit_of_the_loop(deviation: Deviation) -> None:
     lines = loop_diff([Chosen(deviation)]).splitlines()
     assert lines[1].startswith(f"+++ {deviation.loop}.py with {deviation.name}")
     assert any(line.startswith(("-", "+")) for line in lines[2:])
+
+
+@each
+def test_an_entry_has_all_that_it_names(deviation: Deviation) -> None:
+    assert not lacks_a_name(edited_source([Chosen(deviation)], deviation.loop))
+
+
+def test_an_edit_of_the_manual_loop_may_lack_a_name_in_the_other() -> None:
+    text = edited_source([Chosen(CATALOGUE["class-weights"])], "accelerated")
+    assert lacks_a_name(text)  # the manual loop has its device there
+    assert not lacks_a_name(edited_source([Chosen(CATALOGUE["learning-rate"])], "accelerated"))
+
+
+def test_most_of_them_have_their_place_in_the_accelerate_loop() -> None:
+    """What Accelerate says otherwise is found under its words there."""
+    places = 0
+    for deviation in CATALOGUE.values():
+        with contextlib.suppress(Conflict):
+            text = edited_source([Chosen(deviation)], "accelerated")
+            compile(text, deviation.name, "exec")
+            places += text != loop_source("accelerated") and not lacks_a_name(text)
+    assert places > len(CATALOGUE) / 2
+    without = edited_source([Chosen(CATALOGUE["no-clip"])], "accelerated")
+    assert "clip_grad_norm_" not in without
 
 
 def test_an_edit_that_has_no_place_in_the_loop_is_an_error() -> None:

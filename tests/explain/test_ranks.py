@@ -7,6 +7,7 @@ import pytest
 
 from reference.cli.main import main
 from reference.deviations import CATALOGUE, OF_SEVERAL, Chosen
+from reference.explain.command import explain
 from reference.explain.explanation_text import json_line, words
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
@@ -50,7 +51,7 @@ def test_a_deviation_is_proven_on_two_processes(
 ) -> None:
     short = replace(recipe, max_steps=2)
     planted = [Chosen(OF_SEVERAL["scheduler-stepped-by-each-process"])]
-    found = explained(keep_ranks(start, tmp_path / "run", short, planted), short)
+    found = explain(keep_ranks(start, tmp_path / "run", short, planted), short)
     assert found.proven
     said = words(found)
     assert said[0] == "proven: scheduler-stepped-by-each-process (on 2 processes)"
@@ -75,7 +76,7 @@ def test_each_is_named_and_proven(
 ) -> None:
     recipe = setting(recipe, name)
     run = keep_ranks(start, tmp_path / "run", recipe, [Chosen(OF_SEVERAL[name])])
-    found = explained(run, recipe)
+    found = explained(start, run, recipe)
     assert (found.proven, names(found)) == (True, {name}), words(found)
 
 
@@ -86,7 +87,7 @@ def test_deviations_of_one_process_are_proven_on_two(
 ) -> None:
     deviation = CATALOGUE[name]
     run = keep_ranks(start, tmp_path / "run", recipe, [Chosen(deviation, deviation.in_tests.value)])
-    found = explained(run, recipe)
+    found = explained(start, run, recipe)
     assert (found.proven, names(found)) == (True, {name}), words(found)
 
 
@@ -94,7 +95,7 @@ def test_deviations_of_one_process_are_proven_on_two(
 def test_two_together_are_proven(recipe: Recipe, start: Starter, tmp_path: Path) -> None:
     planted = ("gradients-summed", "set-epoch-forgotten")
     chosen = [Chosen(OF_SEVERAL[name]) for name in planted]
-    found = explained(keep_ranks(start, tmp_path / "run", recipe, chosen), recipe)
+    found = explained(start, keep_ranks(start, tmp_path / "run", recipe, chosen), recipe)
     assert (found.proven, names(found)) == (True, {*planted}), words(found)
 
 
@@ -105,7 +106,7 @@ def test_the_trainer_is_explained_on_two_processes(
     """It repeats rows of an uneven last batch, and makes the gradient twice as large."""
     given = ["trainer", "--device", "cpu", "--data", recipe.data, "--learning-rate", "5e-4"]
     run = run_ranks(start, tmp_path / "trainer", 2, [*given, "--num-train-epochs", "2"])
-    found = explained(run.folder / "run", recipe)
+    found = explained(start, run.folder / "run", recipe)
     assert (found.proven, names(found)) == (True, {"gradients-summed", "split-batches"}), words(
         found
     )
@@ -117,7 +118,7 @@ def test_no_sound_run_is_explained_away(
     changes: dict[str, object], recipe: Recipe, start: Starter, tmp_path: Path
 ) -> None:
     recipe = replace(recipe, **changes)  # type: ignore[arg-type]  # fields of a recipe
-    found = explained(keep_ranks(start, tmp_path / "run", recipe), recipe)
+    found = explained(start, keep_ranks(start, tmp_path / "run", recipe), recipe)
     assert (found.proven, found.replays, names(found)) == (True, 1, set()), words(found)
     assert "identical: this is the recipe's own run" in words(found)[0]
 
@@ -130,6 +131,6 @@ def test_what_nothing_gives_is_said(recipe: Recipe, start: Starter, tmp_path: Pa
         for name, seed in (("run", 42), ("other", 1234567))
     )
     (run / "ledger-1.jsonl").write_bytes((other / "ledger-1.jsonl").read_bytes())
-    found = explained(run, replace(recipe, max_steps=3))
+    found = explained(start, run, replace(recipe, max_steps=3))
     assert not found.proven
     assert found.outcome.rank == 1

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from reference.deviations import OF_SEVERAL, Chosen
-from reference.explain.command import explain
-from reference.explain.ranks_replay import train_ranks
-from reference.explain.search import Explanation
+from reference.deviations.deviation import ACCELERATED
+from reference.explain.ranks_replay import RankReplays, train_ranks
+from reference.explain.search import Explanation, explain_by
+from reference.ledger.ledger_path import find_ledgers
+from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe
+from reference.observe.script.launcher import Launch
 from reference.process.workers import Starter
+from reference.run.header import header
 from tests.conftest import write_mrpc
 
 # Three whole batches of 8 and one of a single row an epoch; the evaluation is of an odd number.
@@ -40,5 +44,9 @@ def names(found: Explanation) -> set[str]:
     return {c.deviation.name for c in found.outcome.chosen}
 
 
-def explained(run: Path, recipe: Recipe) -> Explanation:
-    return explain(run, recipe)
+def explained(start: Starter, run: Path, recipe: Recipe) -> Explanation:
+    """As `explain` does it, by processes that were started before."""
+    paths = find_ledgers(run)
+    data = load_data(recipe)
+    head = header(recipe, ACCELERATED, data, Launch(0, len(paths), ""))
+    return explain_by(RankReplays(start, paths, head, recipe, data))

@@ -78,6 +78,10 @@ def test_ranks_are_counted_over_machines() -> None:
             "launch --num-processes 3 cpu-2 train accelerated --sharing split",
             "as sharing split has to",
         ),
+        (
+            "launch cpu-2 train accelerated --sharing split --eval-batch-size 5",
+            "eval_batch_size: 5 samples can't be shared evenly by 2",
+        ),
         ("launch cpu-2 train manual", "manual: trains in one process, as in the course, and 2"),
         ("launch cpu-2 train accelerated --train-batch-size 1", "1 samples for 2 processes"),
         ("launch --num-processes 3 cpu-2 train trainer", "8 samples can't be shared evenly by 3"),

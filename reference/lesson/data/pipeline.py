@@ -100,11 +100,11 @@ def get_dataloaders(
     if this_process()[1] > 1:
         if recipe.sharing == "exact":
             train_dataloader = shared(train_dataloader, TrainingShares)
+            eval_dataloader = shared(eval_dataloader, EvaluationShares)
         else:
-            train_dataloader = shared_by_accelerate(
-                train_dataloader, split_batches=recipe.sharing == "split"
-            )
-        eval_dataloader = shared(eval_dataloader, EvaluationShares)
+            split = recipe.sharing == "split"
+            train_dataloader = shared_by_accelerate(train_dataloader, split_batches=split)
+            eval_dataloader = shared_by_accelerate(eval_dataloader, split_batches=split)
     return train_dataloader, eval_dataloader
 
 

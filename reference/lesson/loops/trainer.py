@@ -26,7 +26,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
             output_dir,
             seed=recipe.seed,
             per_device_train_batch_size=recipe.train_batch_size // num_shares,
-            per_device_eval_batch_size=math.ceil(recipe.eval_batch_size / num_processes),
+            per_device_eval_batch_size=math.ceil(recipe.eval_batch_size / num_shares),
             num_train_epochs=recipe.num_train_epochs,
             max_steps=recipe.max_steps,
             optim=recipe.optimizer,
