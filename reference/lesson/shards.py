@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import BertForSequenceClassification
 
 
-def shard(model: "BertForSequenceClassification", device: str) -> "BertForSequenceClassification":
+def shard(model: "BertForSequenceClassification", device: str) -> None:
     """Shard a model in place over all processes, a layer at a time.
 
     Args:
@@ -30,4 +30,3 @@ def shard(model: "BertForSequenceClassification", device: str) -> "BertForSequen
     fully_shard(model, mesh=mesh)
     # `accelerator.prepare` would wrap it as a whole model; by this it leaves it (accelerate 1.15).
     model._is_accelerate_prepared = True
-    return model
