@@ -23,9 +23,7 @@ from accelerate.state import AcceleratorState
 from reference.lesson import embedded
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
-from reference.process.fork_server import ForkServer
 from reference.process.workers import Starter
-from reference.run.worker_processes import PRELOAD
 
 ROOT = Path(__file__).resolve().parent.parent
 GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))
@@ -90,9 +88,9 @@ def clean_state() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def start() -> Iterator[Starter]:
     """Starts the processes of runs of several, forked from one that has imported what they need."""
-    modules = ("reference.run.processes", "reference.explain.replay_rank")
-    preload = [*PRELOAD, *modules, "tests.helpers.recorded_rank"]
-    with ForkServer(preload, {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}) as starter:
+    from tests.helpers.ranks import processes
+
+    with processes() as starter:
         yield starter
 
 

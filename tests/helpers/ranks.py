@@ -8,8 +8,11 @@ from typing import Any
 import torch
 
 from reference.ledger.reader import Ledger, read_ledger
+from reference.process.fork_server import ForkServer
 from reference.process.ports import free_port
 from reference.process.workers import Starter, Worker, stop
+from reference.run.worker_processes import PRELOAD
+from tests.conftest import ROOT
 from tests.helpers.waiting import LIMIT
 
 
@@ -33,6 +36,13 @@ class Ranks:
         return (self.folder / f"{rank}.log").read_text()
 
 
+def processes() -> Starter:
+    """What `run_ranks` starts them by; a context manager."""
+    modules = ("reference.run.processes", "reference.explain.replay_rank")
+    preload = [*PRELOAD, *modules, "tests.helpers.recorded_rank"]
+    return ForkServer(preload, {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
+
+
 def run_ranks(
     start: Starter,
     folder: Path,
@@ -45,7 +55,7 @@ def run_ranks(
     """`train WORDS` in so many processes, to their end.
 
     Args:
-        start: starts the processes.
+        start: `processes()`.
         folder: new; gets what the processes leave.
         world_size: how many there are.
         words: a loop and options.

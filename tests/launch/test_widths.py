@@ -68,7 +68,7 @@ def test_two_processes_train_as_one(start: Starter, tmp_path: Path) -> None:
     assert rates(one, 0) == rates(two, 0) == rates(two, 1)
     assert one.ledger(0).steps[-1]["schedule"]["next_learning_rate"] == [0.0]
     files = {path.name for path in (two.folder / "run").iterdir()}
-    assert files == {"ledger.jsonl", "ledger-1.jsonl", "metrics.json", "recipe.json"}
+    assert files == {"ledger.jsonl", "ledger-1.jsonl", "metrics.json", "model", "recipe.json"}
     assert "accelerated" in two.log(0)
     assert "accelerated" not in two.log(1)  # one table
     metrics = [
