@@ -23,7 +23,6 @@ from reference.cli.recipe_options import (
     recipe_options,
 )
 from reference.errors import InputError
-from reference.ledger.ledger_path import find_ledger
 from reference.messages import coloured, folded
 
 
@@ -106,14 +105,13 @@ def diff_command(
 )
 def explain_command(ctx: click.Context, ledger: Path, as_json: bool, **_: Any) -> int:
     """LEDGER is a ledger, or a run's folder. Trains the manual loop with one known deviation after
-    another until the ledger comes out, bit for bit. The recipe says what the run was meant to
-    be."""
+    another until the ledger comes out, bit for bit; of a run of several processes the Accelerate
+    loop, in as many. The recipe says what the run was meant to be."""
     from reference.explain.command import explain_ledger
 
     recipe = get_recipe(ctx)
     own_length = not given_fields(ctx).keys() & {"max_steps", "num_train_epochs"}
-    path = find_ledger(ledger)
-    return explain_ledger(path, recipe, own_length=own_length, as_json=as_json)
+    return explain_ledger(ledger, recipe, own_length=own_length, as_json=as_json)
 
 
 @command(

@@ -149,7 +149,7 @@ def train_command(
 
 
 @command(
-    click.Argument(["words"], metavar="CONFIG train LOOP [OPTIONS]...", nargs=-1),
+    click.Argument(["words"], metavar="CONFIG train LOOP|compare [OPTIONS]...", nargs=-1),
     Option(
         ["--list", "listing"],
         is_flag=True,
@@ -177,12 +177,19 @@ def launch_command(
     ctx: click.Context, words: tuple[str, ...], listing: bool, **instead: Any
 ) -> int:
     """CONFIG is a name of --list, or a file of `accelerate config`. Its options stand before it;
-    what follows is as `train` takes it."""
-    from reference.cli.launching import launch_train, show_configurations
+    what follows is as `train` takes it. `compare` compares the two loops that train on several
+    processes, and has the full batch on one process judge their gradients."""
+    from reference.cli.launching import launch_compare, launch_train, show_configurations
 
     if listing:
         show_configurations()
         return 0
+    if words[1:2] == ("compare",):
+        from reference.diff.verdict_text import exit_code
+
+        folder, verdict = launch_compare(ctx, words, instead)
+        print(f"run: {folder}")
+        return exit_code(verdict)
     folder, metrics = launch_train(ctx, words, instead)
     if metrics is not None:
         from reference.compare.three_loops import summary

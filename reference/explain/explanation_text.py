@@ -39,6 +39,12 @@ def lines(report: Report) -> list[str]:
 def sentence(report: Report) -> str:
     """What the search came to, in a line."""
     names = "; ".join(named.text for named in report.deviations)
+    if report.ranks > 1:
+        return f"{_of_one(report, names)} (on {report.ranks} processes)"
+    return _of_one(report, names)
+
+
+def _of_one(report: Report, names: str) -> str:
     match report.verdict:
         case Result.IDENTICAL:
             return "identical: this is the recipe's own run, with no deviation"
@@ -76,7 +82,8 @@ def _length(length: OwnLength) -> str:
 def _where(parting: Parting) -> str:
     if parting.step is None:
         return parting.detail
-    return f"step {parting.step}, link {parting.link}: {parting.detail}"
+    rank = "" if parting.rank is None else f"rank {parting.rank}, "
+    return f"step {parting.step}, {rank}link {parting.link}: {parting.detail}"
 
 
 def _deviation(named: Named) -> list[str]:

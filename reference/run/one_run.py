@@ -87,15 +87,14 @@ def run(
     check_processes(recipe, loop, launch.world_size)
     check_accelerate_launch(launch.world_size)
     data = load_data(recipe)
-    first_line_of_ledger = header(recipe, loop, data)
+    first_line_of_ledger = header(recipe, loop, data, launch)
     begin = partial(_run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save)
     if launch.world_size == 1:
         return begin(first_line_of_ledger)
     join(recipe, launch)
     with no_silence(launch):
         check_agreement(first_line_of_ledger, launch)
-        ranks = {"rank": launch.rank, "world_size": launch.world_size}
-        metrics = begin({**first_line_of_ledger, **ranks})
+        metrics = begin(first_line_of_ledger)
         leave()
     return metrics
 

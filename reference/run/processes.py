@@ -26,7 +26,7 @@ SILENT = "one of them doesn't answer"
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 # What may differ between machines of one run: names of folders, and processors.
 PLACES = {"recipe.name", "recipe.data", "recipe.checkpoint", "data.source", "checkpoint.name"}
-PLACES |= {"device", "platform", "cpu_capability"}
+PLACES |= {"device", "platform", "cpu_capability", "rank"}
 
 
 def join(recipe: Recipe, launch: Launch) -> None:
@@ -144,8 +144,8 @@ def mean_loss(loss: Any, recipe: Recipe, loop: str, rows: int, steps: int, launc
     """
     from accelerate.utils import gather_object
 
-    weight = 1.0  # the Trainer's shares are all as large
-    if loop == "accelerated":
+    weight = 1.0  # shares that are all as large
+    if loop == "accelerated" and recipe.sharing == "exact":
         batches = recipe.batches_per_epoch(rows)
         step = (steps - 1) % recipe.steps_per_epoch(batches) + 1
         last = min(step * recipe.gradient_accumulation_steps, batches) - 1

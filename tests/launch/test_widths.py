@@ -107,9 +107,14 @@ def test_two_processes_are_one_that_takes_each_batch_in_two_halves(
 
 
 @pytest.mark.slow
-def test_the_trainer_is_the_same_run_but_for_its_scale(start: Starter, tmp_path: Path) -> None:
-    """In whole batches: of a smaller one the Trainer repeats rows."""
-    given = words(tmp_path, 24, evaluated=24)
+@pytest.mark.parametrize("sharing", ["exact", "split", "whole"])
+def test_the_trainer_is_the_same_run_but_for_its_scale(
+    sharing: str, start: Starter, tmp_path: Path
+) -> None:
+    """By `exact` in whole batches: of a smaller one the Trainer repeats rows, as `split` does."""
+    rows = 24 if sharing == "exact" else 25
+    given = words(tmp_path, rows, "--sharing", sharing, evaluated=24 if sharing == "exact" else 21)
+    steps = {"exact": 6, "split": 8, "whole": 4}[sharing]
     loop = run_ranks(start, tmp_path / "loop", 2, given).folder / "run"
     given[0] = "trainer"
     stock = run_ranks(start, tmp_path / "stock", 2, given).folder / "run"
@@ -118,7 +123,7 @@ def test_the_trainer_is_the_same_run_but_for_its_scale(start: Starter, tmp_path:
     assert "(2 times)" in (verdict.detail or "")
     averaged = run_ranks(start, tmp_path / "averaged", 2, given, dtype="averaged").folder / "run"
     verdict = diff(loop, averaged)
-    assert (verdict.verdict, verdict.ranks, verdict.steps) == ("identical", 2, 6)
+    assert (verdict.verdict, verdict.ranks, verdict.steps) == ("identical", 2, steps)
 
 
 @pytest.mark.slow
