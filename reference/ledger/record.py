@@ -19,6 +19,7 @@ Schema 3. Each line is an object with a field `kind`:
     and how many they are (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
   - `inside`: the calls of modules within its forward passes (`inside_record.py`), no link;
+  - `chores`: what the loop does beside the links (`chores_record.py`), no link;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
   whether that one had `trained` by then; `unseen`: why a pass of it couldn't be recorded;
 - `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that

@@ -15,6 +15,7 @@ from reference.ledger.combined_hash import combine
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
+from reference.observe.step.schedulers import Schedulers
 from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import held, ids_of_parts
@@ -131,6 +132,7 @@ class SeenModels:
         self._count_trained = 0
         self._of_id: dict[int, SeenModel] = {}
         self._of_class: dict[str, int] = {}
+        self.schedulers = Schedulers()  # of learning rates: they are looked for together
 
     def see(self, module: torch.nn.Module) -> SeenModel:
         """The model that is called now."""
@@ -151,10 +153,13 @@ class SeenModels:
             model.trained, model.turn = True, self._count_trained
             self._count_trained += 1
 
-    def look_around(self, step: int) -> None:
-        """In some steps, and before the first moves anything beside the model that it trains."""
-        if uncalled_models.is_looked_for(step):
-            self._take_uncalled(first=step == 1)
+    def look_around(self, step: int) -> Record:
+        """In some steps, and before the first moves anything beside the model that it trains.
+
+        Returns:
+            What schedulers are made for that were found, by name.
+        """
+        return self._take_uncalled(first=step == 1) if uncalled_models.is_looked_for(step) else {}
 
     def at_end(self) -> list[Record]:
         """What each holds, or held when it was gone; what is a part of another isn't repeated."""
@@ -174,18 +179,19 @@ class SeenModels:
             for m in whole
         ]
 
-    def _take_uncalled(self, *, first: bool) -> None:
+    def _take_uncalled(self, *, first: bool) -> Record:
         if not self._uncalled:
-            return
+            return {}
         there = [model.module() for model in self._living if model.trained]
         trained = [module for module in there if module is not None]
-        alive = uncalled_models.living_modules() if trained else []
+        alive, schedulers = uncalled_models.living() if trained else ([], [])
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
         for module in uncalled_models.copies(trained, alive):
             if self._known(module) is None:
                 copy = self._add(module, f"{type(module).__name__} (a copy)")
                 copy.first = str(copy.state()["hash"]) if first else ""
+        return self.schedulers.take(schedulers)
 
     def _known(self, module: torch.nn.Module) -> SeenModel | None:
         known = self._of_id.get(id(module))

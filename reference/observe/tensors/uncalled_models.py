@@ -9,6 +9,7 @@ import gc
 from collections.abc import Iterable, Sequence
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from reference.observe.tensors.held_tensors import held, unwrapped
 from reference.observe.torch_internals import insides, is_built
@@ -27,18 +28,19 @@ def is_looked_for(step: int) -> bool:
     return step in (1, at)
 
 
-def living_modules() -> list[torch.nn.Module]:
-    """All modules that are alive, in no order. Runs no code of theirs."""
+def living() -> tuple[list[torch.nn.Module], list[LRScheduler]]:
+    """All modules and all schedulers that are alive, in no order. Runs no code of theirs."""
     kinds: dict[type, bool] = {}
     found = []
     for thing in gc.get_objects():
         kind = type(thing)
-        is_module = kinds.get(kind)
-        if is_module is None:
-            is_module = kinds[kind] = issubclass(kind, torch.nn.Module)
-        if is_module and is_built(thing):
+        is_one = kinds.get(kind)
+        if is_one is None:
+            is_one = kinds[kind] = issubclass(kind, torch.nn.Module | LRScheduler)
+        if is_one:
             found.append(thing)
-    return found
+    modules = [thing for thing in found if not isinstance(thing, LRScheduler) and is_built(thing)]
+    return modules, [thing for thing in found if isinstance(thing, LRScheduler)]
 
 
 def copies(

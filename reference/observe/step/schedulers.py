@@ -1,0 +1,80 @@
+"""Learning rate schedulers of the optimizers that step: how often each was stepped.
+
+No hook tells of a scheduler, so they are looked for among all that Python has alive, where models
+that nobody calls are looked for (`tensors/uncalled_models.py`). From then on only a count is read.
+"""
+
+import functools
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from reference.ledger.record import Record
+from reference.observe.step.arguments import short
+
+# What a scheduler is made for: attributes of torch's own, and arguments of a function as
+# `transformers.get_scheduler` makes it.
+LENGTHS = ("T_max", "total_iters", "total_steps", "num_training_steps", "num_warmup_steps")
+INNER = "_schedulers"  # of one that is made of others
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often a scheduler was stepped when its optimizer stepped."""
+
+    scheduler: "weakref.ref[LRScheduler]"
+    kind: str
+    at_step: int
+
+    def record(self) -> Record:
+        """With the count by now, when the step is over; without it where the scheduler is gone."""
+        scheduler = self.scheduler()
+        now = None if scheduler is None else _count(scheduler)
+        by_now = {} if now is None else {"next": now}
+        return {"class": self.kind, "count": self.at_step, **by_now}
+
+
+class Schedulers:
+    """Those that were found. Holds none of them alive."""
+
+    def __init__(self) -> None:
+        self._known: list[weakref.ref[LRScheduler]] = []
+
+    def take(self, schedulers: Iterable[LRScheduler]) -> Record:
+        """Take note of those that are alive.
+
+        Returns:
+            What the new ones are made for, by class and name.
+        """
+        alive = list(schedulers)
+        inner = {id(each) for one in alive for each in vars(one).get(INNER, ())}
+        known = {id(each) for reference in self._known if (each := reference()) is not None}
+        new = [one for one in alive if id(one) not in inner | known]
+        self._known = [r for r in self._known if r() is not None] + [weakref.ref(n) for n in new]
+        return {f"{type(one).__name__}.{n}": v for one in new for n, v in _lengths(one).items()}
+
+    def counts(self, optimizer: Optimizer) -> list[Count]:
+        """Those of this optimizer, as they stand now."""
+        found = [(r, one) for r in self._known if (one := r()) is not None]
+        of_it = [(r, one) for r, one in found if vars(one).get("optimizer") is optimizer]
+        counted = [(r, type(one).__name__, _count(one)) for r, one in of_it]
+        return [Count(r, kind, count) for r, kind, count in counted if count is not None]
+
+
+def _count(scheduler: LRScheduler) -> int | None:
+    count = vars(scheduler).get("last_epoch")
+    return count if type(count) is int else None
+
+
+def _lengths(scheduler: LRScheduler) -> dict[str, Any]:
+    own = vars(scheduler)
+    given: dict[str, Any] = {}
+    for function in own.get("lr_lambdas") or ():
+        if isinstance(function, functools.partial):
+            given.update(function.keywords)
+    both = {**given, **own}
+    return {n: short(both[n]) for n in LENGTHS if type(both.get(n)) in (int, float)}
