@@ -10,7 +10,8 @@ What is as in any plain loop is left out, so `{}` is an ordinary step's:
 - `clips`: the calls that clip by a norm: `bound`, the `norm` that the call found, and after how
   many `backward_passes` of the step it came;
 - `schedulers`: of each that was found for this optimizer its `class`, how often it was stepped
-  (`count`) when the optimizer stepped, and when the `next` step begins;
+  (`count`) when the optimizer stepped, and when the `next` step begins; where it is first seen the
+  `lengths` that it is made for, by their names there;
 - `scales`: by what the loss of each forward pass was multiplied, as autograd came to it;
 - `probabilities`: how many calls of a CrossEntropyLoss were given what a softmax made;
 - `padded`: how much padding the ids of each forward pass end in, where no mask was given.
@@ -19,7 +20,9 @@ What is as in any plain loop is left out, so `{}` is an ordinary step's:
 from reference.ledger.field_checks import either, is_of, list_of, mapping, number, text, whole
 
 _clip = mapping({"bound": number}, {"norm": number, "backward_passes": whole})
-_scheduler = mapping({"class": text, "count": whole}, {"next": whole})
+_scheduler = mapping(
+    {"class": text, "count": whole}, {"next": whole, "lengths": mapping({}, others=number)}
+)
 check_chores = mapping(
     {},
     {

@@ -102,7 +102,7 @@ class Recording:
             forward.content, forward.inputs = None, {}
         step = self.open_step
         self.waiting.append(step)
-        self.settings.note(self.seen.look_around(self.steps_taken))
+        self.seen.look_around(self.steps_taken)
         if step.stepped is not None:
             step.chores.counts = self.seen.schedulers.counts(step.stepped.optimizer)
         # Another optimizer may step on the same gradients.

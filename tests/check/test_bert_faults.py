@@ -1,4 +1,4 @@
-"""25 faults in a 40-step BERT loop: how many of them one ledger shows, with no sound run beside it."""
+"""25 faults in a 40-step BERT loop: how many one ledger shows, with no sound run beside it."""
 
 import pytest
 

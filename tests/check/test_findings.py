@@ -1,4 +1,4 @@
-"""Each finding is told of a training with its fault, in one that has it; and says what it can't see."""
+"""Each finding is told of a training with its fault; what a ledger lacks is said."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ FOLLOWS = {
     "all-labels-ignored": {"loss-not-finite", "gradients-are-zero"},
     "loss-not-finite": {"gradient-not-finite"},
     "generator-reset": {"order-repeats"},
-    "same-batch-always": {"one-batch"},
+    "resumed-without-schedule": {"schedule-longer-than-run"},
 }
 
 

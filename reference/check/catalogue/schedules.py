@@ -1,7 +1,9 @@
 """Schedules: never stepped, stepped too early or too seldom, at an end before the run's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from reference.check.finding import CHORES, SCHEDULERS, Evidence, Finding, Level
 from reference.check.step import Step
@@ -21,6 +23,13 @@ class Stepped:
     steps: list[Step]
     counts: list[int]
     last: int  # after the last step
+    lengths: Mapping[str, Any]  # what it is made for, by name
+
+    @property
+    def length(self) -> int | None:
+        """The steps that it is made for; None where it has no end, or doesn't say."""
+        known = (self.lengths.get(name) for name in LENGTHS)
+        return next((length for length in known if type(length) is int), None)
 
     @property
     def first_step(self) -> Step:
@@ -37,7 +46,8 @@ def _schedulers(training: Training) -> list[Stepped]:
             each = [s.chores["schedulers"][0] for s in seen]
             last = each[-1].get("next", each[-1]["count"])
             counts = [one["count"] for one in each]
-            found.append(Stepped(each[0]["class"], seen, counts, last))
+            lengths = each[0].get("lengths", {})
+            found.append(Stepped(each[0]["class"], seen, counts, last, lengths))
     return found
 
 
@@ -69,18 +79,10 @@ def before_optimizer(training: Training) -> Evidence | None:
     return None
 
 
-def _length(training: Training, kind: str) -> int | None:
-    for name in LENGTHS:
-        length = training.setting(f"{kind}.{name}")
-        if type(length) is int:
-            return length
-    return None
-
-
 def too_seldom(training: Training) -> Evidence | None:
     """It is made for as many steps as the optimizer takes, and stepped far fewer times."""
     for one in _schedulers(training):
-        length, taken = _length(training, one.kind), len(one.steps)
+        length, taken = one.length, len(one.steps)
         stepped = one.last - one.counts[0]
         if length is None or not stepped or taken < FEW:
             continue
@@ -96,7 +98,7 @@ def too_seldom(training: Training) -> Evidence | None:
 def longer(training: Training) -> Evidence | None:
     """It is made for more steps than the run took to its own end."""
     for one in _schedulers(training):
-        length, taken = _length(training, one.kind), len(one.steps)
+        length, taken = one.length, len(one.steps)
         stepped = one.last - one.counts[0]
         each_step = stepped >= NEAR * taken
         is_last = one.steps[-1] is training.steps[-1]
@@ -139,14 +141,16 @@ def always_zero(training: Training) -> Evidence | None:
 
 def warms_up_to_the_end(training: Training) -> Evidence | None:
     """The rate rises in each step, to the last."""
+    lengths = [one.lengths for one in _schedulers(training)]
+    warmups = [each[WARMUP] for each in lengths if type(each.get(WARMUP)) is int]
+    warmup = max(warmups, default=None)
     for steps in _with_rate(training):
         rates = [float(s.rate or 0) for s in steps]
         pairs = pairwise(rates)
         if len(rates) < FEW or not all(one < other for one, other in pairs):
             continue
-        warmup = next((v for n, v in training.settings.items() if n.endswith(f".{WARMUP}")), None)
-        if 2 * rates[0] <= rates[-1] and not (type(warmup) is int and warmup < len(rates)):
-            made = f"; its warm-up is {warmup} steps" if type(warmup) is int else ""
+        if 2 * rates[0] <= rates[-1] and (warmup is None or warmup >= len(rates)):
+            made = "" if warmup is None else f"; its warm-up is {warmup} steps"
             return Evidence(
                 f"the learning rate rises in each of {len(rates)} steps, from {rates[0]:.3g} to "
                 f"{rates[-1]:.3g}{made}",

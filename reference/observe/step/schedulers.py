@@ -24,18 +24,26 @@ INNER = "_schedulers"  # of one that is made of others
 
 @dataclass(frozen=True)
 class Count:
-    """How often a scheduler was stepped when its optimizer stepped."""
+    """How often a scheduler was stepped when its optimizer stepped.
+
+    Attributes:
+        scheduler: The scheduler.
+        kind: Its class.
+        at_step: The count.
+        lengths: What it is made for, by name; nothing where an earlier step has that.
+    """
 
     scheduler: "weakref.ref[LRScheduler]"
     kind: str
     at_step: int
+    lengths: Record
 
     def record(self) -> Record:
         """With the count by now, when the step is over; without it where the scheduler is gone."""
         scheduler = self.scheduler()
         now = None if scheduler is None else _count(scheduler)
         by_now = {} if now is None else {"next": now}
-        return {"class": self.kind, "count": self.at_step, **by_now}
+        return {"class": self.kind, "count": self.at_step, **by_now, **self.lengths}
 
 
 class Schedulers:
@@ -43,26 +51,31 @@ class Schedulers:
 
     def __init__(self) -> None:
         self._known: list[weakref.ref[LRScheduler]] = []
+        self._told: list[weakref.ref[LRScheduler]] = []  # whose lengths a step has
 
-    def take(self, schedulers: Iterable[LRScheduler]) -> Record:
-        """Take note of those that are alive.
-
-        Returns:
-            What the new ones are made for, by class and name.
-        """
+    def take(self, schedulers: Iterable[LRScheduler]) -> None:
+        """Take note of those that are alive, but for the parts of others."""
         alive = list(schedulers)
         inner = {id(each) for one in alive for each in vars(one).get(INNER, ())}
-        known = {id(each) for reference in self._known if (each := reference()) is not None}
-        new = [one for one in alive if id(one) not in inner | known]
-        self._known = [r for r in self._known if r() is not None] + [weakref.ref(n) for n in new]
-        return {f"{type(one).__name__}.{n}": v for one in new for n, v in _lengths(one).items()}
+        self._known = [weakref.ref(one) for one in alive if id(one) not in inner]
 
     def counts(self, optimizer: Optimizer) -> list[Count]:
         """Those of this optimizer, as they stand now."""
-        found = [(r, one) for r in self._known if (one := r()) is not None]
-        of_it = [(r, one) for r, one in found if vars(one).get("optimizer") is optimizer]
-        counted = [(r, type(one).__name__, _count(one)) for r, one in of_it]
-        return [Count(r, kind, count) for r, kind, count in counted if count is not None]
+        found = ((reference, reference()) for reference in self._known)
+        return [
+            Count(reference, type(one).__name__, count, self._lengths(reference, one))
+            for reference, one in found
+            if one is not None
+            and vars(one).get("optimizer") is optimizer
+            and (count := _count(one)) is not None
+        ]
+
+    def _lengths(self, reference: "weakref.ref[LRScheduler]", scheduler: LRScheduler) -> Record:
+        if reference in self._told:
+            return {}
+        self._told.append(reference)
+        lengths = _lengths(scheduler)
+        return {"lengths": lengths} if lengths else {}
 
 
 def _count(scheduler: LRScheduler) -> int | None:

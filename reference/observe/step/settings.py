@@ -185,10 +185,6 @@ class Settings:
         name = kind if len(kinds) == 1 else f"{kind} {len(kinds)}"
         self._waiting.update({f"{name}.{n}": v for n, v in list(settings.items())[:MOST]})
 
-    def note(self, settings: Record) -> None:
-        """Settings of something that is no module, by name."""
-        self._waiting.update(settings)
-
     def take(self) -> Record:
         """What a step is to write."""
         waiting, self._waiting = self._waiting, {}

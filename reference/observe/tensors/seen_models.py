@@ -153,13 +153,10 @@ class SeenModels:
             model.trained, model.turn = True, self._count_trained
             self._count_trained += 1
 
-    def look_around(self, step: int) -> Record:
-        """In some steps, and before the first moves anything beside the model that it trains.
-
-        Returns:
-            What schedulers are made for that were found, by name.
-        """
-        return self._take_uncalled(first=step == 1) if uncalled_models.is_looked_for(step) else {}
+    def look_around(self, step: int) -> None:
+        """In some steps, and before the first moves anything beside the model that it trains."""
+        if uncalled_models.is_looked_for(step):
+            self._take_uncalled(first=step == 1)
 
     def at_end(self) -> list[Record]:
         """What each holds, or held when it was gone; what is a part of another isn't repeated."""
@@ -179,9 +176,9 @@ class SeenModels:
             for m in whole
         ]
 
-    def _take_uncalled(self, *, first: bool) -> Record:
+    def _take_uncalled(self, *, first: bool) -> None:
         if not self._uncalled:
-            return {}
+            return
         there = [model.module() for model in self._living if model.trained]
         trained = [module for module in there if module is not None]
         alive, schedulers = uncalled_models.living() if trained else ([], [])
@@ -191,7 +188,7 @@ class SeenModels:
             if self._known(module) is None:
                 copy = self._add(module, f"{type(module).__name__} (a copy)")
                 copy.first = str(copy.state()["hash"]) if first else ""
-        return self.schedulers.take(schedulers)
+        self.schedulers.take(schedulers)
 
     def _known(self, module: torch.nn.Module) -> SeenModel | None:
         known = self._of_id.get(id(module))
