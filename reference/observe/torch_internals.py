@@ -14,7 +14,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
-import torch.nn.utils.clip_grad as clip_module
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim import optimizer as optimizer_module
@@ -52,7 +51,6 @@ NAMES: dict[str, tuple[str, ...]] = {
     "a replica of a module": ("_is_replica",),
     "torch.distributed.fsdp": ("_fully_shard._fsdp_param", "_fully_shard._fsdp_state"),
     "a module that FSDP shards": ("_get_fsdp_state",),
-    "torch.nn.utils.clip_grad": ("_clip_grads_with_norm_",),
     "its state": ("_fsdp_param_groups",),
     "a parameter that FSDP shards": ("_unsharded_param", "sharded_param"),
     "Module._call_impl": _FRAMES_OF_CALL,
@@ -78,7 +76,6 @@ def owners() -> dict[str, object]:
         "a replica of a module": module._replicate_for_data_parallel(),  # type: ignore[no-untyped-call]
         "torch.distributed.fsdp": fsdp,
         "a module that FSDP shards": fsdp.FSDPModule,
-        "torch.nn.utils.clip_grad": clip_module,
         "its state": sharding._fsdp_state.FSDPState(),
         "a parameter that FSDP shards": _with_attributes(
             {*sharding._fsdp_param.FSDPParam.__annotations__}
@@ -301,8 +298,3 @@ def global_step_hooks() -> int:
 def has_step_hooks(optimizer: Optimizer) -> bool:
     """Whether this optimizer's step has hooks of its own."""
     return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
-
-
-def clipping() -> tuple[object, str]:
-    """The module, and in it the function, by which `clip_grad_norm_` scales gradients."""
-    return clip_module, "_clip_grads_with_norm_"

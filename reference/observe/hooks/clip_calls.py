@@ -7,10 +7,13 @@ or with which bound, no hook of torch's tells.
 from collections.abc import Callable
 from typing import Any
 
-from reference.observe import torch_internals
+from torch.nn.utils import clip_grad
+
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.patched_functions import patched
 from reference.observe.recording import Recording
+
+SCALES = "_clip_grads_with_norm_"  # what `clip_grad_norm_` calls, by whatever name it is imported
 
 
 class ClipCalls:
@@ -22,8 +25,7 @@ class ClipCalls:
 
     def begin(self) -> None:
         """Watch the calls, also of those who imported `clip_grad_norm_` before."""
-        owner, name = torch_internals.clipping()
-        self._patch = patched(owner, name, self._watch)
+        self._patch = patched(clip_grad, SCALES, self._watch)
         self._patch.__enter__()
 
     def end(self) -> None:
