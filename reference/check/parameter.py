@@ -40,9 +40,12 @@ class Parameter:
         return prod(self.shape)
 
     @property
+    def is_bias(self) -> bool:
+        """Whether it is added."""
+        return self.name.lower().endswith("bias")
+
+    @property
     def is_bias_or_norm(self) -> bool:
         """Whether it is one of those that are left without decay by custom."""
         path = self.name.lower()
-        return path.endswith("bias") or (
-            len(self.shape) == 1 and any(word in path for word in NORMS)
-        )
+        return self.is_bias or (len(self.shape) == 1 and any(word in path for word in NORMS))

@@ -3,29 +3,37 @@
 from collections.abc import Iterable
 
 from reference.check.catalogue import (
+    accumulation,
     batches,
     clips,
     generators,
     gradients,
+    labels,
     losses,
     modes,
     optimizers,
     ranks,
+    rates,
     resumed,
     schedules,
+    untrained,
 )
 from reference.check.finding import Finding
 
-ROOMS = (
+THEMES = (
     batches,
+    labels,
     generators,
     modes,
     resumed,
     losses,
+    accumulation,
     gradients,
     clips,
     optimizers,
+    untrained,
     schedules,
+    rates,
     ranks,
 )
 
@@ -44,4 +52,4 @@ def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return all_of_them
 
 
-FINDINGS = each_once(finding for room in ROOMS for finding in room.FINDINGS)
+FINDINGS = each_once(finding for theme in THEMES for finding in theme.FINDINGS)

@@ -109,6 +109,18 @@ def all_labels_ignored() -> None:
 
 
 @fault
+def labels_ignored_at_times() -> None:
+    torch.manual_seed(0)
+    model = Classifier()
+    optimizer = SGD(model.parameters(), 0.1)
+    for number in range(8):
+        ids = torch.randint(1, 40, (4, 6))
+        labels = torch.full_like(ids, -100) if number == 3 else ids % 5
+        logits = model(input_ids=ids, labels=labels)["logits"]
+        step(optimizer, F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum"))
+
+
+@fault
 def labels_are_an_input() -> None:
     classify(lambda ids: ids)
 

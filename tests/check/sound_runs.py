@@ -689,3 +689,66 @@ def a_recurrent_model() -> None:
         loss.backward()
         nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         optimizer.step()
+
+
+@sound
+def an_image_through_a_frozen_model() -> None:
+    torch.manual_seed(0)
+    model, image = convolutions().eval().requires_grad_(False), torch.randn(4, 6)
+    image.requires_grad_(True)
+    optimizer = Adam([image], 0.1)
+    for _ in range(12):
+        optimizer.zero_grad()
+        F.cross_entropy(model(image), torch.ones(4).long()).backward()
+        optimizer.step()
+
+
+@sound
+def a_scale_that_is_too_large_at_first() -> None:
+    model = mlp()
+    optimizer = SGD(model.parameters(), 0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, growth_interval=4)
+    for _, (x, y) in epochs(data()):
+        optimizer.zero_grad()
+        scaler.scale(nn.CrossEntropyLoss()(model(x), y) * 8).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+
+@sound
+def two_stages_with_an_optimizer_each() -> None:
+    encoder, head = mlp(out=6), mlp()
+    first, second = SGD(encoder.parameters(), 0.1), SGD(head.parameters(), 0.1)
+    for epoch, (x, y) in epochs(data()):
+        if epoch < 2:
+            loss = (encoder(x) - x).square().mean()
+        else:
+            with torch.no_grad():
+                x = encoder(x)
+            loss = F.cross_entropy(head(x), y)
+        first.zero_grad()
+        second.zero_grad()
+        loss.backward()
+        (first if epoch < 2 else second).step()
+
+
+@sound
+def biases_spared_and_norms_decayed() -> None:
+    model = nn.Sequential(nn.Linear(6, 16), nn.LayerNorm(16), nn.Tanh(), nn.Linear(16, 2))
+    named = list(model.named_parameters())
+    spared = [p for n, p in named if n.endswith("bias")]
+    rest = [p for n, p in named if not n.endswith("bias")]
+    loop(model, AdamW([{"params": rest}, {"params": spared, "weight_decay": 0.0}]))
+
+
+@sound
+def two_tasks_with_a_loss_each() -> None:
+    torch.manual_seed(0)
+    body, one, other = mlp(out=8), nn.Linear(8, 2), nn.Linear(8, 1)
+    model = nn.ModuleList([body, one, other])
+    optimizer = AdamW(model.parameters())
+    for _, (x, y) in epochs(data()):
+        optimizer.zero_grad()
+        F.cross_entropy(one(body(x)), y).backward()
+        F.mse_loss(other(body(torch.randn(8, 6)))[:, 0], torch.ones(8)).backward()
+        optimizer.step()

@@ -22,6 +22,7 @@ from tests.check.sound_runs import data, loop, mlp
 # What follows from a fault, and is as true: a loss of no label is NaN, and so on.
 FOLLOWS = {
     "all-labels-ignored": {"loss-not-finite", "gradients-are-zero"},
+    "labels-ignored-at-times": {"loss-not-finite"},
     "loss-not-finite": {"gradient-not-finite"},
     "generator-reset": {"order-repeats"},
     "resumed-without-schedule": {"schedule-longer-than-run"},

@@ -41,7 +41,11 @@ def of_nothing(training: Training) -> Evidence | None:
 def after_step(training: Training) -> Evidence | None:
     """Each call comes after the optimizer's step and before the next backward pass."""
     calls = list(_calls(training))
-    late = [step.number for step, call in calls if call.get("backward_passes") == 0]
+    late = [
+        step.number
+        for step, call in calls
+        if call.get("backward_passes") == 0 and step.backward_passes
+    ]
     if len(training.by_optimizer) > 1 or len(late) < 2 or len(late) < len(calls):
         return None
     norms = [finite(step.gradient.get("norm")) or 0.0 for step in training.steps]

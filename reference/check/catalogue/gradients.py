@@ -34,7 +34,8 @@ def _after_backward(training: Training) -> list[Step]:
 def all_zero(training: Training) -> Evidence | None:
     """No step has a gradient that isn't zero."""
     steps = _after_backward(training)
-    if not steps or any(s.gradient["norm"] != 0 for s in steps):
+    # What no forward pass used is only known when the optimizer steps it.
+    if not steps or any(s.gradient["norm"] != 0 or s.clip.get("norm") for s in steps):
         return None
     return Evidence(
         f"in all {count_of(len(steps), 'step')} every gradient is zero or none after the backward "

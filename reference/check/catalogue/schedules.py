@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from reference.check.finding import CHORES, SCHEDULERS, Evidence, Finding, Level
@@ -37,7 +36,7 @@ class Stepped:
         return self.steps[0]
 
 
-def _schedulers(training: Training) -> list[Stepped]:
+def schedulers_of(training: Training) -> list[Stepped]:
     """Of each optimizer that has just one."""
     found = []
     for steps in training.by_optimizer.values():
@@ -53,7 +52,7 @@ def _schedulers(training: Training) -> list[Stepped]:
 
 def never_stepped(training: Training) -> Evidence | None:
     """Its count is the same at the end as when it was made."""
-    for one in _schedulers(training):
+    for one in schedulers_of(training):
         if len(one.steps) > 1 and one.last == 0 and not any(one.counts):
             return Evidence(
                 f"{one.kind} is there and was never stepped in {len(one.steps)} steps; the "
@@ -65,7 +64,7 @@ def never_stepped(training: Training) -> Evidence | None:
 
 def before_optimizer(training: Training) -> Evidence | None:
     """It was stepped once when the optimizer takes its first step, and once for each from then."""
-    for one in _schedulers(training):
+    for one in schedulers_of(training):
         first = one.first_step
         fresh = not first.chores.get("state", {"parameters": 1})["parameters"]
         if fresh and one.counts[0] == 1 and len(one.counts) > 1 and one.counts[1] == 2:
@@ -81,7 +80,7 @@ def before_optimizer(training: Training) -> Evidence | None:
 
 def too_seldom(training: Training) -> Evidence | None:
     """It is made for as many steps as the optimizer takes, and stepped far fewer times."""
-    for one in _schedulers(training):
+    for one in schedulers_of(training):
         length, taken = one.length, len(one.steps)
         stepped = one.last - one.counts[0]
         if length is None or not stepped or taken < FEW:
@@ -97,7 +96,7 @@ def too_seldom(training: Training) -> Evidence | None:
 
 def longer(training: Training) -> Evidence | None:
     """It is made for more steps than the run took to its own end."""
-    for one in _schedulers(training):
+    for one in schedulers_of(training):
         length, taken = one.length, len(one.steps)
         stepped = one.last - one.counts[0]
         each_step = stepped >= NEAR * taken
@@ -109,52 +108,6 @@ def longer(training: Training) -> Evidence | None:
                 f"{one.kind} is made for {length} steps, and the run is over after {one.last}, at "
                 f"a rate of {one.steps[-1].rate:.3g}",
                 values={"scheduler": one.kind, "made_for": length, "steps": one.last},
-            )
-    return None
-
-
-def _with_rate(training: Training) -> list[list[Step]]:
-    return [[s for s in steps if s.rate is not None] for steps in training.by_optimizer.values()]
-
-
-def ends_early(training: Training) -> Evidence | None:
-    """The rate is zero in the last steps, and wasn't before."""
-    for steps in _with_rate(training):
-        last = next((i for i in range(len(steps), 0, -1) if steps[i - 1].rate), 0)
-        rest = steps[last:]
-        if last and len(rest) > 1:
-            return Evidence(
-                f"the learning rate is 0 in the last {len(rest)} of {len(steps)} steps, from step "
-                f"{rest[0].number} on",
-                [s.number for s in rest],
-            )
-    return None
-
-
-def always_zero(training: Training) -> Evidence | None:
-    """The rate is zero in each step."""
-    for steps in _with_rate(training):
-        if len(steps) > 1 and not any(s.rate for s in steps):
-            return Evidence(f"the learning rate is 0 in all {len(steps)} steps")
-    return None
-
-
-def warms_up_to_the_end(training: Training) -> Evidence | None:
-    """The rate rises in each step, to the last."""
-    lengths = [one.lengths for one in _schedulers(training)]
-    warmups = [each[WARMUP] for each in lengths if type(each.get(WARMUP)) is int]
-    warmup = max(warmups, default=None)
-    for steps in _with_rate(training):
-        rates = [float(s.rate or 0) for s in steps]
-        pairs = pairwise(rates)
-        if len(rates) < FEW or not all(one < other for one, other in pairs):
-            continue
-        if 2 * rates[0] <= rates[-1] and (warmup is None or warmup >= len(rates)):
-            made = "" if warmup is None else f"; its warm-up is {warmup} steps"
-            return Evidence(
-                f"the learning rate rises in each of {len(rates)} steps, from {rates[0]:.3g} to "
-                f"{rates[-1]:.3g}{made}",
-                values={"first": rates[0], "last": rates[-1], "warmup_steps": warmup},
             )
     return None
 
@@ -195,30 +148,5 @@ FINDINGS = (
         remedy="make it for the steps of this run, also where epochs and accumulation change",
         find=longer,
         needs=(CHORES, SCHEDULERS),
-    ),
-    Finding(
-        name="schedule-ends-early",
-        level=Level.LIKELY,
-        claim="the learning rate is zero before the run ends",
-        link="schedule: where the rate ends",
-        remedy="make the schedule for all steps of the optimizer: batches, rounded up, by epochs, "
-        "and stepped once for each of them",
-        find=ends_early,
-    ),
-    Finding(
-        name="rate-is-zero",
-        level=Level.WRONG,
-        claim="the learning rate is zero in every step",
-        link="schedule: the rates",
-        remedy="give the optimizer a learning rate, and see that a warm-up gets beyond its start",
-        find=always_zero,
-    ),
-    Finding(
-        name="warmup-longer-than-run",
-        level=Level.LIKELY,
-        claim="the warm-up is longer than the run",
-        link="schedule: whether the rate gets to its top",
-        remedy="make the warm-up a small part of the steps that the run takes",
-        find=warms_up_to_the_end,
     ),
 )
