@@ -33,6 +33,9 @@ COLOURS = {
     "diverged": RED,
     "incomparable": YELLOW,
     "not explained": YELLOW,
+    "wrong:": RED,
+    "likely:": YELLOW,
+    "nothing found": GREEN,
 }
 HTML_COLOURS = {RED: "firebrick", GREEN: "green", YELLOW: "darkgoldenrod"}
 

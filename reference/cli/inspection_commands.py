@@ -15,6 +15,7 @@ from reference.cli.program import (
     command,
     jobs_option,
     json_option,
+    run_dir_option,
 )
 from reference.cli.recipe_options import (
     get_recipe,
@@ -95,6 +96,24 @@ def diff_command(
     for line in lines(names, verdict):
         print(coloured(folded(line), sys.stdout))
     return exit_code(verdict)
+
+
+@command(
+    click.Argument(["words"], metavar="RUN|SCRIPT|-m MODULE [ARGS]...", nargs=-1),
+    run_dir_option(),
+    json_option("what was found", page="docs/check.md"),
+    text="what is wrong with one training, with no second one to compare it with",
+)
+def check_command(
+    ctx: click.Context, words: tuple[str, ...], run_dir: Path | None, as_json: bool
+) -> int:
+    """RUN is a run's folder, or a ledger; of several processes the folder. SCRIPT or MODULE is
+    observed first, and what follows it is its own. Each finding has a level: wrong, likely, or
+    look. Exit codes: 0 nothing is wrong or likely; 1 something is; 2 wrong input; 3 nothing was
+    found, and the script failed."""
+    from reference.check.command import check
+
+    return check(words, run_dir, as_json=as_json)
 
 
 @command(

@@ -21,6 +21,7 @@ Schema 4. Each line is an object with a field `kind`:
   - `uncalled`: how many parameters its optimizer moves that none of its forward passes used, such
     as a weight of the loss that is learnt (no link);
   - `inside`: the calls of modules within its forward passes (`inside_record.py`), no link;
+  - `chores`: what the loop does beside the links (`chores_record.py`), no link;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
   whether that one had `trained` by then; `unseen`: why a pass of it couldn't be recorded;
 - `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that

@@ -6,6 +6,7 @@ are links: one that isn't in the table would be compared by nobody.
 """
 
 from reference.errors import InputError
+from reference.ledger.chores_record import check_chores
 from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
 from reference.ledger.inside_record import check_inside
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
@@ -33,6 +34,7 @@ BESIDE_LINKS: dict[str, Check] = {
     "uncalled": whole,
     "settings": mapping({}),
     "inside": check_inside,
+    "chores": check_chores,
 }
 OF_KIND: dict[str, Check] = {
     "header": anything,

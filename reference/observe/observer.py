@@ -24,6 +24,7 @@ from torch.optim.optimizer import (
 from reference.ledger.record import Record, Sink
 from reference.messages import plain
 from reference.observe.hooks.backward_passes import BackwardPasses
+from reference.observe.hooks.clip_calls import ClipCalls
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
@@ -76,6 +77,7 @@ class Observer:
         self._backward = BackwardPasses(self.recording)
         self._passes = ForwardPasses(self.recording, self._backward)
         self._steps = OptimizerSteps(self.recording, self._passes)
+        self._clips = ClipCalls(self.recording)
         self._handles: list[Any] = []
         self._silence = _Silence()
         self._last: Record = {}
@@ -134,6 +136,7 @@ class Observer:
             register_optimizer_step_post_hook(self._steps.after),
         ]
         self.recording.parameters.set_hooks(self._backward.on_gradient)
+        self._clips.begin()
         return self
 
     def finish(self, *, complete: bool) -> None:
@@ -163,6 +166,7 @@ class Observer:
             handle.remove()
         self._handles = []
         self.recording.parameters.remove_hooks()
+        self._clips.end()
         self._silence.end()
 
     def settle(self) -> None:

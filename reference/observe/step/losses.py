@@ -67,6 +67,14 @@ class Losses:
         if not tensor.is_complex():
             self._modules.append(_Candidate(name, tensor))
 
+    def scale(self) -> float | None:
+        """The gradient with which autograd came to the script's loss; None where none is known."""
+        own = self._own
+        if own is not None and own.is_loss:
+            return own.gradient
+        reached = [each for each in self._modules if each.gradient is not None]
+        return reached[0].gradient if len(reached) == 1 and reached[0].is_loss else None
+
     def told(self, outputs: Record) -> Record:
         """The outputs, among them as `loss` only what is the script's own.
 

@@ -15,6 +15,7 @@ from reference.ledger.combined_hash import combine, combine_listed
 from reference.ledger.record import Record
 from reference.observe import torch_internals
 from reference.observe.step import describe
+from reference.observe.step.chores import Chores
 from reference.observe.step.content import Content
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.losses import Losses
@@ -54,6 +55,7 @@ class ForwardPass:
     memory: set[int] = field(default_factory=set)  # where its outputs lie
     graphs: "list[weakref.ref[OutputHook]]" = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)
+    padded: int = 0  # places of padding that no mask marks
 
     def told(self) -> Record:
         """Its outputs, with the script's own loss, once a backward pass has told which that is."""
@@ -115,6 +117,7 @@ class OpenStep:
     unseen: str = ""  # why its forward passes aren't known
     uncalled: int = 0  # parameters that it moves, and that none of its forward passes used
     weights: Record | None = None  # before the step, where no forward pass used some of them
+    chores: Chores = field(default_factory=Chores)
 
     def use(self, forward: ForwardPass) -> None:
         """A pass is part of this step, also where it began before the last one."""
@@ -171,6 +174,13 @@ class OpenStep:
         self.clips = []
         self.closure_calls = 0
 
+    def take_optimizer(self, stepped: OptimizerAtStep, *, may_be_left: bool) -> None:
+        """The optimizer as it is about to step."""
+        self.stepped = stepped
+        self.optimizer = stepped.describe()
+        self.learning_rate = stepped.learning_rates()
+        self.chores.count_unzeroed(stepped.places(), may_be_left=may_be_left)
+
     def record(self, number: int, parameters: Parameters, before: Record | None) -> Record:
         """The line of this step; what wasn't seen is absent from it.
 
@@ -198,6 +208,9 @@ class OpenStep:
         # No link: a loop may zero later, before its next backward pass, and be the same run.
         grads = [tensor.grad for tensor in parameters.living().values()]
         record["zeroed"] = all(g is None or not bool(local_part(g).any()) for g in grads)
+        used = self.used()
+        scales = [forward.losses.scale() for forward in used]
+        record["chores"] = self.chores.record(scales, [forward.padded for forward in used])
         inside = [f.inside.record() if f.inside is not None else None for f in self.used()]
         if "forward" in record and any(inside):
             record["inside"] = inside

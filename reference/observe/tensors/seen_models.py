@@ -15,6 +15,7 @@ from reference.ledger.combined_hash import combine
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
+from reference.observe.step.schedulers import Schedulers
 from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
@@ -158,6 +159,7 @@ class SeenModels:
         self._count_trained = 0
         self._of_id: dict[int, SeenModel] = {}
         self._of_class: dict[str, int] = {}
+        self.schedulers = Schedulers()  # of learning rates: they are looked for together
 
     def see(self, module: torch.nn.Module) -> SeenModel:
         """The model that is called now."""
@@ -209,7 +211,7 @@ class SeenModels:
         if not self._uncalled or not trained:
             return
         forms = [form for model in trained for form in forms_of(unwrapped(model))]
-        alive, things = uncalled_models.living({len(form.tensors) for form in forms})
+        alive, things, schedulers = uncalled_models.living({len(form.tensors) for form in forms})
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
         for module in uncalled_models.copies(trained, forms, alive):
@@ -217,6 +219,7 @@ class SeenModels:
                 copy = self._add(module, f"{type(module).__name__} (a copy)")
                 copy.first = str(copy.state()["hash"]) if step == 1 else ""
         self._plain_copies.look(things, forms, alive, step)
+        self.schedulers.take(schedulers)
 
     def _known(self, module: torch.nn.Module) -> SeenModel | None:
         known = self._of_id.get(id(module))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from reference.observe.tensors.forms import Form, addresses_in, is_copy, is_dense
 from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
@@ -35,20 +36,26 @@ def living_modules() -> list[torch.nn.Module]:
     return living(())[0]
 
 
-def living(lengths: Collection[int]) -> tuple[list[torch.nn.Module], list[Any]]:
-    """All modules that are alive, and lists and mappings of so many things; in no order."""
-    kinds: dict[type, bool] = {}
-    modules, things = [], []
+def living(
+    lengths: Collection[int],
+) -> tuple[list[torch.nn.Module], list[Any], list[LRScheduler]]:
+    """All modules that are alive, lists and mappings of so many things, and schedulers."""
+    kinds: dict[type, type | None] = {}  # which of the two a class is of
+    modules: list[torch.nn.Module] = []
+    things: list[Any] = []
+    schedulers: list[LRScheduler] = []
     for thing in gc.get_objects():
         kind = type(thing)
-        is_module = kinds.get(kind)
-        if is_module is None:
-            is_module = kinds[kind] = issubclass(kind, torch.nn.Module)
-        if is_module and is_built(thing):
+        if kind not in kinds:
+            ours = (base for base in (torch.nn.Module, LRScheduler) if issubclass(kind, base))
+            kinds[kind] = next(ours, None)
+        if kinds[kind] is torch.nn.Module and is_built(thing):
             modules.append(thing)
+        elif kinds[kind] is LRScheduler:
+            schedulers.append(thing)
         elif is_kept_in(kind, thing, lengths):
             things.append(thing)
-    return modules, things
+    return modules, things, schedulers
 
 
 def copies(
