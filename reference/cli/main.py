@@ -12,11 +12,14 @@ from typing import Any
 
 import click
 
-# These two add the commands to the program, in the order of its help.
+# These add the commands to the program, in the order of its help.
 from reference.cli import training_commands as training_commands
 
 # isort: split
 from reference.cli import inspection_commands as inspection_commands
+
+# isort: split
+from reference.cli import lockstep_command as lockstep_command
 from reference.cli.program import COMPLETION, PROGRAM, program
 from reference.cli.usage_errors import in_one_line
 from reference.errors import RunError
@@ -44,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next((word for word in words if not word.startswith("-")), None)
     if command == "observe":
         return _observe(words)
-    if command != "diff":  # a script that it runs again gets the environment as it is
+    if command == "lockstep":
+        words = lockstep_command.with_words_apart(words)
+    # A script that one of these runs gets the environment as it is.
+    if command not in ("diff", "lockstep"):
         # Set before any library is imported, which is when they look.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

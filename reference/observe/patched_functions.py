@@ -54,6 +54,19 @@ PATCHES = (
         "reference/deviations/loop_parts/optimizer.py",
         "a schedule that is computed in another order",
     ),
+    *(
+        Patch(attribute, "torch 2.11.0 and 2.13.0", "reference/lockstep/torch_hooks.py", purpose)
+        for attribute, purpose in (
+            ("torch:autograd.backward", "where a backward pass begins and ends"),
+            ("torch:nn.functional.cross_entropy", "its targets; and so with the other losses"),
+            ("torch:nn.utils.clip_grad_norm_", "how gradients are clipped"),
+            ("torch:nn.utils.clip_grad_value_", "the same"),
+            (
+                "torch.utils.data.dataloader:_BaseDataLoaderIter.__next__",
+                "the batches that a loader gives",
+            ),
+        )
+    ),
     Patch(
         "accelerate.state:PartialState._shared_state",
         "accelerate 1.15.0, with transformers 5.23.0",

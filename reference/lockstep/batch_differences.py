@@ -1,0 +1,101 @@
+"""What of two batches is unequal beside their rows: number, width, type, mask, ignored labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reference.ledger.record import Record
+
+if TYPE_CHECKING:
+    from reference.lockstep.differences import Difference
+
+Facts = list[tuple[Record, Record]]  # A's and B's of one input, step by step
+
+
+def batch_differences(notes: Iterable[Record]) -> list[Difference]:
+    """The rows as one difference, and each thing beside them."""
+    from reference.lockstep.differences import Difference
+
+    rows = Difference("batch", "values")
+    of_name: dict[str, list[Record]] = {}
+    for note in notes:
+        kind, _, name = note["field"].partition(" ")
+        is_one = note["link"] == "batch" and kind in ("input", "target")
+        if is_one and not note.get("soft") and not note.get("follows"):
+            rows.notes.append(note)
+            of_name.setdefault(name, []).append(note)
+    if not rows.notes:
+        return []
+    found = [rows]
+    for what, values in BESIDE.items():
+        for name, own in of_name.items():
+            pairs = values([(n["a"], n["b"]) for n in own], name)
+            if pairs is None:
+                continue
+            kept = [
+                {**note, "a": pair[0], "b": pair[1], "name": name, "field": what}
+                for note, pair in zip(own, pairs, strict=True)
+                if pair is not None
+            ]
+            found.append(Difference("batch", what, kept))
+            break  # the other inputs have the same shape
+    return found
+
+
+Pairs = list[tuple[Any, Any] | None] | None
+
+
+def _rows(facts: Facts, _name: str) -> Pairs:
+    counts = [(a["shape"][:1], b["shape"][:1]) for a, b in facts]
+    if all(a == b for a, b in counts):
+        return None
+    return [(a[0], b[0]) if a != b and a and b else None for a, b in counts]
+
+
+def _width(facts: Facts, _name: str) -> Pairs:
+    """One pads to a fixed width, and the other to each batch's longest row."""
+    widths = [(_at(a["shape"], 1), _at(b["shape"], 1)) for a, b in facts]
+    if len(facts) < 2 or any(None in pair for pair in widths):
+        return None
+    distinct = [len({pair[side] for pair in widths}) for side in (0, 1)]
+    if (distinct[0] == 1) == (distinct[1] == 1):
+        fixed = distinct == [1, 1] and widths[0][0] != widths[0][1]
+        return list(widths) if fixed else None
+    return [pair if pair[0] != pair[1] else None for pair in widths]
+
+
+def _type(facts: Facts, _name: str) -> Pairs:
+    kinds = [(a["type"], b["type"]) for a, b in facts]
+    return list(kinds) if all(a != b for a, b in kinds) else None
+
+
+def _mask(facts: Facts, name: str) -> Pairs:
+    """A mask that leaves nothing out, in one of the two."""
+    if "mask" not in name:
+        return None
+    ones = [(a.get("ones"), b.get("ones")) for a, b in facts]
+    whole = [all(pair[side] for pair in ones) for side in (0, 1)]
+    return list(ones) if whole[0] != whole[1] and len(facts) > 1 else None
+
+
+def _ignored(facts: Facts, name: str) -> Pairs:
+    """Labels that the loss leaves out, in one of the two alone."""
+    if not any(word in name for word in ("label", "target")):
+        return None
+    counts = [(a.get("ignored", 0), b.get("ignored", 0)) for a, b in facts]
+    none = [all(pair[side] == 0 for pair in counts) for side in (0, 1)]
+    return list(counts) if none[0] != none[1] else None
+
+
+def _at(shape: Sequence[int], place: int) -> int | None:
+    return shape[place] if place < len(shape) else None
+
+
+BESIDE: dict[str, Callable[[Facts, str], Pairs]] = {
+    "rows": _rows,
+    "width": _width,
+    "type": _type,
+    "mask": _mask,
+    "ignored labels": _ignored,
+}

@@ -1,0 +1,266 @@
+"""The second training, B: compares each link with A's, notes what is unequal, puts A's in place."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from reference.ledger.record import Record
+from reference.lockstep.arguments_put import in_place_of, put_outputs
+from reference.lockstep.losses import loss_call
+from reference.lockstep.model_parts import Undo
+from reference.lockstep.notes import Notes
+from reference.lockstep.optimizer_state import put_state
+from reference.lockstep.packing import comparable, described_all
+from reference.lockstep.parameter_pairs import ParameterPairs
+from reference.lockstep.put_autocast import put_autocast
+from reference.lockstep.put_gradients import GradientPlacer
+from reference.lockstep.put_loss import LossPlacer
+from reference.lockstep.put_optimizer import OptimizerPlacer
+from reference.lockstep.put_pass import PassPlacer
+from reference.lockstep.side_report import Report
+from reference.lockstep.stream import Event, Stream
+from reference.lockstep.torch_hooks import Call
+from reference.lockstep.watcher import OpenPass, Watcher, autocast_now, outputs_of
+from reference.lockstep.wire import Connection
+from reference.observe.generators import generator_states
+
+
+class TheOtherEnded(SystemExit):
+    """A has no more steps."""
+
+
+class Follower:
+    """B's side of its hooks."""
+
+    def __init__(self, peer: Connection, report: Report, put: Collection[str]) -> None:
+        self._report = report
+        self.watcher = Watcher()
+        self.stream, self.notes = Stream(peer), Notes(report, put)
+        self._pairs = ParameterPairs()
+        self._placer = PassPlacer(self.watcher, self._pairs, self.stream, self.notes)
+        self._gradients = GradientPlacer(self.watcher, self._pairs, self.stream, self.notes)
+        self._optimizers = OptimizerPlacer(self.watcher, self._pairs, self.notes)
+        self._losses = LossPlacer(self.watcher, self.stream, self.notes, self._placer)
+        self._pass: OpenPass | None = None
+        self._begun: Event | None = None  # A's pass, beside the open one
+        self._is_open = False
+        self._undo: list[Undo] = []  # at the step's end
+        self._undo_autocast: Undo | None = None
+        self._rng: dict[str, str] = {}
+        self._unequal_rng: list[str] = []
+        self._unpaired = 0
+        self._drew = False  # from a generator, within a pass of this step
+        self._goes_on = False  # to steps that A hasn't got
+
+    def pass_begins(
+        self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """See `Side`."""
+        self._report.check_processes()
+        begun = self._pass = self.watcher.begin(module, args, kwargs)
+        self._is_open = True
+        step = self.watcher.step
+        event = self._begun = self.stream.seek("pass", step=step, skip=("backward",))
+        self._pairs.add(None if event is None else event.record["record"], begun.record)
+        if event is None:
+            self._unpaired += 1
+            return None
+        self._placer.weights(event)
+        self._unequal_rng = self._placer.generators(event)
+        self._rng = generator_states()
+        for undo in (
+            self._placer.frozen(event),
+            self._placer.modes(event, begun),
+            self._placer.settings(event, begun),
+        ):
+            if undo is not None:
+                self._undo.append(undo)
+        self._autocast(event)
+        return self._placer.inputs(event, begun, args, kwargs)
+
+    def part_begins(self) -> None:
+        """See `Side`."""
+        if self._begun is None:
+            return
+        number = self._begun.number
+        event = self.stream.seek(
+            "inner",
+            step=self.watcher.step,
+            fits=lambda e: e.number == number,
+            until=lambda e: e.kind == "pass_end" and e.number == number,
+        )
+        if event is not None:
+            self._autocast(event)
+
+    def _autocast(self, event: Event) -> None:
+        """Accelerate turns it on within the model's own forward, others around it."""
+        assert self._pass is not None
+        theirs, ours = event.record["autocast"], autocast_now(self._pass.module)
+        if theirs == ours:
+            return
+        if event.kind == "inner" or self._pass.parts.is_alone:
+            step = self.watcher.step
+            self.notes.unequal(step, "forward", "autocast", theirs, ours, number=event.number)
+            if self.notes.puts("forward"):
+                self._undo_autocast = put_autocast(self._pass.module, theirs)
+
+    def pass_ends(self, output: Any) -> Any:
+        """See `Side`."""
+        self._is_open = False
+        if self._undo_autocast is not None:
+            self._undo_autocast()
+            self._undo_autocast = None
+        assert self._pass is not None
+        if self._begun is None:
+            return None
+        number = self._begun.number
+        event = self.stream.seek(
+            "pass_end", step=self.watcher.step, fits=lambda e: e.number == number
+        )
+        if event is None:  # A's pass has raised
+            return None
+        self._losses.after(event)
+        after = generator_states()
+        drawn = {name for name, state in after.items() if self._rng.get(name, state) != state}
+        self._drew = self._drew or bool(drawn or event.record["drawn"])
+        for name in self._unequal_rng:
+            draws = name in event.record["drawn"] or name in drawn
+            step = self.watcher.step
+            self.notes.unequal(step, "rng", name, None, None, number=number, soft=not draws)
+        own = outputs_of(output)
+        self._pass.outputs = own
+        return self._compare_outputs(event, output, own)
+
+    def _compare_outputs(self, event: Event, output: Any, own: dict[str, Tensor]) -> Any:
+        theirs, ours = event.record["outputs"], described_all(comparable(own))
+        names = _common(theirs, ours)
+        unequal = {a: b for a, b in names if theirs[a]["hash"] != ours[b]["hash"]}
+        if not unequal:
+            return None
+        step = self.watcher.step
+        first = next(iter(unequal))
+        numbers = event.record["numbers"]
+        mine = {b: own[b].item() for b in unequal.values() if own[b].numel() == 1}
+        loss = next((a for a, b in unequal.items() if a in numbers and b in mine), None)
+        values = (numbers[loss], mine[unequal[loss]]) if loss is not None else (None, None)
+        because = sorted(self._placer.untried)
+        more = {"first": first, "names": list(unequal), "number": event.number, "because": because}
+        self.notes.unequal(step, "forward", "outputs", *values, **more)
+        self._placer.proven |= self._placer.untried
+        self._placer.untried = set()
+        self.notes.follows = "forward"
+        if not self.notes.puts("forward"):
+            return None
+        fits = {a: b for a, b in unequal.items() if theirs[a]["shape"] == ours[b]["shape"]}
+        if len(fits) < len(unequal):
+            self.notes.cannot(step, "forward", f"{first} has another shape")
+        if not fits:
+            return None
+        values_of = self.stream.ask(get="outputs", names=list(fits), **{"pass": event.number})
+        put = {}
+        for a, b in fits.items():
+            like = own[b]
+            put[b] = in_place_of(like, values_of[a].to(like.device, like.dtype))
+        return put_outputs(output, put)
+
+    def pass_fails(self) -> None:
+        """See `Side`."""
+        self._is_open = False
+
+    def loss(self, name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """See `Side`."""
+        call = loss_call(name, function, args, kwargs)
+        if self._begun is None:
+            return call.run()
+        return self._losses.compute(call, self._begun.number, inside=self._is_open)
+
+    def backward(self, tensors: list[Tensor], run: Callable[[], None]) -> None:
+        """See `Side`."""
+        self._gradients.backward(tensors, run)
+
+    def clip(self, name: str, bound: float, norm: float | None) -> None:
+        """See `Side`."""
+        late = self.watcher.passes == 0
+        clip = {"name": name, "bound": bound, "norm": norm, "late": late}
+        self._gradients.own_clips.append(clip)
+
+    def step_begins(self, optimizer: Optimizer) -> None:
+        """See `Side`."""
+        step = self.watcher.step
+        event = self.stream.seek("step", step=step, skip=("backward", "backward_begin"))
+        if event is None:
+            self._goes_on = True
+            raise TheOtherEnded
+        passes = event.record["passes"], self.watcher.passes
+        if passes[0] != passes[1]:
+            self.notes.unequal(step, "batch", "passes", *passes)
+        self._gradients.before_step(event)
+        undo = self._optimizers.compare(event.record, optimizer)
+        if undo is not None:
+            self._undo.append(undo)
+        self.stream.release()
+
+    def step_ends(self, optimizer: Optimizer) -> None:
+        """See `Side`."""
+        step = self.watcher.step
+        event = self.stream.seek("step_end", step=step)
+        for undo in reversed(self._undo):
+            undo()
+        self._undo = []
+        if event is not None:
+            ours = self.watcher.parameters.values()
+            before = self.notes.count
+            self._placer.put_weights("update", event.record["update"], ours)
+            if self.notes.count > before:
+                self._after_unequal_update(optimizer)
+        self.stream.release()
+        self.stream.forget(step)
+        self.watcher.end_step()
+        self._gradients.end_step()
+        self.notes.end_step(step, drew=self._drew)
+        self._drew = False
+        self._unpaired = 0
+
+    def _after_unequal_update(self, optimizer: Optimizer) -> None:
+        """A's state beside its weights; and from now on A's way to compute, if that is another."""
+        if self._optimizers.how_is_unequal:
+            self._optimizers.puts_how = True
+        if self.notes.puts("update"):
+            state = self.stream.ask(get="state")
+            put_state(optimizer, self.watcher.parameters, self._pairs.own, state)
+
+    def loader_yields(self, dataset: Any, batch: Any) -> Any:
+        """See `Side`."""
+        return batch
+
+    def end(self) -> Record:
+        """The script has ended; how it stands beside A's end."""
+        self.stream.wait()
+        ended = self.stream.ended
+        if ended is None:
+            return {"others_steps": None}
+        ours = self.watcher.parameters.values()
+        left, right = ended.record["weights"]["tensors"].split(), ours["tensors"].split()
+        pairs = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
+        equal = all(left[a] == right[b] for a, b in pairs)
+        self.stream.release()
+        told = {"others_steps": ended.record["steps"], "weights_equal": equal}
+        return {**told, "goes_on": self._goes_on}
+
+
+def _common(theirs: Record, ours: Record) -> list[tuple[str, str]]:
+    """Outputs that both have: by name, and else by their shapes, in their order."""
+    named = [(name, name) for name in theirs if name in ours]
+    if named:
+        return named
+    left = list(ours)
+    pairs = []
+    for name, record in theirs.items():
+        fit = next((n for n in left if ours[n]["shape"] == record["shape"]), None)
+        if fit is not None:
+            left.remove(fit)
+            pairs.append((name, fit))
+    return pairs

@@ -1,0 +1,46 @@
+"""What B notes of each step: unequal fields with both values, and what can't be put in place."""
+
+from collections.abc import Collection
+from typing import Any
+
+from reference.ledger.record import Record
+from reference.lockstep.side_report import Report
+
+
+class Notes:
+    """The open step's, and for which links A's is put in B's place.
+
+    Args:
+        report: To the parent, which gets them step by step.
+        put: The links of which A's is put in place.
+    """
+
+    def __init__(self, report: Report, put: Collection[str]) -> None:
+        self._report = report
+        self._put = put
+        self._open: list[Record] = []
+        self.follows = ""  # the link from which what comes next in this step may follow
+        self.count = 0
+
+    def puts(self, link: str) -> bool:
+        """Whether A's is to be put in place."""
+        return link in self._put
+
+    def unequal(self, step: int, link: str, field: str, a: Any, b: Any, **more: Any) -> None:
+        """One field of a link."""
+        self.count += 1
+        note = {"step": step, "link": link, "field": field, "a": a, "b": b, **more}
+        if self.follows:
+            note["follows"] = self.follows
+        self._open.append(note)
+
+    def cannot(self, step: int, link: str, what: str) -> None:
+        """Something that couldn't be put in place, and why."""
+        self.count += 1
+        self._open.append({"step": step, "link": link, "cannot": what})
+        self.follows = self.follows or link
+
+    def end_step(self, step: int, **more: Any) -> None:
+        """The parent gets what was noted."""
+        self._report.send("step", {"step": step, "notes": self._open, **more})
+        self._open, self.follows = [], ""
