@@ -136,11 +136,9 @@ def _words_of_recipe(ctx: click.Context, folder: Path) -> list[str]:
     if not is_given(ctx, "recipe") and not given_fields(ctx):
         raise InputError("lockstep: no script before --; give A.py, or --recipe for the Trainer's")
     recipe = get_recipe(ctx)
-    from dataclasses import asdict
-
     from reference.process.whole_files import write_json
 
-    write_json(folder / "recipe.json", asdict(recipe))
+    write_json(folder / "recipe.json", recipe.to_json())
     file, run_dir = str(folder / "recipe.json"), str(folder / "run")
     return ["-m", "reference", "train", "trainer", "--recipe", file, "--run-dir", run_dir]
 

@@ -17,16 +17,19 @@ def batch_differences(notes: Iterable[Record]) -> list[Difference]:
     """The rows as one difference, and each thing beside them."""
     from reference.lockstep.differences import Difference
 
-    rows = Difference("batch", "values")
+    rows, loaded = Difference("batch", "values"), Difference("batch", "values")
     of_name: dict[str, list[Record]] = {}
     for note in notes:
         kind, _, name = note["field"].partition(" ")
-        is_one = note["link"] == "batch" and kind in ("input", "target")
+        is_one = note["link"] == "batch" and kind in ("input", "target", "loaded")
         if is_one and not note.get("soft") and not note.get("follows"):
+            if kind == "loaded":
+                loaded.notes.append(note)
+                continue
             rows.notes.append(note)
             of_name.setdefault(name, []).append(note)
     if not rows.notes:
-        return []
+        return [loaded] if loaded.notes else []
     found = [rows]
     for what, values in BESIDE.items():
         for name, own in of_name.items():

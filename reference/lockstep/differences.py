@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 from reference.lockstep.batch_differences import batch_differences
 from reference.lockstep.pair import PairRun
@@ -23,6 +24,7 @@ ORDER = (
     ("clip", ""),
     ("schedule", ""),
     ("update", ""),
+    ("metrics", ""),
     ("batch", ""),
     ("weights", ""),
     *OF_A_SEED,
@@ -104,9 +106,15 @@ def _grouped(notes: Iterable[Record]) -> list[Difference]:
         if note.get("follows"):
             continue
         link, name = note["link"], note["field"]
-        if link == "batch" and name.split()[0] in ("input", "target") and not note.get("soft"):
+        if (
+            link == "batch"
+            and name.split()[0] in ("input", "target", "loaded")
+            and not note.get("soft")
+        ):
             continue  # `batch_differences` has them
         key: Any = (link, name)
+        if link == METRICS and name != "evaluations":
+            key, name = link, "evaluation"
         if link == "rng":
             soft = bool(note.get("soft"))
             key, name = (link, soft), "generators"
@@ -148,6 +156,8 @@ def _does_nothing(difference: Difference, run: PairRun, causes: dict[str, set[in
     if difference.link == "mode" and difference.field == "training":
         stateful = any(note["stateful"] for note in difference.notes)
         return not stateful and not run.drew & set(difference.steps)
+    if difference.link == METRICS and difference.field == "evaluation":
+        return all(note["soft"] for note in difference.notes)
     if not all(note.get("soft") for note in difference.notes):
         return False
     return difference.field not in causes

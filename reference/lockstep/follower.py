@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import in_place_of, put_outputs
+from reference.lockstep.evaluations import unequal_fields
 from reference.lockstep.losses import loss_call
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
@@ -16,6 +18,7 @@ from reference.lockstep.optimizer_state import put_state
 from reference.lockstep.packing import comparable, described_all
 from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.put_autocast import put_autocast
+from reference.lockstep.put_batch import LoaderPlacer
 from reference.lockstep.put_gradients import GradientPlacer
 from reference.lockstep.put_loss import LossPlacer
 from reference.lockstep.put_optimizer import OptimizerPlacer
@@ -37,13 +40,15 @@ class Follower:
 
     def __init__(self, peer: Connection, report: Report, put: Collection[str]) -> None:
         self._report = report
-        self.watcher = Watcher()
+        self.watcher = Watcher(self._compare_evaluation)
         self.stream, self.notes = Stream(peer), Notes(report, put)
         self._pairs = ParameterPairs()
-        self._placer = PassPlacer(self.watcher, self._pairs, self.stream, self.notes)
+        self._loaders = LoaderPlacer(self.watcher, self.stream, self.notes)
+        self.stream.wanted = lambda: self._loaders.wanted
+        self._placer = PassPlacer(self.watcher, self._pairs, self.stream, self.notes, self._loaders)
         self._gradients = GradientPlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._optimizers = OptimizerPlacer(self.watcher, self._pairs, self.notes)
-        self._losses = LossPlacer(self.watcher, self.stream, self.notes, self._placer)
+        self._losses = LossPlacer(self.watcher, self.stream, self.notes, self._loaders)
         self._pass: OpenPass | None = None
         self._begun: Event | None = None  # A's pass, beside the open one
         self._is_open = False
@@ -170,6 +175,14 @@ class Follower:
         """See `Side`."""
         self._is_open = False
 
+    def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """See `Side`."""
+        self.watcher.evaluations.begin(module, args, kwargs)
+
+    def has_looked(self, output: Any) -> None:
+        """See `Side`."""
+        self.watcher.evaluations.end(self.watcher.step, output)
+
     def loss(self, name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `Side`."""
         call = loss_call(name, function, args, kwargs)
@@ -234,11 +247,25 @@ class Follower:
 
     def loader_yields(self, dataset: Any, batch: Any) -> Any:
         """See `Side`."""
-        return batch
+        return self._loaders.yields(dataset, batch)
+
+    def _compare_evaluation(self, ours: Record) -> None:
+        """One of B's, with A's of the same place."""
+        step = self.watcher.step
+        event = self.stream.seek(
+            "evaluation", step=step, until=lambda e: e.kind == "pass" and e.record["step"] == step
+        )
+        if event is None:
+            self.notes.unequal(step, METRICS, "evaluations", 0, 1, soft=True)
+            return
+        for field, left, right, matters in unequal_fields(event.record["record"], ours):
+            self.notes.unequal(step, METRICS, field, left, right, soft=not matters)
 
     def end(self) -> Record:
         """The script has ended; how it stands beside A's end."""
+        self.watcher.evaluations.close()
         self.stream.wait()
+        self.notes.end_step(self.watcher.step, drew=False, over=True)
         ended = self.stream.ended
         if ended is None:
             return {"others_steps": None}

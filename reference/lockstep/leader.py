@@ -16,6 +16,7 @@ from reference.lockstep.generator_states import generator_states, pack_generator
 from reference.lockstep.losses import LossCall, loss_call
 from reference.lockstep.optimizer_state import state_of
 from reference.lockstep.packing import comparable, described_all, pack
+from reference.lockstep.put_batch import number_of
 from reference.lockstep.side_report import Report
 from reference.lockstep.torch_hooks import Call
 from reference.lockstep.watcher import (
@@ -35,7 +36,7 @@ class Leader:
 
     def __init__(self, peer: Connection, report: Report) -> None:
         self._peer, self._report = peer, report
-        self.watcher = Watcher()
+        self.watcher = Watcher(self._tell_evaluation)
         self._pass: OpenPass | None = None
         self._is_open = False
         self._outputs: dict[int, dict[str, Tensor]] = {}  # by a pass's number in the step
@@ -45,6 +46,8 @@ class Leader:
         self._buffers: dict[str, str] = {}
         self._optimizer: Optimizer | None = None
         self._datasets: list[Any] = []
+        self._batches: list[int] = []  # that each has given
+        self._wanted: int | None = None  # the loader whose batches B takes, once that is known
 
     def pass_begins(
         self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -119,6 +122,14 @@ class Leader:
         """See `Side`."""
         self._is_open = False
 
+    def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """See `Side`."""
+        self.watcher.evaluations.begin(module, args, kwargs)
+
+    def has_looked(self, output: Any) -> None:
+        """See `Side`."""
+        self.watcher.evaluations.end(self.watcher.step, output)
+
     def loss(self, name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """See `Side`."""
         call = loss_call(name, function, args, kwargs)
@@ -175,19 +186,24 @@ class Leader:
 
     def loader_yields(self, dataset: Any, batch: Any) -> Any:
         """See `Side`."""
-        tensors = outputs_of(batch)
-        number = next((i for i, d in enumerate(self._datasets) if d is dataset), None)
-        if number is None:
-            number = len(self._datasets)
-            self._datasets.append(dataset)
-        records, pieces = pack(tensors)
-        self._tell("loader", {"loader": number, "tensors": records}, pieces)
+        number = number_of(dataset, self._datasets)
+        if number == len(self._batches):
+            self._batches.append(0)
+        index = self._batches[number]
+        self._batches[number] += 1
+        if self._wanted is None or self._wanted == number:
+            records, pieces = pack(local(outputs_of(batch)))
+            self._tell("loader", {"loader": number, "index": index, "tensors": records}, pieces)
         return batch
 
     def end(self) -> None:
         """The script has ended: its last tensors may still be asked for."""
+        self.watcher.evaluations.close()
         update = self.watcher.parameters.values()
         self._tell("end", {"steps": self.watcher.step - 1, "weights": update}, parks=True)
+
+    def _tell_evaluation(self, record: Record) -> None:
+        self._tell("evaluation", {"record": record})
 
     def _tell(
         self,
@@ -204,6 +220,7 @@ class Leader:
         while parks:
             request, _ = self._peer.receive()
             if "go" in request:
+                self._wanted = request.get("loader")
                 return
             self._answer(request)
 

@@ -179,6 +179,8 @@ class _Pair:
             self._signs[i].waits = record["waits"]
         elif kind == "step":
             self.run.notes += record["notes"]
+            if record.get("over"):
+                return
             side.steps = self.run.steps = record["step"]
             if record["drew"]:
                 self.run.drew.add(record["step"])

@@ -5,10 +5,11 @@ from typing import Any
 from torch import Tensor
 
 from reference.ledger.record import Record
+from reference.lockstep.input_facts import input_facts
 from reference.lockstep.losses import LossCall
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, unpack
-from reference.lockstep.put_pass import PassPlacer, input_facts
+from reference.lockstep.put_batch import LoaderPlacer
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher
 from reference.lockstep.wire import Bytes
@@ -17,9 +18,11 @@ from reference.lockstep.wire import Bytes
 class LossPlacer:
     """Pairs the losses of two trainings, whether a model computes them or what stands after it."""
 
-    def __init__(self, watcher: Watcher, stream: Stream, notes: Notes, placer: PassPlacer) -> None:
+    def __init__(
+        self, watcher: Watcher, stream: Stream, notes: Notes, loaders: LoaderPlacer
+    ) -> None:
         self._watcher, self._stream, self._notes = watcher, stream, notes
-        self._placer = placer
+        self._loaders = loaders
         self._inside: list[tuple[Record, dict[str, Bytes]]] = []  # those of A's last pass
         self._passed = (0, 0)  # the step and number of the pass in whose model B computes some
         self._any = False  # whether A's computes any there
@@ -93,6 +96,10 @@ class LossPlacer:
         for name, record in theirs["tensors"].items():
             own = call.tensors.get(name)
             if own is not None and described(own)["hash"] == record["hash"]:
+                given = self._loaders.own(record["hash"])
+                if given is not None:
+                    about = input_facts(own), input_facts(given)
+                    notes.unequal(step, "batch", f"target {name}", *about)
                 continue
             if own is None:
                 notes.unequal(step, "forward", f"loss {name}", "given", None, soft=False)

@@ -41,8 +41,10 @@ class OptimizerPlacer:
         """Note what is unequal, and put A's in place; what undoes it."""
         ours = groups_of(optimizer, self._watcher.parameters)
         step = self._watcher.step
-        if theirs["class"] != ours["class"]:
-            values = theirs["class"], ours["class"]
+        names = [(each["class"], each["module"]) for each in (theirs, ours)]
+        if names[0] != names[1]:
+            same = theirs["class"] == ours["class"]
+            values = [".".join(name[::-1]) if same else name[0] for name in names]
             self._notes.unequal(step, "optimizer", "class", *values, soft=True)
         pairs = list(self._moved(theirs, ours))
         if not pairs:

@@ -8,10 +8,12 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import MISSING, CallArguments
 from reference.lockstep.generator_states import generator_states, put_generator
+from reference.lockstep.input_facts import input_facts
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, unpack
 from reference.lockstep.parameter_pairs import ParameterPairs
+from reference.lockstep.put_batch import LoaderPlacer
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import OpenPass, Watcher
 from reference.lockstep.wire import Bytes
@@ -24,9 +26,14 @@ class PassPlacer:
     """Compares the beginnings of two passes, and puts A's in place."""
 
     def __init__(
-        self, watcher: Watcher, pairs: ParameterPairs, stream: Stream, notes: Notes
+        self,
+        watcher: Watcher,
+        pairs: ParameterPairs,
+        stream: Stream,
+        notes: Notes,
+        loaders: LoaderPlacer,
     ) -> None:
-        self._watcher, self._pairs = watcher, pairs
+        self._watcher, self._pairs, self._loaders = watcher, pairs, loaders
         self._stream, self._notes = stream, notes
         self._modes: dict[int, Record] = {}  # A's, by the number of a called module
         self._settings: dict[int, Record] = {}
@@ -229,6 +236,10 @@ class PassPlacer:
         record, own = event.record["inputs"][theirs], begun.inputs[ours]
         mine = described(own)
         if record == mine:
+            given = self._loaders.own(record["hash"])
+            if given is not None:  # the loader had another batch
+                about = input_facts(own), input_facts(given)
+                notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
             return
         value = unpack(record, event.pieces)
         about = input_facts(value), input_facts(own)
@@ -294,20 +305,3 @@ def _distance(own: Tensor, other: Tensor) -> float:
         return 0.0
     apart = own.detach().to("cpu", torch.float64) - other.to(torch.float64)
     return float(apart.abs().max()) if apart.numel() else 0.0
-
-
-def input_facts(tensor: Tensor) -> Record:
-    """What is told of an input that isn't the other's."""
-    facts: Record = {
-        "type": str(tensor.dtype).removeprefix("torch."),
-        "shape": list(tensor.shape),
-    }
-    if tensor.numel() and not tensor.is_complex():
-        plain = tensor.detach()
-        if not plain.is_floating_point():
-            facts["ones"] = bool((plain == 1).all())
-            facts["ignored"] = int((plain == -100).sum())
-            facts["zeros"] = int((plain == 0).sum())
-        else:
-            facts["mean"] = float(plain.double().mean())
-    return facts

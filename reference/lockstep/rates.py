@@ -23,6 +23,11 @@ def rates_text(difference: Difference) -> str:
 def _meaning(steps: Sequence[int], a: Sequence[float], b: Sequence[float]) -> str:
     if all(math.isclose(x, y, rel_tol=CLOSE, abs_tol=1e-300) for x, y in zip(a, b, strict=True)):
         return "the same but for rounding"
+    if len(a) > FEW:
+        if list(b[:-1]) == list(a[1:]):
+            return "B's is A's of the step after"
+        if list(a[:-1]) == list(b[1:]):
+            return "B's is A's of the step before"
     ratios = [y / x for x, y in zip(a, b, strict=True) if x]
     if len(ratios) > 1 and all(math.isclose(r, ratios[0], rel_tol=CLOSE) for r in ratios):
         return f"B's is {ratios[0]:.6g} times A's throughout"
@@ -38,8 +43,10 @@ def _meaning(steps: Sequence[int], a: Sequence[float], b: Sequence[float]) -> st
 
 def _end(steps: Sequence[int], rates: Sequence[float]) -> int | None:
     """After how many steps a linear schedule comes to 0; None where it isn't one."""
-    if len(rates) < FEW or steps[-1] == steps[0]:
+    above = [(step, rate) for step, rate in zip(steps, rates, strict=True) if rate > 0]
+    if len(above) < FEW:
         return None
+    steps, rates = [step for step, _ in above], [rate for _, rate in above]
     slope = (rates[-1] - rates[0]) / (steps[-1] - steps[0])
     if not slope < 0:
         return None

@@ -10,10 +10,12 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from reference.errors import InputError
 from reference.lockstep.wire import Connection, PeerGone
+from reference.observe.script.evaluate_scores import scores_taken
 from reference.observe.script.import_hook import ImportHook
 from reference.observe.script.program import INTERRUPTED, ended_by, execute, find_program
 from reference.process.search_path import put_working_directory_back
@@ -43,6 +45,7 @@ class OneSide:
         self._hooks: TorchHooks | None = None
         self._report: Report | None = None
         self._side: Leader | Follower | None = None
+        self._patches = ExitStack()
         self._failed = False
         self._error = ""  # the class of the one that ended the script
 
@@ -54,11 +57,14 @@ class OneSide:
         except InputError as error:
             self._parent.send({"kind": "no program", "why": str(error)})
             return InputError.exit_code
+        if program.spec is not None and program.spec.name.partition(".")[0] == "reference":
+            # Its own import of torch comes from a module that the hooks need whole.
+            import torch as _torch  # noqa: F401
         return self.call(lambda: execute(program))
 
     def call(self, function: Callable[[], Any]) -> int:
         """Call a function that trains; the exit code of a script that did the same."""
-        imports = ImportHook({"torch": self._begin})
+        imports = ImportHook({"torch": self._begin, "evaluate": self._take_scores})
         imports.install()
         try:
             function()
@@ -70,6 +76,7 @@ class OneSide:
         if os.getpid() != self._process:
             return code  # a child that came to the script's end
         imports.remove()
+        self._patches.close()
         sys.stdout.flush()
         sys.stderr.flush()
         if not self._failed:
@@ -92,6 +99,14 @@ class OneSide:
             self._side = Follower(self._peer, self._report, self._options["put"])
         self._hooks = TorchHooks(self._guarded(self._side))
         self._hooks.install()
+
+    def _take_scores(self) -> None:
+        """What `evaluate` computes are an evaluation's scores."""
+        self._patches.enter_context(scores_taken(self._add_scores))
+
+    def _add_scores(self, scores: dict[str, float]) -> None:
+        if self._side is not None and os.getpid() == self._process:
+            self._side.watcher.evaluations.take_scores(scores)
 
     def _guarded(self, side: Any) -> Any:
         """The side with its methods guarded: what fails there is no error of the script's."""

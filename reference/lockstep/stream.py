@@ -32,6 +32,7 @@ class Stream:
 
     def __init__(self, peer: Connection) -> None:
         self._peer = peer
+        self.wanted: Callable[[], int | None] = lambda: None  # A's loader whose batches B takes
         self._events: deque[Event] = deque()
         self._parked: Event | None = None
 
@@ -89,7 +90,7 @@ class Stream:
             return
         if parked.kind != "end" and parked in self._events:
             self._events.remove(parked)
-        self._peer.send({"go": True})
+        self._peer.send({"go": True, "loader": self.wanted()})
 
     def forget(self, step: int) -> None:
         """A step is over: what is left of it has no counterpart."""

@@ -67,6 +67,12 @@ class Side(Protocol):
     def pass_fails(self) -> None:
         """The call has raised."""
 
+    def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A model is called without gradients."""
+
+    def has_looked(self, output: Any) -> None:
+        """That call is over."""
+
     def loss(self, name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A loss is to be computed; gives it."""
 
@@ -154,9 +160,10 @@ class TorchHooks:
         self._outer, self._depth, self._in_part = module, 0, False
         self._frame_id = id(torch_internals.frame_of_call())
         self._told = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
-        if not self._told:
-            return None
         keywords: Any = torch_internals.keywords_of_call()
+        if not self._told:
+            self._side.looks(module, args, {} if keywords is None else keywords)
+            return None
         # Torch's own mapping of this call: what is changed in it, the module gets.
         return self._side.pass_begins(module, args, {} if keywords is None else keywords)
 
@@ -179,6 +186,8 @@ class TorchHooks:
         output = rest[-1]
         self._outer = None
         if not self._told:
+            if output is not None:
+                self._side.has_looked(output)
             return None
         if output is None:
             self._side.pass_fails()

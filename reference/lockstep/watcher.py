@@ -1,5 +1,7 @@
 """What both sides know of their own training: models, the open step, what a pass begins with."""
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reference.ledger.record import Record
+from reference.lockstep.evaluations import OwnEvaluations
 from reference.lockstep.model_parts import ModelParts
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments, arguments_of
@@ -47,10 +50,16 @@ class OpenPass:
 
 
 class Watcher:
-    """The models of one training, and how far its open step has come."""
+    """The models of one training, and how far its open step has come.
 
-    def __init__(self) -> None:
+    Args:
+        write: Gets the record of each evaluation, when the next step begins.
+    """
+
+    def __init__(self, write: Callable[[Record], None]) -> None:
         self.parameters = Parameters()
+        self.evaluations = OwnEvaluations(write)
+        self._trained: dict[int, weakref.ref[torch.nn.Module]] = {}  # by id, in this step
         self.step = 1
         self.passes = 0
         self.backwards = 0
@@ -58,6 +67,9 @@ class Watcher:
 
     def begin(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: Any) -> OpenPass:
         """A forward pass begins."""
+        if self.passes == 0:
+            self.evaluations.close()
+        self._trained[id(module)] = weakref.ref(module)
         model, record = self.parameters.watch(module)
         called = next((i for i, p in enumerate(self._called) if p.is_of(module)), None)
         if called is None:
@@ -72,6 +84,10 @@ class Watcher:
     def end_step(self) -> None:
         """The optimizer has stepped."""
         self.parameters.keep()
+        for module in [reference() for reference in self._trained.values()]:
+            if module is not None:
+                self.evaluations.take_step_of(module)
+        self._trained = {}
         self.step += 1
         self.passes = self.backwards = 0
 
@@ -107,6 +123,7 @@ def groups_of(optimizer: Optimizer, parameters: Parameters) -> Record:
     living = parameters.living()
     return {
         "class": type(optimizer).__name__,
+        "module": type(optimizer).__module__,
         "groups": groups,
         "of": [of.get(place, NO_GROUP) for place in range(len(parameters.names))],
         "none": [place for place, tensor in living.items() if tensor.grad is None],

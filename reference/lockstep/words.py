@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reference.diff.value_text import both, distance, short
+from reference.ledger.link_table import METRICS
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.differences import Difference
 from reference.lockstep.rates import rates_text
@@ -27,6 +28,8 @@ def steps_text(steps: Sequence[int], total: int, where: str = "") -> str:
 
 def difference_text(difference: Difference, total: int) -> str:
     """One difference in a line."""
+    if difference.link == METRICS:
+        return plain(f"{METRICS}, {_metrics(difference)}")
     words, where = _words(difference)
     steps = steps_text(difference.steps, total, where)
     return plain(f"{difference.link}, {steps}: {words}")
@@ -83,6 +86,22 @@ def _words(difference: Difference) -> tuple[str, str]:
         return _forward(difference), ""
     values = f"{name} {both(difference.a, difference.b)}{distance(difference.a, difference.b)}"
     return values + _share(first), ""
+
+
+def _metrics(difference: Difference) -> str:
+    """Of the first evaluation that is unequal its fields, those that say most before the others."""
+    after = [step - 1 for step in difference.steps]
+    where = f"after step {after[0]}" + (f" and {len(after) - 1} more" if after[1:] else "")
+    if difference.field == "evaluations":
+        which = "A" if difference.a else "B"
+        return f"{where}: an evaluation in {which} alone"
+    first = [n for n in difference.notes if n["step"] == difference.steps[0] and not n["soft"]]
+    told = [
+        n for n in first if not isinstance(n["a"], str) or n["field"] in ("training", "autocast")
+    ]
+    texts = [f"{n['field']} {both(n['a'], n['b'])}{distance(n['a'], n['b'])}" for n in told[:MOST]]
+    texts += [f"{n['field']} are unequal" for n in first if n not in told][: MOST - len(texts)]
+    return f"{where}: {', '.join(texts)}"
 
 
 def _share(note: dict[str, Any]) -> str:

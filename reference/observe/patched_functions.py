@@ -33,7 +33,7 @@ PATCHES = (
     Patch(
         "evaluate:EvaluationModule.compute",
         "evaluate 0.4.6",
-        "reference/observe/script/observation.py",
+        "reference/observe/script/evaluate_scores.py",
         "what it computes are an evaluation's scores",
     ),
     Patch(

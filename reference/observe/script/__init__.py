@@ -17,6 +17,7 @@ The folder gets `program.json` and `ledger.jsonl`, and, where a launcher runs se
 - `closing_words.py`: what it says when the program has ended;
 - `observation.py`: the observer's life in that process, and the same within a `with`;
 - `with_block.py`: `observing` as its users have it;
+- `evaluate_scores.py`: the scores that the library `evaluate` computes;
 - `import_hook.py`: begins when the program imports torch, and not before;
 - `tolerant_writer.py`: a full disk ends the ledger, not the training.
 """
