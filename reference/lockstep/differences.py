@@ -12,6 +12,7 @@ from reference.lockstep.pair import PairRun
 
 # What any two runs of other seeds have: told last.
 OF_A_SEED = (("batch", "values"), ("rng", "generators"), ("weights", "tensors"))
+OF_ALL_PASSES = ("zeroed", "gradient", "clip")  # of a step
 # The likeliest causes of other results first; within a link, in the order of the notes.
 ORDER = (
     ("weights", "parameters alone"),
@@ -86,7 +87,7 @@ class Found:
 
 def find(run: PairRun) -> Found:
     """What the notes of two trainings come to."""
-    notes = [n for n in run.notes if "cannot" not in n]
+    notes = _without_uneven([n for n in run.notes if "cannot" not in n])
     cannot = [n for n in run.notes if "cannot" in n]
     causes = _causes(notes)
     told: list[Difference] = []
@@ -97,6 +98,18 @@ def find(run: PairRun) -> Found:
         (nothing if _does_nothing(difference, run, causes) else told).append(difference)
     _join_bounds(told, nothing)
     return Found(sorted(told, key=_rank), nothing, _once(cannot))
+
+
+def _without_uneven(notes: Sequence[Record]) -> list[Record]:
+    """Without what follows from another number of passes: their sum, and what they draw."""
+    uneven = {n["step"] for n in notes if n["field"] == "passes"}
+    after = {step + 1 for step in uneven}
+    return [
+        n
+        for n in notes
+        if not (n["link"] in OF_ALL_PASSES and n["step"] in uneven)
+        and not (n["link"] == "rng" and n["step"] in after)
+    ]
 
 
 def _grouped(notes: Iterable[Record]) -> list[Difference]:
@@ -143,7 +156,7 @@ def _causes(notes: Sequence[Record]) -> dict[str, set[int]]:
 
 def _follows(difference: Difference, causes: dict[str, set[int]]) -> bool:
     """Whether another difference explains all of it."""
-    if difference.link == "forward" and difference.field == "outputs":
+    if difference.link == "forward" and difference.field in ("outputs", "loss"):
         return all(note["because"] for note in difference.notes)
     if difference.link == "update":
         told = {n for n in causes if n == "class" or not n.startswith(("setting", "argument"))}

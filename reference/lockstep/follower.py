@@ -48,7 +48,13 @@ class Follower:
         self._placer = PassPlacer(self.watcher, self._pairs, self.stream, self.notes, self._loaders)
         self._gradients = GradientPlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._optimizers = OptimizerPlacer(self.watcher, self._pairs, self.notes)
-        self._losses = LossPlacer(self.watcher, self.stream, self.notes, self._loaders)
+        self._losses = LossPlacer(
+            self.watcher,
+            self.stream,
+            self.notes,
+            self._loaders,
+            lambda: sorted(self._placer.untried),
+        )
         self._pass: OpenPass | None = None
         self._begun: Event | None = None  # A's pass, beside the open one
         self._is_open = False
@@ -56,7 +62,6 @@ class Follower:
         self._undo_autocast: Undo | None = None
         self._rng: dict[str, str] = {}
         self._unequal_rng: list[str] = []
-        self._unpaired = 0
         self._drew = False  # from a generator, within a pass of this step
         self._goes_on = False  # to steps that A hasn't got
 
@@ -71,7 +76,10 @@ class Follower:
         event = self._begun = self.stream.seek("pass", step=step, skip=("backward",))
         self._pairs.add(None if event is None else event.record["record"], begun.record)
         if event is None:
-            self._unpaired += 1
+            return None
+        if not self._pairs.pairs:
+            self.notes.cannot(step, "weights", self._pairs.strangers_text())
+            self._begun = None
             return None
         self._placer.weights(event)
         self._unequal_rng = self._placer.generators(event)
@@ -235,7 +243,6 @@ class Follower:
         self._gradients.end_step()
         self.notes.end_step(step, drew=self._drew)
         self._drew = False
-        self._unpaired = 0
 
     def _after_unequal_update(self, optimizer: Optimizer) -> None:
         """A's state beside its weights; and from now on A's way to compute, if that is another."""

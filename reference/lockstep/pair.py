@@ -270,4 +270,6 @@ def _how_ended(code: int) -> str:
 
 
 def _words_of(target: Words | Function) -> Words:
-    return [getattr(target, "__qualname__", repr(target))] if callable(target) else target
+    if callable(target):
+        return [getattr(target, "__qualname__", type(target).__qualname__)]
+    return target

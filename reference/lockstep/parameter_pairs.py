@@ -33,6 +33,11 @@ class ParameterPairs:
         """What A calls a parameter of its own."""
         return self._matching.name(0, place)
 
+    def strangers_text(self) -> str:
+        """Where no parameter of one is any of the other's."""
+        first = [names[0] if names else "none" for names in self.alone]
+        return f"the models have no parameter in common (first {first[0]} in A, {first[1]} in B)"
+
     def buffers(self, own: Mapping[str, str]) -> dict[str, str]:
         """B's buffers by A's names: the name there, and B's own."""
         return self._matching.with_one_numbering(1, {name: name for name in own})
@@ -53,8 +58,8 @@ class ParameterPairs:
         left = [*(p for p in alone if p not in taken), *self._matching.untaken[0]]
         right = [*(p for queue in waiting.values() for p in queue), *self._matching.untaken[1]]
         names = (
-            [self._matching.name(0, p) for p in left],
-            [self._matching.name(1, p) for p in right],
+            [self._matching.name(0, p) for p in sorted(left)],
+            [self._matching.name(1, p) for p in sorted(right)],
         )
         return pairs, names
 

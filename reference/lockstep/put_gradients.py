@@ -100,6 +100,8 @@ class GradientPlacer:
             self._compare("gradient", event.record["gradient"], ours)
         else:
             theirs = [{k: c[k] for k in ("name", "bound", "norm", "late")} for c in clips]
+            if any(self._pairs.alone):  # their gradients are part of the norm
+                self._notes.follows = self._notes.follows or "weights"
             told = {"clips": [theirs, self.own_clips], "norm": self._norms[0]}
             same = _calls(theirs) == _calls(self.own_clips)
             # Where both clip alike, something else has changed the gradients.

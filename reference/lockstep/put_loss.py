@@ -1,5 +1,6 @@
 """What a loss function is given: A's targets and settings in B's place."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -19,8 +20,14 @@ class LossPlacer:
     """Pairs the losses of two trainings, whether a model computes them or what stands after it."""
 
     def __init__(
-        self, watcher: Watcher, stream: Stream, notes: Notes, loaders: LoaderPlacer
+        self,
+        watcher: Watcher,
+        stream: Stream,
+        notes: Notes,
+        loaders: LoaderPlacer,
+        untried: Callable[[], list[str]],
     ) -> None:
+        self._untried = untried  # what is left as B has it, and may be the cause
         self._watcher, self._stream, self._notes = watcher, stream, notes
         self._loaders = loaders
         self._inside: list[tuple[Record, dict[str, Bytes]]] = []  # those of A's last pass
@@ -49,7 +56,8 @@ class LossPlacer:
                 value, hashed = end.record["value"], end.record["hash"]
         if whole and hashed and call.hash and hashed != call.hash and not self._notes.follows:
             same = theirs["name"] == call.name
-            more = {} if same else {"functions": [theirs["name"], call.name]}
+            more: Record = {} if same else {"functions": [theirs["name"], call.name]}
+            more["because"] = self._untried() if inside else []
             step = self._watcher.step
             self._notes.unequal(step, "forward", "loss", value, call.value, **more)
             self._notes.follows = "forward"
