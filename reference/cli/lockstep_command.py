@@ -5,7 +5,7 @@ python -m reference lockstep --help
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
@@ -13,9 +13,12 @@ import click
 from reference.cli.help_page import Option
 from reference.cli.program import command, json_option, program
 from reference.cli.recipe_options import get_recipe, given_fields, is_given, recipe_options
-from reference.errors import InputError
+from reference.errors import InputError, TrainingFailed
+from reference.lesson.recipe import Recipe
 from reference.lockstep.links import LINKS, links_of
 from reference.messages import coloured
+from reference.process.whole_files import write_json
+from reference.terminal import table
 
 BETWEEN = "--"  # A's words and B's
 PATIENCE = 60.0
@@ -61,6 +64,13 @@ PATIENCE = 60.0
         section="options",
         help="without a word or any work, after which one of them counts as hung [default: 60]",
     ),
+    Option(
+        ["--effects", "with_effects"],
+        is_flag=True,
+        section="options",
+        help="what each difference by itself moves the last loss, the weights and the scores by: "
+        "one more run of both for each",
+    ),
     json_option("the list"),
     *recipe_options(),
     text="every difference between two trainings, proven",
@@ -74,6 +84,7 @@ def lockstep_command(
     only: str | None,
     but: str | None,
     patience: float,
+    with_effects: bool,
     as_json: bool,
     **_: object,
 ) -> int:
@@ -89,26 +100,44 @@ def lockstep_command(
         put = set(links_of(only, "--only"))
     if but:
         put -= links_of(but, "--but")
-    from reference.lockstep.pair import run_pair
-    from reference.lockstep.result import judge
+    from reference.lockstep.effects import TOLD, effect_of, effects, rows
+    from reference.lockstep.pair import PairRun, run_pair
+    from reference.lockstep.result import failure_of, judge
 
-    with tempfile.TemporaryDirectory(prefix="reference-lockstep-") as folder:
-        a = a or _words_of_recipe(ctx, Path(folder))
-        run = run_pair(
-            a,
-            b,
-            put=put,
-            steps=steps,
-            pythons=(sys.executable, python or sys.executable),
-            patience=patience,
-            out=sys.stderr if as_json else None,
-        )
+    recipe = None if a else _recipe_of(ctx)
+
+    def run_both(put: Collection[str], leave_out: Collection[str] = ()) -> PairRun:
+        with tempfile.TemporaryDirectory(prefix="reference-lockstep-") as folder:
+            return run_pair(
+                a or _words_of_recipe(recipe, Path(folder)),
+                b,
+                put=put,
+                leave_out=leave_out,
+                steps=steps,
+                pythons=(sys.executable, python or sys.executable),
+                patience=patience,
+                out=sys.stderr if as_json else None,
+            )
+
+    if only or but:
+        put = {*put} - ({*LINKS} - {*TOLD} if but else set())
+        run = run_both(put)
+        left = ", ".join(link for link in LINKS if link not in put)
+        failure = failure_of(run)
+        if failure:
+            raise TrainingFailed(f"couldn't be compared: {failure}")
+        print(table(rows([effect_of(run, left, failure)])))
+        return 0
+    run = run_both(put)
     result = judge(run)
+    found = effects(result.differences, run_both, failure_of) if with_effects else []
     if as_json:
-        print(result.json())
+        print(result.json(found))
     else:
         for line in result.lines():
             print(coloured(line, sys.stdout))
+        if found:
+            print(table(rows(found)))
     if ctx.obj:
         for side in run.sides:
             print(side.traceback, end="", file=sys.stderr)
@@ -131,13 +160,16 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return a, b
 
 
-def _words_of_recipe(ctx: click.Context, folder: Path) -> list[str]:
-    """A as the lesson's Trainer by a recipe."""
+def _recipe_of(ctx: click.Context) -> Recipe:
+    """The recipe that A is to be the Trainer by."""
     if not is_given(ctx, "recipe") and not given_fields(ctx):
         raise InputError("lockstep: no script before --; give A.py, or --recipe for the Trainer's")
-    recipe = get_recipe(ctx)
-    from reference.process.whole_files import write_json
+    return get_recipe(ctx)
 
+
+def _words_of_recipe(recipe: Recipe | None, folder: Path) -> list[str]:
+    """A as the lesson's Trainer by a recipe, in a folder of its own."""
+    assert recipe is not None
     write_json(folder / "recipe.json", recipe.to_json())
     file, run_dir = str(folder / "recipe.json"), str(folder / "run")
     return ["-m", "reference", "train", "trainer", "--recipe", file, "--run-dir", run_dir]

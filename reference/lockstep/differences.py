@@ -25,9 +25,9 @@ ORDER = (
     ("clip", ""),
     ("schedule", ""),
     ("update", ""),
-    ("metrics", ""),
     ("batch", ""),
     ("weights", ""),
+    ("metrics", ""),
     *OF_A_SEED,
 )
 

@@ -1,5 +1,6 @@
 """The second training, B: compares each link with A's, notes what is unequal, puts A's in place."""
 
+import math
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -30,6 +31,8 @@ from reference.lockstep.watcher import OpenPass, Watcher, autocast_now, outputs_
 from reference.lockstep.wire import Connection
 from reference.observe.generators import generator_states
 
+NORM_CLIP = "clip_grad_norm_"
+
 
 class TheOtherEnded(SystemExit):
     """A has no more steps."""
@@ -38,10 +41,16 @@ class TheOtherEnded(SystemExit):
 class Follower:
     """B's side of its hooks."""
 
-    def __init__(self, peer: Connection, report: Report, put: Collection[str]) -> None:
+    def __init__(
+        self,
+        peer: Connection,
+        report: Report,
+        put: Collection[str],
+        leave_out: Collection[str] = (),
+    ) -> None:
         self._report = report
         self.watcher = Watcher(self._compare_evaluation)
-        self.stream, self.notes = Stream(peer), Notes(report, put)
+        self.stream, self.notes = Stream(peer), Notes(report, put, leave_out)
         self._pairs = ParameterPairs()
         self._loaders = LoaderPlacer(self.watcher, self.stream, self.notes)
         self.stream.wanted = lambda: self._loaders.wanted
@@ -62,6 +71,7 @@ class Follower:
         self._undo_autocast: Undo | None = None
         self._rng: dict[str, str] = {}
         self._unequal_rng: list[str] = []
+        self._scores: list[Record] = [{}, {}]  # of the last evaluation, A's and B's
         self._drew = False  # from a generator, within a pass of this step
         self._goes_on = False  # to steps that A hasn't got
 
@@ -117,7 +127,7 @@ class Follower:
         if event.kind == "inner" or self._pass.parts.is_alone:
             step = self.watcher.step
             self.notes.unequal(step, "forward", "autocast", theirs, ours, number=event.number)
-            if self.notes.puts("forward"):
+            if self.notes.puts("forward", "autocast"):
                 self._undo_autocast = put_autocast(self._pass.module, theirs)
 
     def pass_ends(self, output: Any) -> Any:
@@ -165,7 +175,7 @@ class Follower:
         self._placer.proven |= self._placer.untried
         self._placer.untried = set()
         self.notes.follows = "forward"
-        if not self.notes.puts("forward"):
+        if not self.notes.is_whole:
             return None
         fits = {a: b for a, b in unequal.items() if theirs[a]["shape"] == ours[b]["shape"]}
         if len(fits) < len(unequal):
@@ -202,11 +212,17 @@ class Follower:
         """See `Side`."""
         self._gradients.backward(tensors, run)
 
-    def clip(self, name: str, bound: float, norm: float | None) -> None:
+    def clip(self, name: str, bound: float, run: Callable[[float], Any]) -> Any:
         """See `Side`."""
+        if self.notes.puts("clip", "norm") and not self.notes.is_whole:
+            # A's own clips are made in its place, when the optimizer is about to step.
+            return run(math.inf) if name == NORM_CLIP else None
+        result = run(bound)
+        norm = float(result) if isinstance(result, Tensor) else None
         late = self.watcher.passes == 0
         clip = {"name": name, "bound": bound, "norm": norm, "late": late}
         self._gradients.own_clips.append(clip)
+        return result
 
     def step_begins(self, optimizer: Optimizer) -> None:
         """See `Side`."""
@@ -218,7 +234,7 @@ class Follower:
         passes = event.record["passes"], self.watcher.passes
         if passes[0] != passes[1]:
             self.notes.unequal(step, "batch", "passes", *passes)
-        self._gradients.before_step(event)
+        self._gradients.before_step(event, optimizer)
         undo = self._optimizers.compare(event.record, optimizer)
         if undo is not None:
             self._undo.append(undo)
@@ -234,7 +250,8 @@ class Follower:
         if event is not None:
             ours = self.watcher.parameters.values()
             before = self.notes.count
-            self._placer.put_weights("update", event.record["update"], ours)
+            if self.notes.is_whole or self.notes.puts("update"):
+                self._placer.put_weights("update", event.record["update"], ours)
             if self.notes.count > before:
                 self._after_unequal_update(optimizer)
         self.stream.release()
@@ -265,6 +282,8 @@ class Follower:
         if event is None:
             self.notes.unequal(step, METRICS, "evaluations", 0, 1, soft=True)
             return
+        records = event.record["record"], ours
+        self._scores = [record[METRICS]["scores"] for record in records]
         for field, left, right, matters in unequal_fields(event.record["record"], ours):
             self.notes.unequal(step, METRICS, field, left, right, soft=not matters)
 
@@ -280,9 +299,27 @@ class Follower:
         left, right = ended.record["weights"]["tensors"].split(), ours["tensors"].split()
         pairs = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
         equal = all(left[a] == right[b] for a, b in pairs)
+        final = {} if self.notes.is_whole else self._final(pairs)
         self.stream.release()
-        told = {"others_steps": ended.record["steps"], "weights_equal": equal}
-        return {**told, "goes_on": self._goes_on}
+        told = {"others_steps": ended.record["steps"], "goes_on": self._goes_on}
+        if self.notes.is_whole:
+            return {**told, "weights_equal": equal}
+        return {**told, "final": final}
+
+    def _final(self, pairs: list[tuple[int, int]]) -> Record:
+        """Where both came to, where B was left to go its own way."""
+        values = self.stream.ask(get="weights", places=[a for a, _ in pairs])
+        apart = norm = furthest = 0.0
+        for a, b in pairs:
+            theirs = values[str(a)].double()
+            difference = self.watcher.tensor(b).detach().to("cpu", torch.float64) - theirs
+            apart += float(difference.square().sum())
+            norm += float(theirs.square().sum())
+            if difference.numel():
+                furthest = max(furthest, float(difference.abs().max()))
+        share = math.sqrt(apart / norm) if norm else 0.0
+        weights = {"apart": share, "furthest": furthest}
+        return {"loss": self._gradients.last_losses, "weights": weights, "scores": self._scores}
 
 
 def _common(theirs: Record, ours: Record) -> list[tuple[str, str]]:

@@ -159,10 +159,13 @@ class Leader:
         count = {"passes": self.watcher.passes, "backwards": self.watcher.backwards}
         self._tell("backward", {"gradient": gradient, **count}, parks=True)
 
-    def clip(self, name: str, bound: float, norm: float | None) -> None:
+    def clip(self, name: str, bound: float, run: Callable[[float], Any]) -> Any:
         """See `Side`."""
+        result = run(bound)
+        norm = float(result) if isinstance(result, Tensor) else None
         late = self.watcher.passes == 0  # after the step before
         self._tell("clip", {"name": name, "bound": bound, "norm": norm, "late": late})
+        return result
 
     def step_begins(self, optimizer: Optimizer) -> None:
         """See `Side`."""

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from reference.ledger.record import Record
+from reference.lockstep.links import LINKS
 from reference.lockstep.side_report import Report
 
 
@@ -13,18 +14,21 @@ class Notes:
     Args:
         report: To the parent, which gets them step by step.
         put: The links of which A's is put in place.
+        leave_out: What isn't, though its link is, as 'link/field'.
     """
 
-    def __init__(self, report: Report, put: Collection[str]) -> None:
+    def __init__(self, report: Report, put: Collection[str], leave_out: Collection[str]) -> None:
         self._report = report
-        self._put = put
+        self._put, self._leave_out = frozenset(put), frozenset(leave_out)
+        # All of A's is put in place: what is computed too, so that B is A's run from step to step.
+        self.is_whole = self._put >= {*LINKS} and not leave_out
         self._open: list[Record] = []
         self.follows = ""  # the link from which what comes next in this step may follow
         self.count = 0
 
-    def puts(self, link: str) -> bool:
+    def puts(self, link: str, field: str = "") -> bool:
         """Whether A's is to be put in place."""
-        return link in self._put
+        return link in self._put and f"{link}/{field}" not in self._leave_out
 
     def unequal(self, step: int, link: str, field: str, a: Any, b: Any, **more: Any) -> None:
         """One field of a link."""

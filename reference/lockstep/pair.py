@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from reference.ledger.record import Record
+from reference.lockstep.links import LINKS
 from reference.lockstep.output import Prefixed
 from reference.lockstep.processes import Function, Process, Words, start_function, start_script
 from reference.lockstep.wire import Connection, PeerGone
@@ -71,7 +72,8 @@ def run_pair(
     a: Words | Function,
     b: Words | Function,
     *,
-    put: Collection[str],
+    put: Collection[str] = LINKS,
+    leave_out: Collection[str] = (),
     steps: int | None = None,
     pythons: tuple[str, str] = (sys.executable, sys.executable),
     patience: float = PATIENCE,
@@ -83,7 +85,9 @@ def run_pair(
         a: `SCRIPT ARGS...` or `-m MODULE ARGS...`; or a function, which a fork of this process
             calls.
         b: The other's.
-        put: The links of which A's is put in B's place.
+        put: The links of which A's is put in B's place. Unless these are all of them and nothing is
+            left out, B goes its own way from there: what it computes isn't put right.
+        leave_out: What isn't put in place of these links, as 'link/field'.
         steps: After which both are ended; None for all.
         pythons: The interpreters.
         patience: Seconds without a word, after which one counts as hung.
@@ -91,8 +95,9 @@ def run_pair(
     """
     began = time.monotonic()
     pair = _Pair((a, b), patience)
+    options = {"put": sorted(put), "leave_out": sorted(leave_out), "steps": steps}
     try:
-        pair.start((a, b), pythons, {"put": sorted(put), "steps": steps}, out)
+        pair.start((a, b), pythons, options, out)
         pair.watch()
     finally:
         pair.stop()

@@ -40,7 +40,7 @@ class LoaderPlacer:
         number = self._number(dataset)
         place = self._counts[number]
         self._counts[number] += 1
-        if not self._notes.puts("batch") or self._trains not in (None, number):
+        if not self._notes.puts("batch", "values") or self._trains not in (None, number):
             return batch
         own = outputs_of(batch)
         event = self._find(own, place)

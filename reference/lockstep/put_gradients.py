@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
@@ -28,6 +30,7 @@ class GradientPlacer:
         self._compared: tuple[int, int] | None = None  # backward passes of both, at the last one
         self._counts: tuple[int, int] | None = None  # of the step before
         self._theirs = 0  # A's backward passes in this step
+        self.last_losses: list[float | None] = [None, None]  # from which A and B went backwards
         self._norms: tuple[Any, Any] = (None, None)
 
     def backward(self, tensors: list[Tensor], run: Callable[[], None]) -> None:
@@ -37,7 +40,10 @@ class GradientPlacer:
         pairs_up = True
         if self._counts is not None and self._counts[0] != self._counts[1]:
             pairs_up = last == self._counts[1]
+        self.last_losses[1] = _number(tensors)
         begin = self._next_begin(last) if pairs_up else None
+        if begin is not None:
+            self.last_losses[0] = begin.record["root"][0]
         if begin is not None and begin.record["passes"] != watcher.passes and not self._counts:
             begin = None  # it is of other passes
         if begin is not None and watcher.backwards == 0:
@@ -88,12 +94,17 @@ class GradientPlacer:
             self._compare("zeroed", theirs, ours)
         self._stream.release() if begin.record["parks"] else None
 
-    def before_step(self, event: Event) -> None:
+    def before_step(self, event: Event, optimizer: Optimizer) -> None:
         """The gradients that the optimizer gets."""
         step = self._watcher.step
         ours = self._watcher.parameters.gradients().record
         counts = event.record["backwards"], self._watcher.backwards
         clips = [c.record for c in self._clips(step)]
+        if not self._notes.is_whole:
+            self._counts = counts
+            if self._notes.puts("clip", "norm"):
+                _clip_as(clips, optimizer)
+            return
         if self._compared != counts:
             if not self._notes.follows:
                 self._notes.follows = "passes"
@@ -146,7 +157,7 @@ class GradientPlacer:
         values = theirs["norm"], ours["norm"]
         field = "changed" if link == "gradient" and "clips" in more else "norm"
         self._notes.unequal(self._watcher.step, link, field, *values, **more)
-        if self._notes.puts(link):
+        if self._notes.is_whole:
             self._put(theirs, ours)
             self._settled()
 
@@ -179,6 +190,19 @@ class GradientPlacer:
 
 def _calls(clips: list[Record]) -> list[tuple[Any, ...]]:
     return [(c["name"], c["bound"], c["late"]) for c in clips]
+
+
+def _number(tensors: list[Tensor]) -> float | None:
+    return tensors[0].detach().item() if tensors and tensors[0].numel() == 1 else None
+
+
+def _clip_as(clips: list[Record], optimizer: Optimizer) -> None:
+    """Clip B's own gradients as A clipped its own."""
+    tensors = [p for group in optimizer.param_groups for p in group["params"]]
+    for clip in clips:
+        if not clip["late"]:
+            function: Any = getattr(torch.nn.utils, clip["name"])
+            function.__wrapped__(tensors, clip["bound"])  # not through the hook
 
 
 def _factor(norms: list[tuple[float, float]]) -> float | None:

@@ -116,7 +116,7 @@ class LossPlacer:
             value = unpack(record, pieces)
             about = input_facts(value), input_facts(own)
             notes.unequal(step, "batch", f"target {name}", *about)
-            if not notes.puts("batch"):
+            if not notes.puts("batch", "values"):
                 return False
             if not self._give(call, name, value, own):
                 shapes = f"{list(value.shape)} and {list(own.shape)}"
@@ -145,5 +145,6 @@ class LossPlacer:
         for name in unequal:
             values = theirs["plain"][name], call.plain[name]
             self._notes.unequal(step, "forward", f"loss {name}", *values, function=call.name)
-        if unequal and self._notes.puts("forward"):
-            call.with_plain({n: theirs["plain"][n] for n in unequal})
+        put = [n for n in unequal if self._notes.puts("forward", f"loss {n}")]
+        if put:
+            call.with_plain({n: theirs["plain"][n] for n in put})

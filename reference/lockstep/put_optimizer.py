@@ -53,8 +53,9 @@ class OptimizerPlacer:
         self.how_is_unequal = any(is_how(name) for name in found)
         for name, each in found.items():
             self._note(name, each, len(pairs))
-        put = {n for n in found if self._notes.puts(LINKS.get(n, "optimizer"))}
-        put = {n for n in put if not is_how(n) or self.puts_how}
+        put = {n for n in found if self._notes.puts(LINKS.get(n, "optimizer"), n)}
+        puts_how = self.puts_how or not self._notes.is_whole
+        put = {n for n in put if not is_how(n) or puts_how}
         return self._put(theirs, ours, optimizer, put) if put else None
 
     def _moved(self, theirs: Record, ours: Record) -> Iterator[tuple[int, int]]:

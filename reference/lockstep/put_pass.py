@@ -45,9 +45,9 @@ class PassPlacer:
     def weights(self, event: Event) -> None:
         """What the step begins with, where A says it."""
         theirs = event.record.get("weights")
-        if theirs is None:
-            return
         step = self._watcher.step
+        if theirs is None or (step > 1 and not self._notes.is_whole):
+            return
         ours = self._watcher.parameters.values()
         self.put_weights("weights", theirs, ours)
         for name, record in event.record["buffers"].items():
@@ -86,7 +86,7 @@ class PassPlacer:
             value, own = values[str(a)], self._watcher.tensor(b)
             furthest = max(furthest, _distance(own, value))
         self._notes.unequal(step, link, "tensors", None, None, **share, furthest=furthest)
-        if not self._notes.puts(link):
+        if not self._notes.puts(link, "tensors"):
             return False
         done = True
         for a, b in unequal:
@@ -132,7 +132,7 @@ class PassPlacer:
         values = bool(unequal[0][0] in theirs), bool(unequal[0][1] in ours)
         more = {"count": len(unequal), "total": len(known), "first": names[0], "names": names[:8]}
         self._notes.unequal(step, "mode", "frozen", *values, **more)
-        if not self._notes.puts("mode"):
+        if not self._notes.puts("mode", "frozen"):
             return None
         changed = []
         for a, b in unequal:
@@ -151,7 +151,7 @@ class PassPlacer:
         """The states of the generators; the names of those that were unequal."""
         theirs, ours = event.record["rng"], generator_states()
         names = [n for n, r in theirs.items() if n in ours and r["state"] != ours[n]]
-        if self._notes.puts("rng"):
+        if self._notes.puts("rng", "generators"):
             for name in names:
                 if not put_generator(name, theirs[name], event.pieces):
                     step = self._watcher.step
@@ -172,7 +172,7 @@ class PassPlacer:
         more = {"count": len(unequal), "total": len(common), "first": unequal[0]}
         more["stateful"] = _depends_on_mode(begun.module)
         self._notes.unequal(self._watcher.step, "mode", "training", *values, **more)
-        if not self._notes.puts("mode"):
+        if not self._notes.puts("mode", "training"):
             return None
         return begun.parts.put_modes({n: theirs[n] for n in unequal})
 
@@ -194,7 +194,8 @@ class PassPlacer:
             values = theirs[names[0]], ours[names[0]]
             more = {"count": len(names), "total": len(names), "first": names[0]}
             self._notes.unequal(self._watcher.step, "forward", key, *values, **more, soft=True)
-            if key in self.proven and self._notes.puts("forward"):
+            tried = key in self.proven or not self._notes.is_whole
+            if tried and self._notes.puts("forward", key):
                 put.update({name: theirs[name] for name in names})
             else:
                 self.untried.add(key)
@@ -244,7 +245,7 @@ class PassPlacer:
         value = unpack(record, event.pieces)
         about = input_facts(value), input_facts(own)
         notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
-        if not notes.puts("batch"):
+        if not notes.puts("batch", "values"):
             return
         value = value.to(own.device)
         if own.requires_grad:
@@ -261,7 +262,7 @@ class PassPlacer:
         values = ("given", None) if theirs else (None, "given")
         field = f"target {name}" if target else f"given {name}"
         notes.unequal(step, "batch", field, *values, number=event.number, soft=target)
-        if target or not notes.puts("batch"):
+        if target or not notes.puts("batch", field):
             return
         if theirs is None:
             done = call.put(name, MISSING)
@@ -281,7 +282,8 @@ class PassPlacer:
             key = f"argument {name}"
             values = theirs.get(name), ours.get(name)
             self._notes.unequal(step, "batch", key, *values, number=event.number, soft=True)
-            if key not in self.proven or not self._notes.puts("batch"):
+            tried = key in self.proven or not self._notes.is_whole
+            if not tried or not self._notes.puts("batch", key):
                 self.untried.add(key)
                 continue
             value: Any = theirs.get(name, MISSING)

@@ -2,11 +2,12 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from reference.ledger.record import Record
 from reference.lockstep.differences import Difference, Found, find
-from reference.lockstep.pair import PairRun, SideRun
+from reference.lockstep.effects import Effect
+from reference.lockstep.pair import ALONE, PairRun, SideRun
 from reference.lockstep.words import difference_text, fix_text
 from reference.messages import json_object, plain
 
@@ -45,6 +46,8 @@ class Lockstep:
             note = self.found.cannot[0]
             return f"step {note['step']}, {note['link']}: {note['cannot']}"
         end = self.run.sides[1].end or {}
+        if "final" in end:
+            return "A's wasn't put in B's place in all links"
         if end.get("weights_equal") is False:
             return "the weights at the end are unequal"
         return ""
@@ -99,8 +102,8 @@ class Lockstep:
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
-    def json(self) -> str:
-        """All of it as one JSON object."""
+    def json(self, effects: Sequence[Effect] = ()) -> str:
+        """All of it as one JSON object, with the effects of the differences if they are known."""
         return json_object(
             {
                 "version": VERSION,
@@ -114,6 +117,7 @@ class Lockstep:
                 "differences": [_record(d, self.run.steps) for d in self.differences],
                 "of_no_effect": [_record(d, self.run.steps) for d in self.found.nothing],
                 "cannot": self.found.cannot,
+                "effects": [asdict(effect) for effect in effects],
             }
         )
 
@@ -132,13 +136,11 @@ def _record(difference: Difference, total: int) -> Record:
 
 def judge(run: PairRun) -> Lockstep:
     """What two trainings' run comes to."""
-    return Lockstep(run, find(run), _failure(run))
+    return Lockstep(run, find(run), failure_of(run))
 
 
-def _failure(run: PairRun) -> str:
+def failure_of(run: PairRun) -> str:
     """Whose fault it is that there was nothing to compare, or not to the end."""
-    from reference.lockstep.pair import ALONE
-
     real = [side for side in run.sides if side.failure and side.failure != ALONE]
     if real:
         side = real[0]

@@ -96,7 +96,9 @@ class OneSide:
         else:
             from reference.lockstep.follower import Follower
 
-            self._side = Follower(self._peer, self._report, self._options["put"])
+            self._side = Follower(
+                self._peer, self._report, self._options["put"], self._options["leave_out"]
+            )
         self._hooks = TorchHooks(self._guarded(self._side))
         self._hooks.install()
 

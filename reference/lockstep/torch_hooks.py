@@ -79,8 +79,8 @@ class Side(Protocol):
     def backward(self, tensors: list[torch.Tensor], run: Callable[[], None]) -> None:
         """A backward pass is to be run from these."""
 
-    def clip(self, name: str, bound: float, norm: float | None) -> None:
-        """Gradients were clipped."""
+    def clip(self, name: str, bound: float, run: Callable[[float], Any]) -> Any:
+        """Gradients are to be clipped, with this bound or another; gives what that gives."""
 
     def step_begins(self, optimizer: Optimizer) -> None:
         """An optimizer has its gradients, and is about to step."""
@@ -208,12 +208,16 @@ class TorchHooks:
 
         @functools.wraps(function)
         def watched(*args: Any, **kwargs: Any) -> Any:
-            result = function(*args, **kwargs)
-            if not self._is_elsewhere():
-                given = list(signature.bind(*args, **kwargs).arguments.values())
-                norm = float(result) if isinstance(result, torch.Tensor) else None
-                self._side.clip(name, float(given[1]), norm)
-            return result
+            if self._is_elsewhere():
+                return function(*args, **kwargs)
+            given = signature.bind(*args, **kwargs)
+            bound = list(given.arguments)[1]
+
+            def run(value: float) -> Any:
+                given.arguments[bound] = value
+                return function(*given.args, **given.kwargs)
+
+            return self._side.clip(name, float(given.arguments[bound]), run)
 
         return watched
 

@@ -100,8 +100,8 @@ def _metrics(difference: Difference) -> str:
         n for n in first if not isinstance(n["a"], str) or n["field"] in ("training", "autocast")
     ]
     texts = [f"{n['field']} {both(n['a'], n['b'])}{distance(n['a'], n['b'])}" for n in told[:MOST]]
-    texts += [f"{n['field']} are unequal" for n in first if n not in told][: MOST - len(texts)]
-    return f"{where}: {', '.join(texts)}"
+    rest = ", ".join([n["field"] for n in first if n not in told][: MOST - len(texts)])
+    return f"{where}: " + "; ".join([*texts, f"unequal {rest}"] if rest else texts)
 
 
 def _share(note: dict[str, Any]) -> str:
@@ -190,7 +190,7 @@ def _batch(difference: Difference) -> str:
         return f"{first['name']} is {texts[0]} wide in A, {texts[1]} in B"
     if name == "mask":
         which = "A" if difference.notes[0]["a"] else "B"
-        return f"{first['name']} leaves nothing out in {which}: padding is counted in"
+        return f"{first['name']} leaves nothing out in {which}: padding, where there is any, counts"
     if name == "ignored labels":
         return f"{both(difference.a, difference.b)} labels are -100 in {first['name']}"
     if name.startswith("given "):
