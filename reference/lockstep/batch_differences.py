@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from reference.ledger.record import Record
 if TYPE_CHECKING:
     from reference.lockstep.differences import Difference
 
+SMALLEST = 4  # of a multiple
+MANY = 4  # batches, from which on all widths have a divisor in common for a reason
 Facts = list[tuple[Record, Record]]  # A's and B's of one input, step by step
 
 
@@ -68,6 +71,28 @@ def _width(facts: Facts, _name: str) -> Pairs:
     return [pair if pair[0] != pair[1] else None for pair in widths]
 
 
+def _multiple(facts: Facts, _name: str) -> Pairs:
+    """One pads to a multiple of 8 and the like, the other doesn't."""
+    widths = [(_at(a["shape"], 1), _at(b["shape"], 1)) for a, b in facts]
+    if len(facts) < MANY or any(None in pair for pair in widths):
+        return None
+    common = [math.gcd(*(pair[side] or 0 for pair in widths)) for side in (0, 1)]
+    distinct = [len({pair[side] for pair in widths}) for side in (0, 1)]
+    is_one = max(common) >= SMALLEST and min(common) < SMALLEST
+    if not is_one or min(distinct) == 1:
+        return None
+    return [(common[0], common[1]) for _ in widths]
+
+
+def _left(facts: Facts, name: str) -> Pairs:
+    """One pads at the rows' beginnings."""
+    if "mask" not in name:
+        return None
+    begins = [(a.get("begins with 0", False), b.get("begins with 0", False)) for a, b in facts]
+    some = [any(pair[side] for pair in begins) for side in (0, 1)]
+    return [(some[0], some[1]) for _ in begins] if some[0] != some[1] else None
+
+
 def _type(facts: Facts, _name: str) -> Pairs:
     kinds = [(a["type"], b["type"]) for a, b in facts]
     return list(kinds) if all(a != b for a, b in kinds) else None
@@ -98,6 +123,8 @@ def _at(shape: Sequence[int], place: int) -> int | None:
 BESIDE: dict[str, Callable[[Facts, str], Pairs]] = {
     "rows": _rows,
     "width": _width,
+    "multiple": _multiple,
+    "left": _left,
     "type": _type,
     "mask": _mask,
     "ignored labels": _ignored,

@@ -15,7 +15,7 @@ from reference.lockstep.evaluations import unequal_fields
 from reference.lockstep.losses import loss_call
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
-from reference.lockstep.optimizer_state import put_state
+from reference.lockstep.optimizer_state import put_state, state_of
 from reference.lockstep.packing import comparable, described_all
 from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.put_autocast import put_autocast
@@ -236,6 +236,7 @@ class Follower:
             self.notes.unequal(step, "batch", "passes", *passes)
         self._gradients.before_step(event, optimizer)
         undo = self._optimizers.compare(event.record, optimizer)
+        self._gradients.in_no_group = self._optimizers.in_no_group
         if undo is not None:
             self._undo.append(undo)
         self.stream.release()
@@ -267,6 +268,14 @@ class Follower:
             self._optimizers.puts_how = True
         if self.notes.puts("update"):
             state = self.stream.ask(get="state")
+            theirs = {float(v) for name, v in state.items() if name.endswith(".step")}
+            ours = {
+                float(v)
+                for name, v in state_of(optimizer, self.watcher.parameters).items()
+                if name.endswith(".step")
+            }
+            if len(theirs) == len(ours) == 1 and theirs != ours:
+                self.notes.amend(state_of_step=[theirs.pop(), ours.pop()])
             put_state(optimizer, self.watcher.parameters, self._pairs.own, state)
 
     def loader_yields(self, dataset: Any, batch: Any) -> Any:

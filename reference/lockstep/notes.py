@@ -38,6 +38,10 @@ class Notes:
             note["follows"] = self.follows
         self._open.append(note)
 
+    def amend(self, **more: Any) -> None:
+        """More of what was noted last."""
+        self._open[-1].update(more)
+
     def cannot(self, step: int, link: str, what: str) -> None:
         """Something that couldn't be put in place, and why."""
         self.count += 1

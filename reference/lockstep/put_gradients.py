@@ -28,6 +28,7 @@ class GradientPlacer:
         self._stream, self._notes = stream, notes
         self.own_clips: list[Record] = []
         self._compared: tuple[int, int] | None = None  # backward passes of both, at the last one
+        self.in_no_group: set[int] = set()  # A's places of parameters that B's optimizer lacks
         self._counts: tuple[int, int] | None = None  # of the step before
         self._theirs = 0  # A's backward passes in this step
         self.last_losses: list[float | None] = [None, None]  # from which A and B went backwards
@@ -87,12 +88,20 @@ class GradientPlacer:
         values = bool(theirs["norm"] == 0), bool(ours["norm"] == 0)
         if values[0] != values[1]:
             norms = {"norms": [theirs["norm"], ours["norm"]]}
-            self._notes.unequal(self._watcher.step, "zeroed", "zeroed", *values, **norms)
+            if not self._are_of_no_group(theirs, ours):
+                self._notes.unequal(self._watcher.step, "zeroed", "zeroed", *values, **norms)
             if self._notes.puts("zeroed"):
                 self._put(theirs, ours)
         elif not values[0]:
             self._compare("zeroed", theirs, ours)
         self._stream.release() if begin.record["parks"] else None
+
+    def _are_of_no_group(self, theirs: Record, ours: Record) -> bool:
+        """Whether all that is left is of parameters that B's optimizer hasn't got, nor zeroes."""
+        left, right = theirs["norms"].split(), ours["norms"].split()
+        known = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
+        unequal = {a for a, b in known if float(left[a]) != float(right[b])}
+        return unequal <= self.in_no_group
 
     def before_step(self, event: Event, optimizer: Optimizer) -> None:
         """The gradients that the optimizer gets."""

@@ -36,6 +36,7 @@ class OptimizerPlacer:
         self._watcher, self._pairs, self._notes = watcher, pairs, notes
         self.puts_how = False  # `fused` and the like, once the update was seen to be unequal
         self.how_is_unequal = False
+        self.in_no_group: set[int] = set()  # A's places of parameters that B's optimizer lacks
 
     def compare(self, theirs: Record, optimizer: Optimizer) -> Undo | None:
         """Note what is unequal, and put A's in place; what undoes it."""
@@ -47,6 +48,7 @@ class OptimizerPlacer:
             values = [".".join(name[::-1]) if same else name[0] for name in names]
             self._notes.unequal(step, "optimizer", "class", *values, soft=True)
         pairs = list(self._moved(theirs, ours))
+        self.in_no_group = {a for a, b in self._pairs.pairs if _group(ours, b) == NO_GROUP}
         if not pairs:
             return None
         found = self._unequal(theirs, ours, pairs)

@@ -84,6 +84,10 @@ def _words(difference: Difference) -> tuple[str, str]:
         return _mode(difference), ""
     if link == "forward":
         return _forward(difference), ""
+    if name == "in a group":
+        which = ("A's", "B's") if difference.a else ("B's", "A's")
+        share = f"{first['count']} of {first['total']} parameters, first {first['first']}"
+        return f"{which[0]} has {share}; {which[1]} hasn't", ""
     values = f"{name} {both(difference.a, difference.b)}{distance(difference.a, difference.b)}"
     return values + _share(first), ""
 
@@ -178,7 +182,9 @@ def _gradient(difference: Difference) -> str:
 def _batch(difference: Difference) -> str:
     name, first = difference.field, difference.first
     if name == "values":
-        names = dict.fromkeys(note["field"].partition(" ")[2] for note in difference.notes)
+        fields = [note["field"].partition(" ") for note in difference.notes]
+        inputs = [name for kind, _, name in fields if kind == "input"]
+        names = dict.fromkeys(inputs or [name for _, _, name in fields])
         return f"other rows ({', '.join(names)})"
     if name == "passes":
         return f"{difference.a} and {difference.b} forward passes a step"
@@ -188,6 +194,13 @@ def _batch(difference: Difference) -> str:
         sides = [sorted({note[side] for note in difference.notes}) for side in ("a", "b")]
         texts = [str(w[0]) if len(w) == 1 else f"{w[0]} to {w[-1]}" for w in sides]
         return f"{first['name']} is {texts[0]} wide in A, {texts[1]} in B"
+    if name == "multiple":
+        return (
+            f"{first['name']} is padded to a multiple of {both(difference.a, difference.b)} places"
+        )
+    if name == "left":
+        which = "A" if difference.a else "B"
+        return f"rows are padded on the left in {which} alone ({first['name']} begins with zeros)"
     if name == "mask":
         which = "A" if difference.notes[0]["a"] else "B"
         return f"{first['name']} leaves nothing out in {which}: padding, where there is any, counts"
@@ -220,6 +233,9 @@ def _weights(difference: Difference) -> str:
     apart = first["furthest"]
     far = f", up to {apart:.2g} apart" if apart else ""
     before = {"update": "the step's result is unequal in ", "weights": "the first weights: "}[link]
+    if "state_of_step" in first:
+        counts = [f"{count:g}" for count in first["state_of_step"]]
+        before = f"the optimizer's state is of its step {counts[0]} in A, {counts[1]} in B; so "
     if name == "changed between steps":
         before = "weights are changed after one step and before the next: "
     return f"{before}{share} tensors, first {first['first']}{far}"
