@@ -93,6 +93,32 @@ def _left(facts: Facts, name: str) -> Pairs:
     return [(some[0], some[1]) for _ in begins] if some[0] != some[1] else None
 
 
+def _again(facts: Facts, _name: str) -> Pairs:
+    """A batch that was there before, in one of the two."""
+    pairs = [(a.get("again", False), b.get("again", False)) for a, b in facts]
+    some = [any(pair[side] for pair in pairs) for side in (0, 1)]
+    return [pair if pair[0] != pair[1] else None for pair in pairs] if some[0] != some[1] else None
+
+
+def _ids(facts: Facts, _name: str) -> Pairs:
+    """Labels that are the ids themselves, in one of the two."""
+    pairs = [(a["ids"], b["ids"]) for a, b in facts if "ids" in a and "ids" in b]
+    if len(pairs) < len(facts):
+        return None
+    every = [all(pair[side] for pair in pairs) for side in (0, 1)]
+    return list(pairs) if every[0] != every[1] else None
+
+
+def _ignored_inside(facts: Facts, _name: str) -> Pairs:
+    """Labels that are ignored though they are no padding, in one of the two."""
+    name = "ignored inside"
+    pairs = [(a[name], b[name]) for a, b in facts if name in a and name in b]
+    if len(pairs) < len(facts):
+        return None
+    some = [any(pair[side] for pair in pairs) for side in (0, 1)]
+    return list(pairs) if some[0] != some[1] else None
+
+
 def _type(facts: Facts, _name: str) -> Pairs:
     kinds = [(a["type"], b["type"]) for a, b in facts]
     return list(kinds) if all(a != b for a, b in kinds) else None
@@ -126,6 +152,9 @@ BESIDE: dict[str, Callable[[Facts, str], Pairs]] = {
     "multiple": _multiple,
     "left": _left,
     "type": _type,
+    "again": _again,
+    "ids": _ids,
+    "ignored inside": _ignored_inside,
     "mask": _mask,
     "ignored labels": _ignored,
 }

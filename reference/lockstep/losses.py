@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
@@ -34,6 +35,12 @@ class LossCall:
     value: float | None = None
     hash: str = ""
     _packed: tuple[Record, dict[str, Bytes]] | None = field(default=None, repr=False)
+
+    @property
+    def rows(self) -> torch.Size:
+        """The first dimension of its input."""
+        given = next(iter(self.bound.arguments.values()))
+        return given.shape[:1] if isinstance(given, Tensor) else torch.Size()
 
     def run(self) -> Any:
         """Compute it."""

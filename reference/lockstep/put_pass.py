@@ -8,7 +8,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import MISSING, CallArguments
 from reference.lockstep.generator_states import generator_states, put_generator
-from reference.lockstep.input_facts import input_facts
+from reference.lockstep.input_facts import BatchFacts
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, unpack
@@ -38,6 +38,7 @@ class PassPlacer:
         self._modes: dict[int, Record] = {}  # A's, by the number of a called module
         self._settings: dict[int, Record] = {}
         self._buffers: dict[str, tuple[Record, dict[str, Bytes]]] = {}
+        self._facts = BatchFacts()
         # Settings and plain arguments are left as they are until it shows that they do something.
         self.untried: set[str] = set()
         self.proven: set[str] = set()
@@ -207,6 +208,7 @@ class PassPlacer:
         """A's inputs in the place of B's; B's positional arguments then."""
         call = CallArguments(begun.module, args, kwargs)
         step = self._watcher.step
+        self._facts.begin(event, begun.inputs, self._loaders.own)
         for theirs, ours in self._names(event, begun):
             self._put_input(event, begun, call, theirs, ours)
         self._put_plain(event, begun, call, step)
@@ -239,11 +241,11 @@ class PassPlacer:
         if record == mine:
             given = self._loaders.own(record["hash"])
             if given is not None:  # the loader had another batch
-                about = input_facts(own), input_facts(given)
+                about = self._facts.of(theirs, ours)
                 notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
             return
         value = unpack(record, event.pieces)
-        about = input_facts(value), input_facts(own)
+        about = self._facts.of(theirs, ours)
         notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
         if not notes.puts("batch", "values"):
             return

@@ -176,6 +176,7 @@ def _gradient(difference: Difference) -> str:
     if roots is not None and None not in roots[0] + roots[1]:
         losses = [each[0] if len(each) == 1 else each for each in roots]
         words += f"; the loss that is backpropagated: {both(*losses)}{distance(*losses)}"
+        words += "; the model's outputs are equal, so it is made of them in another way"
     return words
 
 
@@ -201,6 +202,18 @@ def _batch(difference: Difference) -> str:
     if name == "left":
         which = "A" if difference.a else "B"
         return f"rows are padded on the left in {which} alone ({first['name']} begins with zeros)"
+    if name == "again":
+        which = "A" if difference.a else "B"
+        return f"a batch that {which} has had before"
+    if name == "ids":
+        which, other = ("A", "B") if difference.a else ("B", "A")
+        return f"{first['name']} are the input_ids in {which}, and aren't in {other}: shifted, say"
+    if name == "ignored inside":
+        which = "A" if difference.a else "B"
+        count = difference.a or difference.b
+        return (
+            f"{first['name']} are -100 at places that are no padding in {which} ({count} of them)"
+        )
     if name == "mask":
         which = "A" if difference.notes[0]["a"] else "B"
         return f"{first['name']} leaves nothing out in {which}: padding, where there is any, counts"

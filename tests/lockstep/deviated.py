@@ -7,10 +7,11 @@ python -m tests.lockstep.deviated --sets 10       three to six at once, drawn at
 
 import contextlib
 import io
+import itertools
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import torch
 
 from reference.deviations import CATALOGUE, Conflict, edited_source, train_with
 from reference.ledger.link_table import METRICS
+from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
 from reference.lockstep.both import lockstep
@@ -29,6 +31,21 @@ from tests.helpers.planted import data_of, planted, setting
 OTHER_SEED = 7
 # What a loop with another seed has beside its deviations.
 BY_ITSELF = {*OF_A_SEED}
+# The links by which the catalogue calls what lockstep calls by this one.
+AS = {
+    "batch": {"batch", "forward"},
+    "rng": {"rng", "batch"},
+    "mode": {"mode", "rng", "gradient"},
+    "weights": {"weights"},
+    "forward": {"forward", "mode", "gradient"},
+    "zeroed": {"gradient", "clip"},
+    "gradient": {"gradient", "clip", "forward"},
+    "clip": {"clip"},
+    "optimizer": {"optimizer", "update", "gradient"},
+    "schedule": {"schedule", "optimizer", "batch"},  # as long as there are batches
+    "update": {"update", "optimizer"},
+    METRICS: {METRICS, "batch", "forward", "mode"},
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,41 @@ def answer(base: Recipe, *names: str, seed: int = OTHER_SEED) -> Answer:
     return Answer(names, lockstep(training(recipe, ()), theirs, out=io.StringIO()))
 
 
+def faithful(base: Recipe, seed: int) -> Iterator[Answer]:
+    """Each of the three loops beside each, the second with another seed."""
+    for first, second in itertools.product(LOOPS, LOOPS):
+        both = [loop_of(base, first), loop_of(replace(base, seed=seed), second)]
+        yield Answer((first, second), lockstep(*both, out=io.StringIO()))
+
+
+def loop_of(recipe: Recipe, name: str) -> Callable[[], None]:
+    """A training by one of the loops as it is."""
+    data = data_of(recipe)
+    loop = get_loop(name)
+
+    def train() -> None:
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            loop(recipe, data)
+
+    return train
+
+
+def missing(one: Answer) -> list[str]:
+    """The deviations of which nothing is told, by their links.
+
+    Of one that shows in rows, generators or first weights alone, what another seed makes is all.
+    """
+    told = one.beside
+    names = [name for name in one.names if not links_of(name) <= {"batch", "rng", "weights"}]
+    return [name for name in names if not any(links_of(name) & AS[d.link] for d in told)]
+
+
+def extra(one: Answer) -> list[Difference]:
+    """What is told and can't be of any of the deviations."""
+    planted = {METRICS, *(link for name in one.names for link in links_of(name))}
+    return [d for d in one.beside if not planted & AS[d.link]]
+
+
 def links_of(name: str) -> set[str]:
     """The links in which a deviation may show."""
     deviation = CATALOGUE[name]
@@ -89,6 +141,11 @@ def main(words: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = write_mrpc(Path(folder) / "glue", 44, 20)
         base = load_recipe("embedded", {"data": str(data), "device": "cpu"})
+        if words[:1] == ["--faithful"]:
+            for seed in words[1:]:
+                for one in faithful(base, int(seed)):
+                    _show(one)
+            return
         if words[:1] == ["--sets"]:
             sets = drawn_sets(int(words[1]), int(words[2]) if words[2:] else 0)
         else:
@@ -99,8 +156,14 @@ def main(words: Sequence[str]) -> None:
 
 
 def _show(one: Answer) -> None:
-    wanted = [" or ".join(sorted(links_of(name))) for name in one.names]
-    print(f"== {', '.join(one.names)} ({'; '.join(wanted)}): {one.result.proof}", flush=True)
+    known = all(name in CATALOGUE for name in one.names)
+    lacks, more = (missing(one), extra(one)) if known else ([], one.beside)
+    marks = [
+        "PROVEN" if one.result.is_proven else "NOT PROVEN",
+        f"MISSING {', '.join(lacks)}" if lacks else "ALL TOLD",
+        f"EXTRA {', '.join(f'{d.link} {d.field}' for d in more)}" if more else "NONE BESIDE",
+    ]
+    print(f"== {', '.join(one.names)}: {'; '.join(marks)}", flush=True)
     if one.result.failure:
         print(f"   {one.result.failure}")
     for line in one.result.lines():
