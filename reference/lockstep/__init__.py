@@ -13,8 +13,8 @@ reading order:
 - `follower.py`: B, which compares, notes and puts in place: `put_pass.py`, `put_loss.py`,
   `put_batch.py`, `put_autocast.py`, `put_gradients.py`, `put_optimizer.py`, `arguments_put.py`;
 - `watcher.py`, `model_parts.py`, `parameter_pairs.py`, `losses.py`, `optimizer_state.py`,
-  `generator_states.py`, `evaluations.py`, `input_facts.py`, `clip_text.py`: what is known of
-  either;
+  `generator_states.py`, `evaluations.py`, `other_models.py`, `input_facts.py`, `clip_text.py`:
+  what is known of either;
 - `wire.py`, `packing.py`, `stream.py`: how it goes from one to the other;
 - `notes.py`, `side_report.py`: what is told to the parent;
 - `differences.py`, `batch_differences.py`: the notes of all steps made differences; `words.py`,

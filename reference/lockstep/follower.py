@@ -16,6 +16,7 @@ from reference.lockstep.losses import loss_call
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
 from reference.lockstep.optimizer_state import put_state, state_of
+from reference.lockstep.other_models import put_look, put_other_model
 from reference.lockstep.packing import comparable, described_all
 from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.put_autocast import put_autocast
@@ -193,9 +194,19 @@ class Follower:
         """See `Side`."""
         self._is_open = False
 
-    def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def looks(
+        self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
         """See `Side`."""
+        told = self.watcher.others.take(module, trains=self.watcher.trains(module))
+        if told is not None:
+            put_other_model(module, told, self.watcher.step, self.stream, self.notes)
+        number = self.watcher.others.number(module)
+        if number is not None:
+            step = self.watcher.step
+            args = put_look(module, args, kwargs, number, step, self.stream, self.notes)
         self.watcher.evaluations.begin(module, args, kwargs)
+        return args
 
     def has_looked(self, output: Any) -> None:
         """See `Side`."""

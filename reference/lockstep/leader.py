@@ -15,6 +15,7 @@ from reference.ledger.record import Record
 from reference.lockstep.generator_states import generator_states, pack_generators
 from reference.lockstep.losses import LossCall, loss_call
 from reference.lockstep.optimizer_state import state_of
+from reference.lockstep.other_models import inputs_of
 from reference.lockstep.packing import comparable, described_all, pack
 from reference.lockstep.put_batch import number_of
 from reference.lockstep.side_report import Report
@@ -124,6 +125,13 @@ class Leader:
 
     def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See `Side`."""
+        told = self.watcher.others.take(module, trains=self.watcher.trains(module))
+        if told is not None:
+            self._tell("look", told)
+        number = self.watcher.others.number(module)
+        if number is not None:
+            inputs, pieces = pack(local(inputs_of(module, args, kwargs)))
+            self._tell("look_pass", {"number": number, "inputs": inputs}, pieces)
         self.watcher.evaluations.begin(module, args, kwargs)
 
     def has_looked(self, output: Any) -> None:
@@ -241,6 +249,9 @@ class Leader:
         elif request["get"] == "outputs":
             outputs = self._outputs.get(request["pass"], {})
             tensors = {name: outputs[name] for name in request["names"]}
+        elif request["get"] == "other":
+            everything = self.watcher.others.tensors(request["number"])
+            tensors = {name: everything[name] for name in request["names"]}
         elif request["get"] == "state" and self._optimizer is not None:
             tensors = state_of(self._optimizer, self.watcher.parameters)
         records, pieces = pack(local(tensors))

@@ -28,7 +28,7 @@ class GradientPlacer:
         self._stream, self._notes = stream, notes
         self.own_clips: list[Record] = []
         self._compared: tuple[int, int] | None = None  # backward passes of both, at the last one
-        self.in_no_group: set[int] = set()  # A's places of parameters that B's optimizer lacks
+        self.in_no_group: set[int] = set()  # A's places of what its optimizer has, and not B's
         self._counts: tuple[int, int] | None = None  # of the step before
         self._theirs = 0  # A's backward passes in this step
         self.last_losses: list[float | None] = [None, None]  # from which A and B went backwards

@@ -105,9 +105,8 @@ class LossPlacer:
             own = call.tensors.get(name)
             if own is not None and described(own)["hash"] == record["hash"]:
                 given = self._loaders.own(record["hash"])
-                if given is not None:
-                    given = given.reshape(own.shape) if given.numel() == own.numel() else given
-                    about = input_facts(own), input_facts(given)
+                if given is not None and given.numel() == own.numel():
+                    about = input_facts(own), input_facts(given.reshape(own.shape))
                     notes.unequal(step, "batch", f"target {name}", *about)
                 continue
             if own is None:

@@ -36,7 +36,7 @@ class OptimizerPlacer:
         self._watcher, self._pairs, self._notes = watcher, pairs, notes
         self.puts_how = False  # `fused` and the like, once the update was seen to be unequal
         self.how_is_unequal = False
-        self.in_no_group: set[int] = set()  # A's places of parameters that B's optimizer lacks
+        self.in_no_group: set[int] = set()  # A's places of what its optimizer has, and not B's
 
     def compare(self, theirs: Record, optimizer: Optimizer) -> Undo | None:
         """Note what is unequal, and put A's in place; what undoes it."""
@@ -48,7 +48,9 @@ class OptimizerPlacer:
             values = [".".join(name[::-1]) if same else name[0] for name in names]
             self._notes.unequal(step, "optimizer", "class", *values, soft=True)
         pairs = list(self._moved(theirs, ours))
-        self.in_no_group = {a for a, b in self._pairs.pairs if _group(ours, b) == NO_GROUP}
+        known = self._pairs.pairs
+        mine = {a for a, _ in known if _group(theirs, a) != NO_GROUP}
+        self.in_no_group = {a for a, b in known if a in mine and _group(ours, b) == NO_GROUP}
         if not pairs:
             return None
         found = self._unequal(theirs, ours, pairs)

@@ -67,8 +67,10 @@ class Side(Protocol):
     def pass_fails(self) -> None:
         """The call has raised."""
 
-    def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """A model is called without gradients."""
+    def looks(
+        self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """A model is called without gradients; as `pass_begins`."""
 
     def has_looked(self, output: Any) -> None:
         """That call is over."""
@@ -162,8 +164,7 @@ class TorchHooks:
         self._told = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
         keywords: Any = torch_internals.keywords_of_call()
         if not self._told:
-            self._side.looks(module, args, {} if keywords is None else keywords)
-            return None
+            return self._side.looks(module, args, {} if keywords is None else keywords)
         # Torch's own mapping of this call: what is changed in it, the module gets.
         return self._side.pass_begins(module, args, {} if keywords is None else keywords)
 

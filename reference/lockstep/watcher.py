@@ -12,10 +12,12 @@ from torch.optim import Optimizer
 from reference.ledger.record import Record
 from reference.lockstep.evaluations import OwnEvaluations
 from reference.lockstep.model_parts import ModelParts
+from reference.lockstep.other_models import OtherModels
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments, arguments_of
 from reference.observe.step.optimizer_record import HOW
 from reference.observe.step.tensors_in import tensors_in
+from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.shards import local_parts
 
@@ -59,6 +61,7 @@ class Watcher:
     def __init__(self, write: Callable[[Record], None]) -> None:
         self.parameters = Parameters()
         self.evaluations = OwnEvaluations(write)
+        self.others = OtherModels()
         self._trained: dict[int, weakref.ref[torch.nn.Module]] = {}  # by id, in this step
         self.step = 1
         self.passes = 0
@@ -90,6 +93,11 @@ class Watcher:
         self._trained = {}
         self.step += 1
         self.passes = self.backwards = 0
+
+    def trains(self, module: torch.nn.Module) -> bool:
+        """Whether the module is one whose parameters are known: it was called with gradients."""
+        first = first_parameter(module)
+        return first is None or self.parameters.place(first) is not None
 
     def tensor(self, place: int) -> Tensor:
         """The parameter of a place."""

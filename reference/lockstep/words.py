@@ -40,6 +40,8 @@ def fix_text(difference: Difference) -> str:
     link, name = difference.link, difference.field
     if link == "clip":
         return _clip_fix(difference)
+    if link == "mode" and name == "of another model":
+        return f"{'train' if difference.a == 'train' else 'eval'}() of that model, once"
     if link == "mode" and name == "training":
         call = "model.train()" if difference.a == "train" else "model.eval()"
         return f"{call} before each forward pass of the training"
@@ -153,6 +155,10 @@ def _gradient(difference: Difference) -> str:
     first = difference.first
     if difference.field == "changed":
         values = both(difference.a, difference.b) + distance(difference.a, difference.b)
+        found = [[c["norm"] for c in clips] for clips in first["clips"]]
+        if found[0] != found[1] and len(found[0]) == len(found[1]) == 1:
+            norms = both(found[0][0], found[1][0])
+            return f"the clip finds a norm of {norms}: it gets other gradients; norm {values}"
         return (
             "gradients are changed between the backward pass and the step, beside the clip: "
             f"norm {values}"
@@ -256,6 +262,11 @@ def _weights(difference: Difference) -> str:
 
 def _mode(difference: Difference) -> str:
     first = difference.first
+    if difference.field == "of another model":
+        kind = first["kind"]
+        return (
+            f"{kind}, which doesn't train, in {difference.a} mode in A, in {difference.b} mode in B"
+        )
     if difference.field == "training":
         whole = first["count"] == first["total"]
         whose = "the model" if whole else f"{first['count']} of {first['total']} modules"

@@ -140,6 +140,31 @@ class Gan:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """A student that learns what a frozen teacher says, with a loss of its own arithmetic."""
+
+    seed: int
+    eval_mode: bool = True
+    warmth: float = 2.0
+
+    def __call__(self) -> None:
+        torch.manual_seed(0)
+        x_all = torch.randn(64, 6)
+        torch.manual_seed(self.seed)
+        teacher = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 3))
+        student = nn.Linear(6, 3)
+        teacher.train(not self.eval_mode)
+        optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+        for (x,) in loader(x_all):
+            with torch.no_grad():
+                wanted = (teacher(x) / self.warmth).softmax(-1)
+            loss = -(wanted * (student(x) / self.warmth).log_softmax(-1)).sum(-1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+@dataclass(frozen=True)
 class Lora:
     """A frozen layer beside a low-rank one."""
 

@@ -6,7 +6,15 @@ import pytest
 
 from reference import lockstep
 from tests.lockstep import strangers
-from tests.lockstep.strangers import CausalLM, Gan, Images, Lbfgs, Lora, TokenClassification
+from tests.lockstep.strangers import (
+    CausalLM,
+    Distillation,
+    Gan,
+    Images,
+    Lbfgs,
+    Lora,
+    TokenClassification,
+)
 
 OF_A_SEED = {("batch", "values"), ("rng", "generators"), ("weights", "tensors")}
 OF_A_SEED |= {("weights", "buffers")}
@@ -22,6 +30,8 @@ PLANTED: list[tuple[Any, dict[str, Any], Told]] = [
     (Images, {"frozen_norm": True}, {("mode", "training")}),
     (Gan, {}, set()),
     (Gan, {"rate": 2e-3}, {("schedule", "lr")}),
+    (Distillation, {}, set()),
+    (Distillation, {"warmth": 4.0}, {("gradient", "norm")}),
     (Lora, {}, set()),
     (Lora, {"scale": 1.0}, {("forward", "setting scale")}),
     (Lora, {"rate": 5e-3}, {("schedule", "lr")}),
