@@ -16,10 +16,16 @@ import click
 from reference.cli import training_commands as training_commands
 
 # isort: split
+from reference.cli import prediction_command as prediction_command
+
+# isort: split
 from reference.cli import inspection_commands as inspection_commands
 
 # isort: split
 from reference.cli import lockstep_command as lockstep_command
+
+# isort: split
+from reference.cli import plot_command as plot_command
 from reference.cli.program import COMPLETION, PROGRAM, program
 from reference.cli.usage_errors import in_one_line
 from reference.errors import RunError

@@ -21,11 +21,12 @@ from reference.cli.recipe_options import (
     get_recipe,
     recipe_options,
 )
+from reference.errors import InputError
 from reference.lesson.loops import LOOPS
 from reference.messages import nearest
 from reference.observe.script.launcher import launched
 from reference.process import signals
-from reference.process.run_folder import check_run_dir, default_run_dir
+from reference.process.run_folder import MODEL_FOLDER, check_run_dir, default_run_dir
 from reference.run.environment_variables import see_one_gpu
 from reference.run.inputs import check_processes
 
@@ -33,10 +34,18 @@ from reference.run.inputs import check_processes
 @command(
     run_dir_option(),
     jobs_option("loops that run", "by device and cores"),
+    Option(
+        ["--save"],
+        is_flag=True,
+        section="options",
+        help="keep the trained model, of the first loop, in the run's folder",
+    ),
     *recipe_options(),
     text="the main job: three loops, one verdict",
 )
-def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, **_: Any) -> int:
+def compare_command(
+    ctx: click.Context, run_dir: Path | None, jobs: int | None, save: bool, **_: Any
+) -> int:
     """Trains {loops} by one recipe, each in a process of its own, and compares every link of every
     step, bit for bit."""
     from reference.compare.three_loops import compare
@@ -44,8 +53,10 @@ def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, 
 
     recipe = get_recipe(ctx)
     folder = _free_folder(run_dir, "compare")
-    verdict = compare(recipe, folder, jobs, debug=ctx.obj)
+    verdict = compare(recipe, folder, jobs, debug=ctx.obj, save=save)
     print(f"run: {folder}")
+    if save:
+        print(f"model: {folder / MODEL_FOLDER}")
     return exit_code(verdict)
 
 
@@ -54,6 +65,19 @@ def compare_command(ctx: click.Context, run_dir: Path | None, jobs: int | None, 
     run_dir_option(),
     # `compare` starts its loops with it, and holds the other end of their input.
     Option(["--stop-at-end-of-input"], is_flag=True, hidden=True),
+    Option(
+        ["--save/--no-save"],
+        default=True,
+        section="options",
+        help="keep the trained model in the run's folder, as Transformers loads it [default: "
+        "--save: a training is for its model]",
+    ),
+    Option(
+        ["--push-to-hub"],
+        metavar="NAME",
+        section="options",
+        help="push the trained model to the hub, into the repository NAME",
+    ),
     inside_option(),
     until_option(),
     *recipe_options(),
@@ -64,6 +88,8 @@ def train_command(
     loop: str,
     run_dir: Path | None,
     stop_at_end_of_input: bool,
+    save: bool,
+    push_to_hub: str | None,
     inside: frozenset[int],
     until: int | None,
     **_: Any,
@@ -79,6 +105,12 @@ def train_command(
     check_processes(recipe, loop, launch.world_size)
     # The others' folder is rank 0's, which may have made it by now.
     folder = _free_folder(run_dir, loop) if launch.rank == 0 else Path()
+    if push_to_hub is not None:
+        from reference.keep.hub import check_push
+
+        if not save:
+            raise InputError("--push-to-hub: not together with --no-save; leave one of them out")
+        check_push(push_to_hub)
     if recipe.device != "cpu" and launch.world_size == 1:
         see_one_gpu()
     from reference.compare.three_loops import summary
@@ -86,11 +118,16 @@ def train_command(
     from reference.run.one_run import run
 
     try:
-        said = summary(run(recipe, loop, folder, inside=inside, until=until))
+        said = summary(run(recipe, loop, folder, inside=inside, until=until, save=save))
+        kept = f"\nmodel: {folder / MODEL_FOLDER}" if save else ""
     except EndedAsAsked:
-        said = f"ended after step {until}, as --until asks"
+        said, kept = f"ended after step {until}, as --until asks", ""
     if launch.rank == 0:
-        print(f"{said}\nrun: {folder}")
+        print(f"{said}\nrun: {folder}{kept}")
+        if push_to_hub is not None and kept:
+            from reference.keep.hub import push
+
+            print(f"pushed: {push(folder, push_to_hub)}")
     return 0
 
 

@@ -22,7 +22,7 @@ from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.messages import coloured
-from reference.process.run_folder import clear_run_dir, make_run_dir
+from reference.process.run_folder import MODEL_FOLDER, clear_run_dir, make_run_dir
 from reference.process.whole_files import write_json
 from reference.run.table import comparison
 from reference.run.worker_processes import Job, default_jobs, run_all, starter
@@ -32,7 +32,12 @@ VERDICTS = ("diverged", "incomparable", "identical")  # the worst first: it is t
 
 
 def compare(
-    recipe: Recipe, run_dir: Path | str, jobs: int | None = None, *, debug: bool = False
+    recipe: Recipe,
+    run_dir: Path | str,
+    jobs: int | None = None,
+    *,
+    debug: bool = False,
+    save: bool = False,
 ) -> Verdict:
     """Run the three loops into `run_dir`, `jobs` at a time; print the table and the verdict.
 
@@ -41,6 +46,8 @@ def compare(
         run_dir: new, or an empty folder.
         jobs: how many loops run at the same time; by device and cores if it isn't given.
         debug: whether a loop that fails leaves a traceback in its log.
+        save: whether the first loop's trained model is kept, in `model`: the others' are the same
+            where the verdict is identical, and its card says which it is.
 
     Returns:
         The worst verdict of the two comparisons with the Trainer's run: diverged before
@@ -53,13 +60,14 @@ def compare(
     new = make_run_dir(run_dir)
     with starter(recipe) as processes:
         run = partial(run_all, at_once=jobs, processes=processes, debug=debug)
-        return _compare(recipe, run_dir, run, new=new)
+        return _compare(recipe, run_dir, run, new=new, save=save)
 
 
-def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool) -> Verdict:
+def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool, save: bool) -> Verdict:
     try:
         write_json(run_dir / "recipe.json", recipe.to_json())
-        run([Job(loop, loop, recipe) for loop in LOOPS], run_dir)
+        jobs = [Job(loop, loop, recipe, saves=save and loop == LOOPS[0]) for loop in LOOPS]
+        run(jobs, run_dir)
     except InputError:
         if not any((run_dir / loop / "metrics.json").exists() for loop in LOOPS):
             clear_run_dir(run_dir, new=new)
@@ -74,8 +82,15 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool) -> Verdic
     print(comparison(metrics))
     if recipe.data == "embedded":
         print("data: the embedded corpus, which is synthetic")
-    for line in sentences(LOOPS[0], verdicts):
+    said = list(sentences(LOOPS[0], verdicts))
+    for line in said:
         print(coloured(line, sys.stdout))
+    if save:
+        from reference.keep.model_card import write_card  # slow, and for this alone
+
+        (run_dir / LOOPS[0] / MODEL_FOLDER).rename(run_dir / MODEL_FOLDER)
+        header = ledgers[LOOPS[0]].header
+        write_card(run_dir, recipe, header, metrics[0], f"{', '.join(LOOPS)}: {said[0]}.")
     if recipe.gradient_accumulation_steps > 1:
         print(verdict_of_judge(recipe, run_dir, run))
     return worst

@@ -3,6 +3,9 @@
 python -m reference train manual
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from transformers import BertForSequenceClassification, set_seed
 
@@ -12,6 +15,19 @@ from reference.lesson.recipe import Recipe
 
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
 NO_DECAY = ("bias", "layernorm")
+
+_listening: list[list[BertForSequenceClassification]] = []
+
+
+@contextmanager
+def models_made() -> Iterator[list[BertForSequenceClassification]]:
+    """The models that `load_model` makes within it: a loop keeps its own to itself, as it reads."""
+    made: list[BertForSequenceClassification] = []
+    _listening.append(made)
+    try:
+        yield made
+    finally:
+        _listening.remove(made)
 
 
 def load_model(recipe: Recipe) -> BertForSequenceClassification:
@@ -63,6 +79,8 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
                 f"{source}: {WEIGHTS}: {name} holds NaN or an infinity; save the checkpoint "
                 "anew, or use another"
             )
+    for made in _listening:
+        made.append(model)
     return model
 
 

@@ -10,6 +10,7 @@ import torch
 
 from reference.ledger.odd_modules import OddModules
 from reference.ledger.record import Record, Sink
+from reference.observe.generators import StatesOfStep
 from reference.observe.hooks.fail_safe import FailSafe
 from reference.observe.step.describe import Number
 from reference.observe.step.evaluation import Evaluations
@@ -54,6 +55,7 @@ class Recording:
         self.ended_as_asked = False
         self.parameters: Parameters = Parameters() if after is None else after.parameters
         self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
+        self.generators = StatesOfStep()
         self._odd = OddModules()
         self.called: dict[type, int] = {}  # passes with gradients on, by class of the model
         self.backward_passes = 0
@@ -77,6 +79,7 @@ class Recording:
         """A forward pass of a whole model begins: the steps before it are over."""
         if torch.is_grad_enabled():
             self._started = self._started or time.perf_counter()
+        self.parameters.let_go_of_gradients()
         self.write_steps()
         if self._until is not None and self.steps >= self._until:
             self.ended_as_asked = True

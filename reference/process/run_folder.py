@@ -12,6 +12,7 @@ from reference.errors import InputError
 from reference.process.bounded_files import check_name
 
 RUNS = Path("runs")
+MODEL_FOLDER = "model"  # in a run's folder: what was trained
 
 
 def default_run_dir(what: str) -> Path:

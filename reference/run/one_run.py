@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
+from reference.keep.model_card import NOT_COMPARED, write_card
+from reference.keep.saved_model import save_model
 from reference.ledger.record import Record, Writer
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
+from reference.lesson.model import models_made
 from reference.lesson.recipe import Recipe
 from reference.messages import first_line
 from reference.observe.observer import Observer, StepNotFinite
@@ -50,6 +53,7 @@ def run(
     deterministic: bool = True,
     inside: Collection[int] = (),
     until: int | None = None,
+    save: bool = False,
 ) -> dict[str, Any]:
     """Train one loop by a recipe.
 
@@ -60,6 +64,7 @@ def run(
         deterministic: False only to measure how far apart a GPU's runs are then.
         inside: the steps of which the ledger also gets the calls within the model.
         until: the step after which SystemExit ends the run, whose ledger is kept up to there.
+        save: whether the folder also gets the trained model, in `model`, with its card.
 
     Returns:
         What `metrics.json` holds: steps, last loss, scores by name, seconds, and the weights' hash.
@@ -79,13 +84,15 @@ def run(
     data = load_data(recipe)
     first_line_of_ledger = header(recipe, loop, data)
     if launch.world_size == 1:
-        return _run(recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until)
+        return _run(
+            recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until, save
+        )
     join(recipe, launch)
     with no_silence(launch):
         check_agreement(first_line_of_ledger, launch)
         first_line_of_ledger |= {"rank": launch.rank, "world_size": launch.world_size}
         metrics = _run(
-            recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until
+            recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until, save
         )
         leave()
     return metrics
@@ -100,6 +107,7 @@ def _run(
     launch: Launch,
     inside: Collection[int],
     until: int | None,
+    save: bool,
 ) -> dict[str, Any]:
     train = get_loop(loop)
     fetched = Fetched(data.train, recipe)
@@ -107,9 +115,12 @@ def _run(
     writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
     observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
     try:
-        with closing(writer), put_aside(launch.world_size), observer:
-            scores = train(recipe, data)
-            observer.add_scores(scores)
+        with models_made() as models:
+            with closing(writer), put_aside(launch.world_size), observer:
+                scores = train(recipe, data)
+                observer.add_scores(scores)
+            if save:
+                save_model(models[-1], recipe, data, run_dir, writes=launch.rank == 0)
     except InputError:
         check_not_stopped()
         if launch.rank == 0:
@@ -147,6 +158,8 @@ def _run(
     }
     if launch.rank == 0:
         write_json(run_dir / "metrics.json", metrics)
+        if save:
+            write_card(run_dir, recipe, first_line_of_ledger, metrics, NOT_COMPARED)
     return Metrics(metrics)
 
 

@@ -39,6 +39,7 @@ class Job:
     name: str
     loop: str
     recipe: Recipe
+    saves: bool = False  # the trained model
 
 
 @dataclass
@@ -111,6 +112,7 @@ def run_all(
         arguments = ["-m", "reference", "train", job.loop, "--recipe", str(recipe)]
         arguments += ["--run-dir", str(parent / job.name)]
         arguments += ["--stop-at-end-of-input", *["--debug"] * debug]
+        arguments += ["--save" if job.saves else "--no-save"]
         return processes.start(arguments, parent / f"{job.name}.log")
 
     def look(job: Job, code: int | None) -> None:

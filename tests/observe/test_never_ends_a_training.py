@@ -195,16 +195,16 @@ def test_an_evaluation_with_such_a_pass_says_so() -> None:
 def test_a_fault_of_ours_ends_the_ledger_and_not_the_training(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from reference.observe.hooks import optimizer_steps
+    from reference.observe.generators import StatesOfStep
 
     steps: list[int] = []
 
-    def states() -> dict[str, str]:
+    def states(_: StatesOfStep) -> dict[str, str]:
         if len(steps) == 2:
             raise ValueError("planted")
         return {"python": "", "numpy": "", "torch": ""}
 
-    monkeypatch.setattr(optimizer_steps, "generator_states", states)
+    monkeypatch.setattr(StatesOfStep, "later", states)
 
     def train() -> None:
         model = nn.Linear(3, 1)

@@ -1,6 +1,7 @@
 """Trainings in which it isn't plain which pass belongs to which step."""
 
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -556,3 +557,23 @@ def test_a_complex_number_is_an_output_and_no_loss(name: str) -> None:
         assert list(outputs) == [name]
     assert first.steps[0]["forward"] != other.steps[0]["forward"]
     assert diff(first, second).verdict == "identical"
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_no_gradient_lives_longer_for_being_observed(steps: bool) -> None:
+    lived: list[bool] = []
+
+    def train() -> None:
+        model = nn.Linear(2, 1)
+        optimizer = SGD(model.parameters(), 0.1)
+        model(torch.ones(1, 2)).sum().backward()
+        gradient = weakref.ref(model.weight.grad)
+        if steps:
+            optimizer.step()
+        optimizer.zero_grad()
+        if not steps:
+            model(torch.ones(1, 2))  # only then it is told that no step follows
+        lived.append(gradient() is not None)
+
+    watch(train)
+    assert lived == [False]

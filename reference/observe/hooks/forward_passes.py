@@ -14,7 +14,6 @@ from torch import Tensor
 
 from reference.messages import say
 from reference.observe import torch_internals
-from reference.observe.generators import generator_states
 from reference.observe.hooks import module_calls
 from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import reason
@@ -146,17 +145,19 @@ class ForwardPasses:
             if module.training and all(r() is not module for r in self._without_gradients):
                 self._without_gradients.append(weakref.ref(module))
             return forward  # nothing is learnt from it: a model that only does this has no record
-        late = module_calls.is_lazy(module)  # its weights are only there when it is over
+        parts = list(torch_internals.modules_of(module))  # once, for all that looks at each
+        late = module_calls.is_lazy(parts)  # its weights are only there when it is over
         if not late:
-            forward.model = self._watch(module)
+            forward.model = self._watch(module, parts)
         keywords = torch_internals.keywords_of_call()
         if keywords is not None:
             self._describe_inputs(forward, module, args, keywords)
         if not self.recording.open_step.is_settled():
             weights = {} if late else self.recording.parameters.values()
-            forward.mode = describe.mode(module)
+            forward.mode = describe.mode(module, parts)
             self._look_at_settings(forward.model, module)
-            forward.snapshot = Snapshot(generator_states(), forward.mode, weights)
+            states = self.recording.generators.at_first()
+            forward.snapshot = Snapshot(states, forward.mode, weights)
         else:
             forward.mode = {"training": module.training}
         if self.recording.steps + 1 in self.recording.inside:
@@ -173,7 +174,8 @@ class ForwardPasses:
             self._evaluate(forward, numbers_in(output))
             return
         if forward.snapshot is not None and not forward.snapshot.weights:
-            forward.model = self._watch(module)
+            parts = list(torch_internals.modules_of(module))
+            forward.model = self._watch(module, parts)
             self._look_at_settings(forward.model, module)
             forward.snapshot.weights = self.recording.parameters.values()
         if not forward.batch:
@@ -215,8 +217,8 @@ class ForwardPasses:
         if ids is not None:
             self.recording.settings.look(number, module, ids)
 
-    def _watch(self, module: torch.nn.Module) -> int:
-        number, record = self.recording.parameters.watch(module)
+    def _watch(self, module: torch.nn.Module, parts: list[torch.nn.Module]) -> int:
+        number, record = self.recording.parameters.watch(module, parts)
         if record is not None:
             self.recording.fail_safe.write(record)
         return number

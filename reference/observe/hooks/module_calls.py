@@ -1,5 +1,6 @@
 """Which calls of modules are forward passes that a ledger can hold, and what they are made of."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -54,9 +55,9 @@ def in_backward() -> bool:
     return torch_internals.backward_run() != -1
 
 
-def is_lazy(module: torch.nn.Module) -> bool:
-    """Whether some weights get their shapes in this very call (`LazyLinear`)."""
-    return any(isinstance(m, LazyModuleMixin) for m in torch_internals.modules_of(module))
+def is_lazy(parts: Iterable[torch.nn.Module]) -> bool:
+    """Whether some weights of these modules get their shapes in this very call (`LazyLinear`)."""
+    return any(issubclass(kind, LazyModuleMixin) for kind in set(map(type, parts)))
 
 
 def addresses(value: Any) -> set[int]:

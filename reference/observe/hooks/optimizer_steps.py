@@ -14,7 +14,6 @@ from torch.optim import Optimizer
 
 from reference.errors import NotFinite
 from reference.observe import torch_internals
-from reference.observe.generators import generator_states
 from reference.observe.hooks import module_calls
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
@@ -121,6 +120,7 @@ class OptimizerSteps:
                 step.unseen = "the optimizer changed gradients while they were read"
             else:
                 step.clips.append(read)
+        parameters.let_go_of_gradients()
         step.update = parameters.values()
         parameters.keep()
         self.recording.take_step()
@@ -157,7 +157,7 @@ class OptimizerSteps:
             step.stepped = OptimizerAtStep(self._calls.number(optimizer), optimizer, parameters)
             step.optimizer = step.stepped.describe()
             step.learning_rate = step.stepped.learning_rates()
-        step.drawn = generator_states()
+        step.drawn = self.recording.generators.later()
 
     def _adopt(self, optimizer: Optimizer) -> None:
         """Parameters that it moves, and that no forward pass used: they are read all the same."""

@@ -4,7 +4,7 @@ See it: `python -m reference train manual --max-steps 5 --run-dir try`, then `tr
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,11 +15,17 @@ from reference.observe.step.rows import MASK, Rows, mask_of
 from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.hashing import hash_tensor
 from reference.observe.tensors.shards import local_part
-from reference.observe.torch_internals import modules_of
 
 Number = float | str
 FEW = 64  # logits of a batch, at most, that are written as numbers too; and rows, as hashes
 IDS = "input_ids"
+# Types of which torch finds the least and the largest value in one go (2.13).
+ORDERED = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64} | {
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+}
 OUTPUT_FIELDS = ("model", "arguments")  # what stands among a model's outputs, and is none
 IGNORED = -100  # torch's own `ignore_index` of a cross entropy
 
@@ -111,8 +117,13 @@ def constant(tensor: Tensor) -> Number | None:
     plain = tensor.layout == torch.strided and not tensor.is_quantized
     if not plain or tensor.numel() == 0 or tensor.is_complex():
         return None
-    first = tensor.detach().reshape(-1)[0]
-    return number(first) if bool((tensor == first).all()) else None
+    values = tensor.detach()
+    if values.dtype in ORDERED:
+        low, high = torch.aminmax(values)
+        has_one = bool(low == high)
+    else:
+        has_one = bool((values == values.reshape(-1)[0]).all())
+    return number(values.reshape(-1)[0]) if has_one else None
 
 
 def logits(outputs: Mapping[str, Tensor]) -> Tensor | None:
@@ -163,10 +174,15 @@ def _numbers(values: Tensor) -> list[Number]:
     return [number(v) for v in few.tolist()]
 
 
-def mode(module: torch.nn.Module) -> Record:
-    """The link `mode`: train or eval of the model, and the modules unlike their parent."""
+def mode(module: torch.nn.Module, parts: Iterable[torch.nn.Module]) -> Record:
+    """The link `mode`: train or eval of the model, and the modules unlike their parent.
+
+    Args:
+        module: the model.
+        parts: it, and all modules within it.
+    """
     odd: list[str] = []
-    if any(m.training != module.training for m in modules_of(module)):
+    if any(part.training != module.training for part in parts):
         modes = {name: m.training for name, m in module.named_modules()}
         above = ((name, name.rpartition(".")[0]) for name in modes)
         odd = [name for name, parent in above if modes[name] != modes.get(parent, modes[name])]

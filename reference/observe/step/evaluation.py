@@ -6,11 +6,12 @@ comes. Its rows are hashed in their order, so that it doesn't matter how they we
 
 from collections.abc import Callable, Mapping
 
+import torch
 import xxhash
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.observe.generators import generator_states
+from reference.observe.generators import hash_torch
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments
 from reference.observe.step.content import Content, Part
@@ -71,7 +72,7 @@ class Evaluation:
         self._inputs: dict[str, _Stream] = {}
         self._outputs: dict[str, _Stream] = {}
         self._arguments: dict[str, list[object]] = {}  # by name, distinct values
-        self._rng = generator_states()["torch"] if self._training else None
+        self._rng = hash_torch(torch.get_rng_state()) if self._training else None
         self._weights = "" if model is None else str(model.state()["hash"])
 
     def add(self, content: Content) -> None:

@@ -41,7 +41,7 @@ def memory_of(tensor: torch.Tensor) -> memoryview:
     Raises:
         TypeError: for a tensor whose memory was given back.
     """
-    size, address = tensor.numel() * tensor.element_size(), tensor.data_ptr()
+    size, address = tensor.nbytes, tensor.data_ptr()
     if size == 0:
         return EMPTY
     if address == 0:
@@ -65,7 +65,7 @@ def buffer_of(tensor: torch.Tensor) -> memoryview:
         plain = plain.dequantize()
     if plain.layout != torch.strided:
         return memoryview(b"".join(bytes(buffer_of(part)) for part in _parts(plain)))
-    if plain.device.type != "cpu" or not plain.is_contiguous():
+    if not plain.is_cpu or not plain.is_contiguous():
         plain = plain.to("cpu").contiguous()
     if plain.is_conj() or plain.is_neg():
         plain = plain.resolve_conj().resolve_neg()
@@ -98,8 +98,35 @@ def hash_tensors(tensors: Iterable[torch.Tensor | None]) -> list[str]:
     return hash_buffers([None if t is None else buffer_of(t) for t in tensors])
 
 
+class Views:
+    """Of tensors that are read twice, views of their memory, to be used the second time again.
+
+    It holds the tensors, and so their memory, until it is cleared.
+    """
+
+    def __init__(self) -> None:
+        # By a tensor's id: it, its address, its size in bytes, and its pieces.
+        self._known: dict[int, tuple[torch.Tensor, int, int, list[Piece]]] = {}
+
+    def pieces_of(self, tensor: torch.Tensor) -> list[Piece]:
+        """What of the tensor is hashed by itself."""
+        if tensor.dtype != torch.float32 or not _lies_plainly(tensor):
+            return _pieces(tensor)
+        address, size = tensor.data_ptr(), tensor.nbytes
+        known = self._known.get(id(tensor))
+        if known is not None and known[1:3] == (address, size):
+            return known[3]
+        pieces = _pieces(tensor)
+        self._known[id(tensor)] = tensor, address, size, pieces
+        return pieces
+
+    def clear(self) -> None:
+        """Hold no tensor any more."""
+        self._known.clear()
+
+
 def begin_hashes_and_norms(
-    tensors: Sequence[torch.Tensor | None],
+    tensors: Sequence[torch.Tensor | None], views: Views | None = None
 ) -> Callable[[], list[tuple[str, float]]]:
     """Begin to read tensors in another thread, where that is worth it; else read them now.
 
@@ -107,6 +134,7 @@ def begin_hashes_and_norms(
 
     Args:
         tensors: of any shape, type and device; None for one that is absent.
+        views: of those that were read shortly before, and will be soon.
 
     Returns:
         To be called for the hash (16 hex digits) and the 2-norm of each, in their order; '-' and
@@ -115,8 +143,9 @@ def begin_hashes_and_norms(
     pieces: list[Piece] = []
     counts: list[int] = []  # of each tensor's pieces
     size = 0  # in bytes; a sparse tensor's as if it were dense
+    pieces_of = _pieces if views is None else views.pieces_of
     for tensor in tensors:
-        own = [] if tensor is None else _pieces(tensor)
+        own = [] if tensor is None else pieces_of(tensor)
         pieces += own
         counts.append(len(own))
         if tensor is not None:
@@ -127,7 +156,10 @@ def begin_hashes_and_norms(
 
     def finish() -> list[tuple[str, float]]:
         results = iter(shared.results())
-        return [_joined(list(islice(results, count))) for count in counts]
+        return [
+            _of_one(next(results)) if count == 1 else _joined(list(islice(results, count)))
+            for count in counts
+        ]
 
     return finish
 
@@ -150,10 +182,13 @@ def _lies_plainly(tensor: torch.Tensor) -> bool:
     return tensor.is_contiguous() and not (tensor.is_neg() or is_zero_tensor(tensor))
 
 
+def _of_one(part: tuple[str, float]) -> tuple[str, float]:
+    """The same of a tensor that is one piece, as most are."""
+    return part[0], math.sqrt(part[1])
+
+
 def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
     """A tensor's hash and norm from its pieces' hashes and squared norms; ('-', 0.0) for none."""
-    if len(parts) == 1:
-        return parts[0][0], math.sqrt(parts[0][1])
     hash_ = of_pieces([hash_ for hash_, _ in parts])
     return hash_, math.sqrt(sum(square for _, square in parts))
 

@@ -1,22 +1,22 @@
 """The parameters of one module: which they are, and how a ledger names them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from reference.observe.tensors.shards import placement_of
 from reference.observe.torch_internals import (
-    modules_of,
     own_buffers,
     own_parameters,
     shards_of_gathered,
 )
 
 
-def identity(module: torch.nn.Module) -> list[int]:
-    """Of every module in it and of every parameter; and which of these are frozen."""
+def identity(parts: Iterable[torch.nn.Module]) -> list[int]:
+    """Of every module in a model and of every parameter; and which of these are frozen."""
     ids = []
-    for part in modules_of(module):
+    for part in parts:
         ids.append(id(part))
         ids.append(len(own_buffers(part)))
         for parameter in own_parameters(part).values():

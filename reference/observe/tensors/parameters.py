@@ -19,7 +19,7 @@ from reference.observe.tensors.buffers import (
     modules_with_state,
 )
 from reference.observe.tensors.gradient_hooks import GradientHooks, OnGradient
-from reference.observe.tensors.hashing import begin_hashes_and_norms, buffer_of
+from reference.observe.tensors.hashing import Views, begin_hashes_and_norms, buffer_of
 from reference.observe.tensors.last_step import LastStep
 from reference.observe.tensors.listed import Gradients, listed
 from reference.observe.tensors.module_parameters import (
@@ -32,6 +32,7 @@ from reference.observe.tensors.module_parameters import (
 from reference.observe.tensors.parameter_names import plain_name
 from reference.observe.tensors.shards import local_part
 from reference.observe.tensors.two_threads import hash_buffers
+from reference.observe.torch_internals import modules_of
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Parameters:
         self._used: set[int] = set()  # models with a forward pass since the last step
         self._used_ids: dict[int, list[int]] = {}  # of what is in the modules that were called
         self._last_step = LastStep()
+        self._gradient_views = Views()  # from a backward pass to the step that it is for
 
     def set_hooks(self, on_gradient: OnGradient) -> None:
         """Have `on_gradient` called for each parameter, of known models and of those to come."""
@@ -76,8 +78,14 @@ class Parameters:
         """Have it called no more."""
         self._hooks.remove()
 
-    def watch(self, module: torch.nn.Module) -> tuple[int, Record | None]:
+    def watch(
+        self, module: torch.nn.Module, parts: Sequence[torch.nn.Module]
+    ) -> tuple[int, Record | None]:
         """Take note of the model whose forward pass begins.
+
+        Args:
+            module: the model.
+            parts: it, and all modules within it.
 
         Returns:
             Its number, and its record in the ledger if anything of it is new.
@@ -85,7 +93,7 @@ class Parameters:
         Raises:
             TypeError: where its weights are no parameters, so that they can't be followed.
         """
-        number, record = self._number(module)
+        number, record = self._number(module, parts)
         self._used.add(number)
         self._uncalled.discard(number)
         return number, record
@@ -96,7 +104,7 @@ class Parameters:
         Returns:
             Its record in the ledger if anything of it is new.
         """
-        number, record = self._number(module)
+        number, record = self._number(module, list(modules_of(module)))
         self._used.add(number)
         if record is not None:
             self._uncalled.add(number)
@@ -132,7 +140,9 @@ class Parameters:
         whole = number < len(self._models) and self._models[number]() is module
         return self._known[number] if whole else None
 
-    def _number(self, module: torch.nn.Module) -> tuple[int, Record | None]:
+    def _number(
+        self, module: torch.nn.Module, parts: Sequence[torch.nn.Module]
+    ) -> tuple[int, Record | None]:
         """As `watch`.
 
         A module of which every parameter is known is a part of a model, or wraps one: it gets the
@@ -141,7 +151,7 @@ class Parameters:
         number = self._number_of.get(id(module))
         if number is not None and self._models[number]() is not module:
             number = None  # another had this id
-        ids = self._used_ids[id(module)] = identity(module)
+        ids = self._used_ids[id(module)] = identity(parts)
         if number is not None and self._known[number] == ids and self._alive(number):
             return number, None
         wrapper = next((w for w in self._wrappers if w.module() is module), None)
@@ -272,7 +282,7 @@ class Parameters:
     def _buffer(self, place: int, tensor: torch.Tensor) -> memoryview:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""
         tensor = local_part(tensor)
-        if tensor.device.type != "cpu":
+        if not tensor.is_cpu:
             return buffer_of(tensor)
         key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
         known = self._buffers.get(place)
@@ -282,6 +292,10 @@ class Parameters:
             known = self._buffers[place] = (key, buffer_of(tensor))
         return known[1]
 
+    def let_go_of_gradients(self) -> None:
+        """Hold none, so that the script can free them: a step is over, or a forward pass begins."""
+        self._gradient_views.clear()
+
     def gradients(self) -> Gradients:
         """Each gradient's hash and norm; '-' and 0.0 where there is none."""
         return self.begin_gradients()()
@@ -289,7 +303,7 @@ class Parameters:
     def begin_gradients(self) -> Callable[[], Gradients]:
         """As `gradients`, begun by another core or done already; to be called for the result."""
         living, total = self.living(), len(self.names)
-        finish = begin_hashes_and_norms([tensor.grad for tensor in living.values()])
+        finish = begin_hashes_and_norms([t.grad for t in living.values()], self._gradient_views)
 
         def finished() -> Gradients:
             pairs = finish()

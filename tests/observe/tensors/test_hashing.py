@@ -16,6 +16,7 @@ import torch
 
 from reference.observe.tensors import two_threads
 from reference.observe.tensors.hashing import (
+    Views,
     begin_hashes_and_norms,
     buffer_of,
     hash_tensors,
@@ -160,3 +161,31 @@ def test_a_view_of_a_tensors_bytes_holds_them(read: Callable[[torch.Tensor], mem
     del part
     gc.collect()
     assert held() is None
+
+
+CHANGES: dict[str, Callable[[torch.Tensor], object]] = {
+    "nothing": lambda tensor: None,
+    "values": lambda tensor: tensor.mul_(2),
+    "other memory": lambda tensor: setattr(tensor, "data", torch.ones(30, 20)),
+    "its beginning": lambda tensor: setattr(tensor, "data", tensor.data[:7]),
+    "its rows as columns": lambda tensor: setattr(tensor, "data", tensor.data.t()),
+    "another size": lambda tensor: tensor.resize_(90, 20).fill_(1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_tensor_that_is_read_again_is_read_as_it_is_then(change: str) -> None:
+    tensor, views = torch.randn(30, 20), Views()
+    begin_hashes_and_norms([tensor], views)()
+    CHANGES[change](tensor)
+    assert begin_hashes_and_norms([tensor], views)() == begin_hashes_and_norms([tensor])()
+
+
+def test_no_gradient_is_held_once_its_step_is_over() -> None:
+    tensor, views = torch.randn(30, 20), Views()
+    begin_hashes_and_norms([tensor], views)()
+    reference = weakref.ref(tensor)
+    del tensor
+    assert reference() is not None  # between a backward pass and its step
+    views.clear()
+    assert reference() is None
