@@ -20,6 +20,7 @@ from reference.observe.step.tensors_in import tensors_in
 from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.shards import local_parts
+from reference.observe.torch_internals import modules_of
 
 NO_GROUP = -1
 OF_A_SCHEDULE = ("initial_lr", "swa_lr")
@@ -73,7 +74,7 @@ class Watcher:
         if self.passes == 0:
             self.evaluations.close()
         self._trained[id(module)] = weakref.ref(module)
-        model, record = self.parameters.watch(module)
+        model, record = self.parameters.watch(module, list(modules_of(module)))
         called = next((i for i, p in enumerate(self._called) if p.is_of(module)), None)
         if called is None:
             called = len(self._called)
