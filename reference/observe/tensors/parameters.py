@@ -281,8 +281,12 @@ class Parameters:
         hashes = hash_buffers([self._buffer(place, tensor) for place, tensor in living.items()])
         tensors = listed(tuple(living), hashes, self.count)
         record: Record = {"hash": combine_listed(tensors), "tensors": tensors}
-        buffers = describe_buffers(find_buffers(self._states(self._with_state)))
+        buffers = describe_buffers(self.buffers())
         return record if buffers is None else {**record, "buffers": buffers}
+
+    def buffers(self) -> dict[str, torch.Tensor]:
+        """What the models keep beside their weights, by name."""
+        return find_buffers(self._states(self._with_state))
 
     def last(self) -> Record:
         """The last step's models as they are now."""
