@@ -191,9 +191,8 @@ def test_nothing_is_run_where_the_ledgers_hold_it_or_there_is_nothing_inside(
             train(p)
     a, b, same = (tmp_path / name for name in ("a", "b", "same"))
     assert main(["diff", "--inside", str(a), str(b)]) == 1
-    says(
-        unfolded(capsys.readouterr().out),
-        "inside: 1 (Dropout) is the first whose output is unequal",
+    said = unfolded(capsys.readouterr().out)
+    says(said, "inside: 1 (Dropout) is the first whose output is unequal")
     )
     assert main(["diff", "--inside", str(a), str(same)]) == 0
     assert capsys.readouterr().err == ""
