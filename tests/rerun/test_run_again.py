@@ -193,7 +193,6 @@ def test_nothing_is_run_where_the_ledgers_hold_it_or_there_is_nothing_inside(
     assert main(["diff", "--inside", str(a), str(b)]) == 1
     said = unfolded(capsys.readouterr().out)
     says(said, "inside: 1 (Dropout) is the first whose output is unequal")
-    )
     assert main(["diff", "--inside", str(a), str(same)]) == 0
     assert capsys.readouterr().err == ""
     with observing(tmp_path / "other"):
