@@ -13,6 +13,7 @@ from reference.diff.verdict import Verdict
 from reference.errors import InputError
 from reference.launch.configuration import Configuration, about, names, read_configuration
 from reference.lesson.loops import LOOPS, LOOPS_OF_SEVERAL
+from reference.lesson.recipe import Recipe
 from reference.messages import nearest
 from reference.process.run_folder import check_run_dir, default_run_dir
 from reference.run.inputs import check_processes
@@ -46,11 +47,13 @@ def launch_train(
         raise nearest("loop", loop, LOOPS)
     recipe = get_recipe(asked)
     check_processes(recipe, loop, configuration.num_processes)
+    _check_gpus(recipe, words[0], configuration)
     folder: Path = asked.params["run_dir"] or default_run_dir(loop)
-    check_run_dir(folder)
+    if configuration.machine_rank == 0:  # which may have made it by now, on a disk that they share
+        check_run_dir(folder)
     from reference.launch.launcher import launch
 
-    launch(configuration, recipe, loop, [*words[1:], *more], folder, debug=ctx.obj)
+    folder = launch(configuration, recipe, loop, [*words[1:], *more], folder, debug=ctx.obj)
     if configuration.machine_rank > 0:
         return folder, None
     return folder, json.loads((folder / "metrics.json").read_text())
@@ -76,6 +79,7 @@ def launch_compare(
     recipe = get_recipe(asked)
     for loop in LOOPS_OF_SEVERAL:
         check_processes(recipe, loop, configuration.num_processes)
+    _check_gpus(recipe, words[0], configuration)
     folder: Path = asked.params["run_dir"] or default_run_dir("compare")
     check_run_dir(folder)
     from reference.compare.several_processes import compare_on
@@ -100,6 +104,20 @@ def _asked(
         command.make_context(words[1], [*words[2:], *more], parent=ctx),
         more,
     )
+
+
+def _check_gpus(recipe: Recipe, name: str, configuration: Configuration) -> None:
+    """Raise InputError where this machine has fewer GPUs than the configuration has processes."""
+    if recipe.device != "cuda":
+        return
+    import torch
+
+    here, gpus = configuration.per_machine, torch.cuda.device_count()
+    if gpus < here:
+        raise InputError(
+            f"{name}: {here} processes on this machine, a GPU each, and it has {gpus}; give "
+            "--num-processes, or a CONFIG for CPUs (launch --list)"
+        )
 
 
 def _options_of(configuration: Configuration, given: Mapping[str, Any]) -> list[str]:

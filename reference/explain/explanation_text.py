@@ -6,7 +6,7 @@ python -m reference explain LEDGER
 from dataclasses import asdict
 
 from reference.diff.verdict_text import unequal_as_json
-from reference.explain.report import Named, Parting, Report, Result, make_report
+from reference.explain.report import REPLAY, Named, Parting, Report, Result, make_report
 from reference.explain.search import Explanation, OwnLength
 from reference.messages import json_object
 
@@ -27,6 +27,7 @@ def lines(report: Report) -> list[str]:
         said += [f"    {line}" for named in parting.deviations for line in _deviation(named)]
         if parting.why is not None:
             said.append(f"    {parting.why}")
+            said += [f"    likely cause: {parting.cause}"] if parting.cause else []
     replayed = f"replayed: {report.replays} replays, {report.replayed_steps} steps"
     if report.next is None:
         every = "every link" if report.every_link else "every link that it has"
@@ -64,7 +65,7 @@ def json_line(ledger: str, explanation: Explanation) -> str:
     report = make_report(explanation)
     written = {"schema": JSON_SCHEMA, "ledger": ledger, **asdict(report)}
     for parting, values in zip(written["divergences"], report.divergences, strict=True):
-        parting["unequal"] = unequal_as_json(values.unequal)
+        parting["unequal"] = unequal_as_json(values.unequal, REPLAY)
     return json_object({**written, "sentence": sentence(report)})
 
 

@@ -106,9 +106,8 @@ class Replays:
             follower = trained.follower.fork()
             replay = partial(self._evaluate_again, trained, parts, follower)
         else:
-            follower = Follower(
-                Comparison(self.header, self.target.header), self._groups, self.on_step
-            )
+            comparison = Comparison(self.header, self.target.header, each_evaluation=True)
+            follower = Follower(comparison, self._groups, self.on_step)
             replay = partial(self._train, parts or train_with(chosen), follower)
         steps_before = follower.counts[0]
         failure = failure_of(replay)

@@ -60,6 +60,7 @@ class Parting:
     unequal: tuple[Unequal, ...]
     deviations: tuple[Named, ...] = ()
     why: str | None = None  # nothing is known that takes it away
+    cause: str = ""  # what it most likely comes from, as far as the two ledgers tell
     rank: int | None = None  # of a run of several processes
 
 
@@ -152,7 +153,7 @@ def _parting(
 ) -> Parting:
     v = _verdict(outcome)
     detail = v.detail if v.step is not None else v.detail or outcome.failure
-    return Parting(v.step, v.link, detail, v.unequal, deviations, why, outcome.rank)
+    return Parting(v.step, v.link, detail, v.unequal, deviations, why, v.cause, outcome.rank)
 
 
 def _named(chosen: Chosen) -> Named:
