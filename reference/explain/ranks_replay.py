@@ -51,6 +51,7 @@ class RankReplays:
     data: Data
     on_step: Callable[[int], None] = lambda _step: None
     loop: str = ACCELERATED
+    start_cost: int = 100  # new processes, which load the data and meet
     _targets: dict[int, Ledger] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -75,6 +75,7 @@ class Replays:
     data: Data
     on_step: Callable[[int], None] = lambda _step: None
     loop: str = MANUAL
+    start_cost: int = 0
     _trained: Trained | None = None
 
     def __post_init__(self) -> None:

@@ -96,11 +96,13 @@ class Replayable(Protocol):
         recipe: the recipe, as the loop gets it.
         data: the recipe's data.
         loop: the loop that is replayed.
+        start_cost: steps that take as long as the start of a replay.
     """
 
     recipe: Recipe
     data: Data
     loop: str
+    start_cost: int
 
     @property
     def known(self) -> Mapping[str, Deviation]:
@@ -316,4 +318,4 @@ def _additions(search: Search, here: Outcome) -> Iterator[tuple[Chosen, ...]]:
         applies = search.applies(a, (*here.chosen, b)) and search.applies(b, (*here.chosen, a))
         if budget > 0 and applies and search.composes((*here.chosen, a, b)):
             yield (a, b)
-            budget -= search.run((*here.chosen, a, b)).steps
+            budget -= search.run((*here.chosen, a, b)).steps + search.replay.start_cost

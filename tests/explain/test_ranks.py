@@ -121,16 +121,3 @@ def test_no_sound_run_is_explained_away(
     found = explained(start, keep_ranks(start, tmp_path / "run", recipe), recipe)
     assert (found.proven, found.replays, names(found)) == (True, 1, set()), words(found)
     assert "identical: this is the recipe's own run" in words(found)[0]
-
-
-@pytest.mark.slow
-def test_what_nothing_gives_is_said(recipe: Recipe, start: Starter, tmp_path: Path) -> None:
-    """Rank 1 has a ledger of another run."""
-    run, other = (
-        keep_ranks(start, tmp_path / name, replace(recipe, max_steps=3, seed=seed))
-        for name, seed in (("run", 42), ("other", 1234567))
-    )
-    (run / "ledger-1.jsonl").write_bytes((other / "ledger-1.jsonl").read_bytes())
-    found = explained(start, run, replace(recipe, max_steps=3))
-    assert not found.proven
-    assert found.outcome.rank == 1
