@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from reference.diff.divergence_curve import Point
+from reference.diff.curve_text import curve, curve_title
 from reference.diff.evidence import (
     ChangedTensors,
     Contradiction,
@@ -26,14 +26,11 @@ from reference.diff.verdict import Reason, Verdict
 from reference.errors import InputError
 from reference.ledger.record import SCHEMA
 from reference.messages import json_object, plain
-from reference.terminal import table
 
 EVERY = "every link of every step"
 JSON_SCHEMA = 1  # of `diff --json`; docs/diff-and-explain.md has its fields
 SHOWN = 4  # unequal fields in a line
 FIRST_FIELDS = 2  # of them, under a likely cause
-GO_ON = "how the two go on:"
-GO_ON_WITHOUT_LOSS = "how the two go on (a loss that no module computes isn't in a ledger):"
 INSIDE_THE_MODEL = "inside-the-model"  # a cause that says less than the module
 
 
@@ -240,8 +237,7 @@ def lines(pair: str, v: Verdict) -> list[str]:
     said = [plain(line) for line in (*said, *_other_causes(v))]
     said += [plain(note) for note in v.notes if note not in inside]
     if len(v.curve) > 1:
-        unknown = all(point.losses == (None, None) for point in v.curve)
-        said += [GO_ON_WITHOUT_LOSS if unknown else GO_ON, curve(v.curve)]
+        said += [curve_title(v.curve), curve(v.curve)]
     return said
 
 
@@ -279,29 +275,6 @@ def _shown(v: Verdict) -> list[str]:
 def _other_causes(v: Verdict) -> list[str]:
     """Those beside the likeliest, which tell something of their own."""
     return [f"also: {cause.text(LEDGERS)}" for cause in v.causes[1:]]
-
-
-def curve(points: tuple[Point, ...]) -> str:
-    """A table: both losses, how far apart they are, and the gradients' norms.
-
-    Of runs whose losses aren't known (a function's, and no module's) it has no column of them. How
-    many weights are unequal is told where the gradients' norms are equal at first.
-    """
-    rows = [["step", "A's loss", "B's loss", "apart", "gradient norms apart", "weights unequal"]]
-    for point in points:
-        a, b = point.losses
-        apart = "-" if a is None or b is None else f"{abs(a - b):.2g}"
-        norms = "-" if point.norms is None else f"{100 * point.norms:.2g} %"
-        weights = "-" if point.weights is None else "{} of {} tensors".format(*point.weights)
-        rows.append([str(point.step), _loss(a), _loss(b), apart, norms, weights])
-    losses = any(point.losses != (None, None) for point in points)
-    weights_tell = points[0].norms == 0 and any(point.weights for point in points)
-    shown = [True, *[losses] * 3, True, weights_tell]
-    return table([[cell for cell, show in zip(row, shown, strict=True) if show] for row in rows])
-
-
-def _loss(loss: float | None) -> str:
-    return "-" if loss is None else short(loss)
 
 
 def exit_code(verdict: Verdict) -> int:
