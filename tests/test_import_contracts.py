@@ -16,7 +16,7 @@ from tests.helpers.waiting import LIMIT
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command as lint; lint()"
 LAYERS = "a room imports only the rooms below it"
 WALL = "the tool for anybody's training knows nothing of the lesson"
-NO_TORCH = "ledger and diff need no torch"
+NO_TORCH = "ledger, diff and check need no torch"
 
 
 @pytest.fixture
@@ -53,6 +53,8 @@ def test_the_contracts_are_kept(copied: Path) -> None:
         ("diff", "from reference.lesson.recipe import Recipe", WALL),
         ("diff", "def late():\n    from reference.explain import search", LAYERS),
         ("ledger", "import torch", NO_TORCH),
+        ("check", "from reference.run import one_run", WALL),
+        ("check", "import torch", NO_TORCH),
         ("process", "from reference.ledger import record", LAYERS),
     ],
 )

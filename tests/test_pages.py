@@ -26,6 +26,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "SECURITY.md",
     "benchmarks/README.md",
+    "docs/check.md",
     "docs/diff-and-explain.md",
     "docs/ledger.md",
     "docs/lockstep.md",

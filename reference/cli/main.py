@@ -29,9 +29,8 @@ from reference.cli import plot_command as plot_command
 from reference.cli.program import COMPLETION, PROGRAM, program
 from reference.cli.usage_errors import in_one_line
 from reference.errors import RunError
-from reference.process.exit_codes import ended, failed
+from reference.process.exit_codes import SAYS, ended, failed
 
-SAYS = "reference: error: "
 # Options of `observe` that the next word belongs to.
 VALUED = ("--run-dir", "--output-dir", "--inside", "--until")
 
@@ -53,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next((word for word in words if not word.startswith("-")), None)
     if command == "observe":
         return _observe(words)
+    if command == "check":  # what follows a script is the script's own
+        words = _with_script_apart(words)
     if command == "lockstep":
         words = lockstep_command.with_words_apart(words)
     # A script that one of these runs gets the environment as it is.
-    if command not in ("diff", "lockstep"):
+    if command not in ("check", "diff", "lockstep"):
         # Set before any library is imported, which is when they look.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -81,7 +82,7 @@ def _observe(words: list[str]) -> int:
 
     Nor does it run within click: whoever called the script is what a traceback would show.
     """
-    ours, script = _split(words)
+    ours, script = _split(words, "observe")
     try:
         options = _own_options(ours, script)
         from reference.observe.script.run_script import observe
@@ -100,9 +101,17 @@ def _hold_ranks(folder: Path) -> str:
     return said_after_the_run(folder)
 
 
-def _split(words: list[str]) -> tuple[list[str], list[str]]:
+def _with_script_apart(words: list[str]) -> list[str]:
+    """The words of `check`, with a script and what follows it behind a `--`."""
+    from reference.check.command import is_run
+
+    ours, script = _split(words, "check")
+    return [*ours, *script] if script and is_run(script[0]) else [*ours, "--", *script]
+
+
+def _split(words: list[str], command: str) -> tuple[list[str], list[str]]:
     """(our words, the script's): what follows SCRIPT, or stands from -m on, isn't ours to read."""
-    at = words.index("observe") + 1
+    at = words.index(command) + 1
     while words[at : at + 1] and words[at].startswith("-") and words[at] not in ("-m", "--"):
         at += 2 if words[at] in VALUED else 1
     return words[:at], words[at + 1 :] if words[at : at + 1] == ["--"] else words[at:]

@@ -158,13 +158,13 @@ def until_option() -> Option:
     )
 
 
-def json_option(what: str) -> Option:
-    """One JSON object in place of the text."""
+def json_option(what: str, page: str = "docs/diff-and-explain.md") -> Option:
+    """One JSON object in place of the text; `page` has its fields."""
     return Option(
         ["--json", "as_json"],
         is_flag=True,
         section="options",
-        help=f"{what} as one JSON object (its fields: docs/diff-and-explain.md)",
+        help=f"{what} as one JSON object (its fields: {page})",
     )
 
 

@@ -8,6 +8,7 @@ in reading order:
 - `reader.py`: how they are read;
 - `packed_lists.py`: how a list with an entry for each tensor is shortened in the file;
 - `inside_record.py`: the calls within a step's forward passes, where somebody asked for them;
+- `chores_record.py`: what a loop does beside the links of a step;
 - `setting_names.py`: how several settings of modules have one name;
 - `marks.py`: what stands in a list for a parameter without a value;
 - `field_checks.py`: the checks that a schema is made of;

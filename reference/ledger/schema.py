@@ -6,6 +6,7 @@ are links: one that isn't in the table would be compared by nobody.
 """
 
 from reference.errors import InputError
+from reference.ledger.chores_record import check_chores
 from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
 from reference.ledger.inside_record import check_inside
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
@@ -24,14 +25,16 @@ def _parameter(value: object) -> str | None:
 _tensors = mapping({}, others=text)
 _at_end = mapping(
     {"model": text, "trained": flag, "hash": text, "tensors": _tensors},
-    {"fleeting": _tensors, "copy": flag, "unseen": text},
+    {"fleeting": _tensors, "copy": flag, "unseen": text, "step": whole},
 )
 OF_LINK: dict[str, Check] = {name: OF_NAME[name].check for name in LINKS}
 BESIDE_LINKS: dict[str, Check] = {
     "zeroed": flag,
     "unseen": text,
+    "uncalled": whole,
     "settings": mapping({}),
     "inside": check_inside,
+    "chores": check_chores,
 }
 OF_KIND: dict[str, Check] = {
     "header": anything,

@@ -134,7 +134,7 @@ def groups_of(optimizer: Optimizer, parameters: Parameters) -> Record:
         "class": type(optimizer).__name__,
         "module": type(optimizer).__module__,
         "groups": groups,
-        "of": [of.get(place, NO_GROUP) for place in range(len(parameters.names))],
+        "of": [of.get(place, NO_GROUP) for place in range(parameters.count)],
         "none": [place for place, tensor in living.items() if tensor.grad is None],
     }
 

@@ -24,11 +24,12 @@ from torch.optim.optimizer import (
 from reference.ledger.record import Record, Sink
 from reference.messages import plain
 from reference.observe.hooks.backward_passes import BackwardPasses
+from reference.observe.hooks.clip_calls import ClipCalls
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
 from reference.observe.recording import Recording
-from reference.observe.step.describe import Number
+from reference.observe.step.describe import Number, beside
 from reference.observe.torch_internals import WARNING_OF_HOOKS
 
 __all__ = ["Observer", "StepNotFinite"]
@@ -76,6 +77,7 @@ class Observer:
         self._backward = BackwardPasses(self.recording)
         self._passes = ForwardPasses(self.recording, self._backward)
         self._steps = OptimizerSteps(self.recording, self._passes)
+        self._clips = ClipCalls(self.recording)
         self._handles: list[Any] = []
         self._silence = _Silence()
         self._last: Record = {}
@@ -88,7 +90,16 @@ class Observer:
     @property
     def final_loss(self) -> Number | None:
         """The loss of the last step that was written, if a model gave one."""
-        return self.recording.final_loss
+        return self.recording.final_outputs.get("loss")
+
+    @property
+    def final_loss_of_model(self) -> Number | None:
+        """The same; also where it was learnt from by a factor of no loss, as an uneven share has.
+
+        Nobody can tell from outside which it was: for whoever knows that it was the loss.
+        """
+        outputs = self.recording.final_outputs
+        return outputs.get("loss", outputs.get(beside("loss", "loss")))
 
     @property
     def seconds(self) -> float:
@@ -125,6 +136,7 @@ class Observer:
             register_optimizer_step_post_hook(self._steps.after),
         ]
         self.recording.parameters.set_hooks(self._backward.on_gradient)
+        self._clips.begin()
         return self
 
     def finish(self, *, complete: bool) -> None:
@@ -154,6 +166,7 @@ class Observer:
             handle.remove()
         self._handles = []
         self.recording.parameters.remove_hooks()
+        self._clips.end()
         self._silence.end()
 
     def settle(self) -> None:

@@ -37,6 +37,12 @@ PATCHES = (
         "what it computes are an evaluation's scores",
     ),
     Patch(
+        "torch.nn.utils.clip_grad:_clip_grads_with_norm_",
+        "torch 2.13.0",
+        "reference/observe/hooks/clip_calls.py",
+        "to which bound gradients are clipped, also where that does nothing",
+    ),
+    Patch(
         "datasets:Dataset.__getitems__",
         "datasets 5.2.0",
         "reference/lesson/data/fetched_rows.py",

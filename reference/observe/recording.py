@@ -12,7 +12,7 @@ from reference.ledger.odd_modules import OddModules
 from reference.ledger.record import Record, Sink
 from reference.observe.generators import StatesOfStep
 from reference.observe.hooks.fail_safe import FailSafe
-from reference.observe.step.describe import Number
+from reference.observe.step.chores import Chores
 from reference.observe.step.evaluation import Evaluations
 from reference.observe.step.open_step import ForwardPass, OpenStep
 from reference.observe.step.settings import Settings
@@ -63,11 +63,13 @@ class Recording:
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
-        self.final_loss: Number | None = None if after is None else after.final_loss
+        self.final_outputs: Record = {} if after is None else after.final_outputs
         self.seconds = 0.0  # from the first forward pass to the last update
         self._started = 0.0
         # The weights after the last update that was written.
         self.last_update: Record | None = None if after is None else after.last_update
+        # Whether gradients may be there before the open step's first backward pass.
+        self.may_be_left: bool = after is not None and after.may_be_left
         self.waiting: list[OpenStep] = []  # steps that the next forward pass ends
 
     @property
@@ -100,9 +102,13 @@ class Recording:
                 self.seen.take_step_of(forward.seen)
             # It is no evaluation: its tensors go, also where the script keeps its graph.
             forward.content, forward.inputs = None, {}
-        self.waiting.append(self.open_step)
+        step = self.open_step
+        self.waiting.append(step)
         self.seen.look_around(self.steps_taken)
-        self.open_step = OpenStep()
+        if step.stepped is not None:
+            step.chores.counts = self.seen.schedulers.counts(step.stepped.optimizer)
+        # Another optimizer may step on the same gradients.
+        self.open_step = OpenStep(chores=Chores(left=step.chores.left))
         self.seconds = time.perf_counter() - self._started
 
     def write_steps(self) -> None:
@@ -118,9 +124,10 @@ class Recording:
             if settings:
                 record["settings"] = settings
             self.last_update = step.update
+            self.may_be_left = not record["zeroed"]
             self.fail_safe.write(record)
             if step.used():
-                self.final_loss = step.used()[-1].told().get("loss")
+                self.final_outputs = step.used()[-1].told()
         self.waiting = []
 
     def add_scores(self, scores: Mapping[str, float]) -> None:

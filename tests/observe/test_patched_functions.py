@@ -1,5 +1,6 @@
 """What is replaced in other libraries stands in one list, and that it is there is looked up."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ def test_one_that_is_gone_is_named(place: int, gone: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.attribute)
 def test_each_is_replaced_where_the_list_says(patch: patched_functions.Patch) -> None:
-    name = patch.attribute.rpartition(".")[2]
+    name = re.split("[.:]", patch.attribute)[-1]
     assert name in (ROOT / patch.file).read_text()
 
 

@@ -6,5 +6,6 @@
 - `loss_modules.py`: a loss that is a module of its own follows one;
 - `backward_passes.py`: which forward passes are backpropagated, and the gradients after it;
 - `optimizer_steps.py`: what the optimizer is given, and the weights after its step;
+- `clip_calls.py`: calls that clip gradients by their norm;
 - `fail_safe.py`: what goes wrong in any of these ends the ledger, not the training.
 """

@@ -8,6 +8,7 @@ from torch import Tensor, is_grad_enabled
 
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.recording import Recording
+from reference.observe.step.chores import with_gradients
 from reference.observe.step.open_step import ForwardPass, OpenStep
 from reference.observe.torch_internals import backward_run, call_after_backward
 
@@ -33,6 +34,7 @@ class BackwardPasses:
         run = backward_run()
         if run != self._run:
             self._run, self._reached, self._run_is_over = run, [], False
+            self._look_at_what_is_left()
             call_after_backward(self._over)
         if is_grad_enabled():
             # With `create_graph`: for a gradient's own gradient.
@@ -40,6 +42,14 @@ class BackwardPasses:
             return
         forward.reached = True
         self._reached.append(forward)
+
+    def _look_at_what_is_left(self) -> None:
+        """Before anything is accumulated: autograd comes to the outputs first."""
+        step = self.recording.open_step
+        if step.backward_passes == 0:
+            is_left = self.recording.may_be_left
+            left = with_gradients(self.recording.parameters) if is_left else frozenset[int]()
+            step.chores.left = left
 
     @guarded
     def on_gradient(self, _parameter: Tensor) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from reference.observe.hooks import module_calls
 from reference.observe.recording import Recording
 from reference.observe.step.arguments import Arguments, arguments_of
+from reference.observe.step.chores import are_probabilities
 from reference.observe.tensors.shards import local_part
 
 
@@ -29,6 +30,7 @@ class LossModules:
             return
         if not (forwards and output.requires_grad):
             return
+        self.recording.open_step.chores.probabilities += are_probabilities(module, args)
         memory = module_calls.addresses([*args, *kwargs.values()])
         forward = next((f for f in reversed(forwards) if f.memory & memory), None)
         if forward is None:

@@ -18,6 +18,7 @@ from reference.observe.hooks import module_calls
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.recording import Recording
+from reference.observe.step.chores import state_of
 from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.overlapped_gradients import read_gradients
 from reference.observe.tensors.owners import Owners
@@ -65,13 +66,15 @@ class StepCalls:
         self._frame_id = 0
         return True
 
-    def number(self, optimizer: Optimizer) -> int:
-        """The optimizer's number, in the order of their first steps."""
+    def number(self, optimizer: Optimizer) -> tuple[bool, int]:
+        """Whether this is its first step, and its number, in the order of their first steps."""
         known = self._numbers.get(id(optimizer))
-        if known is None or known[0]() is not optimizer:
+        is_first = known is None or known[0]() is not optimizer
+        if known is None or is_first:
+            self._numbers = {i: k for i, k in self._numbers.items() if k[0]() is not None}
             known = self._numbers[id(optimizer)] = weakref.ref(optimizer), self._count
             self._count += 1
-        return known[1]
+        return is_first, known[1]
 
 
 class OptimizerSteps:
@@ -154,9 +157,11 @@ class OptimizerSteps:
         else:
             step.reading = read_gradients(parameters, optimizer)
         if step.stepped is None:
-            step.stepped = OptimizerAtStep(self._calls.number(optimizer), optimizer, parameters)
-            step.optimizer = step.stepped.describe()
-            step.learning_rate = step.stepped.learning_rates()
+            is_first, number = self._calls.number(optimizer)
+            stepped = OptimizerAtStep(number, optimizer, parameters)
+            step.take_optimizer(stepped, may_be_left=self.recording.may_be_left)
+            if is_first:
+                step.chores.state = {**state_of(optimizer), "idle": stepped.idle}
         step.drawn = self.recording.generators.later()
 
     def _adopt(self, optimizer: Optimizer) -> None:
@@ -170,12 +175,18 @@ class OptimizerSteps:
         ]
         if not moved:
             return
-        step.unseen = "the optimizer steps parameters that no forward pass used"
+        # The tensors of a loss or a copy of a model's weights may stand beside a model: what they
+        # do then shows in gradients, and the model's own passes were seen.
+        if step.used():
+            step.uncalled = len(moved)
+        else:
+            step.unseen = "the optimizer steps parameters that no forward pass used"
         strangers = [p for p in moved if parameters.place(p) is None]
         for record in self._owners.take(strangers, parameters):
             self.recording.fail_safe.write(record)
         parameters.use_again(moved)
-        step.weights = parameters.values()
+        if strangers or not step.used():
+            step.weights = parameters.values()
 
     def _check_finite(self) -> None:
         """Raise StepNotFinite into the training for a loss or gradient that isn't finite."""

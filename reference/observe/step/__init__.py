@@ -10,5 +10,7 @@
 - `settings.py`: what modules are set to;
 - `tensors_in.py`: the tensors in a call's arguments or outputs, by name;
 - `inside.py`: the calls of all modules in a forward pass, where somebody asks for them;
-- `optimizer_record.py`: what is written of an optimizer.
+- `optimizer_record.py`: what is written of an optimizer;
+- `chores.py`: what a loop does beside the links of a step, for `check`;
+- `schedulers.py`: how often learning rate schedulers were stepped.
 """

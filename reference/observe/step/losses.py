@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step.describe import OUTPUT_FIELDS, Number, beside, number
+from reference.observe.torch_internals import without_modes
 
 MOST_ODD = 64  # batches that are accumulated, apart from powers of two
 
@@ -35,7 +36,8 @@ class _Candidate:
         try:
             gradient = gradients[self._place]
             if gradient is not None:
-                self.gradient = float(gradient)
+                with without_modes():
+                    self.gradient = float(gradient)
         except Exception:
             self.gradient = math.nan  # nobody can tell: it isn't called the loss
 
@@ -64,6 +66,14 @@ class Losses:
         """What a loss module makes of the model's outputs; a complex number is no loss."""
         if not tensor.is_complex():
             self._modules.append(_Candidate(name, tensor))
+
+    def scale(self) -> float | None:
+        """The gradient with which autograd came to the script's loss; None where none is known."""
+        own = self._own
+        if own is not None and own.is_loss:
+            return own.gradient
+        reached = [each for each in self._modules if each.gradient is not None]
+        return reached[0].gradient if len(reached) == 1 and reached[0].is_loss else None
 
     def told(self, outputs: Record) -> Record:
         """The outputs, among them as `loss` only what is the script's own.

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference.ledger.combined_hash import combine
+from reference.ledger.combined_hash import combine, combine_listed
 from reference.ledger.record import Record
 from reference.observe import torch_internals
 from reference.observe.step import describe
+from reference.observe.step.chores import Chores
 from reference.observe.step.content import Content
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.losses import Losses
@@ -54,6 +55,7 @@ class ForwardPass:
     memory: set[int] = field(default_factory=set)  # where its outputs lie
     graphs: "list[weakref.ref[OutputHook]]" = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)
+    padded: int = 0  # places of padding that no mask marks
 
     def told(self) -> Record:
         """Its outputs, with the script's own loss, once a backward pass has told which that is."""
@@ -113,7 +115,9 @@ class OpenStep:
     drawn: dict[str, str] = field(default_factory=dict)  # the generators when the optimizer steps
     update: Record | None = None
     unseen: str = ""  # why its forward passes aren't known
-    weights: Record | None = None  # before the step, where no forward pass used them
+    uncalled: int = 0  # parameters that it moves, and that none of its forward passes used
+    weights: Record | None = None  # before the step, where no forward pass used some of them
+    chores: Chores = field(default_factory=Chores)
 
     def use(self, forward: ForwardPass) -> None:
         """A pass is part of this step, also where it began before the last one."""
@@ -170,6 +174,13 @@ class OpenStep:
         self.clips = []
         self.closure_calls = 0
 
+    def take_optimizer(self, stepped: OptimizerAtStep, *, may_be_left: bool) -> None:
+        """The optimizer as it is about to step."""
+        self.stepped = stepped
+        self.optimizer = stepped.describe()
+        self.learning_rate = stepped.learning_rates()
+        self.chores.count_unzeroed(stepped.places(), may_be_left=may_be_left)
+
     def record(self, number: int, parameters: Parameters, before: Record | None) -> Record:
         """The line of this step; what wasn't seen is absent from it.
 
@@ -183,12 +194,12 @@ class OpenStep:
         gradient = self._of_backward_passes()
         if gradient is not None:
             record["gradient"] = gradient
-        if self.clips and parameters.names:  # else there is nothing that was clipped
+        if self.clips and parameters.count:  # else there is nothing that was clipped
             record["clip"] = _clip(self.clips, self.gradient)
             if self.closure_calls:
                 record["clip"]["closure_calls"] = self.closure_calls
         record["optimizer"] = self.optimizer
-        if parameters.names:
+        if parameters.count:
             record["update"] = self.update
         record["schedule"] = {
             "learning_rate": self.learning_rate,
@@ -197,10 +208,13 @@ class OpenStep:
         # No link: a loop may zero later, before its next backward pass, and be the same run.
         grads = [tensor.grad for tensor in parameters.living().values()]
         record["zeroed"] = all(g is None or not bool(local_part(g).any()) for g in grads)
+        used = self.used()
+        scales = [forward.losses.scale() for forward in used]
+        record["chores"] = self.chores.record(scales, [forward.padded for forward in used])
         inside = [f.inside.record() if f.inside is not None else None for f in self.used()]
         if "forward" in record and any(inside):
             record["inside"] = inside
-        return record
+        return {**record, "uncalled": self.uncalled} if self.uncalled else record
 
     def _of_forward_passes(self, before: Record | None) -> Record:
         """The links from `batch` to `forward`."""
@@ -218,7 +232,7 @@ class OpenStep:
                 "batch": [_of_model(f.model, f.batch) for f in used],
                 "rng": rng,
                 "mode": _mode(snapshot.mode, used[1:]),
-                "weights": _unless_equal(snapshot.weights, before),
+                "weights": _unless_equal(_with_later(snapshot.weights, self.weights), before),
                 "forward": [_of_model(f.model, f.told()) for f in used],
             }
         if self.backward_passes:
@@ -252,6 +266,15 @@ def _in_short(mode: Record) -> Record:
 def _of_model(model: int, described: Record) -> Record:
     """The model's number stands beside the names of what it took or gave."""
     return {"model": model, **described} if model else described
+
+
+def _with_later(weights: Record, later: Record | None) -> Record:
+    """Weights before the step, with those that were only known when its optimizer stepped."""
+    if later is None:
+        return weights
+    known = str(weights["tensors"]).split()
+    tensors = " ".join([*known, *str(later["tensors"]).split()[len(known) :]])
+    return {**weights, "hash": combine_listed(tensors), "tensors": tensors}
 
 
 def _unless_equal(weights: Record, before: Record | None) -> Record:

@@ -49,7 +49,9 @@ class OptimizerAtStep:
             place: ABSENT if tensor.grad is None else groups.get(place, NO_GROUP)
             for place, tensor in parameters.living().items()
         }
-        self._total = len(parameters.names)
+        # How many of a known model's parameters it has that have no gradient now.
+        self.idle = sum(self._groups.get(place) == ABSENT for place in groups)
+        self._total = parameters.count
 
     def describe(self) -> Record:
         """The link `optimizer`: class, distinct hyper-parameters, and which parameter has which."""
@@ -77,6 +79,10 @@ class OptimizerAtStep:
             "how": {key: first[key] for key in HOW if first.get(key)},
             "base_learning_rate": base if base else self._rates("lr"),
         }
+
+    def places(self) -> frozenset[int]:
+        """Of the parameters that it steps."""
+        return frozenset(p for p, group in self._groups.items() if not isinstance(group, str))
 
     def learning_rates(self) -> list[Number | str]:
         """The learning rates by now: one where all parameters have the same, else one each."""

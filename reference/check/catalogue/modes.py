@@ -1,0 +1,142 @@
+"""Modes: eval while training, train while evaluating, a model beside the trained one."""
+
+from reference.check.finding import SETTINGS, Evidence, Finding, Level, count_of, some_of
+from reference.check.step import Step
+from reference.check.training import BATCH_NORM, Training
+
+FEW = 2  # steps in eval mode after an evaluation: one may be meant
+
+
+def always_eval(training: Training) -> Evidence | None:
+    """All steps are in eval mode, of a model in which that makes a difference."""
+    steps = [s for s in training.steps if s.training is not None]
+    if not steps or any(s.training for s in steps) or not training.drops:
+        return None
+    if training.asked:
+        return None  # learning from preferences: dropout is off there on purpose
+    return Evidence(
+        f"all {len(steps)} steps are in eval mode, and the model has {training.drops}",
+        values={"has": training.drops},
+    )
+
+
+def left_on(training: Training) -> Evidence | None:
+    """In train mode before an evaluation, in eval mode in the steps after it."""
+    if not training.drops:
+        return None
+    evaluated = {e.step for e in training.evaluations}
+    found: list[Step] = []
+    for at in sorted(evaluated):
+        before = next((s for s in reversed(training.steps[:at]) if s.training is not None), None)
+        if before is None or not before.training:
+            continue
+        for step in training.steps[at:]:
+            same = step.model == before.model and step.optimizer == before.optimizer
+            if same and step.training:
+                break
+            if same and step.training is False:
+                found.append(step)
+    if len(found) < FEW:
+        return None
+    numbers = sorted({s.number for s in found})
+    at = max(e for e in evaluated if e < numbers[0])
+    return Evidence(
+        f"the steps up to the evaluation after step {at} are in train mode, and "
+        f"{len(numbers)} after it are in eval mode, from step {numbers[0]} on; the model has "
+        f"{training.drops}",
+        numbers,
+        {"evaluated_after": at},
+    )
+
+
+def evaluates_in_train_mode(training: Training) -> Evidence | None:
+    """An evaluation with scores of a trained model is in train mode."""
+    found = [
+        e
+        for e in training.evaluations
+        if e.trained and e.metrics.get("training") and e.metrics.get("scores")
+    ]
+    if not found or not training.drops:
+        return None
+    return Evidence(
+        f"{count_of(len(found), 'evaluation')} in train mode, the first after step "
+        f"{found[0].step}, and the model has {training.drops}",
+        [e.step for e in found],
+    )
+
+
+def second_in_train_mode(training: Training) -> Evidence | None:
+    """A model that isn't trained is asked in train mode, again and again."""
+    for model, asked in training.asked.items():
+        if all(each.metrics.get("training") for each in asked):
+            return Evidence(
+                f"{model}, which no step trains, is asked in train mode before or in "
+                f"{len(asked)} of {len(training.steps)} steps",
+                [each.step + 1 for each in asked],
+                {"model": model},
+            )
+    return None
+
+
+def frozen_norms(training: Training) -> Evidence | None:
+    """Running statistics move in a part whose parameters are all frozen."""
+    frozen = {p.name.rpartition(".")[0] for p in training.parameters if p.frozen}
+    trained = {p.name.rpartition(".")[0] for p in training.parameters if not p.frozen}
+    moving = {n.rpartition(".")[0] for n in training.moving if n.endswith(BATCH_NORM)}
+    parts = sorted(moving & (frozen - trained))
+    if not parts:
+        return None
+    return Evidence(
+        f"running_mean and running_var move in {len(parts)} frozen "
+        f"module{'s' * (len(parts) != 1)}: {some_of(parts)}",
+        values={"modules": parts},
+    )
+
+
+FINDINGS = (
+    Finding(
+        name="eval-mode-while-training",
+        level=Level.LIKELY,
+        claim="the model is in eval mode in every training step",
+        link="mode: train or eval in training steps",
+        remedy="call model.train() before the loop: from_pretrained gives a model in eval mode",
+        find=always_eval,
+        needs=(SETTINGS,),
+    ),
+    Finding(
+        name="eval-mode-left-on",
+        level=Level.WRONG,
+        claim="the model stays in eval mode after an evaluation",
+        link="mode: train or eval after an evaluation",
+        remedy="call model.train() at the beginning of each epoch, or after each evaluation",
+        find=left_on,
+        needs=(SETTINGS,),
+    ),
+    Finding(
+        name="evaluation-in-train-mode",
+        level=Level.LIKELY,
+        claim="the model is evaluated in train mode",
+        link="metrics: train or eval in evaluations",
+        remedy="call model.eval() before the evaluation, and model.train() after it",
+        find=evaluates_in_train_mode,
+        needs=(SETTINGS,),
+    ),
+    Finding(
+        name="second-model-in-train-mode",
+        level=Level.LIKELY,
+        claim="a model that is only asked is in train mode",
+        link="metrics: the mode of models that aren't trained",
+        remedy="call eval() on the teacher or reference: with dropout it answers otherwise each "
+        "time",
+        find=second_in_train_mode,
+    ),
+    Finding(
+        name="batchnorm-in-frozen-part",
+        level=Level.LIKELY,
+        claim="a frozen part's batch normalisation still moves",
+        link="update: running statistics of frozen parts",
+        remedy="call eval() on the frozen part after each model.train()",
+        find=frozen_norms,
+        needs=(SETTINGS,),
+    ),
+)

@@ -1,0 +1,85 @@
+"""Learning rates: zero, at zero before the run ends, or still rising at its end."""
+
+from itertools import pairwise
+
+from reference.check.catalogue.schedules import WARMUP, schedulers_of
+from reference.check.finding import Evidence, Finding, Level
+from reference.check.step import Step
+from reference.check.training import Training
+
+FEW = 10  # steps: a shorter run may be an extract of a longer one
+
+
+def _with_rate(training: Training) -> list[list[Step]]:
+    return [[s for s in steps if s.rate is not None] for steps in training.by_optimizer.values()]
+
+
+def ends_early(training: Training) -> Evidence | None:
+    """The rate is zero in the last steps, and wasn't before."""
+    for steps in _with_rate(training):
+        last = next((i for i in range(len(steps), 0, -1) if steps[i - 1].rate), 0)
+        rest = steps[last:]
+        if last and len(rest) > 1:
+            return Evidence(
+                f"the learning rate is 0 in the last {len(rest)} of {len(steps)} steps, from step "
+                f"{rest[0].number} on",
+                [s.number for s in rest],
+            )
+    return None
+
+
+def always_zero(training: Training) -> Evidence | None:
+    """The rate is zero in each step of each optimizer."""
+    steps = [step for steps in _with_rate(training) for step in steps]
+    if len(steps) < 2 or len(steps) < len(training.steps) or any(s.rate for s in steps):
+        return None
+    return Evidence(f"the learning rate is 0 in all {len(steps)} steps")
+
+
+def warms_up_to_the_end(training: Training) -> Evidence | None:
+    """The rate rises in each step, to the last."""
+    lengths = [one.lengths for one in schedulers_of(training)]
+    warmups = [each[WARMUP] for each in lengths if type(each.get(WARMUP)) is int]
+    warmup = max(warmups, default=None)
+    for steps in _with_rate(training):
+        rates = [float(s.rate or 0) for s in steps]
+        pairs = pairwise(rates)
+        if len(rates) < FEW or not all(one < other for one, other in pairs):
+            continue
+        if 2 * rates[0] <= rates[-1] and (warmup is None or warmup >= len(rates)):
+            made = "" if warmup is None else f"; its warm-up is {warmup} steps"
+            return Evidence(
+                f"the learning rate rises in each of {len(rates)} steps, from {rates[0]:.3g} to "
+                f"{rates[-1]:.3g}{made}",
+                values={"first": rates[0], "last": rates[-1], "warmup_steps": warmup},
+            )
+    return None
+
+
+FINDINGS = (
+    Finding(
+        name="schedule-ends-early",
+        level=Level.LIKELY,
+        claim="the learning rate is zero before the run ends",
+        link="schedule: where the rate ends",
+        remedy="make the schedule for all steps of the optimizer: batches, rounded up, by epochs, "
+        "and stepped once for each of them",
+        find=ends_early,
+    ),
+    Finding(
+        name="rate-is-zero",
+        level=Level.WRONG,
+        claim="the learning rate is zero in every step",
+        link="schedule: the rates",
+        remedy="give the optimizer a learning rate, and see that a warm-up gets beyond its start",
+        find=always_zero,
+    ),
+    Finding(
+        name="warmup-longer-than-run",
+        level=Level.LIKELY,
+        claim="the warm-up is longer than the run",
+        link="schedule: whether the rate gets to its top",
+        remedy="make the warm-up a small part of the steps that the run takes",
+        find=warms_up_to_the_end,
+    ),
+)

@@ -1,0 +1,120 @@
+"""What a loop does beside the links of a step, as far as hooks see it: the field `chores`.
+
+Whether it zeroed gradients before it added to them, how often it clipped and to what, how far its
+schedulers have come, by what it scaled each loss, and what the optimizer's state held at its first
+step. No link: where one of these does something, it shows in the links. `check` reads it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from reference.ledger.record import Record
+from reference.observe.step.describe import IDS, number
+from reference.observe.step.rows import MASK, Rows
+from reference.observe.step.schedulers import Count
+from reference.observe.tensors.parameters import Parameters
+from reference.observe.tensors.shards import PLAIN, local_part
+
+UNKNOWN = "unknown"
+MOST_CLIPS = 8  # calls that are kept of one step
+CLOSE = 1e-5  # how far the sum of probabilities is from 1 in float32
+
+
+@dataclass
+class Chores:
+    """What was seen so far of one step."""
+
+    # The places of the parameters that had a gradient when the first backward pass began; None
+    # where that isn't known.
+    left: frozenset[int] | None = None
+    clips: list[Record] = field(default_factory=list)
+    unzeroed: int | str = 0
+    state: Record | None = None  # of an optimizer in its first step
+    probabilities: int = 0  # calls of a cross entropy that were given what a softmax made
+    counts: list[Count] = field(default_factory=list)
+
+    def add_clip(self, bound: Any, total: Any, backward_passes: int) -> None:
+        """A call that clips by the norm of all gradients that it gets.
+
+        Args:
+            bound: Of the norm.
+            total: The norm that it found. That of shards is another process's, too: left out.
+            backward_passes: Of this step, that came before it.
+        """
+        if len(self.clips) < MOST_CLIPS:
+            known = {"norm": number(total)} if type(total) in (*PLAIN, float) else {}
+            after = {"backward_passes": backward_passes}
+            self.clips.append({"bound": number(float(bound)), **known, **after})
+
+    def count_unzeroed(self, stepped: frozenset[int], *, may_be_left: bool) -> None:
+        """How many of the optimizer's parameters had gradients left from before.
+
+        Args:
+            stepped: The places of the parameters that it steps.
+            may_be_left: Not all gradients were zero when the last step was written.
+        """
+        known = self.left if self.left is not None or may_be_left else frozenset[int]()
+        self.unzeroed = UNKNOWN if known is None else len(known & stepped)
+
+    def record(self, scales: list[float | None], padded: list[int]) -> Record:
+        """As the ledger has it: without what is as in any plain loop.
+
+        Args:
+            scales: Of each pass that by which its loss was multiplied, as autograd found it.
+            padded: Of each pass the padding that no mask marks.
+        """
+        record: Record = {}
+        if self.unzeroed:
+            record["unzeroed"] = self.unzeroed
+        if self.state is not None:
+            record["state"] = self.state
+        if self.clips:
+            record["clips"] = self.clips
+        if self.counts:
+            record["schedulers"] = [count.record() for count in self.counts]
+        if any(scale is not None for scale in scales) and scales != [1.0]:
+            record["scales"] = [None if scale is None else number(scale) for scale in scales]
+        if any(padded):
+            record["padded"] = padded
+        if self.probabilities:
+            record["probabilities"] = self.probabilities
+        return record
+
+
+def with_gradients(parameters: Parameters) -> frozenset[int]:
+    """The places of the parameters whose gradient isn't zero or none by now."""
+    living = parameters.living().items()
+    grads = ((place, tensor.grad) for place, tensor in living)
+    return frozenset(p for p, grad in grads if grad is not None and bool(local_part(grad).any()))
+
+
+def state_of(optimizer: Optimizer) -> Record:
+    """What an optimizer keeps: for how many parameters, and how many steps it counts."""
+    states = [state for state in optimizer.state.values() if state]
+    counts = [state["step"] for state in states[:1] if isinstance(state, dict) and "step" in state]
+    steps = [int(count) for count in counts if isinstance(count, Tensor | int | float)]
+    return {"parameters": len(states), **({"steps": steps[0]} if steps else {})}
+
+
+def are_probabilities(module: torch.nn.Module, args: Sequence[Any]) -> bool:
+    """Whether a cross entropy is given what a softmax made already; its first row tells."""
+    given = args[0] if args else None
+    if not isinstance(module, torch.nn.CrossEntropyLoss) or type(given) is not Tensor:
+        return False
+    if given.dim() != 2 or not given.numel() or given.is_meta:
+        return False
+    row = given[0].detach()
+    return bool((row >= 0).all()) and abs(float(row.sum(dtype=torch.float64)) - 1) < CLOSE
+
+
+def padding_without_mask(inputs: dict[str, Tensor], rows: Rows | None) -> int:
+    """How many places at the rows' ends hold padding, where the model is given no mask."""
+    ids = inputs.get(IDS)
+    if ids is None or MASK in inputs or rows is None or rows.own is None:
+        return 0
+    return int((~rows.own.to(torch.bool)).sum())

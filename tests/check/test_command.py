@@ -1,0 +1,99 @@
+"""`python -m reference check`: a run or a script, text or JSON, and its exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reference.check.report_text import VERSION
+from tests.helpers.observing import python, write
+
+LOOP = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(4, 2)
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for _ in range(5):
+    x, y = torch.randn(8, 4), torch.randint(0, 2, (8,))
+    criterion(model(x), y).backward()
+    optimizer.step()
+    #ZERO
+print("trained")
+"""
+SOUND = LOOP.replace("#ZERO", "optimizer.zero_grad()")
+
+
+def check(*words: str | Path, cwd: Path) -> tuple[int, str, str]:
+    result = python("-m", "reference", "check", *words, cwd=cwd)
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_a_script_with_a_fault_and_then_its_run(tmp_path: Path) -> None:
+    write(tmp_path, "mine.py", LOOP)
+    code, out, err = check("--run-dir", "r", "mine.py", cwd=tmp_path)
+    said = out.splitlines()
+    assert code == 1, err
+    assert said[:2] == ["trained", "wrong: never-zeroed: gradients are never zeroed"]
+    assert said[2].startswith("  in every step after the first, gradients were added to what was")
+    assert said[3] == "  do: call optimizer.zero_grad() once for each optimizer.step()"
+    assert said[4].startswith("1 wrong in 5 steps; looked at: batch, rng, mode, ")
+    assert "run: r" in err
+    again = check("r", cwd=tmp_path)
+    assert (again[0], again[1].splitlines()) == (1, said[1:])
+    assert check("r/ledger.jsonl", cwd=tmp_path)[:2] == again[:2]
+
+
+def test_a_sound_script_and_json(tmp_path: Path) -> None:
+    write(tmp_path, "mine.py", SOUND)
+    code, out, err = check("--json", "--run-dir", "r", "mine.py", cwd=tmp_path)
+    assert code == 0, err
+    told = json.loads(out)  # what the script prints is on stderr
+    assert "trained" in err
+    assert (told["version"], told["steps"], told["findings"]) == (VERSION, 5, [])
+    assert told["complete"]
+    assert "gradient: whether old ones are left when a step begins" in told["looked_at"]
+    code, out, _ = check("r", "--json", cwd=tmp_path)  # options after a run are ours
+    assert (code, json.loads(out)["run"]) == (0, "r")
+
+
+def test_the_words_after_a_module_are_its_own(tmp_path: Path) -> None:
+    write(tmp_path, "mine.py", SOUND + "import sys\nprint(sys.argv[1:])\n")
+    code, out, err = check("--run-dir", "r", "-m", "mine", "--json", "-x", cwd=tmp_path)
+    assert code == 0, err
+    assert out.splitlines()[:2] == ["trained", "['--json', '-x']"]
+    assert out.splitlines()[2].startswith("nothing found in 5 steps; looked at: batch, ")
+
+
+def test_a_script_that_fails_ends_with_3_and_what_it_did_is_examined(tmp_path: Path) -> None:
+    write(tmp_path, "mine.py", SOUND + "raise SystemExit(7)\n")
+    code, out, _ = check("--run-dir", "r", "mine.py", cwd=tmp_path)
+    assert code == 3
+    assert out.splitlines()[-1] == "the run has no whole end: it failed, was stopped, or goes on"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "check: no run; give RUN, SCRIPT [ARGS...] or -m MODULE [ARGS...]"),
+        (["nothing.py"], "check: there is no ledger of nothing.py (exit code 2)"),
+        (["gone.jsonl"], "gone.jsonl: no such ledger"),
+        (["idle.py"], "check: there is no ledger of idle.py (exit code 2)"),
+        (["folder", "more"], "check: 'more' after the run folder; leave it out"),
+        (["--run-dir", "r", "folder"], "--run-dir: folder is a run already; leave it out"),
+        (["folder"], "no such ledger"),
+        (["--loud", "folder"], "unknown option of check '--loud'"),
+        (["broken.jsonl"], "broken.jsonl: row 1"),
+    ],
+)
+def test_wrong_input_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    write(tmp_path, "idle.py", "print(1)")
+    write(tmp_path, "broken.jsonl", "not a ledger\n")
+    code, out, err = check(*words, cwd=tmp_path)
+    assert code == 2
+    assert said in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert out in ("", "1\n")
