@@ -70,6 +70,9 @@ class Follower:
             self._loaders,
             lambda: sorted(self._soft.untried),
         )
+        self._gradients.is_blind = lambda: (
+            self._inputs.is_without_targets and not self._losses.is_seen
+        )
         self._pass: OpenPass | None = None
         self._begun: Event | None = None  # A's pass, beside the open one
         self._is_open = False
@@ -274,6 +277,8 @@ class Follower:
         self.stream.forget(step)
         self.watcher.end_step()
         self._gradients.end_step()
+        self._inputs.end_step()
+        self._losses.is_seen = False
         self.notes.end_step(step, drew=self._drew)
         self._drew = False
 

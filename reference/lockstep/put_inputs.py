@@ -24,6 +24,16 @@ class InputPlacer:
         self._watcher, self._notes = watcher, notes
         self._loaders, self._soft = loaders, soft
         self._facts = BatchFacts()
+        self._direct = self._targets = False
+
+    def end_step(self) -> None:
+        """The optimizer has stepped."""
+        self._direct = self._targets = False
+
+    @property
+    def is_without_targets(self) -> bool:
+        """Whether rows were put in place in this step where the model is called, and no labels."""
+        return self._direct and not self._targets
 
     def inputs(
         self, event: Event, begun: OpenPass, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -72,6 +82,8 @@ class InputPlacer:
         notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
         if not notes.puts("batch", "values"):
             return
+        self._direct = True
+        self._targets = self._targets or any(word in ours.lower() for word in TARGETS)
         value = value.to(own.device)
         if own.requires_grad:
             value.requires_grad_(True)
