@@ -101,8 +101,7 @@ class Follower:
             self._begun = None
             return None
         self._weights.weights(event)
-        self._unequal_rng = self._modes.generators(event)
-        self._rng = generator_states()
+        self._unequal_rng, self._rng = self._modes.generators(event)
         for undo in (
             self._weights.frozen(event),
             self._modes.modes(event, begun),

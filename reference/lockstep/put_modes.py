@@ -39,16 +39,18 @@ class ModePlacer:
         self._modes: dict[int, Record] = {}  # A's, by the number of a called module
         self._settings: dict[int, Record] = {}
 
-    def generators(self, event: Event) -> list[str]:
-        """The states of the generators; the names of those that were unequal."""
+    def generators(self, event: Event) -> tuple[list[str], dict[str, str]]:
+        """The names of the generators that were unequal, and the states of all by now."""
         theirs, ours = event.record["rng"], generator_states()
         names = [n for n, r in theirs.items() if n in ours and r["state"] != ours[n]]
         if self._notes.puts("rng", "generators"):
             for name in names:
-                if not put_generator(name, theirs[name], event.pieces):
+                if put_generator(name, theirs[name], event.pieces):
+                    ours[name] = theirs[name]["state"]
+                else:
                     step = self._watcher.step
                     self._notes.cannot(step, "rng", f"the generator {name} is of another kind")
-        return names
+        return names, ours
 
     def modes(self, event: Event, begun: OpenPass) -> Undo | None:
         """Train or eval mode of the modules."""
