@@ -8,12 +8,14 @@ From Python, each loaded when it is first used (this import takes no torch):
 - `run(recipe, loop, run_dir)`: train one loop into a folder
 - `compare(recipe, run_dir)`: train the three loops, and the verdict on them
 - `diff(a, b)`: the first divergence between two ledgers
+- `lockstep(a, b)`: every difference between two trainings, proven
 - `explain(ledger, recipe)`: the known deviations that make a ledger out of a recipe's run
 - `observing(run_dir)`: the ledger of any training within a `with`
 - `assert_same_run(loop)`: fails unless a training loop is the recipe's run, to the last bit
+- `assert_same_training(mine, theirs)`: fails unless two trainings differ in their seeds alone
 
-`diff`, `run`, `compare` and `explain` are also the packages that the functions live in: see
-`callable_package.py`.
+`diff`, `run`, `compare`, `explain` and `lockstep` are also the packages that the functions live in:
+see `callable_package.py`.
 """
 
 import importlib
@@ -28,16 +30,28 @@ if TYPE_CHECKING:
     from reference.diff.ledgers import diff
     from reference.explain.command import explain
     from reference.lesson.recipe import Recipe
+    from reference.lockstep.both import lockstep
     from reference.observe.script import observing
     from reference.run.one_run import run
-    from reference.testing import assert_same_run
+    from reference.testing import assert_same_run, assert_same_training
 
-__all__ = ["Recipe", "assert_same_run", "compare", "diff", "explain", "observing", "run"]
+__all__ = [
+    "Recipe",
+    "assert_same_run",
+    "assert_same_training",
+    "compare",
+    "diff",
+    "explain",
+    "lockstep",
+    "observing",
+    "run",
+]
 __version__ = "0.1.0"
 
 _MODULES = {
     "Recipe": "reference.lesson.recipe",
     "assert_same_run": "reference.testing",
+    "assert_same_training": "reference.testing",
     "observing": "reference.observe.script",
 }
 

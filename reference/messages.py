@@ -10,6 +10,7 @@ import math
 import os
 import reprlib
 import sys
+import textwrap
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, TextIO
@@ -68,6 +69,15 @@ def _coloured_html(line: str) -> str:
             bold = f'<b style="color:{HTML_COLOURS[code]}">{words}</b>'
             return f"{bold}{line.removeprefix(words)}"
     return line
+
+
+def folded(line: str, width: int = 80) -> str:
+    """A long line as several of this width, the later ones indented; words are left whole."""
+    if len(line) <= width or "\n" in line:
+        return line
+    return textwrap.fill(
+        line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def plain(text: str) -> str:

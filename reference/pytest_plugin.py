@@ -20,3 +20,14 @@ def same_run() -> Callable[..., None]:
     from reference.testing import assert_same_run
 
     return assert_same_run
+
+
+@pytest.fixture(scope="session")
+def same_training() -> Callable[..., None]:
+    """`same_training(mine, theirs)` fails unless two trainings differ in their seeds alone.
+
+    It is `reference.testing.assert_same_training`; see there for what it takes.
+    """
+    from reference.testing.same_training import assert_same_training
+
+    return assert_same_training

@@ -23,6 +23,7 @@ from accelerate.state import AcceleratorState
 from reference.lesson import embedded
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
+from reference.process.workers import Starter
 
 ROOT = Path(__file__).resolve().parent.parent
 GLUE = Path(os.environ.get("REFERENCE_GLUE", ROOT.parent / "shared" / "glue"))
@@ -82,6 +83,15 @@ def clean_state() -> Iterator[None]:
     os.environ.update(before)
     AcceleratorState._reset_state(reset_partial_state=True)
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Starter]:
+    """Starts the processes of runs of several, forked from one that has imported what they need."""
+    from tests.helpers.ranks import processes
+
+    with processes() as starter:
+        yield starter
 
 
 def write_mrpc(folder: Path, train: int, validation: int) -> Path:

@@ -29,15 +29,22 @@ PAGES = [
     "docs/check.md",
     "docs/diff-and-explain.md",
     "docs/ledger.md",
+    "docs/lockstep.md",
     "docs/several-processes.md",
     "tests/README.md",
 ]
 OF_ONE_SCREEN = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"]
 COURSE = "https://huggingface.co/learn/llm-course/chapter3/4"
 # What a page names and nobody has to have: a reader's own files, and what a run writes.
-OTHERS = {"my_loop.py", "my_training.py", "recipe.json", "ledger.jsonl", "ledger-1.jsonl"} | {
-    *("metrics.json", "verdict.json", "runs/", "seen.json", "../shared/glue")
-}
+OTHERS = {
+    "my_loop.py",
+    "my_training.py",
+    "A.py",
+    "B.py",
+    "recipe.json",
+    "ledger.jsonl",
+    "ledger-1.jsonl",
+} | {*("metrics.json", "verdict.json", "runs/", "seen.json", "../shared/glue")}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 

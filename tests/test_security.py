@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 # Who executes text, and whose text it is.
 EXECUTES = {
-    "reference/observe/script/run_script.py": "the user's own script",
+    "reference/observe/script/program.py": "the user's own script",
     "reference/deviations/": "the manual loop with edits of the catalogue",
     "reference/explain/": "the manual loop in two halves",
 }

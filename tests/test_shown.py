@@ -12,6 +12,7 @@ from reference import diff, explain, observing, run
 from reference.cli.main import main
 from reference.lesson.recipe import Recipe
 from reference.run.table import Metrics
+from tests.helpers.folded import unfolded
 from tests.helpers.small import net, train
 
 GREEN, RED = '<b style="color:green">', '<b style="color:firebrick">'
@@ -29,11 +30,12 @@ def test_a_verdict_shows_what_diff_prints(
 ) -> None:
     a, b, c = (observed(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     same, other = diff(a, b), diff(a, c)
-    assert repr(same).startswith("identical: the runs, 3 steps, every link of every step")
+    assert repr(same).startswith("identical: A and B, 3 steps, every link of every step")
     assert main(["diff", str(a), str(c)]) == 1
-    assert repr(other) == capsys.readouterr().out.replace(f"{a} and {c}", "the runs").rstrip()
-    assert f"{GREEN}identical</b>: the runs, 3 steps" in same._repr_html_()
-    assert f"{RED}diverged</b>: the runs part at step 1, link batch: " in other._repr_html_()
+    printed = unfolded(capsys.readouterr().out).replace(f"A ({a}) and B ({c})", "A and B")
+    assert unfolded(repr(other)) == printed.rstrip()
+    assert f"{GREEN}identical</b>: A and B, 3 steps" in same._repr_html_()
+    assert f"{RED}diverged</b>: A and B part at step 1, link batch\n" in other._repr_html_()
     assert "how the two go on:\nstep  " in other._repr_html_()
 
 

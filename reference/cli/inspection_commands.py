@@ -24,8 +24,7 @@ from reference.cli.recipe_options import (
     recipe_options,
 )
 from reference.errors import InputError
-from reference.ledger.ledger_path import find_ledger
-from reference.messages import coloured
+from reference.messages import coloured, folded
 
 
 @command(
@@ -78,7 +77,7 @@ def diff_command(
         raise InputError("--offset: not together with --envelope; give one of them")
     if inside and (envelope is not None or offset is not None):
         raise InputError("--inside: not together with --envelope or --offset; give it alone")
-    names = f"{a} and {b}"
+    names = f"A ({a}) and B ({b})"
     if b is None:
         if inside or envelope is not None or offset is not None:
             raise InputError("diff: no B; give the second run, or A without other options")
@@ -95,7 +94,7 @@ def diff_command(
         print(json_line(str(a), None if b is None else str(b), names, verdict))
         return exit_code(verdict)
     for line in lines(names, verdict):
-        print(coloured(line, sys.stdout))
+        print(coloured(folded(line), sys.stdout))
     return exit_code(verdict)
 
 
@@ -125,14 +124,13 @@ def check_command(
 )
 def explain_command(ctx: click.Context, ledger: Path, as_json: bool, **_: Any) -> int:
     """LEDGER is a ledger, or a run's folder. Trains the manual loop with one known deviation after
-    another until the ledger comes out, bit for bit. The recipe says what the run was meant to
-    be."""
+    another until the ledger comes out, bit for bit; of a run of several processes the Accelerate
+    loop, in as many. The recipe says what the run was meant to be."""
     from reference.explain.command import explain_ledger
 
     recipe = get_recipe(ctx)
     own_length = not given_fields(ctx).keys() & {"max_steps", "num_train_epochs"}
-    path = find_ledger(ledger)
-    return explain_ledger(path, recipe, own_length=own_length, as_json=as_json)
+    return explain_ledger(ledger, recipe, own_length=own_length, as_json=as_json)
 
 
 @command(
@@ -148,7 +146,7 @@ def explain_command(ctx: click.Context, ledger: Path, as_json: bool, **_: Any) -
         metavar="NAME...",
         multiple=True,
         section="options",
-        help="the matrix of these alone, as NAMEs give it; needs --out",
+        help="train these alone, as NAMEs do; their rows go into the page, the others stay",
     ),
     Option(["--out"], type=FILE, section="options", help="the page [default: docs/deviations.md]"),
     Option(
@@ -177,7 +175,8 @@ def deviations_command(
         recipe, at_once = get_recipe(ctx), jobs or 2
         from reference.deviation_matrix.page import write_matrix
 
-        write_matrix(recipe, [*only, *names] or None, out, work, at_once)
+        some = [name for given in (*only, *names) for name in given.split(",")]
+        write_matrix(recipe, some or None, out, work, at_once)
         return 0
     for parameter in ctx.command.get_params(ctx):
         if parameter.name not in ("names", "matrix") and is_given(ctx, parameter.name or ""):

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-# These two add the commands to the program, in the order of its help.
+# These add the commands to the program, in the order of its help.
 from reference.cli import training_commands as training_commands
 
 # isort: split
@@ -22,13 +22,15 @@ from reference.cli import prediction_command as prediction_command
 from reference.cli import inspection_commands as inspection_commands
 
 # isort: split
+from reference.cli import lockstep_command as lockstep_command
+
+# isort: split
 from reference.cli import plot_command as plot_command
 from reference.cli.program import COMPLETION, PROGRAM, program
 from reference.cli.usage_errors import in_one_line
 from reference.errors import RunError
-from reference.process.exit_codes import ended, failed
+from reference.process.exit_codes import SAYS, ended, failed
 
-SAYS = "reference: error: "
 # Options of `observe` that the next word belongs to.
 VALUED = ("--run-dir", "--output-dir", "--inside", "--until")
 
@@ -52,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _observe(words)
     if command == "check":  # what follows a script is the script's own
         words = _with_script_apart(words)
-    if command not in ("check", "diff"):  # a script that they run gets the environment as it is
+    if command == "lockstep":
+        words = lockstep_command.with_words_apart(words)
+    # A script that one of these runs gets the environment as it is.
+    if command not in ("check", "diff", "lockstep"):
         # Set before any library is imported, which is when they look.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

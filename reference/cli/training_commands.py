@@ -25,10 +25,13 @@ from reference.errors import InputError
 from reference.lesson.loops import LOOPS
 from reference.messages import nearest
 from reference.observe.script.launcher import launched
+from reference.observe.script.shared_folder import folder_of
 from reference.process import signals
 from reference.process.run_folder import MODEL_FOLDER, check_run_dir, default_run_dir
+from reference.process.whole_files import write_whole
 from reference.run.environment_variables import see_one_gpu
 from reference.run.inputs import check_processes
+from reference.run.meeting import take_place
 
 
 @command(
@@ -65,6 +68,8 @@ def compare_command(
     run_dir_option(),
     # `compare` starts its loops with it, and holds the other end of their input.
     Option(["--stop-at-end-of-input"], is_flag=True, hidden=True),
+    # `launch` reads there which folder it has become: rank 0 names it, on another machine maybe.
+    Option(["--tell-run-dir"], type=click.Path(path_type=Path), hidden=True),
     Option(
         ["--save/--no-save"],
         default=True,
@@ -88,6 +93,7 @@ def train_command(
     loop: str,
     run_dir: Path | None,
     stop_at_end_of_input: bool,
+    tell_run_dir: Path | None,
     save: bool,
     push_to_hub: str | None,
     inside: frozenset[int],
@@ -100,11 +106,13 @@ def train_command(
         signals.stop_at_end_of_input()
     if loop not in LOOPS:
         raise nearest("loop", loop, LOOPS)
-    recipe = get_recipe(ctx)
     launch = launched()
+    take_place(launch)
+    recipe = get_recipe(ctx)
     check_processes(recipe, loop, launch.world_size)
     # The others' folder is rank 0's, which may have made it by now.
-    folder = _free_folder(run_dir, loop) if launch.rank == 0 else Path()
+    own = None if run_dir is None else folder_of(run_dir, loop, launch)  # of torchrun's restart
+    folder = _free_folder(own, loop) if launch.rank == 0 else Path()
     if push_to_hub is not None:
         from reference.keep.hub import check_push
 
@@ -117,22 +125,31 @@ def train_command(
     from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
 
+    taken: list[Path] = []
+
+    def take(path: Path) -> None:
+        taken.append(path)
+        if tell_run_dir is not None:
+            write_whole(tell_run_dir, str(path))
+
     try:
-        said = summary(run(recipe, loop, folder, inside=inside, until=until, save=save))
-        kept = f"\nmodel: {folder / MODEL_FOLDER}" if save else ""
+        metrics = run(recipe, loop, folder, inside=inside, until=until, take=take, save=save)
+        said, kept = summary(metrics), f"\nmodel: {taken[0] / MODEL_FOLDER}" if save else ""
     except EndedAsAsked:
         said, kept = f"ended after step {until}, as --until asks", ""
     if launch.rank == 0:
-        print(f"{said}\nrun: {folder}{kept}")
-        if push_to_hub is not None and kept:
-            from reference.keep.hub import push
+        print(said)
+    if launch.is_first_of_host:
+        print(f"run: {taken[0]}{kept if launch.rank == 0 else ''}")
+    if launch.rank == 0 and push_to_hub is not None and kept:
+        from reference.keep.hub import push
 
-            print(f"pushed: {push(folder, push_to_hub)}")
+        print(f"pushed: {push(taken[0], push_to_hub)}")
     return 0
 
 
 @command(
-    click.Argument(["words"], metavar="CONFIG train LOOP [OPTIONS]...", nargs=-1),
+    click.Argument(["words"], metavar="CONFIG train LOOP|compare [OPTIONS]...", nargs=-1),
     Option(
         ["--list", "listing"],
         is_flag=True,
@@ -160,18 +177,27 @@ def launch_command(
     ctx: click.Context, words: tuple[str, ...], listing: bool, **instead: Any
 ) -> int:
     """CONFIG is a name of --list, or a file of `accelerate config`. Its options stand before it;
-    what follows is as `train` takes it."""
-    from reference.cli.launching import launch_train, show_configurations
+    what follows is as `train` takes it. `compare` compares the two loops that train on several
+    processes, and has the full batch on one process judge their gradients."""
+    from reference.cli.launching import launch_compare, launch_train, show_configurations
 
     if listing:
         show_configurations()
         return 0
+    if words[1:2] == ("compare",):
+        from reference.diff.verdict_text import exit_code
+
+        folder, verdict = launch_compare(ctx, words, instead)
+        print(f"run: {folder}")
+        return exit_code(verdict)
     folder, metrics = launch_train(ctx, words, instead)
     if metrics is not None:
         from reference.compare.three_loops import summary
 
         print(summary(metrics))
     print(f"run: {folder}")
+    if (folder / MODEL_FOLDER).is_dir():
+        print(f"model: {folder / MODEL_FOLDER}")
     return 0
 
 

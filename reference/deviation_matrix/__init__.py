@@ -8,5 +8,6 @@ In reading order:
 - `one_run.py`: one run, in a process of its own
 - `scheduler.py`: all of them, a few at once
 - `results.py`: which runs there are, and what came of them
-- `page.py`: the page that is written, `docs/deviations.md`
+- `page.py`: the page that is written, `docs/deviations.md`; `page_tables.py` reads it
+  back, so that the rows of a few can be put in
 """

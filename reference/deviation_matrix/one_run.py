@@ -133,7 +133,7 @@ def train(folder: Path, what: str, recipe: Recipe, data: Data) -> None:
 def explained(folder: Path, what: str, recipe: Recipe, data: Data) -> Record:
     """The verdict on a deviation's run, and what `explain` makes of it, for `explained.json`."""
     ours, theirs = (read_ledger(folder / name / LEDGER_FILE) for name in (FAITHFUL, what))
-    verdict = diff(ours, theirs)
+    verdict = diff(ours, theirs, each_evaluation=True)
     result: Record = {"verdict": verdict.verdict, "step": verdict.step, "link": verdict.link}
     if verdict.verdict == "identical" or not theirs.steps:
         return result

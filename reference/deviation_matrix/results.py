@@ -142,7 +142,8 @@ def judge(recipe: Recipe, controls: Sequence[Task], deviated: Sequence[Task]) ->
         failed = failed_by(faithful[task.folder], read_run(task.folder, task.what), verdict)
         judged_controls.append(Control(task.setting, task.what, verdict, failed))
     rows = [_row(task, faithful[task.folder]) for task in deviated]
-    first = read(controls[0].folder, FAITHFUL, RUN)
+    plain = next((task for task in controls if task.setting == AS_IT_IS), controls[0])
+    first = read(plain.folder, FAITHFUL, RUN)
     about = {
         **first["header"],
         "recipe": recipe.to_json(),

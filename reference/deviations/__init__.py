@@ -1,8 +1,8 @@
 """Known deviations: how hand-written loops differ from a recipe, each an edit of the manual loop.
 
 An edit is made in memory, on the text of `lesson/loops/manual.py`; that file itself is never
-changed. What a deviation is can therefore be read as a diff, several can be switched on at once,
-and `explain` proves one by training with it.
+changed. What only several processes can do is an edit of `accelerated.py`. So a deviation can be
+read as a diff, several can be switched on at once, and `explain` proves one by training with it.
 
     python -m reference deviations            lists them all
     python -m reference deviations no-clip    shows what one changes in the loop
@@ -34,28 +34,30 @@ To be read in this order; all but the last two load without torch:
 - `catalogue/`: the entries, a file a theme
 - `citations.py`: the sources that several entries name
 - `source_edits.py`: edits of a text, each anchored on a piece of it
-- `edited_loop.py`: the manual loop with some deviations, as text, diff and function
+- `edited_loop.py`: a loop with some deviations, as text, diff and function
 - `listing.py`: the catalogue as the command line prints it
 - `clues/`: what another run's ledger says of its cause
 - `loop_parts/`: loaders, schedules and scores that edited loops import
 - `other_adamws.py`: two other AdamWs that edited loops import
 """
 
-from reference.deviations.catalogue import CATALOGUE
+from reference.deviations.catalogue import CATALOGUE, EVERY, OF_SEVERAL
 from reference.deviations.clues.clue import Clue
 from reference.deviations.deviation import Chosen, Deviation
 from reference.deviations.edited_loop import (
     edited_source,
     expected_warnings,
     loop_diff,
+    loop_source,
     loop_with,
-    manual_source,
     train_with,
 )
 from reference.deviations.source_edits import Conflict, Edit
 
 __all__ = (
     "CATALOGUE",
+    "EVERY",
+    "OF_SEVERAL",
     "Chosen",
     "Clue",
     "Conflict",
@@ -64,7 +66,7 @@ __all__ = (
     "edited_source",
     "expected_warnings",
     "loop_diff",
+    "loop_source",
     "loop_with",
-    "manual_source",
     "train_with",
 )

@@ -1,4 +1,4 @@
-"""What a deviation is: an edit of the manual loop, and all that is known of it.
+"""What a deviation is: an edit of one of the loops, and all that is known of it.
 
 An entry of the catalogue is one `Deviation`; `Chosen` is one that is switched on, with its value.
 """
@@ -15,6 +15,7 @@ from reference.errors import InputError
 from reference.ledger.link_table import LINKS, METRICS
 from reference.lesson.recipe import FIELDS, Recipe
 
+MANUAL, ACCELERATED = "manual", "accelerated"  # the loops that deviations edit
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -62,7 +63,9 @@ class Deviation:
         summary: what the loop does, in a sentence.
         shows_when: the condition, in words, under which it is another run at all.
         citation: where it was seen (see `citations.py`), or NO_REPORT.
-        edits: what it changes in the text of the manual loop; VALUE stands for its value.
+        edits: what it changes in the text of its loop; VALUE stands for its value.
+        loop: the loop whose text it edits. Those of `accelerated` need several processes, which the
+            manual loop doesn't have.
         default_value: the value that it has where no other is given; None for one without a value.
         values_to_try: reads off a divergence the values that may be the cause.
         value_text: the value as it reads behind the name.
@@ -90,6 +93,7 @@ class Deviation:
     shows_when: str
     citation: str
     edits: tuple[Edit, ...]
+    loop: str = MANUAL
     default_value: Any = None
     values_to_try: Callable[[Clue], Sequence[Any]] | None = None
     value_text: Callable[[Any], str] = as_it_is
@@ -118,6 +122,8 @@ class Deviation:
             yield f"link, also_in: a link is one of {', '.join((*LINKS, METRICS))}"
         if len({*links}) != len(links):
             yield "link, also_in: a link is named twice"
+        if self.loop not in (MANUAL, ACCELERATED):
+            yield f"loop: give {MANUAL}, or {ACCELERATED} for what needs several processes"
         if not self.summary.endswith("."):
             yield "summary: give a sentence that ends in a full stop"
         if not self.shows_when or not self.citation:

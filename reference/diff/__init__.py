@@ -25,18 +25,18 @@ The way:
   - `unmatched_models.py`: models that only one run has;
 - `inside_calls.py`: the first unequal call of a module within a forward pass, as
   `inside_passes.py` reads it;
-- `model_ends.py`: what each model is at the end; `likely_causes.py`: what a divergence follows
-  from;
+- `model_ends.py`: what each model is at the end;
+- `causes/`: what a divergence most likely comes from, and what to do about it;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
-- `verdict_text.py`: the verdict in words, with `note_text.py`, `cause_text.py`, `inside_text.py`
-  and `replica_text.py` for the notes and `value_text.py` for fields and values.
+- `verdict_text.py`: the verdict in words, with `note_text.py`, `inside_text.py` and
+  `replica_text.py` for the notes, and `value_text.py` for fields and values.
 
 The values that are handed along it:
 
 - `unequal.py`: a pair of records, and an unequal field with its weight: hard, soft or note;
-- `divergence.py`: the first unequal step and link; `divergence_curve.py`: how the two go on;
-- `notes.py`, `cause_notes.py`, `inside_notes.py`, `replica_notes.py`: what must be known beside a
-  verdict;
+- `divergence.py`: the first unequal step and link; `divergence_curve.py` and
+  `later_batches.py`: how the two go on; `earlier_steps.py`: what came before;
+- `notes.py`, `inside_notes.py`, `replica_notes.py`: what must be known beside a verdict;
   `verdict.py`: the verdict and its reason; `evidence.py`: what that rests on.
 
 What is done before anything can be compared:

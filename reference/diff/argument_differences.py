@@ -4,12 +4,31 @@ Never a divergence themselves: most of them do nothing to what is learnt.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from reference.diff.cause_notes import OtherArgument
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
 Passes = Sequence[Record]  # of each forward pass its plain arguments, by name
+
+
+@dataclass(frozen=True)
+class OtherArgument:
+    """A plain argument of a forward pass that is unequal.
+
+    Attributes:
+        name: Its name.
+        left: The first run's value; None where it isn't given, or is the default.
+        right: The second run's.
+        forward_pass: Of which pass of the step, from 1; None where there is just one.
+        before: It was so in the step before, which was equal all the same.
+    """
+
+    name: str
+    left: object
+    right: object
+    forward_pass: int | None
+    before: bool
 
 
 def arguments(record: Record) -> Passes:

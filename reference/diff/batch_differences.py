@@ -6,15 +6,33 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from reference.diff.unequal import FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal
+from reference.diff.sides import FIRST, SECOND
+from reference.diff.unequal import FORWARD_PASSES, HARD, NOTE, SOFT, Pair, Unequal, Weight
 from reference.ledger.record import Record
+from reference.messages import plain
 
 
 def batch(pair: Pair) -> Iterator[Unequal]:
-    """Each forward pass's inputs; one that only one side passes may have no effect."""
+    """Each forward pass's inputs; one that only one side passes may have no effect.
+
+    Nor has it by itself that a step is made of more passes in one run: a model may be called as a
+    whole, or its parts one after another. Gradients and updates tell.
+    """
     left, right = pair.left["batch"], pair.right["batch"]
-    if len(left) != len(right):
+    if not (left and right) and left != right:
         yield Unequal("batch", FORWARD_PASSES, len(left), len(right))
+    elif len(left) != len(right):
+        unequal = Unequal("batch", FORWARD_PASSES, len(left), len(right), SOFT)
+        yield from (unequal, *(replace(u, weight=_soft(u)) for u in _passes(left, right)))
+    else:
+        yield from _passes(left, right)
+
+
+def _soft(unequal: Unequal) -> Weight:
+    return SOFT if unequal.weight == HARD else unequal.weight
+
+
+def _passes(left: list[Record], right: list[Record]) -> Iterator[Unequal]:
     for number, (x, y) in enumerate(zip(left, right, strict=False), 1):
         of_pass = number if len(left) > 1 else None
         models = x.get("model", 0), y.get("model", 0)
@@ -39,7 +57,7 @@ def _input(name: str, x: Any, y: Any, of_pass: int | None, tokens: int | None) -
     elif x[:3] != y[:3]:
         same_form = x[1:3] == y[1:3]
         left, right = (x[0], y[0]) if same_form else (_form(x), _form(y))
-        said = [] if same_form else [f"{left} and {right}"]
+        said = [] if same_form else [plain(f"{left} and {right}")]
         words = "; ".join([*said, *_how(x, y, tokens if same_form else None)])
         yield Unequal("batch", name, left, right, HARD, of_pass, words=words)
 
@@ -54,7 +72,7 @@ def _beside_equal(unequal: list[Unequal], same: list[str]) -> list[Unequal]:
     """With what is the same beside it: other values of the same rows, or other rows."""
     if not (same and unequal and unequal[0].words):
         return unequal
-    words = f"{unequal[0].words}; beside the same {' and '.join(same)}"
+    words = f"{unequal[0].words}; beside the same {' and '.join(map(plain, same))}"
     return [replace(unequal[0], words=words), *unequal[1:]]
 
 
@@ -63,7 +81,7 @@ def _form(described: list[Any]) -> str:
     return f"{tuple(described[1])} {described[2]}"
 
 
-def _more(described: list[Any]) -> Record:
+def more(described: list[Any]) -> Record:
     """What tells an input apart; older ledgers have nothing."""
     more = described[4] if len(described) > 4 else {}
     return more if isinstance(more, dict) else {}
@@ -71,7 +89,7 @@ def _more(described: list[Any]) -> Record:
 
 def rows(described: list[Any]) -> list[str]:
     """A short hash of each row of an input; none where the ledger has none."""
-    return str(_more(described).get("rows", "")).split()
+    return str(more(described).get("rows", "")).split()
 
 
 def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
@@ -82,7 +100,7 @@ def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
         y: The second run's.
         tokens: How many places of both are no padding, where they have the same shape.
     """
-    left, right = _more(x), _more(y)
+    left, right = more(x), more(y)
     places = prod(x[1])
     if rows(x) and rows(y):
         padding = f" in {places - tokens} places" if tokens is not None else ""
@@ -97,7 +115,7 @@ def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
                 f"{abs(ignored - others)} places"
             )
     if ours != theirs and ours is not None and theirs is not None:
-        yield f"{_unlike(ours)} in the first run, {_unlike(theirs)} in the second"
+        yield f"{_unlike(ours)} in {FIRST}, {_unlike(theirs)} in {SECOND}"
 
 
 def _rows(left: list[str], right: list[str], padding: str) -> str:

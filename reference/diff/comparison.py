@@ -3,10 +3,13 @@
 `diff` compares two files with it, and `explain` a run that is still going on.
 """
 
-from reference.diff.cause_notes import PartBeside
+from reference.diff.alike_models import exchanged
+from reference.diff.causes.likely_cause import LikelyCause
+from reference.diff.causes.other_models import other_models_causes
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
-from reference.diff.evaluation_pairs import of_evaluation, pair_by_model
+from reference.diff.earlier_steps import Earlier
+from reference.diff.evaluation_pairs import of_equal_counts, of_evaluation, pair_by_model
 from reference.diff.evidence import Contradiction, OtherModels, Sum, TrainedInOne
 from reference.diff.gaps import Gaps
 from reference.diff.header_differences import (
@@ -17,12 +20,11 @@ from reference.diff.header_differences import (
     what_was_told,
 )
 from reference.diff.learning_rates import Rates, next_rates
-from reference.diff.likely_causes import Earlier
 from reference.diff.link_comparators import COMPARATORS, forward, metrics
-from reference.diff.notes import Note, WithoutEffect
+from reference.diff.notes import PartBeside, WithoutEffect
 from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
-from reference.diff.passes_in_order import split_at_first_output
+from reference.diff.passes_in_order import in_same_order, split_at_first_output
 from reference.diff.self_contradiction import contradiction
 from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one, untied
@@ -30,7 +32,7 @@ from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
 from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
 from reference.ledger.reader import Item
-from reference.ledger.record import OLDEST, Record, is_newer
+from reference.ledger.record import SEALED, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group
 
@@ -53,17 +55,30 @@ class Comparison:
         unsealed: The sides whose schema has no seal.
         surroundings: Differences of the headers that may be why bits differ.
         named: Other differences of the headers that are named beside a verdict.
-        beside_other_models: What is known of two runs whose models have other parameters.
+        other_models_cause: What is known of two runs whose models have other parameters.
+        beside_other_models: Where the outputs of such runs part all the same.
         told_otherwise: What the runs were told, named beside a divergence.
         earlier: What earlier steps of both had, by which a later one is known again.
         edited: The first record that contradicts itself.
+        in_other_order: Whether the passes of some step were made in another order.
         evaluated: Whether either run has an evaluation.
         both_evaluated: Whether both runs have the same one.
         scored: Whether both runs have scores of the same one.
     """
 
-    def __init__(self, left: Record, right: Record, *, before: int = 0) -> None:
-        """Begins with the headers of both ledgers, and after so many steps of the one run."""
+    def __init__(
+        self, left: Record, right: Record, *, before: int = 0, each_evaluation: bool = False
+    ) -> None:
+        """Begins with the headers of both ledgers.
+
+        Args:
+            left: The first run's header.
+            right: The second run's.
+            before: After how many steps of the one run the other begins.
+            each_evaluation: An evaluation that is made once more, without a step between, is a
+                divergence: whoever asks what was done must know it.
+        """
+        self._each_evaluation = each_evaluation
         self.steps = 0
         self.divergence: Divergence | None = None
         self.gaps = Gaps()
@@ -72,12 +87,14 @@ class Comparison:
         self.numbering = OneNumbering(self.matching)
         self.before = before
         self.newer = [is_newer(header) for header in (left, right)]
-        self.unsealed = [i for i, h in enumerate((left, right)) if h.get("schema") == OLDEST]
+        self.unsealed = [i for i, h in enumerate((left, right)) if h.get("schema", SEALED) < SEALED]
         self.surroundings = header_differences(left, right, SURROUNDINGS)
         self.named = header_differences(left, right, NAMED)
         self.told_otherwise = header_differences(what_was_told(left), what_was_told(right), TOLD)
-        self.beside_other_models: list[Note] = []
+        self.other_models_cause: list[LikelyCause] = []
+        self.beside_other_models: list[PartBeside] = []
         self.edited: Contradiction | None = None
+        self.in_other_order = False
         self.evaluated = self.both_evaluated = self.scored = False
         self.earlier = Earlier(), Earlier()
         self._ineffective = Ineffective()
@@ -165,9 +182,13 @@ class Comparison:
                 if self.gaps.has_unseen(pair):
                     continue
                 self.gaps.note_older(pair)
-                unequal = list(metrics(Pair(*pair)))
+                same_rows, more = (pair, []) if self._each_evaluation else of_equal_counts(pair)
+                unequal = list(metrics(Pair(*same_rows)))
                 if any(u.weight == HARD for u in unequal):
-                    return of_evaluation(unequal, pair, at_end=at_end)
+                    return of_evaluation(unequal, same_rows, at_end=at_end)
+                self.gaps.note_evaluation(same_rows)
+                for side in more:
+                    self.gaps.add_evaluations(side, 1, step)
             for side, count in enumerate((len(ours), len(theirs))):
                 if count > len(pairs):
                     self.gaps.add_evaluations(side, count - len(pairs), step)
@@ -175,6 +196,11 @@ class Comparison:
 
     def _step(self, ours: Record, theirs: Record) -> Divergence | None:
         links = [link for link in LINKS if self.gaps.both_have(link, (ours, theirs))]
+        self.gaps.note_uncalled((ours, theirs))
+        if self.steps == 0 and ours is not theirs:
+            numbers = exchanged(self.matching.alike, ours, theirs)
+            if numbers:
+                self.matching.exchange(numbers)
         self._look_for_other_models((ours, theirs))
         same_bytes = ours is theirs
         if self.other_models is not None:
@@ -189,7 +215,9 @@ class Comparison:
         )
         if self.matching.in_place and not same_bytes:
             self._look_for_contradiction(left, right)
-        divergence = self._first_unequal_link(left, right, links)
+        right, in_other_order = in_same_order(left, right)
+        self.in_other_order = self.in_other_order or bool(in_other_order)
+        divergence = self._first_unequal_link(left, right, links, in_other_order)
         if divergence is None:
             self._remember((left, right), ours, theirs)
         return divergence
@@ -208,9 +236,10 @@ class Comparison:
 
     def _look_beside_other_models(self, *pair: Record) -> None:
         """Where the outputs part all the same, and whether a tie came undone."""
+        if not self.other_models_cause and self.other_models is not None:
+            ties = untied(self.matching, pair)
+            self.other_models_cause = other_models_causes(self.other_models, ties)
         if not self.beside_other_models:
-            self.beside_other_models += untied(self.matching, pair)
-        if not any(isinstance(note, PartBeside) for note in self.beside_other_models):
             unequal = [u for u in forward(Pair(pair[0], pair[1])) if u.weight == HARD]
             if unequal:
                 self.beside_other_models.append(PartBeside(self.last + 1, unequal[0]))
@@ -221,9 +250,12 @@ class Comparison:
                 self.edited = contradiction(record, side)
 
     def _first_unequal_link(
-        self, left: Record, right: Record, links: list[str]
+        self, left: Record, right: Record, links: list[str], before: list[Unequal]
     ) -> Divergence | None:
-        """Where this step, or the rates that the step before left for it, are unequal."""
+        """Where this step, or the rates that the step before left for it, are unequal.
+
+        `before`: what is known to be unequal of it, which may do nothing.
+        """
         step = self.last + 1
         rate = self._rate_difference(left, right, links)
         if rate is not None and rate.step < step:
@@ -231,7 +263,6 @@ class Comparison:
         pair = Pair(left, right, self.matching.names, rate)
         # A soft one is settled by what follows from it: where that isn't compared, it counts.
         settled = set(links) >= DECISIVE
-        before: list[Unequal] = []
         effects: list[Unequal] = []
         for link in _in_order_of_cause(links):
             unequal = list(COMPARATORS[link](pair))
@@ -242,7 +273,7 @@ class Comparison:
                 named = _cause(link, unequal, before, causes)
                 fields = [*before, *causes, *unequal, *effects]
                 return Divergence(step, named, fields, left, right)
-            before += unequal
+            before = [*before, *unequal]
         self._ineffective.add(before, step)
         return None
 

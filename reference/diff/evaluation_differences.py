@@ -1,7 +1,8 @@
 """What is unequal in two evaluations: their rows, what they were made with, and what came out.
 
 Two evaluations of the same rows in other batches give other bits, with nothing wrong. Then what
-came out is compared by its predictions, and its sum and norm within NEAR; what went in, to the bit.
+came out is compared by its predictions, and by its sum, its norm and a few sums with signs, which
+tell rows apart: within PRECISELY_NEAR, or NEAR. What went in is compared to the bit.
 """
 
 from collections.abc import Iterator
@@ -15,16 +16,20 @@ from reference.ledger.record import Record
 # How far sum and norm of what comes out may move because of other batches, as a share of the norm.
 # Seen with a BERT of 2 layers of 64, 64 rows in batches of 1, 8 and 64 (torch 2.13, CPU): 9e-8 in
 # float32, 7e-4 in bfloat16 (tests/diff/test_other_batches.py -s); once, with 6 layers of 384 and
-# 408 rows, 7e-7 and 2.6e-3. A float32 may have been a bfloat16 within.
+# 408 rows, 7e-7 and 2.6e-3. A float32 may have been a bfloat16 within, unless a ledger says that
+# all was computed in float32 or better.
 NEAR = 1e-2
+PRECISELY_NEAR = 1e-4
 ROWS = "rows of "  # before an input's name
 WEIGHTS = "weights it is made with"
+GOING_ON = "passes that go on from the one before"
+OTHER_ROWS = "the rows have other values, or each other's"
 OF_A_BATCH = " a batch"  # how a form ends that isn't of rows
 
 
 def evaluation(pair: Pair) -> Iterator[Unequal]:
     """The fields that are unequal, causes before effects."""
-    left, right = pair.left[METRICS], pair.right[METRICS]
+    left, right = with_padding(pair.left[METRICS], pair.right[METRICS])
     if left["count"] != right["count"]:
         yield Unequal(METRICS, COUNT, left["count"], right["count"])
     same_batches = left.get("batches") == right.get("batches")
@@ -44,15 +49,55 @@ def evaluation(pair: Pair) -> Iterator[Unequal]:
             yield Unequal(METRICS, name, scores[name], other_scores[name])
 
 
+def with_padding(left: Record, right: Record) -> tuple[Record, Record]:
+    """Two evaluations; where no mask says what is padding, and both have the same, with it.
+
+    What ends a row may be the row's own zeros, and what comes out there may be unequal.
+    """
+    ours, theirs = left.get("whole"), right.get("whole")
+    if not ours or not theirs or not _are_same(ours["inputs"], theirs["inputs"]):
+        return left, right
+    return _with(left, ours), _with(right, theirs)
+
+
+def is_padded_otherwise(left: Record, right: Record) -> bool:
+    """Whether two equal evaluations end their rows otherwise, with no mask that says why."""
+    if left.get("whole") is None and right.get("whole") is None:
+        return False
+    ours, theirs = ((each.get("whole") or each)["inputs"] for each in (left, right))
+    return not _are_same(ours, theirs)
+
+
+def _are_same(left: Record, right: Record) -> bool:
+    return [x[:2] for x in left.values()] == [y[:2] for y in right.values()]
+
+
+def _with(metrics: Record, whole: Record) -> Record:
+    both = {name: {**metrics[name], **whole[name]} for name in ("inputs", "outputs")}
+    return {**metrics, **both, "predictions": whole["predictions"]}
+
+
 def _causes(left: Record, right: Record) -> Iterator[Unequal]:
     ours, theirs = left["inputs"], right["inputs"]
     other_batches = left.get("batches") != right.get("batches")
-    for name in sorted(ours.keys() & theirs.keys()):
+    computed = {*left.get("computed", ()), *right.get("computed", ())}
+    shared = sorted(ours.keys() & theirs.keys())
+    for name in shared:
         x, y = ours[name], theirs[name]
-        if x[:2] != y[:2] and not (other_batches and _is_by_batch(x, y)):
+        if other_batches and name in computed:
+            yield from _of_other_batches(f"{ROWS}{name}", x, y, _near(left, right))
+        elif x[:2] != y[:2] and not (other_batches and _is_by_batch(x, y)):
             yield Unequal(METRICS, f"{ROWS}{name}", *_shown(x, y))
-    if left.get("weights") != right.get("weights"):
-        yield Unequal(METRICS, WEIGHTS, left.get("weights"), right.get("weights"))
+    if not shared and ours and theirs:  # by other names
+        hashes = [{tuple(x[:2]) for x in each.values()} for each in (ours, theirs)]
+        if not hashes[0] & hashes[1]:
+            names = ", ".join(sorted(ours)), ", ".join(sorted(theirs))
+            first = next(iter(ours.values())), next(iter(theirs.values()))
+            if not (other_batches and _is_by_batch(*first)):
+                yield Unequal(METRICS, f"{ROWS}{names[0]} or {names[1]}", *_shown(*first))
+    field = "held" if "held" in left and "held" in right else "weights"
+    if left.get(field) != right.get(field) and field in left and field in right:
+        yield Unequal(METRICS, WEIGHTS, left[field], right[field])
 
 
 def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Unequal]:
@@ -67,9 +112,37 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
     for name in shared:
         x, y = ours[name], theirs[name]
         if not same_batches:
-            yield from _of_other_batches(name, x, y)
+            yield from _of_other_batches(name, x, y, _near(left, right))
         elif x[:2] != y[:2]:
             yield Unequal(METRICS, name, *_shown(x, y))
+    yield from _going_on(left.get("going_on"), right.get("going_on"), same_batches=same_batches)
+
+
+def _going_on(
+    left: Record | None, right: Record | None, *, same_batches: bool
+) -> Iterator[Unequal]:
+    """Passes that go on from the one before: how many follow each other, and what they give."""
+    ours, theirs = (0 if each is None else int(each["longest"]) for each in (left, right))
+    if ours != theirs:
+        yield Unequal(METRICS, f"{GOING_ON}, at most", ours, theirs)
+    elif left and right and same_batches and left["shapes"] == right["shapes"]:
+        hashes = left["hash"], right["hash"]
+        if hashes[0] != hashes[1]:
+            yield Unequal(METRICS, GOING_ON, *hashes)
+
+
+def goes_on_otherwise(left: Record, right: Record) -> bool:
+    """Whether two equal evaluations go on from pass to pass in other batches, or other shapes."""
+    ours, theirs = left.get("going_on"), right.get("going_on")
+    if not ours or not theirs:
+        return False
+    return left.get("batches") != right.get("batches") or ours["shapes"] != theirs["shapes"]
+
+
+def _near(left: Record, right: Record) -> float:
+    """How far other batches may move what comes out."""
+    precise = left.get("precise") and right.get("precise")
+    return PRECISELY_NEAR if precise else NEAR
 
 
 def _shown(x: list[Any], y: list[Any]) -> tuple[Any, Any]:
@@ -82,8 +155,8 @@ def _is_by_batch(*described: list[Any]) -> bool:
     return any(str(each[1]).endswith(OF_A_BATCH) for each in described)
 
 
-def _of_other_batches(name: str, x: list[Any], y: list[Any]) -> Iterator[Unequal]:
-    """An output of the same rows in other batches: whole numbers to the bit, others by NEAR."""
+def _of_other_batches(name: str, x: list[Any], y: list[Any], near: float) -> Iterator[Unequal]:
+    """An output of the same rows in other batches: whole numbers to the bit, others nearly."""
     if _is_by_batch(x, y):
         return
     kinds = [str(each[1]).split()[0] for each in (x, y)]
@@ -91,8 +164,9 @@ def _of_other_batches(name: str, x: list[Any], y: list[Any]) -> Iterator[Unequal
         if kinds[0] != kinds[1] or x[0] != y[0]:
             yield Unequal(METRICS, name, *_shown(x, y))
         return
-    (total, norm), (other_total, other_norm) = ([float(v) for v in each[2:4]] for each in (x, y))
-    allowed = NEAR * max(norm, other_norm)
-    near = abs(total - other_total) <= allowed and abs(norm - other_norm) <= allowed
-    if x[2:4] != y[2:4] and not near:
+    pairs = [(float(v), float(w)) for v, w in zip(x[2:], y[2:], strict=False)]
+    allowed = near * max(pairs[1])
+    if x[2:4] != y[2:4] and not all(abs(v - w) <= allowed for v, w in pairs[:2]):
         yield Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))
+    elif any(abs(v - w) > allowed for v, w in pairs[2:]):
+        yield Unequal(METRICS, f"{name} in other batches", *_shown(x, y), words=OTHER_ROWS)

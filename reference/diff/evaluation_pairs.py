@@ -17,15 +17,50 @@ MOST = 64  # evaluations at one step that are looked through for the pairs that 
 
 
 def pair_by_model(left: Sequence[Record], right: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """Pairs of the evaluations at one step: those of models that train, and each other model's."""
+    """Pairs of the evaluations at one step: the same ones first, whatever order they were made in.
+
+    Of the others those of models that train, and each other model's. One that draws random numbers
+    holds their generator's state, so that the order in which such are made isn't left out.
+    """
+    pairs, left, right = _same(left, right)
     ours, theirs = _of_models(left), _of_models(right)
-    pairs = []
     for model in [name for name in ours if name in theirs]:
         pairs += pair_evaluations(ours.pop(model), theirs.pop(model))
     # Two names for one model, in the order of their first calls.
     for one, other in zip(ours.values(), theirs.values(), strict=False):
         pairs += pair_evaluations(one, other)
     return pairs
+
+
+def _same(
+    left: Sequence[Record], right: Sequence[Record]
+) -> tuple[list[tuple[Record, Record]], list[Record], list[Record]]:
+    """Pairs of equal evaluations, and what is left of both sides, in order."""
+    if max(len(left), len(right)) > MOST:
+        return [], list(left), list(right)
+    pairs, ours, theirs = [], [], list(right)
+    for each in left:
+        fits = [n for n, other in enumerate(theirs) if other[METRICS] == each[METRICS]]
+        if fits:
+            pairs.append((each, theirs.pop(fits[0])))
+        else:
+            ours.append(each)
+    return pairs, ours, theirs
+
+
+def of_equal_counts(pair: tuple[Record, Record]) -> tuple[tuple[Record, Record], list[int]]:
+    """Two evaluations, up to where one begins again, if they are of equally many rows only there.
+
+    Returns:
+        The pair; and the sides that evaluate more, 0 or 1, which is no other training.
+    """
+    left, right = pair
+    for ours in (left[METRICS], *left[METRICS].get("earlier", ())):
+        for theirs in (right[METRICS], *right[METRICS].get("earlier", ())):
+            if ours["count"] == theirs["count"]:
+                cut = {**left, METRICS: ours}, {**right, METRICS: theirs}
+                return cut, [n for n in (0, 1) if cut[n][METRICS] is not pair[n][METRICS]]
+    return pair, []
 
 
 def _of_models(evaluations: Sequence[Record]) -> dict[str, list[Record]]:

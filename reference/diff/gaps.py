@@ -1,6 +1,16 @@
 """What of two runs can't be compared, or is of one run alone: noted while they are read."""
 
-from reference.diff.notes import MissingLinks, MoreEvaluations, Note, UnknownFields, UnseenPass
+from reference.diff.evaluation_differences import goes_on_otherwise, is_padded_otherwise
+from reference.diff.notes import (
+    GeneratedInOtherBatches,
+    MissingLinks,
+    MoreEvaluations,
+    Note,
+    PaddedOtherwise,
+    UncalledParameters,
+    UnknownFields,
+    UnseenPass,
+)
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
@@ -16,7 +26,9 @@ class Gaps:
         self.missing: dict[str, set[int]] = {}
         self._unseen: dict[int, UnseenPass] = {}  # by side, the first
         self._unknown: dict[int, set[str]] = {}  # by side, fields of a newer schema
+        self._uncalled: dict[int, UncalledParameters] = {}  # by side, the first
         self._evaluations: dict[int, MoreEvaluations] = {}  # by side, those of it alone
+        self._in_evaluations: dict[type, Note] = {}  # what equal ones leave unseen, each kind once
 
     def both_have(self, link: str, pair: tuple[Record, Record]) -> bool:
         """Whether both steps have this link; a side that lacks it is noted."""
@@ -45,6 +57,13 @@ class Gaps:
             unseen = UnseenPass(side, record["step"], link == METRICS, why)
             self._unseen.setdefault(side, unseen)
 
+    def note_uncalled(self, pair: tuple[Record, Record]) -> None:
+        """Notes the first step that moves parameters that none of its forward passes used."""
+        for side, record in enumerate(pair):
+            if "uncalled" in record and side not in self._uncalled:
+                note = UncalledParameters(side, record["uncalled"], record["step"])
+                self._uncalled[side] = note
+
     def add_unknown(self, side: int, fields: tuple[str, ...]) -> None:
         """Notes fields of a newer schema that this one doesn't know."""
         if fields:
@@ -57,6 +76,19 @@ class Gaps:
         count += before.count if before is not None else 0
         self._evaluations[side] = MoreEvaluations(side, count, first)
 
+    def note_evaluation(self, pair: tuple[Record, Record]) -> None:
+        """Notes what of two equal evaluations can't be told to be equal."""
+        left, right = (each[METRICS] for each in pair)
+        notes: list[Note] = []
+        if "outputs" not in left or "outputs" not in right:
+            return
+        if is_padded_otherwise(left, right):
+            notes.append(PaddedOtherwise(pair[0]["step"]))
+        if goes_on_otherwise(left, right):
+            notes.append(GeneratedInOtherBatches(pair[0]["step"]))
+        for note in notes:
+            self._in_evaluations.setdefault(type(note), note)
+
     def notes(self) -> list[Note]:
         """All of it; links that the same sides lack stand in one note."""
         of_sides: dict[tuple[int, ...], list[str]] = {}
@@ -65,6 +97,8 @@ class Gaps:
         return [
             *(MissingLinks(sides, tuple(links)) for sides, links in of_sides.items()),
             *self._unseen.values(),
+            *self._uncalled.values(),
             *(UnknownFields(side, tuple(fields)) for side, fields in self._unknown.items()),
             *self._evaluations.values(),
+            *self._in_evaluations.values(),
         ]

@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
-from reference.diff.comparison import Comparison
+from reference.diff.causes.case import Case
+from reference.diff.causes.ends import end_causes
+from reference.diff.causes.find import likely_causes
+from reference.diff.causes.likely_cause import LikelyCause
+from reference.diff.comparison import MALFORMED, Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
 from reference.diff.evidence import ChangedTensors, Evidence, OtherAtEnd
-from reference.diff.likely_causes import likely_causes
+from reference.diff.inside_calls import inside
+from reference.diff.later_batches import LaterBatches
 from reference.diff.model_ends import model_ends, models_of_one
 from reference.diff.notes import (
     BeginsLater,
@@ -36,6 +41,7 @@ def judge(
     ends: list[Record | None],
     curve: Curve | None = None,
     begins: BeginsLater | None = None,
+    later: LaterBatches | None = None,
 ) -> Verdict:
     """The verdict on two runs that have been read to their ends.
 
@@ -45,6 +51,7 @@ def judge(
         ends: The record of each run's end; None where its ledger has none.
         curve: How the two went on after they parted.
         begins: Where the one begins in the other, if not at its beginning.
+        later: Their batches after they parted.
     """
     if c.divergence is not None:
         verdict = _diverged(c, c.divergence)
@@ -53,13 +60,38 @@ def judge(
         verdict = _undiverged(c, counts, ends)
     every_link = not (c.other_models or c.missing or any(c.newer))
     begun: list[Note] = [begins] if begins is not None else []
-    if c.divergence is not None and counts[0] != counts[1]:
+    if counts[0] != counts[1] and verdict.reason is not Reason.ONE_RUN_ENDS:
         lengths = list(counts)
         if begins is not None:  # of the whole run only what is compared was counted
             lengths[1 - begins.side] += begins.step
         begun.append(Lengths(*lengths))
     remarks = _remarks(c, verdict, [end for end in ends if end], begun)
-    return in_words(replace(verdict, remarks=remarks, every_link=every_link))
+    causes = tuple(_causes(c, verdict, begins, later or LaterBatches()))
+    return in_words(replace(verdict, remarks=remarks, causes=causes, every_link=every_link))
+
+
+def _causes(
+    c: Comparison, verdict: Verdict, begins: BeginsLater | None, later: LaterBatches
+) -> list[LikelyCause]:
+    """What it most likely comes from, the likeliest first."""
+    if c.other_models is not None and verdict.verdict != "identical":
+        return c.other_models_cause
+    if c.divergence is None:
+        return end_causes(verdict)
+    case = Case(
+        divergence=c.divergence,
+        earlier=c.earlier,
+        names=c.matching.names,
+        renamed=c.matching.notes,
+        kinds=c.matching.kinds,
+        told=c.told_otherwise,
+        later=later,
+        begins=begins,
+    )
+    try:
+        return likely_causes(case)
+    except MALFORMED:  # from a record that somebody edited nothing follows
+        return []
 
 
 def _diverged(c: Comparison, divergence: Divergence) -> Verdict:
@@ -182,7 +214,7 @@ def _at_their_last_buffers(c: Comparison, ends: list[Record], tensors: list[Last
     )
     if unequal:
         return _changed(c, None, unequal)
-    others = model_ends(*ends)
+    others = model_ends(*ends, in_order=not c.in_other_order)
     return _changed(c, others[0]) if others else Verdict("identical", c.steps)
 
 
@@ -205,11 +237,11 @@ def _remarks(
 ) -> tuple[Note, ...]:
     """What a reader must know beside the verdict."""
     identical = verdict.verdict == "identical"
-    causes: list[Note] = []
-    if c.divergence is not None:
-        causes = likely_causes(c.divergence, c.earlier, c.matching.names, c.matching.notes)
+    parts: list[Note] = []
+    if c.divergence is not None and c.divergence.left.get("kind") == "step":
+        parts = list(inside(c.divergence.left, c.divergence.right, c.divergence.link))
     told = c.told_otherwise if c.divergence is not None else []
-    remarks: list[Note] = [*begins, *causes, *told, *c.surroundings, *c.named, *c.matching.notes]
+    remarks: list[Note] = [*told, *begins, *parts, *c.surroundings, *c.named, *c.matching.notes]
     if c.other_models is not None:
         remarks += [*c.beside_other_models, NoModelInCommon()]
     else:

@@ -1,13 +1,14 @@
 """Two ledgers read side by side, a step at a time, to one verdict."""
 
 from collections.abc import Iterator, Mapping
-from itertools import zip_longest
 from pathlib import Path
 
 from reference.diff.comparison import Comparison
 from reference.diff.divergence_curve import Curve
 from reference.diff.judgement import judge
+from reference.diff.later_batches import LaterBatches
 from reference.diff.notes import BeginsLater
+from reference.diff.optimizers_in_order import in_one_order
 from reference.diff.ranks import diff_ranks, with_unread_ranks
 from reference.diff.resumed_run import given, groups_as_from, groups_from, where_it_begins
 from reference.diff.verdict import Verdict
@@ -17,7 +18,13 @@ from reference.ledger.record import Record
 from reference.ledger.steps import Group, open_ledger
 
 
-def diff(a: Ledger | Path | str, b: Ledger | Path | str, *, offset: int | None = None) -> Verdict:
+def diff(
+    a: Ledger | Path | str,
+    b: Ledger | Path | str,
+    *,
+    offset: int | None = None,
+    each_evaluation: bool = False,
+) -> Verdict:
     """The verdict on two runs. Both are read once, and one step of each is held at a time.
 
     Args:
@@ -26,6 +33,8 @@ def diff(a: Ledger | Path | str, b: Ledger | Path | str, *, offset: int | None =
         b: The one that it is compared with.
         offset: After how many steps of `a` the run `b` begins; below 0, after how many of `b` the
             run `a` does. By default their first weights say whether one is the other resumed.
+        each_evaluation: An evaluation made once more, without a step between, is a divergence; by
+            default it is named beside the verdict.
 
     Returns:
         `identical`, `diverged` with the first step and link at which they part, or `incomparable`
@@ -37,8 +46,13 @@ def diff(a: Ledger | Path | str, b: Ledger | Path | str, *, offset: int | None =
             file, row and field.
     """
     if any(isinstance(each, Path | str) and Path(each).is_dir() for each in (a, b)):
-        return diff_ranks(_ranks(a), _ranks(b), lambda _rank, x, y: _diff(x, y, offset=offset))
-    return _diff(*_ranks(a).values(), *_ranks(b).values(), offset=offset, alone=True)
+        return diff_ranks(
+            _ranks(a),
+            _ranks(b),
+            lambda _rank, x, y: _diff(x, y, offset=offset, each_evaluation=each_evaluation),
+        )
+    one, other = *_ranks(a).values(), *_ranks(b).values()
+    return _diff(one, other, offset=offset, alone=True, each_evaluation=each_evaluation)
 
 
 def _ranks(source: Ledger | Path | str) -> Mapping[int, Ledger | Path]:
@@ -46,25 +60,34 @@ def _ranks(source: Ledger | Path | str) -> Mapping[int, Ledger | Path]:
 
 
 def _diff(
-    a: Ledger | Path, b: Ledger | Path, *, offset: int | None, alone: bool = False
+    a: Ledger | Path,
+    b: Ledger | Path,
+    *,
+    offset: int | None,
+    alone: bool = False,
+    each_evaluation: bool = False,
 ) -> Verdict:
     """The verdict on two ledgers; `alone`: there may be other ranks, of which nobody gave one."""
     (left_header, left), (right_header, right) = map(open_ledger, (a, b))
     begins = where_it_begins(a, b) if offset is None else given(offset)
     if begins is not None:
         left, right = (_from(each, side, begins) for side, each in enumerate((a, b)))
-    comparison = Comparison(left_header, right_header, before=begins.step if begins else 0)
-    curve = Curve()
+    before = begins.step if begins else 0
+    comparison = Comparison(
+        left_header, right_header, before=before, each_evaluation=each_evaluation
+    )
+    curve, later = Curve(), LaterBatches()
     ends: list[Record | None] = [None, None]
     counts = [0, 0]
-    for x, y in zip_longest(left, right, fillvalue=Group()):
+    for x, y in in_one_order(left, right):
         comparison.add(x, y)
         if comparison.divergence is not None and x.step is not None and y.step is not None:
             curve.add(x.step, y.step)
+            later.add(x.step, y.step)
         for side, group in enumerate((x, y)):
             counts[side] += group.step is not None
             ends[side] = group.end or ends[side]
-    verdict = judge(comparison, counts, ends, curve, begins)
+    verdict = judge(comparison, counts, ends, curve, begins, later)
     return with_unread_ranks(verdict, left_header, right_header) if alone else verdict
 
 

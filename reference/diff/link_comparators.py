@@ -10,14 +10,16 @@ from typing import Any
 from reference.diff.batch_differences import batch
 from reference.diff.evaluation_differences import evaluation
 from reference.diff.optimizer_differences import optimizer
+from reference.diff.sides import FIRST, SECOND
 from reference.diff.tensor_differences import buffers, tensors
 from reference.diff.unequal import COUNT, HARD, NOTE, SOFT, Pair, Unequal
 from reference.ledger.link_table import GENERATORS, METRICS, OF_NAME
 from reference.ledger.odd_modules import reference_to
 from reference.ledger.record import Record
+from reference.messages import plain
 
 ODD = "modules in another mode (train or eval) than their parent's"
-FIRST = 3  # of them that are named
+MOST_NAMED = 3  # of them that are named
 
 
 def rng(pair: Pair) -> Iterator[Unequal]:
@@ -39,8 +41,8 @@ def mode(pair: Pair) -> Iterator[Unequal]:
         if field == "odd":
             if _reference(values[0]) == _reference(values[1]):
                 continue
-            of_runs = (_modules(names) for names in values)
-            words = "{} in the first run, {} in the second".format(*of_runs)
+            of_runs = [plain(_modules(names)) for names in values]
+            words = f"{of_runs[0]} in {FIRST}, {of_runs[1]} in {SECOND}"
             yield Unequal("mode", ODD, *values, SOFT, words=words)
         elif field != "later" and values[0] != values[1]:
             yield Unequal("mode", field, *values, NOTE if field == "gradients" else SOFT)
@@ -69,8 +71,8 @@ def _modules(names: Any) -> str:
         return names.split()[0]  # their number: the list is in a step that wasn't read
     if not names:
         return "none"
-    more = f" and {len(names) - FIRST} more" if len(names) > FIRST else ""
-    return ", ".join(map(str, names[:FIRST])) + more
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(str, names[:MOST_NAMED])) + more
 
 
 def _refuse_fields_of_one_side(left: Record, right: Record, names: Sequence[str]) -> None:
@@ -88,8 +90,13 @@ def weights(pair: Pair) -> Iterator[Unequal]:
 
 
 def forward(pair: Pair) -> Iterator[Unequal]:
-    """The loss where both show it, and the outputs that both have."""
+    """The loss where both show it, and the outputs that both have.
+
+    Of other numbers of passes nothing is decided by outputs: they are of other parts of a model.
+    """
     left, right = pair.left["forward"], pair.right["forward"]
+    if len(left) != len(right):
+        return
     for number, (x, y) in enumerate(zip(left, right, strict=False), 1):
         of_pass = number if len(left) > 1 else None
         if x.get("loss") != y.get("loss") or ("loss" in x) != ("loss" in y):

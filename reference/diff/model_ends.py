@@ -10,12 +10,13 @@ from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
 
-def model_ends(left: Record, right: Record) -> list[OtherAtEnd]:
+def model_ends(left: Record, right: Record, *, in_order: bool = True) -> list[OtherAtEnd]:
     """What is unequal, for each model that both runs have; what only one has is no difference.
 
     Args:
         left: The first run's end.
         right: The second run's.
+        in_order: Both runs trained their models in the same order.
     """
     models = [end["models"] for end in (left, right) if "models" in end]
     if len(models) < 2:
@@ -29,7 +30,7 @@ def model_ends(left: Record, right: Record) -> list[OtherAtEnd]:
     ]
     return [
         unequal
-        for pair in _pairs(*models)
+        for pair in _pairs(*models, in_order=in_order)
         # Trained in one part or in two, by whatever names: all that counts is what there is.
         if trained[0] != trained[1] or not pair[0]["trained"] or _has_same_names(*pair)
         for unequal in _unequal(*pair, known, lost)
@@ -41,13 +42,15 @@ def models_of_one(left: Record, right: Record) -> list[ModelsOfOneEnd]:
     ends = [[m for m in end.get("models", ()) if not m["trained"]] for end in (left, right)]
     if not all("models" in end for end in (left, right)):
         return []
-    counts = [Counter({k: len(v) for k, v in _by_class(models).items()}) for models in ends]
-    kinds = dict.fromkeys((*counts[0], *counts[1]))
-    return [
-        ModelsOfOneEnd(kind, is_copy, counts[0][kind, is_copy], counts[1][kind, is_copy])
-        for kind, is_copy in kinds
-        if counts[0][kind, is_copy] != counts[1][kind, is_copy]
-    ]
+    sides = _called_or_not(*map(_by_class, ends))
+    counts = [Counter({key: len(models) for key, models in side.items()}) for side in sides]
+    notes: dict[tuple[str, bool], ModelsOfOneEnd] = {}
+    for key in dict.fromkeys((*counts[0], *counts[1])):
+        if counts[0][key] != counts[1][key]:
+            kind, is_copy, _step = key
+            note = ModelsOfOneEnd(kind, is_copy, counts[0][key], counts[1][key])
+            notes.setdefault((kind, is_copy), note)
+    return list(notes.values())
 
 
 def _in_the_last_step(end: Record) -> Counter[str]:
@@ -69,10 +72,12 @@ def _values(models: Any) -> Counter[str]:
     return Counter(value for each in held for value in each.values())
 
 
-def _pairs(left: Sequence[Record], right: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
+def _pairs(
+    left: Sequence[Record], right: Sequence[Record], *, in_order: bool
+) -> Iterator[tuple[Record, Record]]:
     """Models of one class in the order of their first calls, where both runs have as many."""
     sides = [[m for m in models if m["trained"]] for models in (left, right)]
-    if len(sides[0]) == len(sides[1]):
+    if in_order and len(sides[0]) == len(sides[1]):
         yield from zip(*sides, strict=True)
     else:
         yield from _of_one_class(*sides)
@@ -82,7 +87,7 @@ def _pairs(left: Sequence[Record], right: Sequence[Record]) -> Iterator[tuple[Re
 def _of_one_class(
     left: Sequence[Record], right: Sequence[Record]
 ) -> Iterator[tuple[Record, Record]]:
-    sides = [_by_class(models) for models in (left, right)]
+    sides = _called_or_not(_by_class(left), _by_class(right))
     for kind, ours in sides[0].items():
         theirs = sides[1].get(kind, [])
         if len(ours) == len(theirs):
@@ -95,12 +100,28 @@ def _of_one_class(
             )
 
 
-def _by_class(models: Sequence[Record]) -> dict[tuple[str, bool], list[Record]]:
-    classes: dict[tuple[str, bool], list[Record]] = {}
+Class = tuple[str, bool, int]  # its name; whether nobody called it; the step, or -1 for the end
+Classes = dict[Class, list[Record]]
+
+
+def _by_class(models: Sequence[Record]) -> Classes:
+    classes: Classes = {}
     for model in models:
-        kind = str(model["model"]).split()[0], bool(model.get("copy"))
+        kind = str(model["model"]).split()[0], bool(model.get("copy")), int(model.get("step", -1))
         classes.setdefault(kind, []).append(model)
     return classes
+
+
+def _called_or_not(left: Classes, right: Classes) -> tuple[Classes, Classes]:
+    """Both runs' classes, as if all were called of a class that one run calls more often."""
+    sides = left, right
+    for kind in {kind for side in sides for kind, is_copy, step in side if step < 0}:
+        counts = [[len(side.get((kind, copy, -1), ())) for copy in (False, True)] for side in sides]
+        if counts[0] != counts[1] and sum(counts[0]) == sum(counts[1]):
+            for side in sides:
+                both = [*side.pop((kind, False, -1), ()), *side.pop((kind, True, -1), ())]
+                side[kind, False, -1] = both
+    return sides
 
 
 def _unequal(

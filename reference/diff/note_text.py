@@ -1,26 +1,12 @@
 """The notes beside a verdict, in words."""
 
-from reference.diff.cause_notes import (
-    BatchAgain,
-    DrewNumbers,
-    LikeAnother,
-    MoreSettings,
-    NotZeroed,
-    OnlyThisLink,
-    OtherArgument,
-    OtherSetting,
-    PartBeside,
-    RowsAgain,
-    Untied,
-    WeightsWere,
-)
-from reference.diff.cause_text import cause_text
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks, Sum
 from reference.diff.inside_notes import CutInside, EqualInside, NotInside, PartsInside
 from reference.diff.inside_text import inside_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
+    GeneratedInOtherBatches,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -34,7 +20,10 @@ from reference.diff.notes import (
     OneRankAlone,
     OnRank,
     OtherRanks,
+    PaddedOtherwise,
+    PartBeside,
     TensorsOfOneEnd,
+    UncalledParameters,
     UnknownFields,
     Unsealed,
     UnseenPass,
@@ -49,6 +38,7 @@ from reference.diff.value_text import (
     field_text,
     header_field_text,
     short,
+    unequal_text,
 )
 from reference.ledger.link_table import NEED_SAME_MODEL
 from reference.ledger.record import OLDEST, SCHEMA
@@ -119,6 +109,22 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 "the other run didn't make, or other rows; evaluations that no score ends stand "
                 "in a ledger as one"
             )
+        case UncalledParameters(side, count, step):
+            return (
+                f"not seen: what {count} parameter{'s' * (count != 1)} of no called model "
+                f"{'are' if count != 1 else 'is'} used for, in {sides.name(side)}, first in step "
+                f"{step}; gradients, weights and updates were compared"
+            )
+        case PaddedOtherwise(step):
+            return (
+                f"not seen: whether zeros at the ends of rows are padding, in the evaluation after "
+                f"step {step}; the runs have other numbers of them, and no attention_mask says it"
+            )
+        case GeneratedInOtherBatches(step):
+            return (
+                "not compared: what is generated after the first pass of each batch, in the "
+                f"evaluation after step {step}; these passes are of other batches or shapes"
+            )
         case WithoutEffect():
             return _without_effect_text(note)
         case Contradiction():
@@ -126,12 +132,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return f"{said}: edited, or not written by this package"
         case BeginsLater():
             return _begins_later_text(note, sides)
-        case BatchAgain() | RowsAgain() | WeightsWere() | NotZeroed() | DrewNumbers():
-            return cause_text(note, sides)
-        case OnlyThisLink() | Untied() | PartBeside():
-            return cause_text(note, sides)
-        case OtherArgument() | OtherSetting() | MoreSettings() | LikeAnother():
-            return cause_text(note, sides)
+        case PartBeside(step, field):
+            return f"yet the two part at step {step}, link forward: {unequal_text(field, sides)}"
         case PartsInside() | EqualInside() | CutInside() | NotInside():
             return inside_text(note, sides)
         case NothingEvaluated():

@@ -5,7 +5,6 @@ A side is 0 for the first run and 1 for the second. `note_text.py` puts them int
 
 from dataclasses import dataclass
 
-from reference.diff.cause_notes import Cause
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks
 from reference.diff.inside_notes import Inside
 from reference.diff.replica_notes import OfRanks
@@ -50,6 +49,14 @@ class MatchedByPosition:
 @dataclass(frozen=True)
 class NoModelInCommon:
     """Links that need the same model weren't compared."""
+
+
+@dataclass(frozen=True)
+class PartBeside:
+    """The first step whose outputs are unequal in two runs of models that don't fit."""
+
+    step: int
+    what: Unequal
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,32 @@ class MoreRows:
 
     side: int
     count: int
+
+
+@dataclass(frozen=True)
+class UncalledParameters:
+    """Parameters that an optimizer moves in steps of passes that don't use them, the first so."""
+
+    side: int
+    count: int
+    step: int
+
+
+@dataclass(frozen=True)
+class PaddedOtherwise:
+    """Rows of equal evaluations, the first after this step, end with other numbers of zeros.
+
+    No mask says that these are padding.
+    """
+
+    step: int
+
+
+@dataclass(frozen=True)
+class GeneratedInOtherBatches:
+    """Evaluations, the first after this step, go on from pass to pass in other batches."""
+
+    step: int
 
 
 @dataclass(frozen=True)
@@ -204,10 +237,13 @@ Note = (
     | UnknownFields
     | MoreEvaluations
     | MoreRows
+    | UncalledParameters
+    | PaddedOtherwise
+    | GeneratedInOtherBatches
     | WithoutEffect
     | Contradiction
     | BeginsLater
-    | Cause
+    | PartBeside
     | Inside
     | NothingEvaluated
     | NoScores

@@ -78,11 +78,17 @@ class Matching:
         self.left_over: list[tuple[int, Model]] = []
         self.untaken: tuple[list[int], list[int]] = ([], [])
         self._parts: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._exchanged: dict[int, int] = {}
 
     @property
     def names(self) -> list[str]:
         """Of the parameters that both have, as the first run calls them."""
         return [self._raw[0][i] for i, _ in self.pairs]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The classes of the first run's models, by their numbers."""
+        return [model.kind for model in self._models[0]]
 
     def add(self, left: Sequence[Record], right: Sequence[Record]) -> None:
         """Takes more records of models of either run, and matches all of them anew."""
@@ -98,8 +104,7 @@ class Matching:
         self.notes, self.left_over, self._parts = [], [], ({}, {})
         self.untaken = ([], [])
         if left == right:
-            self.pairs = [(i, i) for i in range(len(self._raw[0]))]
-            self.in_place = self.same_parts = True
+            self._pair_alike(left)
             return
         swap = len(right) < len(left)  # the parts go into the whole
         parts, wholes = (left, right) if swap else (right, left)
@@ -124,6 +129,27 @@ class Matching:
         lengths = {len(raw) for raw in self._raw}
         self.in_place = lengths == {len(pairs)} and all(i == j for i, j in pairs)
         self.same_parts = self.in_place and len(left) == len(right)
+
+    @property
+    def alike(self) -> Sequence[Model]:
+        """The models of both runs, where these have the same ones; else none."""
+        return self._models[0] if self._models[0] == self._models[1] else ()
+
+    def exchange(self, numbers: Mapping[int, int]) -> None:
+        """Some of the second run's models are those of other numbers in the first."""
+        self._exchanged = dict(numbers)
+        self._match()
+
+    def _pair_alike(self, models: Sequence[Model]) -> None:
+        """Both runs have the same models, by these numbers or by exchanged ones."""
+        first = {model.number: model.first for model in reversed(models)}
+        self._parts = ({}, dict(self._exchanged))
+        self.pairs = sorted(
+            (place + first[self._exchanged.get(m.number, m.number)] - first[m.number], place)
+            for m in models
+            for place in range(m.first, m.first + len(m.names))
+        )
+        self.in_place = self.same_parts = not self._exchanged
 
     def _join(self, part: Model, way: Way, wholes: Sequence[Model], *, swap: bool) -> None:
         """A part's forward passes are the whole's; and a word on names that aren't the same."""

@@ -51,7 +51,7 @@ def diff_ranks(left: Ranks, right: Ranks, compare: Compare) -> Verdict:
     if lacking.any and all(v.step is None for v in verdicts.values()):
         said, rank = _lacks(verdicts, lacking), None
     else:
-        rank = min(verdicts, key=lambda each: (*_place(verdicts[each]), each))
+        rank = min(verdicts, key=lambda each: (*place(verdicts[each]), each))
         said = verdicts[rank]
         if said.verdict == "identical":
             rank = None
@@ -80,7 +80,7 @@ def _lacks(verdicts: Mapping[int, Verdict], lacking: LackingRanks) -> Verdict:
     return Verdict("incomparable", steps, reason=Reason.MISSING_RANKS, evidence=lacking)
 
 
-def _place(verdict: Verdict) -> tuple[int, float, bool, int]:
+def place(verdict: Verdict) -> tuple[int, float, bool, int]:
     """By which the worst verdict is the least, and of several divergences the first."""
     step = inf if verdict.step is None else verdict.step
     after = verdict.reason in AFTER_THE_LAST_STEP

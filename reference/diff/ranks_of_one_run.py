@@ -26,6 +26,7 @@ from reference.ledger.steps import open_ledger
 
 ONE_RUN = Sides("the run", "the run", "the run", "the run")
 READ_AT_THE_END = 1 << 28  # bytes of all ledgers, which take about ten seconds to be read
+SHOWN = 4  # ranks that have no ledger
 MOST = 1 << 16  # ranks that a header may speak of; an edited one may name any number
 
 
@@ -63,6 +64,13 @@ def diff_ranks_of(folder: Path) -> Verdict:
     """
     ledgers = find_ledgers(folder)
     if len(ledgers) < 2:
+        gone = _missing(ledgers) if folder.is_dir() else ()
+        if gone:
+            ranks = ", ".join(map(str, gone[:SHOWN])) + ", ..." * (len(gone) > SHOWN)
+            raise InputError(
+                f"{folder}: holds the ledger of rank {min(ledgers)} alone, none of rank {ranks}; "
+                "copy the others into it, or give B, the run that it is compared with"
+            )
         raise InputError(
             f"required: B, the run that {folder} is compared with; alone stands only the folder of "
             "a run of several processes"

@@ -40,7 +40,9 @@ def parting_text(part: RanksPart) -> str:
 
     The values are named by their ranks where the sentence doesn't tell whose they are.
     """
-    shown = [unequal_text(u) for u in part.unequal if u.weight != NOTE][:SHOWN]
+    first, second = (f"rank {rank}" for rank in part.of_values)
+    sides = Sides(first, second, f"{first} and {second}", first)
+    shown = [unequal_text(u, sides) for u in part.unequal if u.weight != NOTE][:SHOWN]
     whose = f" (on rank {part.of_values[0]} and on rank {part.of_values[1]})"
     return f"{_who_parts(part)}: {'; '.join(shown)}{whose}"
 

@@ -5,12 +5,29 @@ A ledger has a setting once, and of parts of a list that have it alike one entry
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from reference.diff.cause_notes import OtherSetting
 from reference.diff.notes import MatchedByPosition
 from reference.ledger.record import Record
 from reference.ledger.setting_names import pattern_of
+
+
+@dataclass(frozen=True)
+class OtherSetting:
+    """What a module is set to, where it is unequal.
+
+    Attributes:
+        name: The module's path and the attribute's name.
+        left: The first run's value; None where it has no such module.
+        right: The second run's.
+        before: It was so in the step before, which was equal all the same.
+    """
+
+    name: str
+    left: object
+    right: object
+    before: bool
 
 
 def other_settings(

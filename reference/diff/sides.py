@@ -1,6 +1,14 @@
-"""What two runs are called, in sentences about them."""
+"""What two runs are called, in sentences about them.
+
+A `diff` calls them A and B, an `explain` the replay and the ledger. So words that are made before
+that is known hold a mark in the place of each run. No name of a script's own can hold one: `plain`
+writes these characters as codes.
+"""
 
 from dataclasses import dataclass
+
+FIRST, SECOND = "\ue000", "\ue001"  # of Unicode's private use, which no text has
+RUNS = (FIRST, SECOND)
 
 
 @dataclass(frozen=True)
@@ -16,7 +24,9 @@ class Sides:
         """What one run is called."""
         return (self.first, self.second)[side]
 
+    def put_into(self, words: str) -> str:
+        """Words with these names in the place of the marks."""
+        return words.replace(FIRST, self.first).replace(SECOND, self.second)
 
-LEDGERS = Sides(
-    "the first ledger", "the second ledger", "the first and the second ledger", "the first"
-)
+
+LEDGERS = Sides("A", "B", "A and B", "A")  # as `diff A B` has them

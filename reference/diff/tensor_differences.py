@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from reference.diff.sides import RUNS
 from reference.diff.unequal import NOTE, Share, Things, Unequal
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
@@ -22,6 +23,8 @@ def tensors(link: str, left: Record, right: Record, names: Sequence[str]) -> Ite
     if left.get("hash") == right.get("hash"):
         return
     hashes = [value.get("tensors", "").split() for value in (left, right)]
+    if all(hashes):  # a list from before a model was seen is shorter
+        hashes = [[*each, *[ABSENT] * (len(names) - len(each))] for each in hashes]
     triples = zip(names, *hashes, strict=False)
     pairs = [(x, y) for _, x, y in triples]
     unequal = [place for place, (x, y) in enumerate(pairs) if x != y]
@@ -51,12 +54,11 @@ def _absent_in_one(
     pairs: Sequence[tuple[str, str]], norms: Sequence[Sequence[str]], places: Sequence[int]
 ) -> str:
     """In words, where one run has none of what is unequal; else nothing."""
-    runs = ("the first run", "the second")
     for side in (0, 1):
         if all(pair[side] == ABSENT and pair[1 - side] != ABSENT for pair in pairs):
             there = norms[1 - side]
             zero = len(there) > max(places) and all(float(there[n]) == 0 for n in places)
-            return f"none in {runs[side]}, and {'zeros' if zero else 'some'} in {runs[1 - side]}"
+            return f"none in {RUNS[side]}, and {'zeros' if zero else 'some'} in {RUNS[1 - side]}"
     return ""
 
 

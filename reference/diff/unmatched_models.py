@@ -6,9 +6,7 @@ They do no harm until they take part in a step.
 from itertools import zip_longest
 from typing import Any
 
-from reference.diff.cause_notes import Untied
 from reference.diff.evidence import ParametersDiffer
-from reference.diff.notes import Note
 from reference.diff.parameter_matching import Matching
 from reference.ledger.link_table import Holds, links_holding
 from reference.ledger.marks import ABSENT
@@ -25,8 +23,12 @@ def trained_by_one(matching: Matching, records: tuple[Record, Record]) -> str | 
     return None
 
 
-def untied(matching: Matching, records: tuple[Record, ...]) -> list[Note]:
-    """Parameters of one run alone that have, at first, the values of another: tied in the other."""
+def untied(matching: Matching, records: tuple[Record, ...]) -> tuple[int, str, str] | None:
+    """A parameter of one run alone that has, at first, the values of another: tied in the other.
+
+    Returns:
+        The run that has it, its name, and that of the other one.
+    """
     for side, record in enumerate(records):
         tensors = str((record.get("weights") or {}).get("tensors", "")).split()
         alone = _of_one_run(matching, side)
@@ -35,8 +37,8 @@ def untied(matching: Matching, records: tuple[Record, ...]) -> list[Note]:
             # Of another model than the other run's, alike parameters say nothing: all norms are 1.
             like = [n for n, other in enumerate(tensors) if other == value and n not in alone]
             if value != ABSENT and like:
-                return [Untied(side, matching.name(side, place), matching.name(side, like[0]))]
-    return []
+                return side, matching.name(side, place), matching.name(side, like[0])
+    return None
 
 
 def _of_one_run(matching: Matching, side: int) -> list[int]:

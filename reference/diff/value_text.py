@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from reference.diff.sides import LEDGERS, Sides
 from reference.diff.unequal import IN_NO_GROUP, Things, Unequal
 from reference.messages import plain
 
@@ -12,10 +13,15 @@ HASH = re.compile("[0-9a-f]{16}|[0-9a-f]{32}")
 LONGEST = 90  # characters of a value in a line
 
 
-def unequal_text(unequal: Unequal) -> str:
-    """An unequal field with both values, as in 'eps: 1e-08 and 1e-06 (100 times)'."""
+def unequal_text(unequal: Unequal, sides: Sides = LEDGERS) -> str:
+    """An unequal field with both values, as in 'eps: 1e-08 and 1e-06 (100 times)'.
+
+    Args:
+        unequal: The field.
+        sides: What the two runs are called, where its words name them.
+    """
     if unequal.words:
-        return f"{plain(field_text(unequal))}: {plain(unequal.words)}"
+        return f"{plain(field_text(unequal))}: {sides.put_into(unequal.words)}"
     if all(_is_hash(value) for value in (unequal.left, unequal.right)):
         return f"{plain(field_text(unequal))}: not the same"  # a hash tells a reader nothing
     values = both(unequal.left, unequal.right)

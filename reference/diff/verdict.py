@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reference.diff.causes.likely_cause import LikelyCause
 from reference.diff.divergence_curve import Point
 from reference.diff.evidence import (
     Evidence,
 )
 from reference.diff.notes import Note
 from reference.diff.unequal import Unequal
-from reference.messages import as_html
+from reference.messages import as_html, folded
 
 
 class Reason(StrEnum):
@@ -50,6 +51,8 @@ class Verdict:
         step: Where the runs part, from 1; of an evaluation, the number of steps before it.
         link: The link in which they part.
         detail: What is unequal, or why nothing can be said, in words.
+        cause: What it most likely comes from, in words; nothing where nothing is known.
+        advice: What to look at, or to change, in words.
         suspects: The links in which the cause may lie, the likeliest first.
         unequal: The unequal fields of that step, as far as they were compared.
         notes: What a reader must know beside it, in words.
@@ -58,6 +61,7 @@ class Verdict:
         reason: None where it diverged plainly, in a link of a step, or is identical to the bit.
         evidence: What the reason rests on; None where the reason says it all.
         remarks: The values of which `notes` are the words.
+        causes: All that it may come from, the likeliest first: `cause` is the words of that one.
         rank: Of which rank this is the verdict; None for a run of one process, or for all ranks.
         ranks: How many ranks were compared.
     """
@@ -67,6 +71,8 @@ class Verdict:
     step: int | None = None
     link: str | None = None
     detail: str = ""
+    cause: str = ""
+    advice: str = ""
     suspects: tuple[str, ...] = ()
     unequal: tuple[Unequal, ...] = ()
     notes: tuple[str, ...] = ()
@@ -75,11 +81,12 @@ class Verdict:
     reason: Reason | None = None
     evidence: Evidence | None = None
     remarks: tuple[Note, ...] = ()
+    causes: tuple[LikelyCause, ...] = ()
     rank: int | None = None
     ranks: int = 1
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join(map(folded, self._lines()))
 
     def _repr_html_(self) -> str:
         return as_html(self._lines())
@@ -87,4 +94,4 @@ class Verdict:
     def _lines(self) -> list[str]:
         from reference.diff.verdict_text import lines  # which is about this class
 
-        return lines("the runs", self)
+        return lines("A and B", self)

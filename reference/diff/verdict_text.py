@@ -16,6 +16,8 @@ from reference.diff.evidence import (
     OtherModels,
     TrainedInOne,
 )
+from reference.diff.inside_notes import NotInside, PartsInside
+from reference.diff.inside_text import inside_text
 from reference.diff.note_text import contradiction_text, header_text, lacking_text, note_text
 from reference.diff.sides import LEDGERS, Sides
 from reference.diff.unequal import NOTE, Unequal
@@ -29,6 +31,8 @@ from reference.terminal import table
 EVERY = "every link of every step"
 JSON_SCHEMA = 1  # of `diff --json`; docs/diff-and-explain.md has its fields
 SHOWN = 4  # unequal fields in a line
+FIRST_FIELDS = 2  # of them, under a likely cause
+INSIDE_THE_MODEL = "inside-the-model"  # a cause that says less than the module
 
 
 def in_words(v: Verdict, sides: Sides = LEDGERS) -> Verdict:
@@ -38,13 +42,28 @@ def in_words(v: Verdict, sides: Sides = LEDGERS) -> Verdict:
         v: The verdict.
         sides: What the two runs are called.
     """
-    notes = tuple(note_text(note, sides) for note in v.remarks)
-    return replace(v, detail=_detail(v, sides), notes=notes)
+    vague = not v.causes or v.causes[0].kind == INSIDE_THE_MODEL
+    notes = tuple(
+        note_text(note, sides) for note in v.remarks if vague or not isinstance(note, NotInside)
+    )
+    cause, advice = _likeliest(v, sides)
+    return replace(v, detail=_detail(v, sides), cause=cause, advice=advice, notes=notes)
+
+
+def _likeliest(v: Verdict, sides: Sides) -> tuple[str, str]:
+    """The likeliest cause, and what to do about it; of a forward pass its first unequal module."""
+    parts = [note for note in v.remarks if isinstance(note, PartsInside)]
+    vague = not v.causes or v.causes[0].kind == INSIDE_THE_MODEL
+    if parts and vague:
+        return inside_text(parts[0], sides).removeprefix("inside: "), ""
+    if not v.causes:
+        return "", ""
+    return v.causes[0].text(sides), v.causes[0].advice_text(sides)
 
 
 def _detail(v: Verdict, sides: Sides) -> str:
     """What is unequal, or why nothing can be said."""
-    unequal = _unequal(v.link, v.unequal)
+    unequal = _unequal(v.link, v.unequal, sides)
     match v.reason:
         case None:
             return unequal
@@ -53,7 +72,7 @@ def _detail(v: Verdict, sides: Sides) -> str:
         case Reason.CHANGED_WEIGHTS:
             return _changed_weights(v.evidence)
         case Reason.CHANGED_BUFFERS:
-            return f"buffers changed after the last step: {unequal_text(v.unequal[0])}"
+            return f"buffers changed after the last step: {unequal_text(v.unequal[0], sides)}"
         case Reason.NO_STEPS:
             return "a ledger without steps" + (f" ({v.evidence})" if v.evidence else "")
         case Reason.WITHIN_ENVELOPE:
@@ -67,14 +86,14 @@ def _detail(v: Verdict, sides: Sides) -> str:
     return _equal_as_far_as_it_goes(v, v.reason, sides)
 
 
-def _unequal(link: str | None, unequal: Sequence[Unequal]) -> str:
+def _unequal(link: str | None, unequal: Sequence[Unequal], sides: Sides) -> str:
     """What is unequal in the link that is named; then what else is, before the hard link."""
     own = [u for u in unequal if u.link == link and u.weight != NOTE]
     others = [u for u in unequal if u not in own]
-    shown = [unequal_text(u) for u in own[:SHOWN]]
+    shown = [unequal_text(u, sides) for u in own[:SHOWN]]
     if len(own) > SHOWN:
         shown.append(f"and {len(own) - SHOWN} more fields")
-    also = "; ".join(f"{u.link} {unequal_text(u)}" for u in others[:SHOWN])
+    also = "; ".join(f"{u.link} {unequal_text(u, sides)}" for u in others[:SHOWN])
     return "; ".join(shown) + (f" (also unequal: {also})" if also else "")
 
 
@@ -112,9 +131,15 @@ def _models(models: OtherModels) -> str:
     if isinstance(models, TrainedInOne):
         what = f"{short(models.name)}, which is trained, stands in one of them only"
     else:
-        first, second = (short(p if p is not None else "none") for p in (models.left, models.right))
-        what = f"{first} and {second}"
+        what = f"{_parameter(models.left)} in the one, {_parameter(models.right)} in the other"
     return f"the models have other parameters: {what}"
+
+
+def _parameter(parameter: list[Any] | None) -> str:
+    """As in 'head.weight (2, 64)'."""
+    if parameter is None:
+        return "nothing more"
+    return short(f"{parameter[0]} ({', '.join(map(str, parameter[1]))})")
 
 
 def _changed_weights(evidence: object) -> str:
@@ -139,12 +164,19 @@ def as_json(v: Verdict) -> dict[str, Any]:
     """The verdict as `compare` writes it: every value, and the words for what has no short form."""
     written = asdict(v)
     del written["evidence"], written["remarks"]  # in words: `detail` and `notes`
-    return {**written, "unequal": unequal_as_json(v.unequal)}
+    causes = [
+        {"kind": c.kind, "words": c.text(LEDGERS), "advice": c.advice_text(LEDGERS)}
+        for c in v.causes
+    ]
+    return {**written, "causes": causes, "unequal": unequal_as_json(v.unequal)}
 
 
-def unequal_as_json(unequal: Sequence[Unequal]) -> list[dict[str, Any]]:
+def unequal_as_json(unequal: Sequence[Unequal], sides: Sides = LEDGERS) -> list[dict[str, Any]]:
     """Unequal fields with all their values; `field` is the whole of it in words."""
-    return [{**asdict(each), "field": field_text(each)} for each in unequal]
+    return [
+        {**asdict(each), "field": field_text(each), "words": sides.put_into(each.words)}
+        for each in unequal
+    ]
 
 
 def json_line(a: str, b: str | None, names: str, v: Verdict) -> str:
@@ -189,26 +221,63 @@ def _ranks(count: int) -> str:
 def lines(pair: str, v: Verdict) -> list[str]:
     """All that there is to say of one pair: the verdict, notes, what was equal, how it goes on.
 
-    A line each, but for the curve, which is a table of our own.
+    A line each, but for the curve, which is a table of our own. The likely cause stands first, then
+    what is unequal, then all else.
     """
-    said = [sentence(pair, v)]
+    said = _head(pair, v)
     if v.step is not None and v.steps:
         links = "every link" if v.every_link else "every link that was compared"
         said.append(f"equal before it: {v.steps} step{'s' * (v.steps != 1)}, in {links}")
-    said = [plain(line) for line in (*said, *v.notes)]
+    inside = {f"inside: {v.cause}"}  # which the first lines have said
+    said = [plain(line) for line in (*said, *_other_causes(v))]
+    said += [plain(note) for note in v.notes if note not in inside]
     if len(v.curve) > 1:
         said += ["how the two go on:", curve(v.curve)]
     return said
 
 
+def _head(pair: str, v: Verdict) -> list[str]:
+    """The verdict, what it most likely comes from, and what is unequal."""
+    if v.verdict != "diverged" or not v.cause:
+        said = [sentence(pair, v)]
+        return [*said, *_cause(v)] if v.verdict != "identical" else said
+    on = "" if v.rank is None else f"on rank {v.rank} "
+    place = f"diverged: {pair} part {on}at step {v.step}, link {v.link}"
+    return [place, *_cause(v), f"unequal: {_shown(v)}"]
+
+
+def _cause(v: Verdict) -> list[str]:
+    said = [f"likely cause: {v.cause}"] if v.cause else []
+    return [*said, f"next: {v.advice}"] if v.advice else said
+
+
+def _shown(v: Verdict) -> str:
+    """What is unequal of the link that is named; what follows from it is left to `--json`."""
+    own = [u for u in v.unequal if u.link == v.link and u.weight != NOTE]
+    if not own or (v.reason is not None and v.reason is not Reason.ONE_RUN_ENDS):
+        return v.detail
+    more = f"; and {len(own) - FIRST_FIELDS} more" if len(own) > FIRST_FIELDS else ""
+    return "; ".join(map(unequal_text, own[:FIRST_FIELDS])) + more
+
+
+def _other_causes(v: Verdict) -> list[str]:
+    """Those beside the likeliest, which tell something of their own."""
+    return [f"also: {cause.text(LEDGERS)}" for cause in v.causes[1:]]
+
+
 def curve(points: tuple[Point, ...]) -> str:
-    """A table: both losses, how far apart they are, and the gradients' norms."""
+    """A table: both losses, how far apart they are, and the gradients' norms.
+
+    Of runs whose losses aren't known (a function's, and no module's) it has no column of them.
+    """
     rows = [["step", "loss", "other loss", "apart", "gradient norms apart"]]
     for point in points:
         a, b = point.losses
         apart = "-" if a is None or b is None else f"{abs(a - b):.2g}"
         norms = "-" if point.norms is None else f"{100 * point.norms:.2g} %"
         rows.append([str(point.step), _loss(a), _loss(b), apart, norms])
+    if all(point.losses == (None, None) for point in points):
+        rows = [[row[0], row[-1]] for row in rows]
     return table(rows)
 
 

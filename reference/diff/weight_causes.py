@@ -3,16 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from reference.diff.cause_notes import LikeAnother, WeightsWere
-from reference.diff.notes import Note
 from reference.ledger.marks import is_value
 from reference.ledger.record import Record
 
 
 def weights_were(
     pair: tuple[Record, Record], updates: tuple[Mapping[str, int], Mapping[str, int]], step: int
-) -> list[Note]:
-    """Weights that are those after an earlier step of the same run.
+) -> tuple[int, int] | None:
+    """Which run's weights are those after an earlier step of its own, and after which.
 
     Args:
         pair: Both steps.
@@ -22,16 +20,22 @@ def weights_were(
     for side, record in enumerate(pair):
         at = updates[side].get(str((record.get("weights") or {}).get("hash")))
         if at is not None and at != step - 1:
-            return [WeightsWere(side, step, at)]
-    return []
+            return side, at
+    return None
 
 
-def like_another(pair: tuple[Record, Record], names: Sequence[str]) -> list[Note]:
+def like_another(
+    pair: tuple[Record, Record], names: Sequence[str]
+) -> list[tuple[int, str, int, str, int]]:
     """Tensors that have another's values: of the same run (a copy), or else of the other one.
 
     Args:
         pair: Both steps, in one numbering.
         names: Of the parameters, in its places.
+
+    Returns:
+        At most one: the run that has it, the tensor's name, the run that has the other tensor, that
+        one's name, and how many such tensors there are.
     """
     lists = [str((record.get("weights") or {}).get("tensors", "")).split() for record in pair]
     if not len(lists[0]) == len(lists[1]) == len(names):
@@ -40,7 +44,7 @@ def like_another(pair: tuple[Record, Record], names: Sequence[str]) -> list[Note
         found = list(_matches(lists, side, whose))
         if found:
             place, at = found[0]
-            return [LikeAnother(side, names[place], whose, names[at], len(found))]
+            return [(side, names[place], whose, names[at], len(found))]
     return []
 
 

@@ -9,6 +9,8 @@
 - `first_batch.py`: whether a ledger can be of the recipe's data at all
 - `replay.py`: one training with some deviations, against the ledger
 - `follower.py`: compares a training with the ledger while it goes on
+- `ranks_replay.py`: the same of a run of several processes, in as many
+- `replay_rank.py`: one of these processes
 - `outcome.py`: how far one replay was equal, and whether that proves anything
 - `loop_halves.py`: the loop cut into training and evaluation, so that a training isn't run twice
 - `report.py`: an explanation as values

@@ -1,4 +1,4 @@
-"""`explain` for people: the ledger is read and checked here, before torch is loaded.
+"""`explain` for people: the ledgers are read and checked here, before torch is loaded.
 
 python -m reference explain LEDGER
 """
@@ -6,8 +6,9 @@ python -m reference explain LEDGER
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reference.diff.ranks_of_one_run import processes_of
 from reference.errors import InputError
-from reference.ledger.ledger_path import find_ledger
+from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.reader import Ledger, read_ledger
 from reference.ledger.record import is_newer
 from reference.ledger.schema import check
@@ -24,7 +25,8 @@ def explain(
 ) -> "Explanation":
     """Find the known deviations that turn the recipe's run into that ledger, proven by replay.
 
-    The manual loop is trained again and again on this machine, a bar on stderr shows how far.
+    The manual loop is trained again and again on this machine, a bar on stderr shows how far. For
+    the folder of a run of several processes it is the Accelerate loop, in as many.
 
     Args:
         ledger: the ledger's file, or its run's folder.
@@ -41,12 +43,11 @@ def explain(
         InputError: for a ledger that isn't as its schema has it, or isn't of the recipe's data or
             checkpoint.
     """
-    path = find_ledger(ledger)
-    target = read_target(path)
-    from reference.explain.session import explain_target  # loads torch
+    targets = read_targets(Path(ledger))
+    from reference.explain.session import explain_targets  # loads torch
 
     known = recipe if isinstance(recipe, Recipe) else load_recipe(str(recipe))
-    return explain_target(path, target, known, own_length=own_length)
+    return explain_targets(targets, known, own_length=own_length)
 
 
 def explain_ledger(
@@ -55,7 +56,7 @@ def explain_ledger(
     """Explain a ledger by a recipe, and print it.
 
     Args:
-        path: the ledger's file.
+        path: the ledger's file, or its run's folder.
         recipe: the recipe that the run is held against.
         own_length: take the recipe's number of steps from the ledger's header, or for a script's
             ledger from how many steps a whole one has.
@@ -72,7 +73,27 @@ def explain_ledger(
     explanation = explain(path, recipe, own_length=own_length)
     from reference.explain.session import print_explanation
 
-    return print_explanation(path, explanation, as_json=as_json)
+    paths = find_ledgers(path)
+    named = path if len(paths) > 1 else next(iter(paths.values()))
+    return print_explanation(named, explanation, as_json=as_json)
+
+
+def read_targets(given: Path) -> dict[Path, Ledger]:
+    """The ledgers of a run, in the order of its ranks: one, or each of a folder.
+
+    Raises:
+        InputError: for one that isn't as its schema has it, or that isn't there.
+    """
+    paths = find_ledgers(given)
+    targets = {path: read_target(path) for path in paths.values()}
+    first = next(iter(targets.values()))
+    missing = [rank for rank in range(processes_of(first.header)) if rank not in paths]
+    if missing and given.is_dir():
+        raise InputError(
+            f"{given}: the ledger of rank {missing[0]} isn't there, and a replay needs that of "
+            "each process; put it there, or record the run again"
+        )
+    return targets
 
 
 def read_target(path: Path) -> Ledger:

@@ -6,7 +6,7 @@ python -m reference explain LEDGER
 from dataclasses import asdict
 
 from reference.diff.verdict_text import unequal_as_json
-from reference.explain.report import Named, Parting, Report, Result, make_report
+from reference.explain.report import REPLAY, Named, Parting, Report, Result, make_report
 from reference.explain.search import Explanation, OwnLength
 from reference.messages import json_object
 
@@ -27,6 +27,7 @@ def lines(report: Report) -> list[str]:
         said += [f"    {line}" for named in parting.deviations for line in _deviation(named)]
         if parting.why is not None:
             said.append(f"    {parting.why}")
+            said += [f"    likely cause: {parting.cause}"] if parting.cause else []
     replayed = f"replayed: {report.replays} replays, {report.replayed_steps} steps"
     if report.next is None:
         every = "every link" if report.every_link else "every link that it has"
@@ -38,6 +39,12 @@ def lines(report: Report) -> list[str]:
 def sentence(report: Report) -> str:
     """What the search came to, in a line."""
     names = "; ".join(named.text for named in report.deviations)
+    if report.ranks > 1:
+        return f"{_of_one(report, names)} (on {report.ranks} processes)"
+    return _of_one(report, names)
+
+
+def _of_one(report: Report, names: str) -> str:
     match report.verdict:
         case Result.IDENTICAL:
             return "identical: this is the recipe's own run, with no deviation"
@@ -58,7 +65,7 @@ def json_line(ledger: str, explanation: Explanation) -> str:
     report = make_report(explanation)
     written = {"schema": JSON_SCHEMA, "ledger": ledger, **asdict(report)}
     for parting, values in zip(written["divergences"], report.divergences, strict=True):
-        parting["unequal"] = unequal_as_json(values.unequal)
+        parting["unequal"] = unequal_as_json(values.unequal, REPLAY)
     return json_object({**written, "sentence": sentence(report)})
 
 
@@ -75,7 +82,8 @@ def _length(length: OwnLength) -> str:
 def _where(parting: Parting) -> str:
     if parting.step is None:
         return parting.detail
-    return f"step {parting.step}, link {parting.link}: {parting.detail}"
+    rank = "" if parting.rank is None else f"rank {parting.rank}, "
+    return f"step {parting.step}, {rank}link {parting.link}: {parting.detail}"
 
 
 def _deviation(named: Named) -> list[str]:

@@ -6,21 +6,27 @@ costs the steps up to there, and the right one is its own proof.
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-from reference.deviations import Chosen, edited_source, expected_warnings, train_with
+from reference.deviations import (
+    CATALOGUE,
+    Chosen,
+    Deviation,
+    edited_source,
+    expected_warnings,
+    train_with,
+)
+from reference.deviations.deviation import MANUAL
 from reference.diff.comparison import Comparison
-from reference.diff.judgement import judge
 from reference.errors import NotFinite
 from reference.explain.follower import Follower, Parted
 from reference.explain.loop_halves import Halves, halves
-from reference.explain.outcome import Outcome
-from reference.ledger.link_table import DECISIVE
+from reference.explain.outcome import Outcome, outcome_of
 from reference.ledger.reader import Ledger
 from reference.ledger.record import Record, is_newer
 from reference.ledger.steps import groups
@@ -68,11 +74,22 @@ class Replays:
     recipe: Recipe
     data: Data
     on_step: Callable[[int], None] = lambda _step: None
+    loop: str = MANUAL
+    start_cost: int = 0
     _trained: Trained | None = None
 
     def __post_init__(self) -> None:
         self._groups = list(groups(self.target.items, newer=is_newer(self.target.header)))
         self.known_steps = sum(group.step is not None for group in self._groups)
+
+    @property
+    def known(self) -> Mapping[str, Deviation]:
+        """The deviations that may be tried."""
+        return CATALOGUE
+
+    def target_of(self, _rank: int | None) -> Ledger:
+        """The ledger, which is the only one."""
+        return self.target
 
     def run(self, chosen: Sequence[Chosen]) -> Outcome:
         """Train the manual loop with these deviations until it parts from the ledger.
@@ -89,15 +106,14 @@ class Replays:
             follower = trained.follower.fork()
             replay = partial(self._evaluate_again, trained, parts, follower)
         else:
-            follower = Follower(
-                Comparison(self.header, self.target.header), self._groups, self.on_step
-            )
+            comparison = Comparison(self.header, self.target.header, each_evaluation=True)
+            follower = Follower(comparison, self._groups, self.on_step)
             replay = partial(self._train, parts or train_with(chosen), follower)
         steps_before = follower.counts[0]
-        failure = _failure_of(replay)
+        failure = failure_of(replay)
         if follower.fault is not None:
             raise follower.fault
-        return self._outcome(chosen, follower, steps_before, failure)
+        return outcome_of(follower, chosen, self.known_steps, failure, steps_before=steps_before)
 
     def _train(self, loop: Halves | Callable[..., Any], follower: Follower) -> None:
         """Train and evaluate; what the training leaves behind is kept where it was all equal."""
@@ -126,26 +142,8 @@ class Replays:
         with trained.observer.go_on(follower) as observer:
             observer.add_scores(parts.evaluate(trained.variables))
 
-    def _outcome(
-        self, chosen: Sequence[Chosen], follower: Follower, steps_before: int, failure: str
-    ) -> Outcome:
-        comparison, their_end = follower.comparison, follower.ends[1]
-        # A replay that broke proves nothing of a run that came to its end.
-        broke = bool(failure) and their_end is not None and bool(their_end["complete"])
-        edited = comparison.edited and comparison.divergence is None
-        lacking = DECISIVE & comparison.missing.keys()
-        return Outcome(
-            chosen=tuple(chosen),
-            verdict=judge(comparison, follower.counts, follower.ends),
-            steps=follower.counts[0] - steps_before,
-            known_steps=self.known_steps,
-            divergence=comparison.divergence,
-            failure=failure,
-            decisive=not (broke or comparison.other_models or edited or lacking),
-        )
 
-
-def _failure_of(replay: Callable[[], None]) -> str:
+def failure_of(replay: Callable[[], None]) -> str:
     """Run a replay until it parts from the ledger; what else it raises, in words."""
     # Without the loop's own progress bar, and torch's warning about schedules.
     with contextlib.redirect_stderr(io.StringIO()), expected_warnings():

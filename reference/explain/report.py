@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reference.deviations import CATALOGUE, Chosen, Deviation
+from reference.deviations import EVERY, Chosen, Deviation
 from reference.deviations.citations import NO_REPORT
 from reference.diff.sides import Sides
 from reference.diff.unequal import Unequal
@@ -60,6 +60,8 @@ class Parting:
     unequal: tuple[Unequal, ...]
     deviations: tuple[Named, ...] = ()
     why: str | None = None  # nothing is known that takes it away
+    cause: str = ""  # what it most likely comes from, as far as the two ledgers tell
+    rank: int | None = None  # of a run of several processes
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Report:
         replayed_steps: how many steps they trained, in all.
         next: what to do about what is left, in words.
         own_length: how long the recipe's run was made, where the ledger said so.
+        ranks: how many processes the run has.
     """
 
     verdict: Result
@@ -95,6 +98,7 @@ class Report:
     replayed_steps: int
     next: str | None
     own_length: OwnLength | None
+    ranks: int = 1
 
 
 def make_report(explanation: Explanation) -> Report:
@@ -119,6 +123,7 @@ def make_report(explanation: Explanation) -> Report:
         replayed_steps=explanation.steps,
         next=None if explanation.proven else what_next(explanation),
         own_length=explanation.own_length,
+        ranks=v.ranks,
     )
 
 
@@ -148,7 +153,7 @@ def _parting(
 ) -> Parting:
     v = _verdict(outcome)
     detail = v.detail if v.step is not None else v.detail or outcome.failure
-    return Parting(v.step, v.link, detail, v.unequal, deviations, why)
+    return Parting(v.step, v.link, detail, v.unequal, deviations, why, v.cause, outcome.rank)
 
 
 def _named(chosen: Chosen) -> Named:
@@ -158,7 +163,7 @@ def _named(chosen: Chosen) -> Named:
 
 
 def _twins(deviation: Deviation) -> list[Twin]:
-    return [Twin(d.name, d.summary) for d in CATALOGUE.values() if d.same_run_as == deviation.name]
+    return [Twin(d.name, d.summary) for d in EVERY.values() if d.same_run_as == deviation.name]
 
 
 def _verdict(outcome: Outcome) -> Verdict:

@@ -7,11 +7,13 @@ in that link is switched on and the loop run again; one that gets further is kep
 the whole ledger comes out equal, bit for bit. What no deviation explains is said to be so.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice
+from typing import Protocol
 
-from reference.deviations import CATALOGUE, Chosen, Clue, Conflict, edited_source
+from reference.deviations import Chosen, Clue, Conflict, Deviation, edited_source
+from reference.deviations.edited_loop import lacks_a_name
 from reference.diff.verdict import Verdict
 from reference.explain.first_batch import FirstBatches
 from reference.explain.outcome import Outcome
@@ -87,6 +89,32 @@ class Explanation:
         return [plain(line) for line in words(self)]
 
 
+class Replayable(Protocol):
+    """Makes replays of one recipe: in one process (`Replays`), or in several (`RankReplays`).
+
+    Attributes:
+        recipe: the recipe, as the loop gets it.
+        data: the recipe's data.
+        loop: the loop that is replayed.
+        start_cost: steps that take as long as the start of a replay.
+    """
+
+    recipe: Recipe
+    data: Data
+    loop: str
+    start_cost: int
+
+    @property
+    def known(self) -> Mapping[str, Deviation]:
+        """The deviations that may be tried."""
+
+    def target_of(self, rank: int | None) -> Ledger:
+        """The ledger of a rank; None where there is just one."""
+
+    def run(self, chosen: Sequence[Chosen]) -> Outcome:
+        """One replay."""
+
+
 @dataclass
 class Search:
     """The replays of one explanation.
@@ -99,7 +127,7 @@ class Search:
         tried: how many deviations were, beside these.
     """
 
-    replay: Replays
+    replay: Replayable
     replays: int = 0
     steps: int = 0
     foreign: dict[frozenset[Chosen], int] = field(default_factory=dict)
@@ -107,11 +135,9 @@ class Search:
     _outcomes: dict[frozenset[Chosen], Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.their_steps = self.replay.target.steps
-        evaluations = (e for e in self.replay.target.evaluations if e.get("trained", True))
-        self._evaluated_after = tuple(sorted({e["step"] for e in evaluations}))
+        their_steps = self.replay.target_of(None).steps
         self._first_batches = FirstBatches(
-            self.replay.recipe, self.replay.data, self.their_steps[0] if self.their_steps else {}
+            self.replay.recipe, self.replay.data, their_steps[0] if their_steps else {}
         )
 
     def run(self, chosen: Sequence[Chosen]) -> Outcome:
@@ -131,6 +157,7 @@ class Search:
         verdict, divergence = outcome.verdict, outcome.divergence
         taken = {c.deviation.name for c in outcome.chosen}
         recipe = self._recipe_with(outcome.chosen)
+        target = self.replay.target_of(outcome.rank)
         by_deviation: list[list[Chosen]] = []
         for link in verdict.suspects:
             clue = Clue(
@@ -138,11 +165,11 @@ class Search:
                 verdict.step or 1,
                 divergence.left if divergence else {},
                 divergence.right if divergence else {},
-                self.their_steps,
+                target.steps,
                 recipe,
-                self._evaluated_after,
+                _evaluated_after(target),
             )
-            for deviation in CATALOGUE.values():
+            for deviation in self.replay.known.values():
                 # Where one run merely ends, only what changes its length can be why.
                 if deviation.name not in taken and (divergence or deviation.changes_length):
                     by_deviation.append(deviation.candidates(clue))
@@ -155,6 +182,14 @@ class Search:
         recipes = (self.replay.recipe, self._recipe_with(beside))
         return any(chosen.deviation.applies_to(recipe, rows) for recipe in recipes)
 
+    def composes(self, chosen: Sequence[Chosen]) -> bool:
+        """Whether these can be together in the loop that is replayed."""
+        try:
+            text = edited_source(chosen, self.replay.loop)
+        except Conflict:
+            return False
+        return not lacks_a_name(text)
+
     def _recipe_with(self, chosen: Sequence[Chosen]) -> Recipe:
         """What these deviations make of the recipe."""
         recipe = self.replay.recipe
@@ -165,6 +200,8 @@ class Search:
     def is_foreign(self, here: Outcome, singles: Sequence[Chosen]) -> bool:
         """Whether no known order or form of the data comes nearer to the ledger's first batch."""
         divergence = here.divergence
+        if here.rank is not None:
+            return False  # a process has a share of a batch, which isn't made beforehand
         if divergence is None or divergence.step != 1 or divergence.link != "batch":
             return False
         unequal, tried_before = self._first_batches.apart(here.chosen), self._first_batches.tried
@@ -173,12 +210,18 @@ class Search:
         # There is no use in two seeds.
         pairs = ((a, b) for a, b in combinations(singles, 2) if not (is_seed(a) and is_seed(b)))
         for added in (*((single,) for single in singles), *islice(pairs, MOST_FIRST_BATCHES)):
-            if _composes((*here.chosen, *added)):
+            if self.composes((*here.chosen, *added)):
                 apart = self._first_batches.apart((*here.chosen, *added))
                 if apart is not None and apart < unequal:
                     return False
         self.foreign[frozenset(here.chosen)] = self._first_batches.tried - tried_before
         return True
+
+
+def _evaluated_after(target: Ledger) -> tuple[int, ...]:
+    """After how many steps a run evaluated what it trains."""
+    evaluations = (e for e in target.evaluations if e.get("trained", True))
+    return tuple(sorted({e["step"] for e in evaluations}))
 
 
 def _least_general_first(values: list[Chosen]) -> tuple[int, int]:
@@ -206,7 +249,12 @@ def explain(
     Raises:
         InputError: where the ledger isn't as its schema has it.
     """
-    search = Search(Replays(target, header, recipe, data, on_step))
+    return explain_by(Replays(target, header, recipe, data, on_step))
+
+
+def explain_by(replays: Replayable) -> Explanation:
+    """As `explain`, by whatever makes the replays."""
+    search = Search(replays)
     first = search.run(())
     # Nothing turns one model into another, or proves what a ledger doesn't hold.
     if first.proven or first.verdict.step is None or not first.decisive:
@@ -259,7 +307,7 @@ def _additions(search: Search, here: Outcome) -> Iterator[tuple[Chosen, ...]]:
         return
     got_further = False
     for chosen in singles:
-        if search.applies(chosen, here.chosen) and _composes((*here.chosen, chosen)):
+        if search.applies(chosen, here.chosen) and search.composes((*here.chosen, chosen)):
             yield (chosen,)
             further = search.run((*here.chosen, chosen)).progress > here.progress
             got_further |= further and chosen.deviation.generality < GENERAL
@@ -268,14 +316,6 @@ def _additions(search: Search, here: Outcome) -> Iterator[tuple[Chosen, ...]]:
     budget = MOST_PAIR_STEPS
     for a, b in combinations(singles, 2):
         applies = search.applies(a, (*here.chosen, b)) and search.applies(b, (*here.chosen, a))
-        if budget > 0 and applies and _composes((*here.chosen, a, b)):
+        if budget > 0 and applies and search.composes((*here.chosen, a, b)):
             yield (a, b)
-            budget -= search.run((*here.chosen, a, b)).steps
-
-
-def _composes(chosen: Sequence[Chosen]) -> bool:
-    try:
-        edited_source(chosen)
-    except Conflict:
-        return False
-    return True
+            budget -= search.run((*here.chosen, a, b)).steps + search.replay.start_cost

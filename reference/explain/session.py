@@ -3,41 +3,52 @@
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from reference.deviations.clues.clue import MOST_STEPS, part
+from reference.deviations.deviation import ACCELERATED, MANUAL
 from reference.errors import InputError
 from reference.explain.explanation_text import json_line, words
-from reference.explain.search import Explanation, OwnLength, explain
+from reference.explain.ranks_replay import RankReplays, replay_starter
+from reference.explain.search import Explanation, OwnLength, explain, explain_by
 from reference.ledger.reader import Ledger
 from reference.ledger.record import Record
 from reference.lesson.checkpoints import check_checkpoint
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
 from reference.messages import coloured, plain
+from reference.observe.script.launcher import Launch
 from reference.run.header import header
+from reference.run.inputs import check_processes
 from reference.run.prepare import prepare
 from reference.terminal import Progress
 
 SHOWN_EVERY = 0.2  # seconds
 
 
-def explain_target(path: Path, target: Ledger, recipe: Recipe, *, own_length: bool) -> Explanation:
-    """As `explain`, for a ledger that was read and checked.
+def explain_targets(
+    targets: Mapping[Path, Ledger], recipe: Recipe, *, own_length: bool
+) -> Explanation:
+    """As `explain`, for the ledgers of a run, by rank, that were read and checked.
 
     Raises:
         InputError: for a ledger that isn't of the recipe's data or checkpoint.
     """
+    path, target = next(iter(targets.items()))
+    launch = Launch(0, len(targets), "")
+    loop = MANUAL if launch.world_size == 1 else ACCELERATED
     length = _told_length(recipe, target.header) if own_length else None
-    recipe = prepare(_of_length(recipe, length).for_loop("manual"))
+    recipe = prepare(_of_length(recipe, length).for_loop(loop))
+    check_processes(recipe, loop, launch.world_size)
     check_checkpoint(recipe)
     data = load_data(recipe)
     if own_length and length is None:
-        length = _seen_length(recipe, target, len(data.train))
+        length = _seen_length(recipe, target, len(data.train), launch.world_size)
         recipe = _of_length(recipe, length)
-    ours = header(recipe, "manual", data)
+    ours = header(recipe, loop, data, launch)
     check_belongs(path, target.header, ours)
-    explanation = explain_with_progress(target, ours, recipe, data)
+    explanation = explain_with_progress(targets, ours, recipe, data)
     return dataclasses.replace(explanation, own_length=length)
 
 
@@ -67,13 +78,13 @@ def _told_length(recipe: Recipe, header: Record) -> OwnLength | None:
     return OwnLength(steps, told=True)
 
 
-def _seen_length(recipe: Recipe, target: Ledger, rows: int) -> OwnLength | None:
+def _seen_length(recipe: Recipe, target: Ledger, rows: int, num_processes: int) -> OwnLength | None:
     """The length of a script's run that came to its end sooner than the recipe's.
 
     Whole epochs are left as they are: another number of them is a deviation, and has a name.
     """
     steps, end = len(target.steps), target.end
-    batches = recipe.batches_per_epoch(rows)
+    batches = recipe.batches_per_epoch(rows, num_processes)
     shorter = steps < recipe.duration(batches)[1] and steps % recipe.steps_per_epoch(batches)
     if part(target.header, "recipe") is not None or recipe.max_steps > 0 or not shorter:
         return None
@@ -107,11 +118,18 @@ class ReplayProgress:
             self._bar.close()
 
 
-def explain_with_progress(target: Ledger, ours: Record, recipe: Recipe, data: Data) -> Explanation:
+def explain_with_progress(
+    targets: Mapping[Path, Ledger], ours: Record, recipe: Recipe, data: Data
+) -> Explanation:
     """The search, with its progress shown on stderr."""
+    target = next(iter(targets.values()))
     progress = ReplayProgress(sum(item.kind == "step" for item in target.items))
     try:
-        return explain(target, ours, recipe, data, progress)
+        if len(targets) == 1:
+            return explain(target, ours, recipe, data, progress)
+        paths = dict(enumerate(targets))
+        with replay_starter(recipe) as processes:
+            return explain_by(RankReplays(processes, paths, ours, recipe, data, progress))
     finally:
         progress.close()
 

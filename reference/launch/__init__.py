@@ -9,6 +9,7 @@ starts as many as the configuration says, here or on two machines, and says whic
 In the order to read them in:
 
 - `configuration.py`: the files that `accelerate config` writes, and those that come with this;
+- `fsdp_config.py`: what of FSDP they may ask for;
 - `launcher.py`: starts the processes, and watches them;
 - `rank.py`: one of them.
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError
+from reference.launch.fsdp_config import check_fsdp
 from reference.messages import brief, nearest
 from reference.process.bounded_files import check_name
 
@@ -25,7 +26,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "mixed_precision": (str,),
 }
 # Of another way of training than these loops'; each is refused unless it is empty.
-OTHER_WAYS = ("fsdp_config", "deepspeed_config", "megatron_lm_config", "parallelism_config")
+OTHER_WAYS = ("deepspeed_config", "megatron_lm_config", "parallelism_config")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Configuration:
     main_process_port: int | None = None  # None: a free one
     use_cpu: bool = False
     mixed_precision: str = "no"
+    fsdp: bool = False  # whether each process keeps its part of each weight
 
     def __post_init__(self) -> None:
         if self.num_machines < 1 or self.num_processes < 1:
@@ -101,16 +103,19 @@ def read_configuration(given: str, **instead: Any) -> Configuration:
     for name in OTHER_WAYS:
         if fields.get(name):
             raise InputError(
-                f"{path}: field {name}: these loops train whole models; take it out, or train "
-                "your own script by accelerate launch"
+                f"{path}: field {name}: these loops know DDP and FSDP2; take it out, or train your "
+                "own script by accelerate launch"
             )
     known = {name: fields[name] for name in FIELDS if name in fields}
+    sharded = fields.get("fsdp_config")
     for name, value in known.items():
         if type(value) not in FIELDS[name]:
             raise InputError(f"{path}: field {name}: {brief(value)}; see accelerate config")
     known |= {name: value for name, value in instead.items() if value is not None}
     try:
-        return Configuration(**known)
+        if sharded:
+            check_fsdp(sharded)
+        return Configuration(**known, fsdp=bool(sharded))
     except InputError as error:
         raise InputError(f"{path.name}: {error}") from None
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from reference.errors import InputError, RunError, WorkerDied
 from reference.launch.configuration import Configuration
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.recipe import Recipe
 from reference.process.ports import free_port
 from reference.process.workers import POLL, Worker, failure, stop
@@ -35,7 +36,7 @@ def launch(
     run_dir: Path,
     *,
     debug: bool = False,
-) -> None:
+) -> Path:
     """Run `train` in this machine's processes, to their end.
 
     Args:
@@ -45,6 +46,9 @@ def launch(
         words: `train` and the rest of its command line; the folder is added.
         run_dir: the run's folder, new; that of rank 0's process goes for all.
         debug: whether the output of a process that fails is shown whole.
+
+    Returns:
+        The run's folder, as rank 0's process has named it.
 
     Raises:
         InputError: a process refused what it got, or the port is in use.
@@ -56,6 +60,7 @@ def launch(
         _check_port(port)
     logs = {rank: f"rank-{rank}.log" for rank in configuration.ranks}
     folder = Path(tempfile.mkdtemp(prefix="launch-"))
+    told = folder / "run-dir"
     keep = False
     try:
         with starter(recipe) as processes:
@@ -66,12 +71,15 @@ def launch(
                     arguments = ["-m", "reference.launch.rank", *map(str, place), address]
                     arguments += [str(port), *words, "--run-dir", str(run_dir)]
                     arguments += ["--stop-at-end-of-input", *["--debug"] * debug]
+                    if local == 0:
+                        arguments += ["--tell-run-dir", str(told)]
                     workers[rank] = processes.start(arguments, folder / logs[rank])
-                _watch(workers, {rank: folder / log for rank, log in logs.items()}, loop, run_dir)
+                _watch(workers, {rank: folder / log for rank, log in logs.items()}, loop, told)
+                return Path(told.read_text())
             finally:
                 stop(list(workers.values()))
     except RunError as error:
-        keep = isinstance(error, WorkerDied)
+        keep = str(folder) in str(error)  # it says what to see there
         if debug:
             for log in sorted(folder.iterdir()):
                 print(f"{log.name}:\n{log.read_text(errors='replace')}", file=sys.stderr)
@@ -81,18 +89,25 @@ def launch(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _watch(
-    workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, run_dir: Path
-) -> None:
-    """Return when all have ended; raise what one that failed says, or how it died."""
+def _watch(workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, told: Path) -> None:
+    """Return when all have ended; raise what one that failed says, or how it died.
+
+    Args:
+        workers: this machine's processes, by their ranks.
+        logs: what each of them writes.
+        loop: that they train.
+        told: the file in which the first of them tells the run's folder.
+    """
     first = min(workers)
-    name = "ledger.jsonl" if first == 0 else f"ledger-{first}.jsonl"
+    name = LEDGER_FILE if first == 0 else f"ledger-{first}.jsonl"
     progress = Progress([loop])
-    with closing(GrowingLedger(run_dir / name)) as ledger:
+    with closing(GrowingLedger(Path())) as ledger:
         try:
             while True:
                 codes = {rank: worker.poll() for rank, worker in workers.items()}
-                ledger.look()
+                if told.exists():
+                    ledger.path = Path(told.read_text()) / name
+                    ledger.look()
                 progress.update(loop, ledger.steps, ledger.total)
                 failed = {rank: code for rank, code in codes.items() if code}
                 if failed:

@@ -3,7 +3,7 @@
 To add a link: a row here, its comparator in `reference/diff/link_comparators.py` (a row without one
 is an error when that module is imported), and what records it in `reference/observe/step/`.
 
-What each link holds in a ledger of schema 3:
+What each link holds in a ledger of schema 4:
 
 - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
   hash, shape, type, the one value of an input that has no other, and what tells it apart (a hash
@@ -25,8 +25,11 @@ What each link holds in a ledger of schema 3:
   has, none of which has a gradient;
 - `schedule`: the learning rates of this step, and those that stand when the next one begins;
 - `metrics`: of an evaluation the number of rows, its inputs and outputs (hash and form over all
-  rows, whatever the batches; of numbers also their sum and 2-norm), a hash of the weights that it
-  is made with, of its predictions, and the scores.
+  rows, whatever the batches; of numbers also their sum, 2-norm and a few sums with signs), a hash
+  of the weights that it is made with (`held`), of its predictions, and the scores; `precise`:
+  computed in float32 or better; `whole`: inputs and outputs with what no mask says is padding;
+  `computed`: inputs that other passes gave; `going_on`: passes that go on from the one before, as
+  when a text is told on; `earlier`: what it was before its first rows came again.
 """
 
 from dataclasses import dataclass
@@ -165,8 +168,8 @@ _schedule = mapping({"learning_rate": _rates, "next_learning_rate": _rates})
 
 
 def _over_all_rows(value: Any) -> str | None:
-    """Hash and form; and of numbers their sum and 2-norm."""
-    if type(value) is not list or len(value) not in (2, 4):
+    """Hash and form; and of numbers their sum and 2-norm, and a few sums with signs."""
+    if type(value) is not list or len(value) == 3 or len(value) < 2:
         return ""
     if not all(type(each) is str and each.strip() for each in value[:2]):
         return ""
@@ -179,19 +182,28 @@ _metrics_fields = mapping(
     {
         **dict.fromkeys(("batches", "rows", "weights", "rng", "logits", "autocast"), text),
         **dict.fromkeys(("inputs", "outputs"), _hashed),
+        "held": text,
         "training": flag,
+        "precise": flag,
+        "computed": list_of(text),
+        "going_on": mapping({"passes": whole, "longest": whole, "hash": text, "shapes": text}),
+        "whole": mapping({"inputs": _hashed, "outputs": _hashed, "predictions": text}),
         "arguments": _arguments,
     },
 )
 
 
 def _metrics(value: Any) -> str | None:
-    """Its fields; those of schema 2 had neither inputs nor outputs."""
+    """Its fields, and those of what it was earlier; schema 2 had neither inputs nor outputs."""
     wrong = _metrics_fields(value)
     if wrong is not None:
         return wrong
-    lacking = {"inputs", "outputs"} - value.keys()
-    return lacking.pop() if len(lacking) == 1 else None
+    lacking = [name for name in ("inputs", "outputs") if name not in value]
+    if len(lacking) == 1:
+        return lacking[0]
+    if list_of(_metrics_fields)(value.get("earlier", [])) is not None:
+        return "earlier"
+    return None
 
 
 _VALUES, _HASHES, _PASSES, _TENSORS = Holds.VALUES, Holds.HASHES, Holds.PASSES, Holds.TENSORS

@@ -18,6 +18,7 @@ from reference.ledger.record import (
     OLDEST,
     REMEDY,
     SCHEMA,
+    SEALED,
     Record,
     encode,
     is_newer,
@@ -128,7 +129,7 @@ def read_items(path: Path) -> Iterator[Item]:
                 item = Item(line, f"{path}: row {row}")
                 if row == 1:
                     _check_header(item)
-                    sealed = item.record["schema"] == SCHEMA
+                    sealed = SEALED <= item.record["schema"] <= SCHEMA
                     newer = is_newer(item.record)
                 ended = ended or item.kind == "end"
                 # An older ledger has no seal: one with a seal had another schema once.

@@ -2,7 +2,7 @@
 
 See one: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
 
-Schema 3. Each line is an object with a field `kind`:
+Schema 4. Each line is an object with a field `kind`:
 
 - `header`: `schema`, and what identifies the run (recipe or program, versions, device, threads);
 - `model`: number and class of a model, and name and shape of each of its parameters, and of a
@@ -18,6 +18,8 @@ Schema 3. Each line is an object with a field `kind`:
     frozen), as far as no earlier step has it; with `*` for a number, of several alike their value
     and how many they are (no link);
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
+  - `uncalled`: how many parameters its optimizer moves that none of its forward passes used, such
+    as a weight of the loss that is learnt (no link);
   - `inside`: the calls of modules within its forward passes (`inside_record.py`), no link;
   - `chores`: what the loop does beside the links (`chores_record.py`), no link;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
@@ -25,8 +27,9 @@ Schema 3. Each line is an object with a field `kind`:
 - `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that
   the last step didn't use), and the last `buffers`; `models`: each model that was called, by name,
   whether it `trained`, and the hash, type and shape of each tensor that it has then, or had when it
-  went (`fleeting`: buffers that no checkpoint holds), and a `hash` of them all; `complete` is false
-  where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
+  went (`fleeting`: buffers that no checkpoint holds), and a `hash` of them all; copies of weights
+  in plain tensors stand there as they are then, and as they were after a `step`; `complete` is
+  false where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
   until then); `seal`: a hash of all lines before it, and of this one without it, by
   which an edited file is told.
 
@@ -47,8 +50,9 @@ from reference.errors import InputError
 from reference.ledger.packed_lists import count_runs, pack, repeat_runs, unpack
 from reference.messages import plain
 
-SCHEMA = 3
+SCHEMA = 4
 OLDEST = 2  # schema that is still read
+SEALED = 3  # the first schema whose end seals a ledger's lines
 LEDGER_FILE = "ledger.jsonl"
 LONGEST = 1 << 28  # bytes of a line: a record of a million tensors has a quarter of that
 

@@ -25,12 +25,13 @@ def _parameter(value: object) -> str | None:
 _tensors = mapping({}, others=text)
 _at_end = mapping(
     {"model": text, "trained": flag, "hash": text, "tensors": _tensors},
-    {"fleeting": _tensors, "copy": flag, "unseen": text},
+    {"fleeting": _tensors, "copy": flag, "unseen": text, "step": whole},
 )
 OF_LINK: dict[str, Check] = {name: OF_NAME[name].check for name in LINKS}
 BESIDE_LINKS: dict[str, Check] = {
     "zeroed": flag,
     "unseen": text,
+    "uncalled": whole,
     "settings": mapping({}),
     "inside": check_inside,
     "chores": check_chores,

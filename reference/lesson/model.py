@@ -12,6 +12,7 @@ from transformers import BertForSequenceClassification, set_seed
 from reference.errors import InputError
 from reference.lesson.checkpoints import WEIGHTS, check_checkpoint, find_checkpoint, unusable
 from reference.lesson.recipe import Recipe
+from reference.lesson.shards import shard
 
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
 NO_DECAY = ("bias", "layernorm")
@@ -34,7 +35,7 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
     """The checkpoint's BERT with a new head of the task's labels, float32, on the CPU.
 
     The head is drawn from the recipe's seed, so that every call gives the same weights; it seeds
-    the global generators to do so.
+    the global generators to do so. By the recipe's `fsdp` each process has its shard of it.
 
     Raises:
         InputError: a checkpoint of no use.
@@ -79,6 +80,8 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
                 f"{source}: {WEIGHTS}: {name} holds NaN or an infinity; save the checkpoint "
                 "anew, or use another"
             )
+    if recipe.fsdp == "full_shard":
+        shard(model, recipe.device)
     for made in _listening:
         made.append(model)
     return model

@@ -130,6 +130,23 @@ class Recipe:
     dropout: float = number(
         0.1, Bounds(0.0, 0.99), MODEL, "probability, in BERT's layers, attention and head"
     )
+    sharing: str = choice(
+        "exact",
+        "split",
+        "whole",
+        group=MACHINE,
+        meaning="what each of several processes gets of the batches: exact (its part of each, so "
+        "that each row counts once and the same), split (the same, but a batch that doesn't divide "
+        "is filled up with rows of the first: Accelerate's split_batches), or whole (a batch of "
+        "its own, so that a step has as many as there are processes: Accelerate's default)",
+    )
+    fsdp: str = choice(
+        "no",
+        "full_shard",
+        group=MACHINE,
+        meaning="full_shard: each of several processes keeps its part of each weight (torch's "
+        "FSDP2, in the Accelerate loop)",
+    )
     mixed_precision: str = choice(
         "no", "bf16", group=MACHINE, meaning="bf16 runs the forward pass under torch.autocast"
     )
@@ -166,9 +183,10 @@ class Recipe:
         """How many optimizer steps so many batches make; the last window may hold fewer."""
         return math.ceil(batches_per_epoch / self.gradient_accumulation_steps)
 
-    def batches_per_epoch(self, rows: int) -> int:
-        """How many batches so many training rows make; the last one may be smaller."""
-        return math.ceil(rows / self.train_batch_size)
+    def batches_per_epoch(self, rows: int, num_processes: int = 1) -> int:
+        """How many batches each process has of so many training rows; the last may be smaller."""
+        batches = math.ceil(rows / self.train_batch_size)
+        return math.ceil(batches / num_processes) if self.sharing == "whole" else batches
 
     def for_loop(self, loop: str) -> "Recipe":
         """The recipe that one loop gets: the lesson gives its Accelerate loop another rate."""

@@ -29,7 +29,7 @@ from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
 from reference.observe.recording import Recording
-from reference.observe.step.describe import Number
+from reference.observe.step.describe import Number, beside
 from reference.observe.torch_internals import WARNING_OF_HOOKS
 
 __all__ = ["Observer", "StepNotFinite"]
@@ -90,7 +90,16 @@ class Observer:
     @property
     def final_loss(self) -> Number | None:
         """The loss of the last step that was written, if a model gave one."""
-        return self.recording.final_loss
+        return self.recording.final_outputs.get("loss")
+
+    @property
+    def final_loss_of_model(self) -> Number | None:
+        """The same; also where it was learnt from by a factor of no loss, as an uneven share has.
+
+        Nobody can tell from outside which it was: for whoever knows that it was the loss.
+        """
+        outputs = self.recording.final_outputs
+        return outputs.get("loss", outputs.get(beside("loss", "loss")))
 
     @property
     def seconds(self) -> float:

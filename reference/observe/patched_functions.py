@@ -33,7 +33,7 @@ PATCHES = (
     Patch(
         "evaluate:EvaluationModule.compute",
         "evaluate 0.4.6",
-        "reference/observe/script/observation.py",
+        "reference/observe/script/evaluate_scores.py",
         "what it computes are an evaluation's scores",
     ),
     Patch(
@@ -59,6 +59,19 @@ PATCHES = (
         "torch 2.11.0 and 2.13.0",
         "reference/deviations/loop_parts/optimizer.py",
         "a schedule that is computed in another order",
+    ),
+    *(
+        Patch(attribute, "torch 2.11.0 and 2.13.0", "reference/lockstep/torch_hooks.py", purpose)
+        for attribute, purpose in (
+            ("torch:autograd.backward", "where a backward pass begins and ends"),
+            ("torch:nn.functional.cross_entropy", "its targets; and so with the other losses"),
+            ("torch:nn.utils.clip_grad_norm_", "how gradients are clipped"),
+            ("torch:nn.utils.clip_grad_value_", "the same"),
+            (
+                "torch.utils.data.dataloader:_BaseDataLoaderIter.__next__",
+                "the batches that a loader gives",
+            ),
+        )
     ),
     Patch(
         "accelerate.state:PartialState._shared_state",

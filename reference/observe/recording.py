@@ -13,7 +13,6 @@ from reference.ledger.record import Record, Sink
 from reference.observe.generators import StatesOfStep
 from reference.observe.hooks.fail_safe import FailSafe
 from reference.observe.step.chores import Chores
-from reference.observe.step.describe import Number
 from reference.observe.step.evaluation import Evaluations
 from reference.observe.step.open_step import ForwardPass, OpenStep
 from reference.observe.step.settings import Settings
@@ -64,7 +63,7 @@ class Recording:
         self.evaluations = Evaluations(self.fail_safe.write)
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
-        self.final_loss: Number | None = None if after is None else after.final_loss
+        self.final_outputs: Record = {} if after is None else after.final_outputs
         self.seconds = 0.0  # from the first forward pass to the last update
         self._started = 0.0
         # The weights after the last update that was written.
@@ -128,7 +127,7 @@ class Recording:
             self.may_be_left = not record["zeroed"]
             self.fail_safe.write(record)
             if step.used():
-                self.final_loss = step.used()[-1].told().get("loss")
+                self.final_outputs = step.used()[-1].told()
         self.waiting = []
 
     def add_scores(self, scores: Mapping[str, float]) -> None:

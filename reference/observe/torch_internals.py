@@ -9,14 +9,17 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.optim import Optimizer
 from torch.optim import optimizer as optimizer_module
+from torch.utils import _python_dispatch
 
 # Said at each call of a compiled model, because of the observer's global hooks.
 WARNING_OF_HOOKS = re.escape("Using `torch.compile(module)` when there are global hooks on modules")
@@ -35,9 +38,14 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_functorch.peek_interpreter_stack",
         "_get_dispatch_mode",
         "_is_tracing",
+        "_len_torch_dispatch_stack",
+        "_len_torch_function_stack",
+        "DisableTorchFunction",
         "_TorchDispatchModeKey.FAKE",
     ),
+    "torch.autograd.forward_ad": ("_current_level",),
     "torch.autograd.Variable": ("_execution_engine.queue_callback",),
+    "torch.utils": ("_python_dispatch._disable_current_modes",),
     "torch.optim.optimizer": ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks"),
     "an optimizer": ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"),
     "a tensor": ("_base", "_is_view", "_is_zerotensor", "_version"),
@@ -68,7 +76,9 @@ def owners() -> dict[str, object]:
     inside = [part for part in code.co_consts if isinstance(part, CodeType)]
     return {
         "torch._C": torch._C,
+        "torch.autograd.forward_ad": forward_ad,
         "torch.autograd.Variable": torch.autograd.Variable,
+        "torch.utils": torch.utils,
         "torch.optim.optimizer": optimizer_module,
         "an optimizer": torch.optim.SGD([tensor], 0.1),
         "a tensor": tensor,
@@ -123,6 +133,15 @@ def call_after_backward(callback: Callable[[], None]) -> None:
     torch.autograd.Variable._execution_engine.queue_callback(callback)
 
 
+def with_tangents(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by name, and beside each dual number of forward-mode derivatives its tangent."""
+    if forward_ad._current_level < 0:
+        return tensors
+    unpack: Any = forward_ad.unpack_dual
+    tangents = {f"{name} (tangent)": unpack(t).tangent for name, t in tensors.items()}
+    return tensors | {name: t for name, t in tangents.items() if t is not None}
+
+
 # how a module is called
 
 
@@ -134,6 +153,29 @@ def is_tracing() -> bool:
 def makes_fake_tensors() -> bool:
     """Whether tensors have no values for now, as in `torch.export`."""
     return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None
+
+
+def has_modes() -> bool:
+    """Whether a mode, such as a script's own, sees each operation, or each call of a function."""
+    return torch._C._len_torch_dispatch_stack() > 0 or torch._C._len_torch_function_stack() > 0
+
+
+def without_modes() -> AbstractContextManager[object]:
+    """A context in which a script's own modes (`TorchDispatchMode`) don't see what is computed.
+
+    A mode that counts operations, or draws random numbers in them, would else count the observer's.
+    Where tensors have no values it changes nothing.
+    """
+    return _without_modes() if has_modes() and not makes_fake_tensors() else _NOTHING
+
+
+_NOTHING: AbstractContextManager[object] = nullcontext()
+
+
+@contextmanager
+def _without_modes() -> Iterator[None]:
+    with torch._C.DisableTorchFunction(), _python_dispatch._disable_current_modes():
+        yield
 
 
 def is_transformed() -> bool:

@@ -4,6 +4,7 @@ In the order to read them in:
 
 - `search_path.py`: where modules are looked for, before any other is;
 - `exit_codes.py`: a command's exit code, and the one line of what stopped it;
+- `rank_errors.py`: one line for all processes of a torchrun;
 - `signals.py`: SIGTERM, SIGHUP, and the end of the process that started this one;
 - `run_folder.py`: a run's folder, which is nobody else's;
 - `whole_files.py`: files that are whole or not there;

@@ -9,11 +9,14 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NoReturn
 
 from reference.errors import RunError, TrainingFailed
 from reference.messages import coloured, in_the_middle, plain
+from reference.process.rank_errors import has_failed, is_new, tell_torchrun
 from reference.process.signals import Stopped, signals_raise
 
+SAYS = "reference: error: "  # what an error of ours begins with, on the command line
 LONGEST = 1200  # letters of a line: a damaged file's field may be called anything
 
 
@@ -42,6 +45,8 @@ def ended(
     except KeyboardInterrupt as stopped:
         return fail(stopped, says + "stopped by Ctrl-C", 130)
     except Stopped as stopped:
+        if has_failed():  # torchrun stops the others of one that failed
+            return stopped.exit_code
         return fail(stopped, f"{says}{stopped}", stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nobody is left to tell.
@@ -70,14 +75,33 @@ def failed(error: Exception, says: str, debug: bool) -> int:
 def fail(error: BaseException, line: str, code: int) -> int:
     """Write a line to stderr, below any progress bar, and return `code`.
 
-    A loop's bar closes when the frame that holds it is cleared.
+    A loop's bar closes when the frame that holds it is cleared. Of the processes of one torchrun
+    only the first one to come to a line writes it.
     """
     link: BaseException | None = error
     while link is not None:
         traceback.clear_frames(link.__traceback__)
         link = link.__context__
     gc.collect()  # the Trainer's progress bar is part of a reference cycle
-    words = in_the_middle(plain(" ".join(line.split())), LONGEST)
-    with suppress(OSError):  # a closed terminal takes no more words
-        print(coloured(words, sys.stderr), file=sys.stderr)
+    _write(line)
     return code
+
+
+def end_process(line: str, code: int = TrainingFailed.exit_code) -> NoReturn:
+    """Write an error to stderr, in a line that begins as all of ours, and end this process at once.
+
+    For a thread beside a training that waits within torch, and can't be told.
+    """
+    with suppress(OSError):
+        print(file=sys.stderr)  # below the bar of a loop, which nobody closes
+    _write(f"{SAYS}{line}")
+    os._exit(code)
+
+
+def _write(line: str) -> None:
+    words = in_the_middle(plain(" ".join(line.split())), LONGEST)
+    tell_torchrun(words)
+    if not is_new(words):
+        return
+    with suppress(OSError):  # a closed terminal takes no more words
+        print(coloured(words, sys.stderr), file=sys.stderr, flush=True)

@@ -4,7 +4,10 @@ python -m reference env
 """
 
 import platform
+import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "accelerate", "tokenizers", "numpy")
 
@@ -23,3 +26,17 @@ def versions() -> dict[str, str]:
 def machine() -> str:
     """Operating system and kind of processor: elsewhere bits may differ with nothing wrong."""
     return f"{platform.system()} {platform.machine()}"
+
+
+def commit() -> str:
+    """The commit of this package's code, short; `+` after it where files were changed since.
+
+    Where the package lies in no repository it is the package's own version.
+    """
+    here = Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--exclude=*", "--dirty=+"]
+    with suppress(OSError):
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        if said.returncode == 0:
+            return said.stdout.strip()
+    return version("finetuning-reference")

@@ -10,7 +10,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from reference.diff.cause_notes import OnlyThisLink
 from reference.diff.inside_notes import CutInside, EqualInside, NotInside, PartsInside
 from reference.diff.ledgers import diff
 from reference.diff.notes import BeginsLater
@@ -85,7 +84,7 @@ def diff_inside(a: Path, b: Path) -> Verdict:
     if not inside:
         say(f"runs again: there is no forward pass in step {step} that both have")
     # The old verdict is of both runs to their ends, and so says more of the rest.
-    kept = [n for n in verdict.remarks if not isinstance(n, NotInside | OnlyThisLink)]
+    kept = [n for n in verdict.remarks if not isinstance(n, NotInside)]
     return in_words(replace(verdict, remarks=(*inside, *kept)))
 
 

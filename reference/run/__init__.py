@@ -7,6 +7,7 @@ In the order to read them in:
 - `environment_variables.py`: variables that would change a run behind the recipe;
 - `prepare.py`: device, threads and determinism of this process;
 - `processes.py`: several processes of one run, begun together and by one recipe;
+- `meeting.py`: the place, the address and the network of each, whoever launched them;
 - `silence.py`: they watch each other, so that one that was stopped ends the run;
 - `accelerate_launch.py`: whether `accelerate launch` started fewer than it was asked for;
 - `table.py`: the table of runs' results, and the `Metrics` of one;

@@ -27,8 +27,8 @@ def check_accelerate_launch(world_size: int, environment: Mapping[str, str] = os
     if asked > 1:
         raise InputError(
             f"accelerate launch: {asked} processes were asked for and one was started, as it does "
-            f"on a CPU; use torchrun --nproc_per_node {asked}, or python -m reference launch cpu-2"
-            f" --num-processes {asked}"
+            f"on a CPU; use torchrun --nproc_per_node {asked}, or python -m reference launch "
+            f"--num-processes {asked} cpu-2"
         )
 
 

@@ -51,7 +51,8 @@ def check_environment(recipe: Recipe, environment: Mapping[str, str] = os.enviro
 
     for name in SEVERAL:
         if given(name) not in OFF:
-            raise _refusal(name, given(name), "these loops train whole models")
+            why = "these loops train whole models, or shards of them by --fsdp full_shard"
+            raise _refusal(name, given(name), why)
     if given("DYNAMO_BACKEND") not in OFF:
         raise _refusal("DYNAMO_BACKEND", given("DYNAMO_BACKEND"), "the recipe compiles nothing")
     # What `accelerate launch` says when nobody asked, and what the recipe says, are no other run.

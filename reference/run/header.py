@@ -7,20 +7,26 @@ import torch
 from reference.lesson.checkpoints import find_checkpoint
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
+from reference.observe.script.launcher import Launch
 from reference.process.versions import machine, versions
 
+ALONE = Launch(0, 1, "")
 
-def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
+
+def header(recipe: Recipe, loop: str, data: Data, launch: Launch = ALONE) -> dict[str, Any]:
     """What identifies a run: the first line of its ledger.
 
     Args:
         recipe: by which the run trains; its device is made plain (`prepare`).
         loop: the name that the ledger gives to what trains.
         data: what it trains on.
+        launch: which of several processes this one is.
     """
-    _, steps = recipe.duration(recipe.batches_per_epoch(len(data.train)))
+    batches = recipe.batches_per_epoch(len(data.train), launch.world_size)
+    _, steps = recipe.duration(batches)
     checkpoint = find_checkpoint(recipe.checkpoint)
     synthetic = {"synthetic": True} if recipe.data == "embedded" else {}
+    several = {"rank": launch.rank, "world_size": launch.world_size}
     return {
         "loop": loop,
         "recipe": recipe.to_json(),
@@ -32,4 +38,5 @@ def header(recipe: Recipe, loop: str, data: Data) -> dict[str, Any]:
         "platform": machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "num_training_steps": steps,
+        **(several if launch.world_size > 1 else {}),
     }

@@ -9,6 +9,7 @@ from reference.errors import InputError
 from reference.lesson import embedded
 from reference.lesson.checkpoints import check_positions, find_checkpoint, is_local
 from reference.lesson.data.sources import check_source
+from reference.lesson.loops import LOOPS_OF_SEVERAL
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import get_task
 
@@ -32,21 +33,50 @@ def check_inputs(recipe: Recipe) -> None:
 
 def check_processes(recipe: Recipe, loop: str, world_size: int) -> None:
     """Raise InputError where a loop can't train the recipe on so many processes."""
+    _check_fsdp(recipe, loop, world_size)
     if world_size == 1:
         return
-    if loop == "manual":
+    if loop not in LOOPS_OF_SEVERAL:
         raise InputError(
-            f"manual: trains in one process, as in the course, and {world_size} were launched; "
+            f"{loop}: trains in one process, as in the course, and {world_size} were launched; "
             "train accelerated, or launch one"
         )
     size = recipe.train_batch_size
+    if recipe.sharing == "whole":
+        return
     if world_size > size:
         raise InputError(
             f"train_batch_size: {size} samples for {world_size} processes; launch {size} at most, "
             "or give a larger one"
         )
-    if loop == "trainer" and size % world_size:
+    if size % world_size and (loop == "trainer" or recipe.sharing == "split"):
         raise InputError(
             f"train_batch_size: {size} samples can't be shared evenly by {world_size} processes, "
-            "as the Trainer has to; give a multiple, or train accelerated"
+            f"as {'the Trainer' if loop == 'trainer' else 'sharing split'} has to; give a "
+            "multiple, or train accelerated by sharing exact"
+        )
+    if recipe.eval_batch_size % world_size and recipe.sharing == "split":
+        raise InputError(
+            f"eval_batch_size: {recipe.eval_batch_size} samples can't be shared evenly by "
+            f"{world_size} processes, as sharing split has to; give a multiple, or sharing exact"
+        )
+
+
+def _check_fsdp(recipe: Recipe, loop: str, world_size: int) -> None:
+    """Raise InputError where the model can't be sharded over the processes."""
+    if recipe.fsdp == "no":
+        return
+    if world_size == 1:
+        raise InputError(
+            "fsdp: full_shard is for several processes; launch them (`launch fsdp-cpu-2 train "
+            "accelerated`), or give --fsdp no"
+        )
+    if loop != "accelerated":
+        raise InputError(
+            f"fsdp: the {loop} loop has whole models here; train accelerated, or give --fsdp no"
+        )
+    if recipe.mixed_precision != "no":
+        raise InputError(
+            f"mixed_precision: {recipe.mixed_precision} isn't there with fsdp full_shard; give "
+            "--mixed-precision no"
         )

@@ -6,8 +6,9 @@ The folder gets `recipe.json`, `ledger.jsonl`, written as the run goes, and `met
 """
 
 import errno
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from reference.run.accelerate_launch import check_accelerate_launch
 from reference.run.environment_variables import put_aside
 from reference.run.header import header
 from reference.run.inputs import check_processes
+from reference.run.meeting import take_place
 from reference.run.prepare import prepare
 from reference.run.processes import (
     check_agreement,
@@ -53,6 +55,7 @@ def run(
     deterministic: bool = True,
     inside: Collection[int] = (),
     until: int | None = None,
+    take: Callable[[Path], None] = lambda path: None,
     save: bool = False,
 ) -> dict[str, Any]:
     """Train one loop by a recipe.
@@ -64,6 +67,7 @@ def run(
         deterministic: False only to measure how far apart a GPU's runs are then.
         inside: the steps of which the ledger also gets the calls within the model.
         until: the step after which SystemExit ends the run, whose ledger is kept up to there.
+        take: called with the run's folder when it is made: of several processes rank 0 names it.
         save: whether the folder also gets the trained model, in `model`, with its card.
 
     Returns:
@@ -77,23 +81,20 @@ def run(
         TrainingFailed: a library failed, with its kind and the step.
     """
     launch = launched()
+    take_place(launch)
     get_loop(loop)
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     check_processes(recipe, loop, launch.world_size)
     check_accelerate_launch(launch.world_size)
     data = load_data(recipe)
-    first_line_of_ledger = header(recipe, loop, data)
+    first_line_of_ledger = header(recipe, loop, data, launch)
+    begin = partial(_run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save)
     if launch.world_size == 1:
-        return _run(
-            recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until, save
-        )
+        return begin(first_line_of_ledger)
     join(recipe, launch)
     with no_silence(launch):
         check_agreement(first_line_of_ledger, launch)
-        first_line_of_ledger |= {"rank": launch.rank, "world_size": launch.world_size}
-        metrics = _run(
-            recipe, loop, data, Path(run_dir), first_line_of_ledger, launch, inside, until, save
-        )
+        metrics = begin(first_line_of_ledger)
         leave()
     return metrics
 
@@ -103,15 +104,17 @@ def _run(
     loop: str,
     data: Data,
     run_dir: Path,
-    first_line_of_ledger: Record,
     launch: Launch,
+    take: Callable[[Path], None],
     inside: Collection[int],
     until: int | None,
     save: bool,
+    first_line_of_ledger: Record,
 ) -> dict[str, Any]:
     train = get_loop(loop)
     fetched = Fetched(data.train, recipe)
     run_dir, new = _take_folder(run_dir, recipe, launch)
+    take(run_dir)
     writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
     observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
     try:
@@ -144,7 +147,7 @@ def _run(
             f"{type(error).__name__} in step {observer.steps + 1}: {first_line(str(error))}; see "
             "it whole with --debug"
         ) from error
-    final_loss = observer.final_loss
+    final_loss = observer.final_loss_of_model
     if launch.world_size > 1:
         final_loss = mean_loss(final_loss, recipe, loop, len(data.train), observer.steps, launch)
     metrics = {

@@ -7,6 +7,7 @@ found before anything is trained, and each process that is unlike the others is 
 """
 
 import os
+import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,11 +17,16 @@ from reference.lesson.data.shares import TrainingShares
 from reference.lesson.recipe import Recipe
 from reference.messages import brief, first_line
 from reference.observe.script.launcher import Launch
+from reference.process.exit_codes import end_process
+from reference.run.meeting import take_network
 
 PATIENCE = timedelta(seconds=120)  # for all to have loaded their data, and to come
+LATE = 15  # seconds beyond it, after which a process that still waits is ended
+SILENT = "one of them doesn't answer"
+BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 # What may differ between machines of one run: names of folders, and processors.
 PLACES = {"recipe.name", "recipe.data", "recipe.checkpoint", "data.source", "checkpoint.name"}
-PLACES |= {"device", "platform", "cpu_capability"}
+PLACES |= {"device", "platform", "cpu_capability", "rank"}
 
 
 def join(recipe: Recipe, launch: Launch) -> None:
@@ -37,28 +43,52 @@ def join(recipe: Recipe, launch: Launch) -> None:
     import torch
     from accelerate import PartialState
 
-    here = int(os.environ.get("LOCAL_WORLD_SIZE") or launch.world_size)
-    if recipe.device == "cuda" and torch.cuda.device_count() < here:
-        raise InputError(
-            f"device: {here} processes on this machine, and {torch.cuda.device_count()} GPUs; "
-            "launch one process a GPU, or give --device cpu"
-        )
+    _check_device(recipe.device, launch)
     os.environ.setdefault("OMP_NUM_THREADS", str(recipe.num_threads))  # Accelerate warns without
+    take_network(launch)
+    # torch waits for each of several things for as long, and for some of them for ever.
+    late = threading.Timer(PATIENCE.seconds + LATE, end_process, [_not_met(launch, SILENT)])
+    late.daemon = True
+    late.start()
     try:
         PartialState(cpu=recipe.device == "cpu", timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
-        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
-        raise TrainingFailed(
-            f"rank {launch.rank}: the {launch.world_size} processes didn't meet at {where} in "
-            f"{PATIENCE.seconds} s ({first_line(str(error))}); see that all of them were started, "
-            "and that this port is free and can be reached"
-        ) from error
+        raise TrainingFailed(_not_met(launch, first_line(str(error)))) from error
+    finally:
+        late.cancel()
     torch.set_num_threads(recipe.num_threads)
     if torch.distributed.get_world_size() != launch.world_size:
         raise InputError(
             f"WORLD_SIZE: {launch.world_size} processes were asked for, and "
             f"{torch.distributed.get_world_size()} train; launch it anew"
         )
+
+
+def _check_device(device: str, launch: Launch) -> None:
+    import torch
+    import torch.distributed as dist
+
+    here = int(os.environ.get("LOCAL_WORLD_SIZE") or launch.world_size)
+    gpus = torch.cuda.device_count()
+    if device == "cuda" and gpus < here:
+        raise InputError(
+            f"device: {here} processes on this machine, and {gpus} GPUs; launch one process a GPU, "
+            "or give --device cpu"
+        )
+    backend = BACKENDS[device]
+    if not (dist.is_available() and dist.is_backend_available(backend)):
+        raise InputError(
+            f"device: processes on {device} speak by {backend}, which this torch "
+            f"({torch.__version__}) was built without; install another, or train in one process"
+        )
+
+
+def _not_met(launch: Launch, why: str) -> str:
+    where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+    return (
+        f"the {launch.world_size} processes didn't meet at {where} in {PATIENCE.seconds} s "
+        f"({why}); see that all of them were started, and that this port is free and can be reached"
+    )
 
 
 def leave() -> None:
@@ -114,8 +144,8 @@ def mean_loss(loss: Any, recipe: Recipe, loop: str, rows: int, steps: int, launc
     """
     from accelerate.utils import gather_object
 
-    weight = 1.0  # the Trainer's shares are all as large
-    if loop == "accelerated":
+    weight = 1.0  # shares that are all as large
+    if loop == "accelerated" and recipe.sharing == "exact":
         batches = recipe.batches_per_epoch(rows)
         step = (steps - 1) % recipe.steps_per_epoch(batches) + 1
         last = min(step * recipe.gradient_accumulation_steps, batches) - 1

@@ -2,13 +2,14 @@
 
     python -m reference launch cpu-2 train accelerated
 
-A process that was killed closes its connections, and the others learn of it at once. One that was
-stopped, or that a network has cut off, doesn't: they would wait for its gradients for as long as
-torch's time-out lasts, half an hour by default. So each says every second that it is there.
+A process that was killed closes its connections, and the others learn of it at once, but not which
+one it was. One that was stopped, or that a network has cut off, doesn't even do that: they would
+wait for its gradients for as long as torch's time-out lasts, half an hour by default. So each says
+every second that it is there, and, when it fails, why.
 """
 
 import os
-import sys
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,11 +17,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from reference.errors import TrainingFailed
+from reference.errors import NotFinite, OutOfSpace, TrainingFailed
+from reference.messages import first_line
 from reference.observe.script.launcher import Launch
+from reference.process.exit_codes import end_process
 
 BEAT = 1.0  # seconds between two words
 LIMIT = 25.0  # seconds of silence, after which a process is given up
+GONE = 4.0  # seconds of silence of a process whose connection has broken, too
+PATIENCE = timedelta(seconds=5)  # with the store
+LAST = "last"  # the key of a rank's last words
 
 
 @contextmanager
@@ -30,66 +36,126 @@ def no_silence(launch: Launch, limit: float = LIMIT) -> Iterator[None]:
     Args:
         launch: which process this one is.
         limit: in seconds.
+
+    Raises:
+        TrainingFailed: in place of a library's own error, where another process is gone: names its
+            rank, and says why if it could tell.
     """
     if launch.world_size == 1:
         yield
         return
-    over = threading.Event()
-    heard = dict.fromkeys(range(launch.world_size), time.monotonic())
-    talk = threading.Thread(target=_talk, args=(launch, heard, over), daemon=True)
-    look = threading.Thread(target=_look, args=(launch, heard, over, limit), daemon=True)
-    talk.start()
-    look.start()
+    others = _Others(launch, limit)
+    others.begin()
     try:
         yield
+    except RuntimeError as error:  # no InputError, which all have alike
+        others.tell(str(error))
+        # What isn't finite, or has no space, is this process's own, whatever the others do.
+        own = isinstance(error, NotFinite | OutOfSpace)
+        said = None if own else others.gone()
+        if said is None:
+            raise
+        raise TrainingFailed(f"{said} ({first_line(str(error))})") from error
     finally:
-        over.set()
-        look.join()
+        others.end()
 
 
-def _talk(launch: Launch, heard: dict[int, float], over: threading.Event) -> None:
-    """Say that this process is there, and note when each one was last heard of."""
-    words: dict[int, bytes] = {}
-    count = 0
-    store: Any = None
-    while not over.is_set():
-        try:
-            store = store or _store(launch)
-            count += 1
-            store.set(str(launch.rank), str(count))
-            for rank in heard:
-                if store.check([str(rank)]) and (word := store.get(str(rank))) != words.get(rank):
-                    words[rank], heard[rank] = word, time.monotonic()
-        except Exception:  # the store is rank 0's, which may have ended: `_look` goes by the clock
-            store = None
-        over.wait(BEAT)
+class _Others:
+    """The processes of a launch, as this one hears of them."""
 
+    def __init__(self, launch: Launch, limit: float) -> None:
+        self._launch = launch
+        self._limit = limit
+        self._over = threading.Event()
+        self._heard = dict.fromkeys(range(launch.world_size), time.monotonic())
+        self._last_words: dict[int, str] = {}
+        self._own_last_words = ""
+        tasks = (self._talk, self._look)
+        self._threads = [threading.Thread(target=task, daemon=True) for task in tasks]
 
-def _store(launch: Launch) -> Any:
-    """Where the processes met. A connection of our own: torch's waits within its operations."""
-    import torch.distributed as dist
+    def begin(self) -> None:
+        for thread in self._threads:
+            thread.start()
 
-    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(  # type: ignore[attr-defined]
-        address, port, is_master=False, wait_for_workers=False, timeout=timedelta(seconds=5)
-    )
-    return dist.PrefixStore(  # type: ignore[attr-defined]
-        f"silence of {launch.name}", store
-    )
+    def end(self) -> None:
+        self._over.set()
+        for thread in self._threads:  # one that is within torch would bring our exit down
+            thread.join()
 
+    def tell(self, why: str) -> None:
+        """Let the others know why this process ends, and give them the time to hear it."""
+        self._own_last_words = f"rank {self._launch.rank}: {why}"
+        time.sleep(2.5 * BEAT)
 
-def _look(launch: Launch, heard: dict[int, float], over: threading.Event, limit: float) -> None:
-    while not over.wait(BEAT):
+    def gone(self) -> str | None:
+        """What to say of a process that is gone, now that this one's connections have broken.
+
+        None where all are still heard of: then it was no process that broke them.
+        """
+        since = time.monotonic() + 2 * BEAT
+        while True:
+            rank = self._silent(GONE)
+            if rank is not None:
+                return self._last_words.get(rank) or (
+                    f"rank {rank} is gone: its process was killed, or its machine is cut off; this "
+                    "run ends"
+                )
+            if all(last > since for last in self._heard.values()):
+                return None
+            time.sleep(BEAT / 4)
+
+    def _silent(self, limit: float) -> int | None:
+        """The first rank that wasn't heard of for so long."""
         now = time.monotonic()
-        silent = [rank for rank, last in heard.items() if now - last > limit]
+        silent = [rank for rank, last in self._heard.items() if now - last > limit]
         if not silent:
-            continue
+            return None
         # Without the store, which rank 0's process or the launcher keeps, nobody is heard at all.
-        rank = 0 if launch.rank in silent else silent[0]
-        print(
-            f"reference: error: rank {rank} hasn't been heard of for {limit:.0f} s: its process "
-            "was stopped, or its machine is cut off; this run ends",
-            file=sys.stderr,
-            flush=True,
+        return 0 if self._launch.rank in silent else silent[0]
+
+    def _talk(self) -> None:
+        """Say that this process is there, and note when each one was last heard of."""
+        words: dict[int, bytes] = {}
+        count = 0
+        store: Any = None
+        while not self._over.is_set():
+            try:
+                store = store or self._store()
+                count += 1
+                if self._own_last_words:
+                    store.set(f"{LAST} {self._launch.rank}", self._own_last_words)
+                store.set(str(self._launch.rank), str(count))
+                for rank in self._heard:
+                    self._listen(store, rank, words)
+            except Exception:  # the store is rank 0's, which may have ended: time tells
+                store = None
+            self._over.wait(BEAT)
+
+    def _listen(self, store: Any, rank: int, words: dict[int, bytes]) -> None:
+        if store.check([str(rank)]) and (word := store.get(str(rank))) != words.get(rank):
+            words[rank], self._heard[rank] = word, time.monotonic()
+        if store.check([f"{LAST} {rank}"]):
+            self._last_words[rank] = store.get(f"{LAST} {rank}").decode()
+
+    def _store(self) -> Any:
+        """Where the processes met; by a connection of our own: torch's waits within its work."""
+        import torch.distributed as dist
+
+        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        # torch says more than a screen where nobody answers.
+        socket.create_connection((address, port), PATIENCE.seconds).close()
+        store = dist.TCPStore(  # type: ignore[attr-defined]
+            address, port, is_master=False, wait_for_workers=False, timeout=PATIENCE
         )
-        os._exit(TrainingFailed.exit_code)  # the training waits within torch, and can't be told
+        return dist.PrefixStore(  # type: ignore[attr-defined]
+            f"silence of {self._launch.name}", store
+        )
+
+    def _look(self) -> None:
+        while not self._over.wait(BEAT):
+            rank = self._silent(self._limit)
+            if rank is not None:
+                end_process(
+                    f"rank {rank} hasn't been heard of for {self._limit:.0f} s: its process was "
+                    "stopped, or its machine is cut off; this run ends"
+                )

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reference.testing.same_training import assert_same_training as assert_same_training
+
 if TYPE_CHECKING:
     from reference.lesson.recipe import Recipe
 

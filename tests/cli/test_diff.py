@@ -10,6 +10,7 @@ from reference.cli.main import main
 from reference.lesson.recipe import Recipe
 from reference.process.exit_codes import LONGEST
 from reference.run.one_run import run
+from tests.helpers.folded import unfolded
 
 
 @pytest.mark.smoke
@@ -22,8 +23,9 @@ def test_diff(small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["diff", str(a), str(b / "ledger.jsonl")]) == 0
     assert capsys.readouterr().out.startswith("identical: ")
     assert main(["diff", str(a), str(c)]) == 1
-    out = capsys.readouterr().out
-    assert "part at step 1, link optimizer: eps: 1e-08 and 1e-06 (100 times)" in out
+    out = unfolded(capsys.readouterr().out)
+    assert "part at step 1, link optimizer\nlikely cause: eps is 1e-08 in A and 1e-06 in B" in out
+    assert "\nunequal: eps: 1e-08 and 1e-06 (100 times)\n" in out
     assert main(["diff", str(a), str(tmp_path / "nowhere")]) == 2
     assert "no such ledger" in capsys.readouterr().err
 
@@ -88,7 +90,7 @@ def test_an_envelope_is_two_runs_of_the_same_thing(
         a, b, c, d = (str(tmp_path / name) for name in names)
         code = main(["diff", a, b, "--envelope", c, d])
         captured = capsys.readouterr()
-        return code, captured.out + captured.err
+        return code, unfolded(captured.out + captured.err)
 
     code, said = diff("a", "b", "a", "c")
     assert code == 0

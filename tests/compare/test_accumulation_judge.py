@@ -29,5 +29,11 @@ def test_whoever_is_wrong_is_named() -> None:
     assert words(8, {"trainer": right, "manual": wrong}).endswith("manual is wrong")
     both = words(8, {"trainer": wrong, "manual": wrong, "accelerated": right})
     assert both.endswith("trainer and manual are wrong")
+    several = words(8, {"trainer": [2.0], "accelerated": right}, 2)
+    assert "by the full batch of 8 on one process, dropout off, 2 processes" in several
+    assert several.endswith(
+        "trainer is wrong (https://github.com/huggingface/transformers/issues/47688)"
+    )
+    assert words(8, {"accelerated": right}, 2).endswith("all loops are right")
     assert "#" not in both
     assert "47688" not in both

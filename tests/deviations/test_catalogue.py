@@ -1,5 +1,6 @@
 """The catalogue of known deviations: whole, sourced, and each one an edit of today's loop."""
 
+import contextlib
 import dataclasses
 import re
 import subprocess
@@ -11,23 +12,25 @@ import pytest
 
 from reference.deviations import (
     CATALOGUE,
+    EVERY,
     Chosen,
     Conflict,
     Deviation,
     edited_source,
     loop_diff,
-    manual_source,
+    loop_source,
     train_with,
 )
 from reference.deviations.catalogue import by_name
 from reference.deviations.citations import ACCELERATE_EXAMPLE, COURSE, NO_REPORT, RUN_GLUE
 from reference.deviations.deviation import Trial
+from reference.deviations.edited_loop import lacks_a_name
 from reference.deviations.source_edits import delete, replace
 from tests.conftest import ROOT
 
 SOURCE = re.compile(r"(transformers|accelerate|pytorch|[\w-]+/[\w.-]+)#\d+|arXiv \d{4}\.\d{5}")
 NAMED_SOURCES = {COURSE, RUN_GLUE, ACCELERATE_EXAMPLE, NO_REPORT}
-each = pytest.mark.parametrize("deviation", CATALOGUE.values(), ids=CATALOGUE.keys())
+each = pytest.mark.parametrize("deviation", EVERY.values(), ids=EVERY.keys())
 
 
 def entry(**changes: Any) -> Deviation:
@@ -69,6 +72,7 @@ def test_an_entry_that_lacks_a_part_is_an_error(missing: str) -> None:
         ({"shows_when": ""}, "NO_REPORT says that none is known"),
         ({"citation": ""}, "NO_REPORT says that none is known"),
         ({"edits": ()}, "edits: "),
+        ({"loop": "trainer"}, "loop: give manual, or accelerated"),
         ({"edits": (replace("a", "VALUE"),)}, "just where there is a value"),
         ({"default_value": 0.5, "values_to_try": tries_nothing}, "just where there is a value"),
         ({"edits": (replace("a", "VALUE"),), "default_value": 0.5}, "give both, or neither"),
@@ -95,7 +99,7 @@ def test_an_entry_that_contradicts_itself_is_an_error(changes: dict[str, Any], e
 )
 def test_an_entry_that_contradicts_the_catalogue_is_an_error(added: Deviation, error: str) -> None:
     with pytest.raises(ValueError, match=re.escape(error)):
-        by_name([*CATALOGUE.values(), added])
+        by_name([*EVERY.values(), added])
 
 
 def test_a_new_entry_stands_at_the_end_of_its_row() -> None:
@@ -117,14 +121,38 @@ def test_the_course_is_named_with_its_address() -> None:
 
 @each
 def test_an_entry_is_an_edit_of_the_loop(deviation: Deviation) -> None:
-    text = edited_source([Chosen(deviation)])
+    text = edited_source([Chosen(deviation)], deviation.loop)
     compile(text, deviation.name, "exec")
-    assert text != manual_source()
+    assert text != loop_source(deviation.loop)
     assert "VALUE" not in text
     # What is shown says which lines go and which come.
     lines = loop_diff([Chosen(deviation)]).splitlines()
-    assert lines[1].startswith(f"+++ manual.py with {deviation.name}")
+    assert lines[1].startswith(f"+++ {deviation.loop}.py with {deviation.name}")
     assert any(line.startswith(("-", "+")) for line in lines[2:])
+
+
+@each
+def test_an_entry_has_all_that_it_names(deviation: Deviation) -> None:
+    assert not lacks_a_name(edited_source([Chosen(deviation)], deviation.loop))
+
+
+def test_an_edit_of_the_manual_loop_may_lack_a_name_in_the_other() -> None:
+    text = edited_source([Chosen(CATALOGUE["class-weights"])], "accelerated")
+    assert lacks_a_name(text)  # the manual loop has its device there
+    assert not lacks_a_name(edited_source([Chosen(CATALOGUE["learning-rate"])], "accelerated"))
+
+
+def test_most_of_them_have_their_place_in_the_accelerate_loop() -> None:
+    """What Accelerate says otherwise is found under its words there."""
+    places = 0
+    for deviation in CATALOGUE.values():
+        with contextlib.suppress(Conflict):
+            text = edited_source([Chosen(deviation)], "accelerated")
+            compile(text, deviation.name, "exec")
+            places += text != loop_source("accelerated") and not lacks_a_name(text)
+    assert places > len(CATALOGUE) / 2
+    without = edited_source([Chosen(CATALOGUE["no-clip"])], "accelerated")
+    assert "clip_grad_norm_" not in without
 
 
 def test_an_edit_that_has_no_place_in_the_loop_is_an_error() -> None:

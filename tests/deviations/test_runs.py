@@ -23,7 +23,7 @@ def test_shows_where_it_says(deviation: Deviation, small: Recipe, keep: Keep) ->
     recipe, chosen = setting(small, deviation.name), planted(deviation.name)
     assert deviation.applies_to(recipe, PAIRS)
     ours, theirs = keep(recipe), keep(recipe, chosen)
-    verdict = diff(ours.ledger, theirs.ledger)
+    verdict = diff(ours.ledger, theirs.ledger, each_evaluation=True)
     assert (verdict.verdict, verdict.link) == ("diverged", deviation.link), verdict
     # What it is is read off the other run's records, there.
     assert verdict.step is not None
@@ -39,6 +39,13 @@ def test_shows_where_it_says(deviation: Deviation, small: Recipe, keep: Keep) ->
         deviation = CATALOGUE[deviation.same_run_as]
         chosen = Chosen(deviation)
     assert str(chosen) in map(str, deviation.candidates(clue))
+
+
+def test_an_evaluation_made_twice_is_no_other_training(small: Recipe, keep: Keep) -> None:
+    recipe, chosen = setting(small, "evaluated-twice"), planted("evaluated-twice")
+    verdict = diff(keep(recipe).ledger, keep(recipe, chosen).ledger)
+    assert verdict.verdict == "identical"
+    assert any("an evaluation that the other run didn't make" in note for note in verdict.notes)
 
 
 def record_at(ledger: Ledger, step: int, link: str) -> Record:

@@ -15,7 +15,7 @@ from reference.diff.notes import Unsealed
 from reference.diff.tolerance import diff_within
 from reference.errors import InputError
 from reference.ledger.reader import read_ledger
-from reference.ledger.record import encode
+from reference.ledger.record import SCHEMA, encode
 from tests.helpers.edits import EDITS, KINDS, Edit, edited, write_ledger
 
 
@@ -54,7 +54,7 @@ def test_an_edited_ledger_says_so(kept: Path) -> None:
     file = kept.with_name("edited.jsonl")
     file.write_bytes(kept.read_bytes().replace(b'"zeroed":false', b'"zeroed":true'))
     verdict = diff(kept, file)
-    said = "the second ledger's lines aren't those that its end seals"
+    said = "B's lines aren't those that its end seals"
     assert (verdict.verdict, verdict.detail) == ("incomparable", f"equal for 3 steps; {said}")
     assert f"{said}: edited, or not written by this package" in verdict.notes
 
@@ -83,7 +83,7 @@ def test_a_ledger_of_schema_2_has_no_seal_and_its_verdict_says_so(kept: Path, ol
 
 def test_a_sealed_ledger_is_not_made_an_older_one(kept: Path) -> None:
     edited = kept.with_name("edited.jsonl")
-    content = kept.read_bytes().replace(b'"schema":3', b'"schema":2', 1)
+    content = kept.read_bytes().replace(b'"schema":%d' % SCHEMA, b'"schema":2', 1)
     edited.write_bytes(content.replace(b'"zeroed":false', b'"zeroed":true'))
     assert diff(edited, edited).verdict == "incomparable"
 
@@ -122,7 +122,7 @@ def test_an_edited_ledger_is_not_within_an_envelope(kept: Path, tmp_path: Path) 
     faults = {
         "edited": whole.replace(b'"zeroed":false', b'"zeroed":true'),
         "cut": b"".join(whole.splitlines(keepends=True)[:-1]),
-        "newer": whole.replace(b'"schema":3', b'"schema":4', 1),
+        "newer": whole.replace(b'"schema":%d' % SCHEMA, b'"schema":%d' % (SCHEMA + 1), 1),
     }
     assert diff_within(kept, kept, kept, kept).verdict == "identical"
     for name, content in faults.items():

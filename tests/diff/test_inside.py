@@ -35,7 +35,7 @@ def train(model: nn.Module, loss: Loss | None = None, *, seed: int = 0) -> None:
 
 def said(a: Ledger, b: Ledger) -> str:
     """What is said of the inside."""
-    found = [line for line in lines("a and b", diff(a, b)) if line.startswith("inside: ")]
+    found = [note for note in diff(a, b).notes if note.startswith("inside: ")]
     return "\n".join(line.removeprefix("inside: ") for line in found)
 
 
@@ -156,13 +156,13 @@ def test_what_a_module_does_after_its_parts() -> None:
 def test_a_module_that_only_one_run_has() -> None:
     found = of_models(steps(), steps(nn.Dropout(0.2)))
     says(found, "in the model (Steps) itself, before it calls b (Linear), whose input is the first")
-    says(found, "; before that only the second ledger calls between (Dropout)")
+    says(found, "; before that only B calls between (Dropout)")
 
 
 def test_one_that_does_nothing_is_no_cause() -> None:
     found = of_models(steps(nn.Identity(), nn.Dropout(0.1)), steps(None, nn.Dropout(0.2)))
     says(found, "after (Dropout) is the first whose output is unequal", "; p: 0.1 and 0.2")
-    says(found, "; before that only the first ledger calls between (Identity)")
+    says(found, "; before that only A calls between (Identity)")
 
 
 class Parts(nn.Module):
@@ -183,8 +183,8 @@ class Parts(nn.Module):
 
 def test_modules_that_are_called_in_another_order() -> None:
     found = of_models(seeded(lambda: Parts("abc")), seeded(lambda: Parts("bac")))
-    says(found, "in the model (Parts) itself: all is equal up to where the first ledger calls a ")
-    says(found, "(Linear) and the second ledger calls b (Dropout)")
+    says(found, "in the model (Parts) itself: all is equal up to where A calls a ")
+    says(found, "(Linear) and B calls b (Dropout)")
 
 
 def test_a_part_of_another_name_is_the_same_part() -> None:
@@ -253,7 +253,7 @@ def test_an_argument_that_only_one_run_gives() -> None:
             return super().forward(x) * options.get("scale", 1.0)
 
     found = of_models(seeded(lambda: Scaled({})), seeded(lambda: Scaled({"scale": 2.0})))
-    says(found, "part (Part)", "; yet only the second ledger gives it scale (2.0)")
+    says(found, "part (Part)", "; yet only B gives it scale (2.0)")
 
 
 def test_equal_inside_though_the_gradients_are_not() -> None:
@@ -307,7 +307,7 @@ def test_how_to_get_it_where_no_ledger_holds_it() -> None:
     text = "\n".join(lines("a and b", diff(a, b)))
     says(text, "diff --inside A B runs both again up to step 1; or observe them with --inside 1\n")
     a = watch(train, steps(after=tenth), inside=(1,))
-    says("\n".join(lines("a and b", diff(a, b))), "--inside 1, as the first ledger has been")
+    says("\n".join(lines("a and b", diff(a, b))), "--inside 1, as A has been")
 
 
 def test_no_such_hint_where_they_part_before_the_forward_pass() -> None:
@@ -325,8 +325,8 @@ def test_what_a_ledger_left_out_is_said() -> None:
     a, b = (watch(train, steps(), f, inside=(1,)) for f in (None, lambda y, _: 2 * y.sum()))
     b = edited(b, lambda inside: inside.update(left_out=7))
     a = edited(a, lambda inside: inside.update(lost="RuntimeError: why"))
-    says(said(a, b), "of the first ledger no more is known (RuntimeError: why)")
-    says(said(a, b), "of the second ledger 7 calls more aren't listed")
+    says(said(a, b), "of A no more is known (RuntimeError: why)")
+    says(said(a, b), "of B 7 calls more aren't listed")
 
 
 def edited(ledger: Ledger, edit: Callable[[dict[str, Any]], Any]) -> Ledger:

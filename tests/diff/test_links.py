@@ -162,7 +162,7 @@ def test_the_end_is_compared(kept: Ledger) -> None:
 def test_a_link_that_is_missing_is_named_and_never_identical(kept: Ledger, link: str) -> None:
     verdict = diff(kept, edited(kept, lambda record: record.pop(link)))
     assert (verdict.verdict, verdict.steps) == ("incomparable", 6)
-    assert verdict.notes == (f"not compared: {link}, which the second ledger lacks",)
+    assert verdict.notes == (f"not compared: {link}, which B lacks",)
 
 
 @pytest.mark.parametrize("link", [*LINKS, "step"])
@@ -224,7 +224,7 @@ def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
     newer = Ledger(header, [*edited(kept, other).items, Item(b'{"kind":"grace"}\n', "last")])
     verdict = diff(kept, newer)
     assert verdict.verdict == "incomparable"
-    assert "not compared: clip, which the second ledger lacks" in verdict.notes
+    assert "not compared: clip, which B lacks" in verdict.notes
     told = f"schema {SCHEMA} does"
     assert any("buffers, clip" in note and told in note for note in verdict.notes)
     # What is told apart by bits may only be written in another way.
@@ -232,7 +232,7 @@ def test_a_newer_schema_is_compared_in_what_is_known(kept: Ledger) -> None:
     assert (unequal.verdict, unequal.step, unequal.link) == ("incomparable", STEP, "update")
     assert f"newer schema than {SCHEMA}" in unequal.detail
     said = lines("a and b", unequal)
-    assert said[1] == "equal before it: 3 steps, in every link that was compared"
+    assert "equal before it: 3 steps, in every link that was compared" in said
     told = diff(kept, Ledger(header, edited(kept, change("optimizer.hyper.0.eps", 1e-6)).items))
     assert told.verdict == "diverged"
 
@@ -250,7 +250,7 @@ def test_another_model_is_incomparable_and_says_what_is_equal(kept: Ledger) -> N
         kept, edited(edited(kept, smaller, kind="model", at=1), change("batch.0.labels.0", OTHER))
     )
     said = lines("a and b", diverged)
-    assert said[1] == "equal before it: 3 steps, in every link that was compared"
+    assert "equal before it: 3 steps, in every link that was compared" in said
 
 
 def test_how_the_two_go_on(kept: Ledger) -> None:
@@ -350,7 +350,7 @@ def test_a_ledger_s_words_steer_no_terminal(kept: Ledger) -> None:
 
 def test_a_record_that_contradicts_itself_is_said_to_be_edited(kept: Ledger) -> None:
     """At the divergence, where its values are read: a hash that isn't that of its tensors."""
-    said = "second ledger's step 4, update: not its tensors' hash: edited"
+    said = "B's step 4, update: not its tensors' hash: edited"
     assert any(said in note for note in diff(kept, edited(kept, first_tensor("update"))).notes)
     known = change("optimizer.hyper.0.eps", 1e-6)
     assert diff(kept, edited(kept, known)).notes == ()

@@ -55,9 +55,9 @@ def test_a_long_list_is_written_once() -> None:
 
 def test_a_list_that_changes_is_named_in_both_runs() -> None:
     said = said_of(trained(6), trained(6, {3: 8}))
-    assert "part at step 3, link mode: modules in another mode (train or eval) than their" in said
-    assert "0.0.1, 0.1.1, 0.2.1 and 3 more in the first run" in said
-    assert "0.0.1, 0.1.1, 0.2.1 and 5 more in the second" in said
+    assert "part at step 3, link mode\n" in said
+    assert "0.0.1, 0.1.1, 0.2.1 and 3 more in A" in said
+    assert "0.0.1, 0.1.1, 0.2.1 and 5 more in B" in said
 
 
 def test_lists_that_come_in_other_steps_are_the_same() -> None:
@@ -80,4 +80,4 @@ def test_a_resumed_run_has_the_list_anew() -> None:
         return watch(lambda: fit(model, steps=3, first=2))
 
     assert said_of(watch(whole), rest(6)).startswith("identical: ")
-    assert "0.0.1, 0.1.1, 0.2.1 and 3 more in the first run" in said_of(watch(whole), rest(7))
+    assert "0.0.1, 0.1.1, 0.2.1 and 3 more in A" in said_of(watch(whole), rest(7))

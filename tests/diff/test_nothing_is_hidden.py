@@ -125,7 +125,7 @@ def test_an_evaluation_that_cant_be_recorded_is_not_equal() -> None:
     verdict = diff(watch(evaluated, 0), watch(evaluated, 1))
     assert verdict.verdict == "incomparable"
     assert any("not compared: metrics" in note for note in verdict.notes)
-    assert any("the evaluation after step 3 of the first ledger" in n for n in verdict.notes)
+    assert any("the evaluation after step 3 of A" in n for n in verdict.notes)
 
 
 def test_one_that_loses_its_momentum_is_not() -> None:
@@ -261,7 +261,7 @@ def test_a_record_that_contradicts_itself_is_no_identical_run(
     ledger = watch(lambda: train(net()))
     verdict = diff(ledger, edited(ledger, 2, change))
     assert verdict.verdict == "incomparable"
-    assert f"the second ledger's step 2, {said}" in verdict.detail
+    assert f"B's step 2, {said}" in verdict.detail
     assert diff(edited(ledger, 2, lambda r: None), ledger).verdict == "identical"
 
 

@@ -55,8 +55,8 @@ def test_an_older_evaluation_beside_todays_is_not_compared_and_said(first: bool)
     pair = (as_older(ledger), ledger) if first else (ledger, as_older(ledger))
     verdict = diff(*pair)
     assert verdict.verdict == "incomparable"
-    lacking = "first" if first else "second"
-    assert any(f"metrics, which the {lacking} ledger lacks" in note for note in verdict.notes)
+    lacking = "A" if first else "B"
+    assert any(f"metrics, which {lacking} lacks" in note for note in verdict.notes)
 
 
 def test_how_many_rows_both_say() -> None:
@@ -75,3 +75,49 @@ def test_scores_both_have() -> None:
     verdict = diff(as_older(watch(evaluating), 0.5), scored(0.25))
     assert (verdict.verdict, verdict.link) == ("diverged", "metrics")
     assert "accuracy: 0.5 and 0.25" in verdict.detail
+
+
+def as_schema_3(ledger: Ledger) -> Ledger:
+    """With evaluations as schema 3 had them."""
+    new = ("held", "precise", "whole", "computed", "going_on", "earlier")
+    records = [copy.deepcopy(item.record) for item in ledger.items]
+    for record in records:
+        if record["kind"] == "evaluation":
+            metrics = record["metrics"]
+            kept = {name: value for name, value in metrics.items() if name not in new}
+            for kind in ("inputs", "outputs"):
+                kept[kind] = {name: value[:4] for name, value in metrics[kind].items()}
+            record["metrics"] = {**kept, "weights": metrics["held"]}
+    header = {"kind": "header", "schema": 3}
+    return Ledger(header, [Item(encode(record), "") for record in records])
+
+
+def test_ledgers_of_schema_3_are_compared_with_each_other_and_with_todays() -> None:
+    ledger, other = watch(evaluating), watch(evaluating, 5)
+    older = as_schema_3(ledger)
+    for pair in ((older, as_schema_3(watch(evaluating))), (older, ledger), (ledger, older)):
+        assert diff(*pair).verdict == "identical"
+    for pair in ((older, as_schema_3(other)), (older, other), (other, older)):
+        verdict = diff(*pair)
+        assert (verdict.verdict, verdict.link) == ("diverged", "metrics")
+
+
+def test_lists_of_odd_modules_mean_the_same_in_full_and_in_short() -> None:
+    """A ledger of schema 3 may have either: what refers to a list counts as the list."""
+
+    def frozen() -> None:
+        model = torch.nn.Sequential(*(torch.nn.Linear(4, 4) for _ in range(6)))
+        for part in model:
+            part.eval()
+        train(torch.nn.Sequential(model, torch.nn.Linear(4, 2)))
+
+    ledger = watch(frozen)
+    assert isinstance(ledger.steps[1]["mode"]["odd"], str)
+    full = ledger.steps[0]["mode"]["odd"]
+    records = [copy.deepcopy(item.record) for item in ledger.items]
+    for record in records:
+        if record["kind"] == "step":
+            record["mode"]["odd"] = full
+    in_full = Ledger({"kind": "header", "schema": 3}, [Item(encode(r), "") for r in records])
+    for pair in ((in_full, ledger), (ledger, in_full), (in_full, in_full)):
+        assert diff(*pair).verdict == "identical"

@@ -16,12 +16,18 @@ from reference.observe.observer import Observer
 from tests.diff.pairs import (  # noqa: F401
     PAIRS,
     Pair,
+    averages,
+    bare_tensors,
     copies,
     ends,
     evaluations,
     exchanges,
     losses,
+    modelling,
     odd_outputs,
+    optimizing,
+    orders,
+    other_batches,
     states,
     without_parameters,
 )
@@ -74,7 +80,7 @@ def test_a_pair_is_told_by_what_it_leaves(name: str) -> None:
     same = "incomparable" if pair.unseen else "identical"
     assert diff(a, again).verdict == same
     verdict = diff(a, b)
-    said = "\n".join([verdict.detail, *verdict.notes])
+    said = "\n".join([verdict.detail, verdict.cause, *verdict.notes])
     if not pair.link:
         assert (verdict.verdict, verdict.detail) == (same, verdict.detail if pair.unseen else "")
     elif pair.unseen or pair.link == "incomparable":

@@ -100,7 +100,7 @@ def test_a_wrapped_model_is_matched_but_for_its_prefix() -> None:
     verdict = diff(plain, keep(wrap=Wrapped, bump=1e-3))
     assert (verdict.verdict, verdict.step, verdict.link) == ("diverged", 3, "update")
     assert "first encoder.0.weight" in verdict.detail
-    assert lines("a and b", verdict)[1] == "equal before it: 2 steps, in every link"
+    assert "equal before it: 2 steps, in every link" in lines("a and b", verdict)
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -117,9 +117,7 @@ def test_a_look_through_a_part_leaves_the_runs_comparable(look: str) -> None:
 
 def test_a_model_that_takes_part_in_no_step_is_noted() -> None:
     verdict = diff(keep(), keep(other_net))
-    assert "not compared: Linear (2 parameters), which only the second ledger has" in "\n".join(
-        verdict.notes
-    )
+    assert "not compared: Linear (2 parameters), which only B has" in "\n".join(verdict.notes)
 
 
 def test_a_model_with_more_parameters_is_another_one() -> None:
@@ -210,12 +208,12 @@ def test_an_evaluation_more_is_no_other_run() -> None:
         assert verdict.verdict == "identical", verdict
         said = "an evaluation" if count == 1 else "2 evaluations"
         assert verdict.notes == (
-            f"not compared: {said} that the other run didn't make, in the second ledger, "
+            f"not compared: {said} that the other run didn't make, in B, "
             f"{'the first ' if count == 2 else ''}after step 1",
         )
     verdict = diff(evaluated(4), evaluated(5))
     assert (verdict.verdict, verdict.link) == ("diverged", "metrics")
-    assert "1 row more in the second ledger: an evaluation that" in verdict.notes[0]
+    assert "1 row more in B: an evaluation that" in verdict.notes[0]
 
 
 def test_two_ledgers_are_compared_without_torch() -> None:

@@ -15,6 +15,7 @@ from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledger
 from reference.ledger.reader import Ledger
 from reference.ledger.record import Writer
+from tests.helpers.folded import unfolded
 from tests.helpers.small import UNEVALUATED, net, train, watch
 
 
@@ -65,15 +66,16 @@ def test_a_rank_with_another_learning_rate_is_named(
     a = folder(tmp_path / "a", {0: trained(), 1: trained(0.1, first=2.0)})
     b = folder(tmp_path / "b", {0: trained(), 1: trained(0.5, first=2.0)})
     assert main(["diff", str(a), str(b)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == (
-        f"diverged: {a} and {b} part on rank 1 at step 1, link optimizer: "
-        "learning_rate: 0.1 and 0.5 (5 times)"
-    )
+    said = unfolded(capsys.readouterr().out).splitlines()
+    assert said[:2] == [
+        f"diverged: A ({a}) and B ({b}) part on rank 1 at step 1, link optimizer",
+        "likely cause: learning_rate is 0.1 in A and 0.5 in B (5 times)",
+    ]
     assert "rank 0: identical" in said
     assert main(["diff", str(a), str(a)]) == 0
-    assert capsys.readouterr().out == (
-        f"identical: {a} and {a}, 3 steps, every link of every step, on 2 ranks\n{UNEVALUATED}\n"
+    assert unfolded(capsys.readouterr().out) == (
+        f"identical: A ({a}) and B ({a}), 3 steps, every link of every step, on 2 ranks\n"
+        f"{UNEVALUATED}\n"
     )
 
 
@@ -126,9 +128,9 @@ def test_a_rank_without_a_ledger_is_said_and_is_not_identical(lacks: str, tmp_pa
     verdict = reference.diff(a, b)
     assert (verdict.verdict, verdict.steps) == ("incomparable", 3)
     whose = {
-        "a": "the first ledger's folder",
-        "b": "the second ledger's folder",
-        "both": "the first and the second ledger",
+        "a": "A's folder",
+        "b": "B's folder",
+        "both": "A and B",
     }
     assert verdict.detail == f"equal for 3 steps on 1 rank; no ledger of rank 1 in {whose[lacks]}"
 
@@ -136,7 +138,7 @@ def test_a_rank_without_a_ledger_is_said_and_is_not_identical(lacks: str, tmp_pa
 def test_a_divergence_is_said_though_a_rank_is_lacking(pair: Callable[..., Any]) -> None:
     verdict = pair({0: trained(), 1: trained()}, {0: trained(0.5)}, processes=2)
     assert (verdict.verdict, verdict.rank, verdict.link) == ("diverged", 0, "optimizer")
-    assert "not compared: no ledger of rank 1 in the second ledger's folder" in verdict.notes
+    assert "not compared: no ledger of rank 1 in B's folder" in verdict.notes
 
 
 def test_runs_of_no_common_rank(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_runs_of_no_common_rank(tmp_path: Path) -> None:
     b = folder(tmp_path / "b", {0: trained()}, 1)
     verdict = reference.diff(a, b)
     assert verdict.verdict == "incomparable"
-    assert verdict.detail.startswith("no rank is in both; no ledger of rank 0 in the first")
+    assert verdict.detail.startswith("no rank is in both; no ledger of rank 0 in A's folder")
 
 
 def test_a_rank_that_trains_nothing_in_either_run_is_the_same(pair: Callable[..., Any]) -> None:
@@ -188,7 +190,7 @@ def test_one_ledger_of_several_says_that_it_is_alone(tmp_path: Path) -> None:
     verdict = reference.diff(a / "ledger.jsonl", b / "ledger.jsonl")
     assert (verdict.verdict, verdict.ranks, verdict.rank) == ("identical", 1, None)
     note = verdict.notes[-1]
-    assert note.startswith("not compared: the other ranks; the first ledger is of one of 2")
+    assert note.startswith("not compared: the other ranks; A is of one of 2")
     verdict = reference.diff(a / "ledger-1.jsonl", b)
     assert (verdict.verdict, verdict.rank, verdict.link) == ("diverged", 1, "optimizer")
 
@@ -209,9 +211,9 @@ def test_an_envelope_is_of_every_rank(tmp_path: Path, capsys: pytest.CaptureFixt
     one = folder(tmp_path / "one", {0: trained()})
     other = folder(tmp_path / "other", {0: trained(), 1: trained(0.5)})
     assert main(["diff", str(a), str(b), "--envelope", str(a), str(b)]) == 0
-    assert "3 steps, on 2 ranks" in capsys.readouterr().out
+    assert "3 steps, on 2 ranks" in unfolded(capsys.readouterr().out)
     assert main(["diff", str(a), str(other), "--envelope", str(a), str(b)]) == 1
-    assert "part on rank 1 at step 1" in capsys.readouterr().out
+    assert "part on rank 1 at step 1" in unfolded(capsys.readouterr().out)
     assert main(["diff", str(a), str(b), "--envelope", str(a), str(one)]) == 2
     assert f"--envelope: {one}: no ledger of rank 1" in capsys.readouterr().err
 

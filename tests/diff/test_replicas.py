@@ -22,6 +22,7 @@ from reference.diff.replica_notes import NoReplicas, Why
 from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.reader import Ledger
 from reference.ledger.record import Writer
+from tests.helpers.folded import unfolded
 from tests.helpers.observing import SCRIPTS, python
 from tests.helpers.small import net, watch
 
@@ -308,10 +309,20 @@ FAULTS = {
 
 @pytest.mark.slow
 def test_real_ways_of_training_in_parallel(tmp_path: Path) -> None:
+    """Each is the same training as without an observer, to the last bit."""
     launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29641"]
-    result = python(*launch, SCRIPTS / "ways_in_parallel.py", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    found = {path.name: hold(find_ledgers(path)) for path in tmp_path.iterdir()}
+    observed, plain = tmp_path / "observed", tmp_path / "plain"
+    for folder, words in ((observed, []), (plain, ["plain"])):
+        folder.mkdir()
+        result = python(*launch, SCRIPTS / "ways_in_parallel.py", *words, cwd=folder)
+        assert result.returncode == 0, result.stderr
+    saved = sorted(path.name for path in plain.iterdir())
+    assert len(saved) == 2 * len([*REPLICAS, *OTHERS, *FAULTS])
+    for name in saved:
+        both = [torch.load(folder / name) for folder in (observed, plain)]
+        assert both[0] or name == "evaluates-1.pt"
+        assert all(map(torch.equal, *both))
+    found = {path.name: hold(find_ledgers(path)) for path in observed.iterdir() if path.is_dir()}
     assert found.keys() == {*REPLICAS, *OTHERS, *FAULTS}
     assert [name for name in (*REPLICAS, *OTHERS) if found[name].partings] == []
     assert [name for name in REPLICAS if found[name].sets != ((0, 1),)] == []
@@ -408,7 +419,7 @@ def test_replicas_that_part_are_named(
     assert (part.ranks, part.others, part.step, part.link) == ((1,), (0,), step, link)
     run = folder(tmp_path / "run", ledgers)
     assert main(["diff", str(run)]) == 1
-    said = capsys.readouterr().out.splitlines()
+    said = unfolded(capsys.readouterr().out).splitlines()
     assert said[0].startswith(
         f"diverged: the ranks of {run} part on rank 1 at step {step}, link {link}: "
     )
@@ -461,7 +472,7 @@ def test_a_sound_run_is_identical_in_what_was_compared(
 ) -> None:
     run = folder(tmp_path / "run", of(Rank, Rank))
     assert main(["diff", str(run)]) == 0
-    assert capsys.readouterr().out == (
+    assert unfolded(capsys.readouterr().out) == (
         f"identical in weights and updates: the ranks of {run}, 4 steps, on 2 ranks\n"
     )
 
@@ -472,9 +483,9 @@ def test_two_runs_with_a_rank_that_drifts_say_so_of_each(
     """They are the same run, and neither is sound."""
     a, b = (folder(tmp_path / name, of(Rank, OtherRate)) for name in "ab")
     assert main(["diff", str(a), str(b)]) == 0
-    said = capsys.readouterr().out
-    for side in ("first", "second"):
-        assert f"the {side} ledger: rank 1 parts from rank 0 at step 1, link optimizer" in said
+    said = unfolded(capsys.readouterr().out)
+    for side in "AB":
+        assert f"{side}: rank 1 parts from rank 0 at step 1, link optimizer" in said
 
 
 def test_ranks_that_need_not_be_equal_are_incomparable(
@@ -482,7 +493,7 @@ def test_ranks_that_need_not_be_equal_are_incomparable(
 ) -> None:
     run = folder(tmp_path / "run", of(Local, Local))
     assert main(["diff", str(run)]) == 2
-    said = capsys.readouterr().out.splitlines()
+    said = unfolded(capsys.readouterr().out).splitlines()
     assert said == [
         f"incomparable: the ranks of {run}: no two of them need be equal",
         "not compared: rank 1, held against rank 0: shares no gradients with it",
@@ -492,10 +503,10 @@ def test_ranks_that_need_not_be_equal_are_incomparable(
 def test_a_missing_ledger_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = folder(tmp_path / "run", of(Rank, Rank), processes=3)
     assert main(["diff", str(run)]) == 2
-    assert "no ledger of rank 2 in the run's folder" in capsys.readouterr().out
+    assert "no ledger of rank 2 in the run's folder" in unfolded(capsys.readouterr().out)
     faulty = folder(tmp_path / "faulty", of(Rank, OtherRate), processes=3)
     assert main(["diff", str(faulty)]) == 1  # what is there tells enough
-    assert "no ledger of rank 2 in the run's folder" in capsys.readouterr().out
+    assert "no ledger of rank 2 in the run's folder" in unfolded(capsys.readouterr().out)
 
 
 def test_a_ledger_that_is_cut_off_is_said(
@@ -506,7 +517,7 @@ def test_a_ledger_that_is_cut_off_is_said(
     lines = ledger.read_bytes().splitlines(keepends=True)
     ledger.write_bytes(b"".join(lines[:-2]) + lines[-2][:50])  # killed while writing step 4
     assert main(["diff", str(run)]) == 2
-    said = capsys.readouterr().out
+    said = unfolded(capsys.readouterr().out)
     assert "equal for 3 steps; a run was cut short, or failed" in said
     assert "rank 1: its ledger has no whole end" in said
 
@@ -529,3 +540,7 @@ def test_one_ledger_has_nothing_to_be_held_against(
     assert f"required: B, the run that {run} is compared with" in capsys.readouterr().err
     assert main(["diff", str(run), "--offset", "1"]) == 2
     assert "diff: no B" in capsys.readouterr().err
+    alone = folder(tmp_path / "alone", of(Rank), processes=7)
+    assert main(["diff", str(alone)]) == 2
+    said = capsys.readouterr().err
+    assert f"{alone}: holds the ledger of rank 0 alone, none of rank 1, 2, 3, 4, ...;" in said

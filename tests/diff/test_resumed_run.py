@@ -18,6 +18,7 @@ from reference.errors import InputError
 from reference.ledger.reader import Ledger, Memory
 from reference.ledger.record import Writer
 from reference.observe.observer import Observer
+from tests.helpers.folded import unfolded
 
 STEPS, AT = 12, 7  # of four batches an epoch
 Checkpoint = dict[str, Any]
@@ -92,7 +93,7 @@ def ledger_of(train: Callable[..., None], *given: Any, **named: Any) -> Ledger:
     return memory.ledger
 
 
-BEGINS = "begins where the {} ledger's step 8 does: its first weights are those that the {} ledger "
+BEGINS = "begins where {}'s step 8 does: its first weights are those that {} "
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -100,9 +101,9 @@ def test_a_perfect_resume_is_identical_from_there(saved: Checkpoint, swapped: bo
     pair = [ledger_of(whole), ledger_of(resumed, saved)]
     verdict = diff(*reversed(pair)) if swapped else diff(*pair)
     assert (verdict.verdict, verdict.steps, verdict.detail) == ("identical", STEPS - AT, "")
-    late, early = ("first", "second") if swapped else ("second", "first")
-    said = f"the {late} ledger " + BEGINS.format(early, early)
-    assert verdict.notes[0] == said + f"had after step 7; steps have the {early} ledger's numbers"
+    late, early = "AB" if swapped else "BA"
+    said = f"{late} " + BEGINS.format(early, early)
+    assert verdict.notes[0] == said + f"had after step 7; steps have {early}'s numbers"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_what_a_resume_lost_is_named(
     assert (verdict.verdict, verdict.link) == ("diverged", link), verdict.detail
     assert (verdict.step or 0) > AT
     assert words in verdict.detail
-    assert verdict.notes[0].startswith("the second ledger begins where the first ledger's step 8")
+    assert verdict.notes[0].startswith("B begins where A's step 8")
 
 
 def test_an_offset_that_somebody_knows(
@@ -138,12 +139,12 @@ def test_an_offset_that_somebody_knows(
     whole(Writer(a, {}))
     resumed(Writer(b, {}), saved)
     assert main(["diff", str(a), str(b), "--offset", "7"]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith(f"identical: {a} and {b}, 5 steps, every link of every step\n")
-    assert "the second ledger begins where the first ledger's step 8 does, as --offset has" in out
+    out = unfolded(capsys.readouterr().out)
+    assert out.startswith(f"identical: A ({a}) and B ({b}), 5 steps, every link of every step\n")
+    assert "B begins where A's step 8 does, as --offset has" in out
     assert main(["diff", str(b), str(a), "--offset", "-7"]) == 0
     assert main(["diff", str(a), str(b), "--offset", "6"]) == 1
-    assert "part at step 7, link batch" in capsys.readouterr().out
+    assert "part at step 7, link batch" in unfolded(capsys.readouterr().out)
     assert main(["diff", str(a), str(b), "--offset", "99"]) == 2
     assert "--offset 99: a run of 12 steps; give a smaller one" in capsys.readouterr().err
     assert main(["diff", str(a), str(b), "--offset", "7", "--envelope", str(a), str(a)]) == 2
@@ -159,7 +160,7 @@ def test_lengths_are_those_of_whole_ledgers(saved: Checkpoint) -> None:
 
     verdict = diff(ledger_of(whole), ledger_of(cut_short))
     assert verdict.verdict == "diverged"
-    assert "the first ledger has 12 steps, the second ledger 3" in verdict.notes
+    assert "A has 12 steps, B 3" in verdict.notes
 
 
 def test_runs_of_other_first_weights_are_no_resume() -> None:

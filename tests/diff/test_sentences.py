@@ -64,8 +64,8 @@ def said_of_batches(a: Sequence[tuple[Tensor, Tensor]], b: Sequence[tuple[Tensor
 def test_labels_that_are_the_inputs() -> None:
     ids = texts()
     said = said_of_batches([(ids, ids)], [(ids, ids.roll(-1, 1))])
-    assert "labels: 4 of 4 rows are others; they are the input_ids themselves in the first" in said
-    assert "in the second; beside the same input_ids" in said
+    assert "labels: 4 of 4 rows are others; they are the input_ids themselves in A, unlike" in said
+    assert "in B; beside the same input_ids" in said
 
 
 def test_how_many_labels_are_ignored() -> None:
@@ -99,7 +99,7 @@ def test_a_few_other_rows() -> None:
 def test_a_batch_that_is_an_earlier_one_again() -> None:
     first, second, third = ((texts(seed), texts(seed)) for seed in (1, 2, 3))
     said = said_of_batches([first, second, third], [first, second, first])
-    assert "the second ledger's batch of step 3 is its own of step 1 again; the first " in said
+    assert "B's batch of step 3 is its own of step 1 again, and A's is new" in said
 
 
 def test_rows_that_came_back_changed() -> None:
@@ -107,7 +107,7 @@ def test_rows_that_came_back_changed() -> None:
     back = (first[0].flip(0), first[1].flip(0))
     changed = (back[0] % 7 + 1, back[1])
     said = said_of_batches([first, back], [first, changed])
-    assert "of the 4 rows of input_ids, the first ledger had 4 in earlier steps and the" in said
+    assert "in A the rows of input_ids come again as they were (step 2 has 4 that" in said
 
 
 def test_the_loss_function_is_between_outputs_and_gradients() -> None:
@@ -116,8 +116,8 @@ def test_the_loss_function_is_between_outputs_and_gradients() -> None:
             mlp(), loss=lambda out, y: cross_entropy(out, y, label_smoothing=0.1 * second)
         )
     )
-    assert "link gradient: norm: " in said
-    assert "inputs, weights and outputs are equal: what stands between the outputs and the" in said
+    assert "link gradient\nlikely cause: A and B compute another loss from the same outputs" in said
+    assert "unequal: norm: " in said
 
 
 def test_gradients_that_were_not_zeroed() -> None:
@@ -132,7 +132,7 @@ def test_gradients_that_were_not_zeroed() -> None:
 
     said = said_of(train)
     assert "part at step 2, link gradient" in said
-    assert "the second ledger's gradients were not zero when step 1 was over, as the first" in said
+    assert "B's gradients were not zero when step 1 was over, as A's were" in said
 
 
 def test_no_gradient_and_one_of_zeros() -> None:
@@ -151,7 +151,7 @@ def test_no_gradient_and_one_of_zeros() -> None:
             optimizer.step()
 
     said = said_of(train)
-    assert "2 of 4 tensors, first b.weight: none in the first run, and zeros in the second" in said
+    assert "2 of 4 tensors, first b.weight: none in A, and zeros in B" in said
     assert "(float)" not in said
 
 
@@ -162,15 +162,14 @@ def test_modules_in_another_mode_than_the_model() -> None:
         fit(model)
 
     said = said_of(train)
-    assert "modules in another mode (train or eval) than their parent's: none in the first" in said
-    assert "run, 1 in the second" in said
+    assert "modules in another mode (train or eval) than their parent's: none in A, 1 in B" in said
 
 
 def test_dropout_in_one_run_only() -> None:
     def train(second: bool) -> None:
         fit(seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Dropout(0.1 * second))), steps=2)
 
-    assert "the second ledger's step drew random numbers (torch), and the first" in said_of(train)
+    assert "B's step drew random numbers (torch), and A's none" in said_of(train)
 
 
 def test_another_p_that_no_module_has_is_inside_the_forward_pass() -> None:
@@ -180,7 +179,9 @@ def test_another_p_that_no_module_has_is_inside_the_forward_pass() -> None:
 
         fit(seeded(lambda: Named(call, layer=nn.Linear(4, 6))))
 
-    assert "what the model does inside its forward pass isn't (dropout's p" in said_of(train)
+    assert "compute other things inside their forward pass: inputs, weights, random" in said_of(
+        train
+    )
 
 
 def test_what_the_optimizer_keeps() -> None:
@@ -191,7 +192,7 @@ def test_what_the_optimizer_keeps() -> None:
 
     said = said_of(train)
     assert "part at step 3, link update" in said
-    assert "what the optimizer keeps isn't (averages, its count of steps)" in said
+    assert "makes another update of them than B's: its state (averages, count of steps)" in said
 
 
 def test_weights_of_an_earlier_step() -> None:
@@ -208,7 +209,7 @@ def test_weights_of_an_earlier_step() -> None:
         fit(model, after=back)
 
     said = said_of(train)
-    assert "the second ledger's weights before step 4 are those that it had after step 1" in said
+    assert "B's weights before step 4 are those that it had after step 1" in said
 
 
 def test_weights_that_no_optimizer_changed() -> None:
@@ -217,7 +218,9 @@ def test_weights_that_no_optimizer_changed() -> None:
         fit(model, after=lambda n: model[0].bias.data.add_(1e-3) if second and n == 2 else 0)
 
     said = said_of(train)
-    assert "something that is no optimizer's step changed weights after step 2" in said
+    assert (
+        "after step 2, which left equal weights, 0.bias was changed by something that is no" in said
+    )
 
 
 def test_a_reference_model_is_no_evaluation() -> None:
@@ -233,7 +236,10 @@ def test_a_reference_model_is_no_evaluation() -> None:
             optimizer.step()
 
     said = said_of(train)
-    assert "part at step 1, link mode: Sequential, which doesn't train: training: False" in said
+    assert (
+        "part at step 1, link mode\nlikely cause: Sequential, a second model that doesn't train"
+        in said
+    )
 
 
 def test_autocast_of_a_reference_model_is_its_mode() -> None:
@@ -248,7 +254,7 @@ def test_autocast_of_a_reference_model_is_its_mode() -> None:
             optimizer.step()
 
     said = said_of(train)
-    assert "part at step 1, link mode: Linear, which doesn't train: autocast: off and bf" in said
+    assert "part at step 1, link mode\nlikely cause: Linear computes in A without autocast" in said
 
 
 def test_runs_of_two_lengths_say_so() -> None:
@@ -257,7 +263,7 @@ def test_runs_of_two_lengths_say_so() -> None:
         model = mlp()
         fit(model, sgd(model, 0.2 if second else 0.1), steps=5 if second else 3)
 
-    assert "the first ledger has 4 steps, the second ledger 6" in said_of(train)
+    assert "A has 4 steps, B 6" in said_of(train)
 
 
 def test_a_tie_that_came_undone() -> None:
@@ -285,7 +291,10 @@ def test_a_tie_that_came_undone() -> None:
 
     said = said_of(train)
     assert said.startswith("incomparable: ")
-    assert "head.weight, which only the second ledger has, begins with the values of its" in said
+    assert (
+        "likely cause: B has head.weight as a tensor of its own, which begins as a copy of its"
+        in said
+    )
     assert "yet the two part at step 2, link forward: loss: " in said
 
 
@@ -318,7 +327,9 @@ def test_the_verdict_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         *(1, a, b, "diverged", 1, "optimizer", 0)
     ]
     assert said["unequal"][0]["field"] == "learning_rate"
-    assert said["sentence"].startswith(f"diverged: {a} and {b} part at step 1, link optimizer: ")
+    assert said["sentence"].startswith(
+        f"diverged: A ({a}) and B ({b}) part at step 1, link optimizer: "
+    )
     assert main(["diff", a, a, "--json"]) == 0
     same = json.loads(capsys.readouterr().out)
     assert (same["verdict"], same["step"], same["unequal"], same["reason"]) == (
@@ -326,6 +337,10 @@ def test_the_verdict_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     )
     page = (ROOT / "docs" / "diff-and-explain.md").read_text(encoding="utf-8")
     assert [name for name in said if f"`{name}`" not in page] == []
+    assert said["cause"] == said["causes"][0]["words"]
+    assert said["cause"].startswith("learning_rate is 0.1 in A and inf in B")
+    assert said["advice"].startswith("look at lr")
+    assert [name for name in said["causes"][0] if f"`{name}`" not in page] == []
     assert [name for name in said["unequal"][0] if f"`{name}`" not in page] == []
     assert [name for name in said["curve"][0] if f"`{name}`" not in page] == []
 

@@ -8,7 +8,7 @@ from textwrap import indent
 
 import pytest
 
-from reference.deviations import manual_source
+from reference.deviations import loop_source
 from reference.deviations.clues.evaluations import in_words, regular
 from reference.deviations.source_edits import Edit, after, apply
 from reference.explain.explanation_text import words
@@ -83,7 +83,7 @@ LOOPS: dict[str, tuple[tuple[Edit, ...], str]] = {
 
 def ledger_of(edits: tuple[Edit, ...], recipe: Recipe) -> Ledger:
     """As a script's, which says nothing of a recipe."""
-    text = apply(manual_source(), [("test", edit, None) for edit in edits])
+    text = apply(loop_source(), [("test", edit, None) for edit in edits])
     namespace = {"__name__": "loop"}
     exec(compile(text, "loop.py", "exec"), namespace)
     memory = Memory({})

@@ -194,6 +194,7 @@ def test_notes_name_the_replay_and_the_ledger(small: Recipe) -> None:
     said = "\n".join(words(explained(Ledger(target.header, items), small)))
     assert "not compared: gradient, which the ledger lacks" in said
     assert "second ledger" not in said
+    assert "B's" not in said
 
 
 def with_another_norm(target: Ledger, step: int) -> Ledger:

@@ -287,7 +287,7 @@ def test_a_ledger_without_what_proves_is_not_proven(small: Recipe) -> None:
         lacking.append(Item(encode(record), item.where))
     found = explained(Ledger(target.header, lacking), small)
     assert not found.proven
-    assert found.outcome.verdict.notes == ("not compared: gradient, which the second ledger lacks",)
+    assert found.outcome.verdict.notes == ("not compared: gradient, which B lacks",)
 
 
 def test_the_command(small: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

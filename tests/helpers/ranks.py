@@ -38,7 +38,8 @@ class Ranks:
 
 def processes() -> Starter:
     """What `run_ranks` starts them by; a context manager."""
-    preload = [*PRELOAD, "reference.run.processes", "tests.helpers.recorded_rank"]
+    modules = ("reference.run.processes", "reference.explain.replay_rank")
+    preload = [*PRELOAD, *modules, "tests.helpers.recorded_rank"]
     return ForkServer(preload, {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
 
 

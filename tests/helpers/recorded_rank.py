@@ -3,9 +3,10 @@
 python -m tests.helpers.recorded_rank FILE DTYPE RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE ADDRESS
 PORT WORDS...
 
-FILE gets each step's gradient before the clip, the weights after the last step, and what the metric
-was computed of. The model is of type DTYPE: in float64 what is the same but for rounding is equal
-to fifteen digits, where float32 itself is 8e-7 off. With the DTYPE `averaged` the Trainer doesn't
+FILE gets the parameters' names, each step's gradient before the clip, the weights after the last
+step, and what the metric was computed of; of sharded tensors the whole. The model is of type DTYPE:
+in float64 what is the same but for rounding is equal to fifteen digits, where float32 itself is
+8e-7 off. With the DTYPE `averaged` the Trainer doesn't
 multiply its loss by the number of processes, which it does by default (transformers 5.23).
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from reference.lesson.loops import accelerated, trainer
+from reference.lesson.loops import accelerated, manual, trainer
 from reference.lesson.metrics import GlueMetric
 
 PLACE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -32,9 +33,14 @@ def main(file: str, dtype: str, *words: str) -> None:
     load = accelerated.load_model
     clip, compute = torch.nn.utils.clip_grad_norm_, GlueMetric._compute
 
+    def load_in_dtype(recipe: Any) -> Any:
+        model = load(recipe).to(getattr(torch, dtype))
+        kept["names"] = [name for name, _ in model.named_parameters()]
+        return model
+
     def keep_gradients(given: Any, *rest: Any, **named: Any) -> Any:
         parameters[:] = list(given)
-        kept["gradients"].append([p.grad.clone() for p in parameters])
+        kept["gradients"].append([whole(p.grad).clone() for p in parameters])
         return clip(parameters, *rest, **named)
 
     def keep_answers(self: Any, predictions: Any, references: Any) -> Any:
@@ -42,14 +48,15 @@ def main(file: str, dtype: str, *words: str) -> None:
         return compute(self, predictions, references)
 
     def keep_weights(*_: Any) -> None:
-        kept["weights"] = [p.detach().clone() for p in parameters]
+        kept["weights"] = [whole(p.detach()).clone() for p in parameters]
 
     if dtype == "averaged":
         arguments = functools.partial(
             trainer.TrainingArguments, average_tokens_across_devices=False
         )
         trainer.TrainingArguments, dtype = arguments, "float32"
-    accelerated.load_model = lambda recipe: load(recipe).to(getattr(torch, dtype))
+    for loop in (accelerated, manual):
+        loop.load_model = load_in_dtype
     torch.nn.utils.clip_grad_norm_ = keep_gradients
     GlueMetric._compute = keep_answers
     register_optimizer_step_post_hook(keep_weights)
@@ -58,6 +65,11 @@ def main(file: str, dtype: str, *words: str) -> None:
         runpy.run_module("reference", run_name="__main__", alter_sys=True)
     finally:
         torch.save(kept, file)
+
+
+def whole(tensor: Any) -> torch.Tensor:
+    full: torch.Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+    return full
 
 
 if __name__ == "__main__":

@@ -22,6 +22,20 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         ["main_process_ip, main_process_port: missing"],
     ),
     "no port": ("main_process_port: 99999", ["main_process_port: 99999 is no port"]),
+    "the first FSDP": (
+        "fsdp_config: {fsdp_version: 1}",
+        ["fsdp_config.fsdp_version: 1: the first FSDP doesn't run on a CPU", "give 2"],
+    ),
+    "FSDP of no version": ("fsdp_config: {fsdp_offload_params: false}", ["fsdp_version: 1"]),
+    "weights kept elsewhere": (
+        "fsdp_config: {fsdp_version: 2, fsdp_offload_params: true}",
+        ["fsdp_config.fsdp_offload_params: True", "give False"],
+    ),
+    "a misspelt field": (
+        "fsdp_config: {fsdp_version: 2, fsdp_offload: true}",
+        ["fsdp_config: ", "did you mean fsdp_offload_params?"],
+    ),
+    "FSDP in a word": ("fsdp_config: yes please", ["fsdp_config: 'yes please'"]),
     "DeepSpeed": ("deepspeed_config: {zero_stage: 2}", ["field deepspeed_config", "take it out"]),
 }
 
@@ -53,7 +67,21 @@ def test_ranks_are_counted_over_machines() -> None:
         ("launch", "no CONFIG"),
         ("launch cpu2 train manual", "did you mean cpu-2?"),
         ("launch gone.yaml train manual", "no such configuration"),
-        ("launch cpu-2 observe x.py", "give train LOOP after CONFIG"),
+        ("launch cpu-2 observe x.py", "give train LOOP or compare after CONFIG"),
+        ("launch fsdp-cpu-2 train trainer", "the trainer loop has whole models here"),
+        ("launch fsdp-cpu-2 train accelerated --fsdp no", "--fsdp: no was given"),
+        ("launch fsdp-cpu-2 train accelerated --bf16", "bf16 isn't there with fsdp"),
+        ("train accelerated --fsdp full_shard", "fsdp: full_shard is for several processes"),
+        ("launch one compare", "compare: is for several processes of one machine"),
+        ("launch --num-processes 3 cpu-2 compare", "8 samples can't be shared evenly by 3"),
+        (
+            "launch --num-processes 3 cpu-2 train accelerated --sharing split",
+            "as sharing split has to",
+        ),
+        (
+            "launch cpu-2 train accelerated --sharing split --eval-batch-size 5",
+            "eval_batch_size: 5 samples can't be shared evenly by 2",
+        ),
         ("launch cpu-2 train manual", "manual: trains in one process, as in the course, and 2"),
         ("launch cpu-2 train accelerated --train-batch-size 1", "1 samples for 2 processes"),
         ("launch --num-processes 3 cpu-2 train trainer", "8 samples can't be shared evenly by 3"),

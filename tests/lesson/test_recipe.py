@@ -68,6 +68,8 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("dropout", 1.0, "at most 0.99"),
     ("dropout", -0.1, "0 or more"),
     ("num_threads", 0, "1 or more"),
+    ("sharing", "wholes", "did you mean whole?"),
+    ("fsdp", "full_shards", "did you mean full_shard?"),
     ("mixed_precision", "fp16", "use bf16 or no"),
     ("mixed_precision", "bf61", "did you mean bf16?"),
     ("device", "gpu", "auto, cpu, cuda"),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from reference.diff.ledgers import diff
+from reference.ledger.link_table import LINKS
 from tests.diff.pairs.small_trainings import rows, seeded, sgd
 from tests.helpers.small import watch
 
@@ -64,7 +65,9 @@ def test_its_weights_are_compared() -> None:
 def test_tensors_of_no_module_beside_a_model_that_is_called() -> None:
     ledger = watch(lambda: trained(by_forward=False, extra=True))
     assert [m["class"] for m in ledger.models] == ["Plain", "tensors of an optimizer"]
-    assert all("unseen" in step for step in ledger.steps)
+    assert not any("unseen" in step for step in ledger.steps)
+    assert [step["uncalled"] for step in ledger.steps] == [1] * len(ledger.steps)
+    assert all(link in step for step in ledger.steps for link in LINKS)
     assert ledger.steps[0]["optimizer"]["of"].split() == ["0", "0", "0"]
     assert ledger.steps[1]["schedule"]["learning_rate"] == [0.1, 0.1, 0.3]
 

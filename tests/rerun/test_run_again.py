@@ -22,6 +22,7 @@ from reference.observe.script.observation import program_record
 from reference.rerun import run_again
 from reference.rerun.command_of_ledger import command_of
 from reference.run.one_run import run
+from tests.helpers.folded import unfolded
 from tests.helpers.observing import write
 from tests.helpers.refusal import refusal, says
 from tests.helpers.waiting import has_ended
@@ -94,6 +95,7 @@ def test_both_are_run_again_and_the_module_is_named(
     b = record(tmp_path / "b run", script, ["0.3", str(children[1])], 0.3)
     assert main(["diff", "--inside", str(a), str(b)]) == 1
     out, err = capsys.readouterr()
+    out = unfolded(out)
     says(out, "part at step 2, link forward")
     says(out, "\ninside: 1 (Dropout) is the first whose output is unequal; what goes in is equal; ")
     says(out, "p: 0.1 and 0.3\n")
@@ -189,7 +191,8 @@ def test_nothing_is_run_where_the_ledgers_hold_it_or_there_is_nothing_inside(
             train(p)
     a, b, same = (tmp_path / name for name in ("a", "b", "same"))
     assert main(["diff", "--inside", str(a), str(b)]) == 1
-    says(capsys.readouterr().out, "inside: 1 (Dropout) is the first whose output is unequal")
+    said = unfolded(capsys.readouterr().out)
+    says(said, "inside: 1 (Dropout) is the first whose output is unequal")
     assert main(["diff", "--inside", str(a), str(same)]) == 0
     assert capsys.readouterr().err == ""
     with observing(tmp_path / "other"):

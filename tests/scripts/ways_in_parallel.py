@@ -1,7 +1,12 @@
 """Ways in which two processes train together, each with a ledger in a folder of its own.
 
-torchrun --nproc_per_node 2 ways_in_parallel.py
+    torchrun --nproc_per_node 2 ways_in_parallel.py [plain]
+
+What each of them has trained is saved beside it; `plain` is without an observer.
 """
+
+import contextlib
+import sys
 
 import torch
 import torch.distributed as dist
@@ -12,6 +17,7 @@ from torch.distributed.algorithms.model_averaging.averagers import PeriodicModel
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel as DDP
 
@@ -20,6 +26,8 @@ from reference.observe.script import observing
 dist.init_process_group("gloo")
 RANK = dist.get_rank()
 STEPS = 4
+PLAIN = sys.argv[1:] == ["plain"]
+trained = []
 
 
 class Net(nn.Module):
@@ -53,6 +61,7 @@ def loop(model, optimizer, data, before_step=None, after_step=None):
 
 
 def adam(model, rate=0.01):
+    trained.extend(model.parameters())
     return torch.optim.AdamW(model.parameters(), rate)
 
 
@@ -108,6 +117,7 @@ def join():
 
 def zero():
     model = DDP(Net())
+    trained.extend(model.parameters())
     optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.01)
     loop(model, optimizer, batches())
 
@@ -210,7 +220,10 @@ WAYS = {
 }
 for name, train in WAYS.items():
     torch.manual_seed(0)
-    with observing(name):
+    trained.clear()
+    with contextlib.nullcontext() if PLAIN else observing(name):
         train()
+    own = [p.to_local() if isinstance(p, DTensor) else p for p in trained]
+    torch.save([p.detach().clone() for p in own], f"{name}-{RANK}.pt")
     dist.barrier()
 dist.destroy_process_group()

@@ -106,6 +106,7 @@ def test_what_nothing_explains_is_said_so() -> None:
     ]
     assert lines[2].startswith("  step 1, link gradient: norm: 1.79")
     assert "none of the known deviations" in lines[3]
+    assert lines[4].startswith("    likely cause: the replay and the ledger compute another loss")
     assert "how the two go on:" in lines
 
 

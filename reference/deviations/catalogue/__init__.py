@@ -1,8 +1,11 @@
 """The catalogue of known deviations, a file a theme, and all of them by name.
 
+`CATALOGUE` has those of one process, edits of the manual loop; `OF_SEVERAL` those that only several
+processes can have, edits of the Accelerate loop.
+
 A new entry goes into the file of its theme, at the end of its kind (`row`), and nowhere else. The
 files: `optimizer`, `parameters`, `schedule`, `gradient`, `accumulation`, `batches`, `inputs`,
-`model`, `seeds`, `loss`, `evaluation`, `resume`.
+`model`, `seeds`, `loss`, `evaluation`, `resume`, `processes`.
 """
 
 from collections.abc import Iterable
@@ -17,11 +20,12 @@ from reference.deviations.catalogue import (
     model,
     optimizer,
     parameters,
+    processes,
     resume,
     schedule,
     seeds,
 )
-from reference.deviations.deviation import Deviation
+from reference.deviations.deviation import MANUAL, Deviation
 
 # Within a row of the catalogue, entries stand in this order of files.
 _THEMES = (
@@ -37,6 +41,7 @@ _THEMES = (
     loss,
     evaluation,
     resume,
+    processes,
 )
 
 
@@ -63,4 +68,6 @@ def by_name(entries: Iterable[Deviation]) -> dict[str, Deviation]:
     return catalogue
 
 
-CATALOGUE = by_name(entry for theme in _THEMES for entry in theme.DEVIATIONS)
+EVERY = by_name(entry for theme in _THEMES for entry in theme.DEVIATIONS)
+CATALOGUE = {name: entry for name, entry in EVERY.items() if entry.loop == MANUAL}
+OF_SEVERAL = {name: entry for name, entry in EVERY.items() if entry.loop != MANUAL}

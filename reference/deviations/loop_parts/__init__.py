@@ -1,7 +1,8 @@
 """What edited loops import where an edit would be too long for the loop itself.
 
 In reading order: `order.py` (loaders and the order of the rows), `inputs.py` (the data in another
-form), `optimizer.py` (parameters and schedules), `scores.py` (evaluations and their scores).
+form), `optimizer.py` (parameters and schedules), `scores.py` (evaluations and their scores),
+`shares.py` (what each of several processes gets of the batches).
 """
 
 from reference.deviations.loop_parts.inputs import (
@@ -26,11 +27,20 @@ from reference.deviations.loop_parts.order import (
     seeded_sampler,
 )
 from reference.deviations.loop_parts.scores import AverageOfBatches, OtherF1, is_due
+from reference.deviations.loop_parts.shares import (
+    BatchAhead,
+    DealtInTurn,
+    OwnOrder,
+    shared_anew,
+)
 
 __all__ = (
     "AverageOfBatches",
+    "BatchAhead",
+    "DealtInTurn",
     "FromTheFirstBatch",
     "OtherF1",
+    "OwnOrder",
     "PaddedWithRepeats",
     "PaddingLeft",
     "SameOrder",
@@ -45,5 +55,6 @@ __all__ = (
     "seed_as_a_new_process",
     "seeded_sampler",
     "sentences_swapped",
+    "shared_anew",
     "truncated_left",
 )

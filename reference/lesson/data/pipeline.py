@@ -21,6 +21,7 @@ from reference.lesson.data.shares import (
     EvaluationShares,
     TrainingShares,
     shared,
+    shared_by_accelerate,
     this_process,
 )
 from reference.lesson.data.sources import digest, load_raw
@@ -85,7 +86,7 @@ def get_dataloaders(
     """(train_dataloader, eval_dataloader); each batch holds (n, L) tensors and (n,) labels.
 
     L is the longest of that batch. Training rows come in the recipe's order, evaluation rows in
-    their own. On several processes n is this one's share of the recipe's batch.
+    their own. On several processes n is this one's share, by the recipe's `sharing`.
     """
     train_dataloader = DataLoader(
         data.train,
@@ -97,8 +98,13 @@ def get_dataloaders(
         data.validation, batch_size=recipe.eval_batch_size, collate_fn=data.collator
     )
     if this_process()[1] > 1:
-        train_dataloader = shared(train_dataloader, TrainingShares)
-        eval_dataloader = shared(eval_dataloader, EvaluationShares)
+        if recipe.sharing == "exact":
+            train_dataloader = shared(train_dataloader, TrainingShares)
+            eval_dataloader = shared(eval_dataloader, EvaluationShares)
+        else:
+            split = recipe.sharing == "split"
+            train_dataloader = shared_by_accelerate(train_dataloader, split_batches=split)
+            eval_dataloader = shared_by_accelerate(eval_dataloader, split_batches=split)
     return train_dataloader, eval_dataloader
 
 

@@ -3,8 +3,8 @@
     python -m reference launch cpu-2 train accelerated
 
 The recipe's batch is that of a step, however many processes there are: on two of them each takes
-half of it. So samples, steps and learning rates are those of one process. Accelerate's own way
-takes a whole batch for each process, and repeats rows where they don't come out even.
+half of it. So samples, steps and learning rates are those of one process. Accelerate's own ways
+repeat rows where they don't come out even; the recipe's `sharing` asks for them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ class TrainingShares(BatchSampler):
         self.world_size = world_size
 
     def __iter__(self) -> Iterator[list[int]]:
-        for rows in _batches(_of_rank_0(self.sampler), self.batch_size):
+        for rows in _batches(self._order(), self.batch_size):
             yield rows[self._part(len(rows))] or rows[:1]
 
     def weights(self, first: int, count: int) -> list[float]:
@@ -56,6 +56,14 @@ class TrainingShares(BatchSampler):
         ]
         own = [len(range(size)[self._part(size)]) for size in sizes]
         return [mine * self.world_size / sum(sizes) for mine in own]
+
+    def _order(self) -> Iterable[int]:
+        """One order for all: drawn from the global generator, dropout would move them apart."""
+        from accelerate.utils import broadcast_object_list
+
+        order = [list(self.sampler)]
+        broadcast_object_list(order)
+        return order[0]
 
     def _part(self, size: int) -> slice:
         """Which rows of a batch are this process's: the first ones have one more, if any has."""
@@ -95,16 +103,31 @@ def shared(
         dataloader: of whole batches, as on one process.
         kind: how they are shared out.
     """
+    batches = kind(dataloader.sampler, dataloader.batch_size or 1, *this_process())
+    dataloader = DataLoader(
+        dataloader.dataset, batch_sampler=batches, collate_fn=dataloader.collate_fn
+    )
+    return _prepared(dataloader, num_processes=1, process_index=0)
+
+
+def shared_by_accelerate(dataloader: DataLoader[Any], *, split_batches: bool) -> DataLoader[Any]:
+    """A DataLoader's batches shared out as Accelerate does: each process has as many rows.
+
+    Args:
+        dataloader: of whole batches, as on one process.
+        split_batches: whether a step is one batch, of which each process has a part; else each
+            process has a batch of its own. What doesn't come out even is filled up with the first
+            rows of the epoch.
+    """
+    return _prepared(dataloader, split_batches=split_batches, rng_types=["generator"])
+
+
+def _prepared(dataloader: DataLoader[Any], **options: Any) -> DataLoader[Any]:
     from accelerate import PartialState
     from accelerate.data_loader import prepare_data_loader
 
-    batches = kind(dataloader.sampler, dataloader.batch_size or 1, *this_process())
     prepared: DataLoader[Any] = prepare_data_loader(
-        DataLoader(dataloader.dataset, batch_sampler=batches, collate_fn=dataloader.collate_fn),
-        PartialState().device,
-        num_processes=1,
-        process_index=0,
-        put_on_device=True,
+        dataloader, PartialState().device, put_on_device=True, **options
     )
     # By this `accelerator.prepare` knows what was prepared before (accelerate 1.15).
     prepared._is_accelerate_prepared = True
@@ -114,12 +137,3 @@ def shared(
 def _batches(rows: Iterable[int], batch_size: int) -> Iterator[list[int]]:
     rows = list(rows)
     return (rows[first : first + batch_size] for first in range(0, len(rows), batch_size))
-
-
-def _of_rank_0(sampler: Iterable[int]) -> list[int]:
-    """One order for all: where it is drawn from the global generator, dropout moves that apart."""
-    from accelerate.utils import broadcast_object_list
-
-    order = [list(sampler)]
-    broadcast_object_list(order)
-    return order[0]

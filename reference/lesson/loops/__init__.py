@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Also the order in which they are shown: the baseline first.
 LOOPS = ("trainer", "manual", "accelerated")
+# Those that train on several processes; the manual one has no distribution, as in the course.
+LOOPS_OF_SEVERAL = ("trainer", "accelerated")
 
 
 def get_loop(name: str) -> "Loop":

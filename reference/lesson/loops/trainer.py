@@ -20,12 +20,13 @@ from reference.lesson.recipe import Recipe
 def train(recipe: Recipe, data: Data) -> dict[str, float]:
     """Train and evaluate by the recipe; returns the task's scores on the validation split."""
     _, num_processes = this_process()
+    num_shares = 1 if recipe.sharing == "whole" else num_processes
     with tempfile.TemporaryDirectory() as output_dir:  # nothing is saved in it
         training_args = TrainingArguments(
             output_dir,
             seed=recipe.seed,
-            per_device_train_batch_size=recipe.train_batch_size // num_processes,
-            per_device_eval_batch_size=math.ceil(recipe.eval_batch_size / num_processes),
+            per_device_train_batch_size=recipe.train_batch_size // num_shares,
+            per_device_eval_batch_size=math.ceil(recipe.eval_batch_size / num_shares),
             num_train_epochs=recipe.num_train_epochs,
             max_steps=recipe.max_steps,
             optim=recipe.optimizer,

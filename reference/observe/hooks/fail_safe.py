@@ -8,6 +8,7 @@ import torch
 
 from reference.ledger.record import Record, Sink
 from reference.messages import say
+from reference.observe.torch_internals import has_modes, without_modes
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 
@@ -69,7 +70,10 @@ def guarded(hook: Hook) -> Hook:
         if torch.compiler.is_compiling() or fail_safe.lost:
             return None  # compiled code calls no hooks: the call of the whole model does
         try:
-            return hook(self, *args, **kwargs)
+            if not has_modes():
+                return hook(self, *args, **kwargs)
+            with without_modes():
+                return hook(self, *args, **kwargs)
         except Exception as error:
             fail_safe.failed(error)
             return None

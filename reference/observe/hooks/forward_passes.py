@@ -38,6 +38,7 @@ class _OutermostCall(threading.local):
     forward: ForwardPass | None = None
     frame_id = 0  # of torch's own: after Ctrl-C no hook tells that the call is over
     depth = 0  # of the calls that it makes of itself (a tree of one cell)
+    skips_parts = False  # the calls of its parts, of which there are many, need no look
 
     def begin(self, module: torch.nn.Module, frame: FrameType | None) -> None:
         self.end()
@@ -48,6 +49,7 @@ class _OutermostCall(threading.local):
             self.forward.inside.end()
         self.module = self.forward = None
         self.frame_id = self.depth = 0
+        self.skips_parts = False
 
 
 class ForwardPasses:
@@ -67,8 +69,12 @@ class ForwardPasses:
         """A global forward pre-hook."""
         if torch.compiler.is_compiling() or self.recording.fail_safe.lost:
             return
+        call = self._call
+        if call.skips_parts and module is not call.module:
+            return
         try:
-            self._before(self._call, module, args)
+            with torch_internals.without_modes():
+                self._before(call, module, args)
         except Exception as error:
             self._miss(error)
 
@@ -81,6 +87,7 @@ class ForwardPasses:
             call.depth += module is call.module
             if call.forward is not None:
                 self._enter_part(call.forward, call.module, module, args)
+            call.skips_parts = call.forward is None or call.forward.inside is None
             return
         if module_calls.in_backward():
             self._note_again(module)
@@ -97,22 +104,30 @@ class ForwardPasses:
         # After a forward pass that raised, torch leaves the keywords out (seen in 2.13).
         kwargs, output = rest if len(rest) == 2 else ({}, rest[0])
         call = self._call
-        forward = call.forward
+        if call.skips_parts and module is not call.module:
+            return
         try:
-            if forward is not None and forward.inside is not None:
-                forward.inside.leave(module, output)
-            if module is not call.module:
-                if call.module is None and not module_calls.in_backward():
-                    self._losses.look_at(module, args, kwargs, output)
-                return
-            if call.depth:
-                call.depth -= 1
-                return
-            call.end()
-            if output is not None and forward is not None:  # else it raised, or isn't to be seen
-                self._end(forward, module, args, kwargs, output)
+            with torch_internals.without_modes():
+                self._after(call, module, args, kwargs, output)
         except Exception as error:
             self._miss(error)
+
+    def _after(
+        self, call: _OutermostCall, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
+    ) -> None:
+        forward = call.forward
+        if forward is not None and forward.inside is not None:
+            forward.inside.leave(module, output)
+        if module is not call.module:
+            if call.module is None and not module_calls.in_backward():
+                self._losses.look_at(module, args, kwargs, output)
+            return
+        if call.depth:
+            call.depth -= 1
+            return
+        call.end()
+        if output is not None and forward is not None:  # else it raised, or isn't to be seen
+            self._end(forward, module, args, kwargs, output)
 
     def claim_thread(self) -> None:
         """An optimizer steps in this thread, which is the one that trains.
@@ -169,7 +184,8 @@ class ForwardPasses:
     def _end(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
     ) -> None:
-        outputs = {name or "output": t for name, t in tensors_in("", output).items()}
+        given = torch_internals.with_tangents(tensors_in("", output))
+        outputs = {name or "output": t for name, t in given.items()}
         forward.mode.setdefault("autocast", describe.autocast(module))
         if not torch.is_grad_enabled():
             self._evaluate(forward, numbers_in(output))
@@ -241,6 +257,8 @@ class ForwardPasses:
         given = arguments_of(module, args, kwargs)
         if forward.seen is not None:
             forward.content = Content(rows_of(given.tensors, forward.seen.padding))
+            if not torch.is_grad_enabled():
+                self.recording.evaluations.given.look_at(id(module), forward.content, given.tensors)
             forward.content.take(given.tensors, keep=True)
             forward.content.arguments = given.plain
         return given
@@ -250,6 +268,9 @@ class ForwardPasses:
         if forward.seen is None or forward.content is None:
             return
         forward.content.give(outputs, keep=False)
+        module = forward.module()
+        if module is not None:
+            self.recording.evaluations.given.give(id(module), outputs.values())
         mode = forward.training, str(forward.mode["autocast"])
         steps = self.recording.steps
         self.recording.evaluations.add(steps, forward.seen, mode, forward.content)

@@ -71,6 +71,7 @@ class StepCalls:
         known = self._numbers.get(id(optimizer))
         is_first = known is None or known[0]() is not optimizer
         if known is None or is_first:
+            self._numbers = {i: k for i, k in self._numbers.items() if k[0]() is not None}
             known = self._numbers[id(optimizer)] = weakref.ref(optimizer), self._count
             self._count += 1
         return is_first, known[1]
@@ -174,12 +175,18 @@ class OptimizerSteps:
         ]
         if not moved:
             return
-        step.unseen = "the optimizer steps parameters that no forward pass used"
+        # The tensors of a loss or a copy of a model's weights may stand beside a model: what they
+        # do then shows in gradients, and the model's own passes were seen.
+        if step.used():
+            step.uncalled = len(moved)
+        else:
+            step.unseen = "the optimizer steps parameters that no forward pass used"
         strangers = [p for p in moved if parameters.place(p) is None]
         for record in self._owners.take(strangers, parameters):
             self.recording.fail_safe.write(record)
         parameters.use_again(moved)
-        step.weights = parameters.values()
+        if strangers or not step.used():
+            step.weights = parameters.values()
 
     def _check_finite(self) -> None:
         """Raise StepNotFinite into the training for a loss or gradient that isn't finite."""

@@ -12,11 +12,12 @@ In a notebook's cell, or anywhere in a program of one's own:
 The folder gets `program.json` and `ledger.jsonl`, and, where a launcher runs several processes,
 `ledger-1.jsonl` for rank 1 and so on. The files, in reading order:
 
-- `run_script.py`: the command; runs a script or a module as Python does;
+- `program.py`: a script or a module, found and run as Python does; `run_script.py`: the command;
 - `launcher.py`: which process of a launch this is; `shared_folder.py`: the folder of all of them;
 - `closing_words.py`: what it says when the program has ended;
 - `observation.py`: the observer's life in that process, and the same within a `with`;
 - `with_block.py`: `observing` as its users have it;
+- `evaluate_scores.py`: the scores that the library `evaluate` computes;
 - `import_hook.py`: begins when the program imports torch, and not before;
 - `tolerant_writer.py`: a full disk ends the ledger, not the training.
 """

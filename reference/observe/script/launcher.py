@@ -55,6 +55,7 @@ class Launch:
         name: All of them know it.
         restarts: How many times the launcher has begun anew.
         local_rank: Its number among those of its host; None where nobody says.
+        local_world_size: How many its host has.
         hosts: Whether there are several hosts.
     """
 
@@ -63,6 +64,7 @@ class Launch:
     name: str
     restarts: int = 0
     local_rank: int | None = None
+    local_world_size: int = 1
     hosts: bool = False
 
     @property
@@ -90,14 +92,16 @@ def launched() -> Launch:
     given = [os.environ.get(name, "-") for name in OF_ITS_NAME]
     words = [f"{world_size} processes", *given, *name_of_launch()]
     local_rank = _number(names.local_rank, -1)
+    nodes = _number(names.nodes, 1)
+    local_world_size = _number(names.local_world_size, world_size // max(nodes, 1))
     return Launch(
         rank,
         world_size,
         " ".join(words),
         restarts=_number("TORCHELASTIC_RESTART_COUNT", 0),
         local_rank=None if local_rank < 0 else local_rank,
-        hosts=_number(names.local_world_size, world_size) < world_size
-        or _number(names.nodes, 1) > 1,
+        local_world_size=local_world_size,
+        hosts=local_world_size < world_size or nodes > 1,
     )
 
 

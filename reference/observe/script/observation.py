@@ -5,18 +5,17 @@ Nothing is imported that the program doesn't import.
 
 import functools
 import hashlib
-import numbers
 import os
 import platform
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reference.ledger.record import Record
 from reference.messages import say
-from reference.observe.patched_functions import patched
+from reference.observe.script.evaluate_scores import scores_taken
 from reference.observe.script.import_hook import ImportHook
 from reference.observe.script.launcher import Launch, launched
 from reference.observe.script.shared_folder import folder_of, take_folder
@@ -173,19 +172,11 @@ class Observation:
 
     def _take_scores(self) -> None:
         """What `evaluate` computes are an evaluation's scores."""
-        metric = sys.modules["evaluate"].EvaluationModule
-        self._patches.enter_context(patched(metric, "compute", self._and_take))
+        self._patches.enter_context(scores_taken(self._add_scores))
 
-    def _and_take(self, compute: Callable[..., Any]) -> Callable[..., Any]:
-        def compute_and_take(*args: Any, **kwargs: Any) -> Any:
-            """As without an observer."""  # each metric copies this method and adds to its text
-            scores = compute(*args, **kwargs)
-            if isinstance(scores, Mapping) and self.observer is not None and not self._ended:
-                numbered = {k: float(v) for k, v in scores.items() if isinstance(v, numbers.Real)}
-                self.observer.add_scores(numbered)
-            return scores  # None in all processes but the first
-
-        return compute_and_take
+    def _add_scores(self, scores: dict[str, float]) -> None:
+        if self.observer is not None and not self._ended:
+            self.observer.add_scores(scores)
 
 
 def header_of_program(program: Record, launch: Launch) -> Record:

@@ -5,9 +5,11 @@ nothing else than whoever leaves it out.
 """
 
 import inspect
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from reference.ledger.record import Record
 from reference.observe.step.describe import number
 from reference.observe.step.tensors_in import PLAIN, tensors_in
 from reference.observe.tensors.shards import local_parts
+from reference.observe.torch_internals import with_tangents
 
 MOST = 16  # plain arguments of one call that are kept
 FEW = 4  # values in a list or mapping that are kept each; of more, their number and a hash
@@ -55,7 +58,7 @@ def arguments_of(
     tensors: dict[str, Tensor] = {}
     for name, value in given.items():
         tensors.update(tensors_in(name, value))
-    tensors = local_parts(tensors)
+    tensors = local_parts(with_tangents(tensors))
     plain = {name: _number(t) for name, t in tensors.items() if t.dim() == 0}
     for name, value in given.items():
         if not _is_default(value, defaults.get(name)):
@@ -72,7 +75,7 @@ def bound_arguments(
         What was given; and the defaults of all that have one.
     """
     try:
-        signature = inspect.signature(module.forward)
+        signature = _signature(module.forward)
         bound: dict[str, Any] = signature.bind(*args, **kwargs).arguments
     except (TypeError, ValueError):  # no signature, or a wrapper's that takes anything
         return {**{f"[{i}]": a for i, a in enumerate(args)}, **kwargs}, {}
@@ -81,6 +84,27 @@ def bound_arguments(
         rest = bound.pop(name)
         bound = {**bound, **rest}
     return bound, {n: p.default for n, p in parameters.items() if p.default is not p.empty}
+
+
+_of_function: "weakref.WeakKeyDictionary[FunctionType, inspect.Signature]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _signature(forward: Any) -> inspect.Signature:
+    """That of a module's `forward`, worked out once for each function that is one.
+
+    Raises:
+        TypeError: It has none.
+        ValueError: The same, of what isn't written in Python.
+    """
+    function = forward.__func__ if type(forward) is MethodType else None
+    if type(function) is not FunctionType:
+        return inspect.signature(forward)  # a script's own callable: it may change
+    known = _of_function.get(function)
+    if known is None:
+        known = _of_function[function] = inspect.signature(forward)
+    return known
 
 
 def _is_default(value: Any, default: Any) -> bool:

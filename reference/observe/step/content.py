@@ -6,12 +6,14 @@ It is looked at when the pass is made, or copied then and looked at later.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments
+from reference.observe.step.projections import of_places
 from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import buffer_of, hash_tensor
 
@@ -28,8 +30,17 @@ class Part:
     values: memoryview | bytes  # bytes: a hash of what is large
     form: str  # its type, and the shape of one row
     by_rows: bool  # else it is one thing for all of a batch: a mean loss, say
-    total: float | None = None  # of all its values, where these are real or complex numbers
-    square: float = 0.0
+    numbers: "Numbers | None" = None  # of its values, where these are real or complex numbers
+    whole: "Part | None" = None  # with what is taken for padding, where nothing but zeros says so
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What is added up over the rows of a part."""
+
+    total: float  # of its values
+    square: float  # of their squares
+    signed: np.ndarray  # a few signed sums of each row (`projections.py`)
 
 
 @dataclass
@@ -41,8 +52,12 @@ class Content:
     inputs: dict[str, Part] = field(default_factory=dict)
     outputs: dict[str, Part] = field(default_factory=dict)
     predictions: bytes = b""  # the classes of each row, by argmax over the last dimension
+    whole_predictions: bytes = b""  # the same with what is taken for padding
     waiting: list[Callable[[], None]] = field(default_factory=list)  # what `settle` has to do
     arguments: Record = field(default_factory=dict)  # that are no tensors
+    computed: set[str] = field(default_factory=set)  # inputs that passes before it gave
+    gives_halves: bool = False  # an output is of 16 bits
+    goes_on: bool = False  # from the last pass of the same model
 
     def take(self, inputs: Mapping[str, Tensor], *, keep: bool) -> None:
         """Add what the pass takes; `keep`: the tensors may change before this is used."""
@@ -55,13 +70,14 @@ class Content:
             first = next((t for t in outputs.values() if t.dim() > 0), None)
             self.rows = None if first is None else Rows(len(first))
         # Accelerate gives float32 copies of what a model computes in bfloat16: those are hashed.
+        self.gives_halves = any(t.dtype in HALVES for t in outputs.values())
         wide = {n: t.float() if t.dtype in HALVES else t for n, t in outputs.items()}
         self._add(self.outputs, wide, keep=keep)
         logits = describe.logits(outputs)
         if logits is None:
             return
         if not keep:
-            self.predictions = _predictions(logits, self.rows)
+            self._predict(logits)
         elif not _is_large(logits):
             copy = logits.detach().clone()
             self.waiting.append(lambda: self._predict(copy))
@@ -96,6 +112,8 @@ class Content:
 
     def _predict(self, logits: Tensor) -> None:
         self.predictions = _predictions(logits, self.rows)
+        if self.rows is not None and self.rows.guessed:
+            self.whole_predictions = _predictions(logits, Rows(self.rows.count))
 
 
 def _is_large(tensor: Tensor) -> bool:
@@ -110,23 +128,22 @@ def _part_of_large(tensor: Tensor) -> Part:
 def _part(tensor: Tensor, rows: Rows | None) -> Part:
     values = tensor.detach()
     kind = str(values.dtype).removeprefix("torch.")
-    by_rows = rows is not None and rows.fit(values)
-    if by_rows and rows is not None and values.layout == torch.strided:
-        before, values = values.dim(), rows.of(values)
-        form = f"{kind} {list(values.shape[1:])}" + (" a position" if values.dim() < before else "")
-    else:
-        form, by_rows = f"{kind} {list(values.shape)}", False
-    total, square = _sums(values) if by_rows else (None, 0.0)
-    return Part(buffer_of(values), form, by_rows, total, square)
+    if rows is None or not rows.fit(values) or values.layout != torch.strided:
+        return Part(buffer_of(values), f"{kind} {list(values.shape)}", by_rows=False)
+    whole = None
+    if rows.guessed and rows.own_of(values) is not None:
+        whole = _part(values, Rows(rows.count))
+    before, values = values.dim(), rows.of(values)
+    form = f"{kind} {list(values.shape[1:])}" + (" a position" if values.dim() < before else "")
+    return Part(buffer_of(values), form, True, _numbers(values), whole)
 
 
-def _sums(values: Tensor) -> tuple[float | None, float]:
-    """The sum of all values and of their squares."""
+def _numbers(values: Tensor) -> Numbers | None:
     if values.is_quantized or not (values.is_floating_point() or values.is_complex()):
-        return None, 0.0
+        return None
     real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
     norm = torch.linalg.vector_norm(real, dtype=torch.float64)
-    return float(real.sum(dtype=torch.float64)), float(norm) ** 2
+    return Numbers(float(real.sum(dtype=torch.float64)), float(norm) ** 2, of_places(real))
 
 
 def _predictions(logits: Tensor, rows: Rows | None) -> bytes:

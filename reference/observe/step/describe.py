@@ -79,7 +79,8 @@ def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> l
     """What tells two unequal inputs apart, in a mapping; no mapping where there is nothing.
 
     `rows`: a hash of each row without its padding. `ignored`: how many labels are IGNORED, which a
-    loss leaves out. `unlike_ids`: in how many places the others aren't the ids at that place.
+    loss leaves out. `unlike_ids`: in how many places the others aren't the ids at that place, and
+    `unlike_next_ids`, then: in how many they aren't those of the place after it.
     """
     more: Record = {}
     if rows is not None and rows.count <= FEW and rows.fit(tensor):
@@ -90,6 +91,9 @@ def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> l
         more["ignored"] = int(ignored.sum())
         if ids is not None and ids.shape == labels.shape and ids.device == labels.device:
             more["unlike_ids"] = int(((labels != ids.detach()) & ~ignored).sum())
+            if more["unlike_ids"]:
+                shifted, left_out = labels[..., :-1], ignored[..., :-1]
+                more["unlike_next_ids"] = int(((shifted != ids[..., 1:]) & ~left_out).sum())
     return [more] if more else []
 
 

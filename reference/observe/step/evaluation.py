@@ -14,40 +14,12 @@ from reference.ledger.record import Record
 from reference.observe.generators import hash_torch
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments
-from reference.observe.step.content import Content, Part
+from reference.observe.step.content import Content
+from reference.observe.step.evaluation_streams import Streams
+from reference.observe.step.passes_after_passes import Again, Given, GoingOn
 from reference.observe.tensors.seen_models import SeenModel
 
 FEW = 4  # values of one argument that are kept
-
-
-class _Stream:
-    """One input or output of all passes of an evaluation, hashed as it comes."""
-
-    def __init__(self, part: Part) -> None:
-        self._hash = xxhash.xxh3_64()
-        self._form = part.form
-        self._by_rows = True
-        self._total: float | None = 0.0 if part.total is not None else None
-        self._square = 0.0
-
-    def add(self, part: Part) -> None:
-        self._hash.update(part.values)
-        if part.form != self._form:
-            self._hash.update(part.form.encode())
-            self._by_rows = False
-        self._by_rows = self._by_rows and part.by_rows
-        if self._total is not None and part.total is not None:
-            self._total += part.total
-            self._square += part.square
-
-    def record(self) -> list[object]:
-        """Hash, form, and of numbers by rows their sum and 2-norm."""
-        if not self._by_rows:
-            return [self._hash.hexdigest(), f"{self._form} a batch"]
-        if self._total is None:
-            return [self._hash.hexdigest(), self._form]
-        sums = describe.number(self._total), describe.number(self._square**0.5)
-        return [self._hash.hexdigest(), self._form, *sums]
 
 
 class Evaluation:
@@ -67,45 +39,69 @@ class Evaluation:
         self._step, self._model = step, model
         self._training, self._autocast = mode
         self._count = 0
-        self._lengths, self._predictions = xxhash.xxh3_64(), xxhash.xxh3_128()
-        self._shapes = xxhash.xxh3_64()
-        self._inputs: dict[str, _Stream] = {}
-        self._outputs: dict[str, _Stream] = {}
+        self._lengths, self._shapes = xxhash.xxh3_64(), xxhash.xxh3_64()
+        self._own, self._whole = Streams(), Streams()
         self._arguments: dict[str, list[object]] = {}  # by name, distinct values
         self._rng = hash_torch(torch.get_rng_state()) if self._training else None
-        self._weights = "" if model is None else str(model.state()["hash"])
+        self._held = "" if model is None else model.values()
+        self._is_precise = model is not None and _is_precise(model, self._autocast)
+        self._computed: set[str] = set()  # inputs that other passes gave
+        self._going_on = GoingOn()
+        self._again = Again()
 
     def add(self, content: Content) -> None:
         """Add one more pass."""
         content.settle()
+        if content.goes_on:
+            self._going_on.add(content)
+            return
+        self._going_on.begin()
+        self._shapes.update(content.shape.encode())
+        self._again.look_at(content, self._metrics)
         if content.rows is not None:
             self._count += content.rows.count
             self._lengths.update(content.rows.lengths)
-        self._shapes.update(content.shape.encode())
-        self._predictions.update(content.predictions)
+            self._shapes.update(content.rows.layout)
+        self._computed |= content.computed
+        self._is_precise = self._is_precise and not content.gives_halves
         for name, value in content.arguments.items():
             values = self._arguments.setdefault(name, [])
             if value not in values and len(values) < FEW:
                 values.append(value)
-        both = (self._inputs, content.inputs), (self._outputs, content.outputs)
-        for streams, parts in both:
-            for name, part in parts.items():
-                streams.setdefault(name, _Stream(part)).add(part)
+        self._own.add(content)
+        self._whole.add_whole(content)
 
     def record(self) -> Record:
         """Its line in the ledger."""
+        record: Record = {"kind": "evaluation", "step": self._step}
+        if self._model is not None:
+            trained = self._model.trained or self._model.of_trained
+            record |= {"model": self._model.name, "trained": trained}
+        record["metrics"] = {**self._metrics(), "scores": self.scores}
+        earlier = self._again.earlier()
+        if earlier:
+            record["metrics"]["earlier"] = earlier
+        return {**record, "unseen": self.unseen} if self.unseen else record
+
+    def _metrics(self) -> Record:
+        """What it is so far."""
         metrics: Record = {
             "count": self._count,
             "training": self._training,
             "autocast": self._autocast,
+            "precise": self._is_precise,
             "batches": self._shapes.hexdigest(),
             "rows": self._lengths.hexdigest(),
-            "inputs": {name: stream.record() for name, stream in self._inputs.items()},
-            "weights": self._weights,
-            "outputs": {name: stream.record() for name, stream in self._outputs.items()},
-            "predictions": self._predictions.hexdigest(),
-            "scores": self.scores,
+            "held": self._held,
+            **self._own.record(),
+            "scores": {},
         }
+        if self._whole.inputs:
+            metrics["whole"] = self._whole.record()
+        if self._computed:
+            metrics["computed"] = sorted(self._computed)
+        if self._going_on.passes:
+            metrics["going_on"] = self._going_on.record()
         if self._rng is not None:
             metrics["rng"] = self._rng
         if self._arguments:
@@ -113,12 +109,13 @@ class Evaluation:
             metrics["arguments"] = {
                 n: v[0] if len(v) == 1 else ", ".join(map(str, v)) for n, v in each
             }
-        record: Record = {"kind": "evaluation", "step": self._step}
-        if self._model is not None:
-            trained = self._model.trained or self._model.of_trained
-            record |= {"model": self._model.name, "trained": trained}
-        record["metrics"] = metrics
-        return {**record, "unseen": self.unseen} if self.unseen else record
+        return metrics
+
+
+def _is_precise(model: SeenModel, autocast: str) -> bool:
+    """Whether all of it is computed in float32 or better, as far as can be told."""
+    best = torch.get_float32_matmul_precision() == "highest"
+    return best and autocast == "off" and model.is_precise()
 
 
 class Evaluations:
@@ -129,6 +126,7 @@ class Evaluations:
         self._open: dict[str, Evaluation] = {}
         self._last: Evaluation | None = None  # of the pass that came last
         self._missed = ""  # why a pass couldn't be recorded
+        self.given = Given()  # what the passes so far gave
 
     @property
     def are_open(self) -> bool:
@@ -172,6 +170,7 @@ class Evaluations:
             evaluation.unseen = evaluation.unseen or self._missed
             self._write(evaluation.record())
         self._open, self._last, self._missed = {}, None, ""
+        self.given.forget()
 
     def _opened(self, step: int, model: SeenModel | None, mode: tuple[bool, str]) -> Evaluation:
         if self._last is not None and self._last.has_scores:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step.describe import OUTPUT_FIELDS, Number, beside, number
+from reference.observe.torch_internals import without_modes
 
 MOST_ODD = 64  # batches that are accumulated, apart from powers of two
 
@@ -35,7 +36,8 @@ class _Candidate:
         try:
             gradient = gradients[self._place]
             if gradient is not None:
-                self.gradient = float(gradient)
+                with without_modes():
+                    self.gradient = float(gradient)
         except Exception:
             self.gradient = math.nan  # nobody can tell: it isn't called the loss
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reference.ledger.combined_hash import combine
+from reference.ledger.combined_hash import combine, combine_listed
 from reference.ledger.record import Record
 from reference.observe import torch_internals
 from reference.observe.step import describe
@@ -115,7 +115,8 @@ class OpenStep:
     drawn: dict[str, str] = field(default_factory=dict)  # the generators when the optimizer steps
     update: Record | None = None
     unseen: str = ""  # why its forward passes aren't known
-    weights: Record | None = None  # before the step, where no forward pass used them
+    uncalled: int = 0  # parameters that it moves, and that none of its forward passes used
+    weights: Record | None = None  # before the step, where no forward pass used some of them
     chores: Chores = field(default_factory=Chores)
 
     def use(self, forward: ForwardPass) -> None:
@@ -193,12 +194,12 @@ class OpenStep:
         gradient = self._of_backward_passes()
         if gradient is not None:
             record["gradient"] = gradient
-        if self.clips and parameters.names:  # else there is nothing that was clipped
+        if self.clips and parameters.count:  # else there is nothing that was clipped
             record["clip"] = _clip(self.clips, self.gradient)
             if self.closure_calls:
                 record["clip"]["closure_calls"] = self.closure_calls
         record["optimizer"] = self.optimizer
-        if parameters.names:
+        if parameters.count:
             record["update"] = self.update
         record["schedule"] = {
             "learning_rate": self.learning_rate,
@@ -213,7 +214,7 @@ class OpenStep:
         inside = [f.inside.record() if f.inside is not None else None for f in self.used()]
         if "forward" in record and any(inside):
             record["inside"] = inside
-        return record
+        return {**record, "uncalled": self.uncalled} if self.uncalled else record
 
     def _of_forward_passes(self, before: Record | None) -> Record:
         """The links from `batch` to `forward`."""
@@ -231,7 +232,7 @@ class OpenStep:
                 "batch": [_of_model(f.model, f.batch) for f in used],
                 "rng": rng,
                 "mode": _mode(snapshot.mode, used[1:]),
-                "weights": _unless_equal(snapshot.weights, before),
+                "weights": _unless_equal(_with_later(snapshot.weights, self.weights), before),
                 "forward": [_of_model(f.model, f.told()) for f in used],
             }
         if self.backward_passes:
@@ -265,6 +266,15 @@ def _in_short(mode: Record) -> Record:
 def _of_model(model: int, described: Record) -> Record:
     """The model's number stands beside the names of what it took or gave."""
     return {"model": model, **described} if model else described
+
+
+def _with_later(weights: Record, later: Record | None) -> Record:
+    """Weights before the step, with those that were only known when its optimizer stepped."""
+    if later is None:
+        return weights
+    known = str(weights["tensors"]).split()
+    tensors = " ".join([*known, *str(later["tensors"]).split()[len(known) :]])
+    return {**weights, "hash": combine_listed(tensors), "tensors": tensors}
 
 
 def _unless_equal(weights: Record, before: Record | None) -> Record:

@@ -7,7 +7,7 @@ without decay. So hyper-parameters are written for each parameter, and those tha
 left out. How a step is computed (`fused`, `foreach`) stands apart: it may move bits, or not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -51,7 +51,7 @@ class OptimizerAtStep:
         }
         # How many of a known model's parameters it has that have no gradient now.
         self.idle = sum(self._groups.get(place) == ABSENT for place in groups)
-        self._total = len(parameters.names)
+        self._total = parameters.count
 
     def describe(self) -> Record:
         """The link `optimizer`: class, distinct hyper-parameters, and which parameter has which."""
@@ -63,10 +63,10 @@ class OptimizerAtStep:
                 of.append(group)
                 continue
             if id(group) not in places:
-                effective = _effective(group)
-                if effective not in hyper:
-                    hyper.append(effective)
-                places[id(group)] = str(hyper.index(effective))
+                own = effective(group)
+                if own not in hyper:
+                    hyper.append(own)
+                places[id(group)] = str(hyper.index(own))
             of.append(places[id(group)])
         first = self.optimizer.param_groups[0]
         base = self._rates("initial_lr")
@@ -101,7 +101,7 @@ class OptimizerAtStep:
         return rates
 
 
-def _effective(group: dict[str, Any]) -> Record:
+def effective(group: Mapping[str, Any]) -> Record:
     """A group's hyper-parameters without those that do nothing at these values."""
     kept = {k: _plain(v) for k, v in group.items() if k not in NOT_HYPER}
     if not kept.get("weight_decay", 1):

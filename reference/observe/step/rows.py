@@ -29,10 +29,17 @@ class Rows:
     Attributes:
         count: How many there are.
         own: Which positions of each row are its own, of shape (rows, width); None where all are.
+        guessed: No mask says so: what ends a row may be padding, or the row's own zeros.
     """
 
     count: int
     own: Tensor | None = None
+    guessed: bool = False
+
+    @property
+    def layout(self) -> bytes:
+        """Where the rows are padded: other places are other batches; nothing where none is."""
+        return b"" if self.own is None or self.guessed else bytes(buffer_of(self.own))
 
     @property
     def lengths(self) -> bytes:
@@ -105,10 +112,10 @@ def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) ->
     ids = ids.detach()
     filler = torch.isin(ids, torch.tensor(sorted(padding), dtype=ids.dtype, device=ids.device))
     if not bool(filler[:, -1].any()):
-        return Rows(len(ids), torch.ones_like(filler))
+        return Rows(len(ids), torch.ones_like(filler), guessed=True)
     # From the end of each row up to its first own position: all that follows is padding.
     own = filler.logical_not().flip(1).cumsum(1).flip(1) > 0
-    return Rows(len(ids), own)
+    return Rows(len(ids), own, guessed=True)
 
 
 def mask_of(inputs: Mapping[str, Tensor]) -> Tensor | None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from reference.observe.tensors.shards import local_parts
+from reference.observe.torch_internals import with_tangents
 
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
@@ -50,7 +51,7 @@ def numbers_in(output: Any) -> dict[str, Tensor]:
         TypeError: as `tensors_in`.
     """
     arrays = {name or "output": t for name, t in _arrays_in("", output, 0)}
-    tensors = local_parts(tensors_in("", output))
+    tensors = local_parts(with_tangents(tensors_in("", output)))
     return {**{name or "output": t for name, t in tensors.items()}, **arrays}
 
 
@@ -70,8 +71,8 @@ def _arrays_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]
                 yield from _arrays_in(f"{name}[{place}]", part, depth + 1)
             return
     elif isinstance(value, dict | UserDict) and depth <= DEEPEST:
-        for key, part in value.items():
-            yield from _arrays_in(f"{name}.{key}" if name else str(key), part, depth + 1)
+        for place, (key, part) in enumerate(value.items()):
+            yield from _arrays_in(_path(name, key, place), part, depth + 1)
         return
     else:
         return
@@ -84,13 +85,25 @@ def _fields(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, Mapping):
         if not isinstance(value, dict | UserDict):
             raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
-        return [(f"{name}.{k}" if name else str(k), v) for k, v in _not_plain(value.items())]
+        keys = {key: place for place, key in enumerate(value)}
+        return [(_path(name, k, keys[k]), v) for k, v in _not_plain(value.items())]
     if isinstance(value, list | tuple):
         return [(f"{name}[{i}]", v) for i, v in _not_plain(enumerate(value))]
     if isinstance(value, (type, torch.nn.Module)):
         return []
     own = _attributes(value).items()
     return [(f"{name}.{k}" if name else k, v) for k, v in _not_plain(own)]
+
+
+def _path(name: str, key: Any, place: int) -> str:
+    """The path of what a mapping has under a key; by its place where the key is no plain value.
+
+    An object's text may hold where it lies in memory, and is a script's own code.
+    """
+    plain = type(key) in PLAIN or (type(key) is tuple and all(type(k) in PLAIN for k in key))
+    if not plain:
+        return f"{name}[{place}]"
+    return f"{name}.{key}" if name else str(key)
 
 
 def _not_plain(fields: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.tensors.parameters import Parameters
-from reference.observe.tensors.uncalled_models import living, owners
+from reference.observe.tensors.uncalled_models import living_modules, owners
 from reference.observe.torch_internals import modules_of, own_parameters
 
 MOST_LOOKS = 8  # for owners, each of which takes about 0.15 s
@@ -43,7 +43,7 @@ class Owners:
 def _outermost(tensors: Sequence[Tensor]) -> list[torch.nn.Module]:
     """The outermost modules that have one of these."""
     wanted = {id(tensor) for tensor in tensors}
-    alive, _ = living()
+    alive = living_modules()
     having = [
         module
         for module in alive

@@ -30,6 +30,7 @@ from reference.observe.tensors.module_parameters import (
     prefix_of,
 )
 from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.tensors.places import Entry, Places
 from reference.observe.tensors.shards import local_part
 from reference.observe.tensors.two_threads import hash_buffers
 from reference.observe.torch_internals import modules_of
@@ -49,18 +50,15 @@ class Parameters:
     """All models seen so far. Holds none of them alive but those that the last step used."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
         self._hooks = GradientHooks()
-        self._references: list[weakref.ref[torch.Tensor]] = []
-        self._living: list[int] = []  # the places of those that are still there, in order
+        self._places = Places(self._forget)
         self._gone: list[str] = []  # the names of those that went since the last model came
-        self._models: list[weakref.ref[Any]] = []
+        self._count_models = 0
+        self._models: dict[int, weakref.ref[Any]] = {}  # by number, those that are still there
         self._number_of: dict[int, int] = {}  # a module's id -> its number
         self._places_of: dict[int, list[int]] = {}  # a model's number -> its tensors' places
         self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
-        self._index: dict[int, int] = {}  # a tensor's id -> its place in the lists
         self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
-        self._model_of: list[int] = []  # by place
         self._with_state: dict[int, list[State]] = {}
         self._wrappers: list[_Wrapper] = []
         self._uncalled: set[int] = set()  # models that an optimizer steps, and nobody has called
@@ -68,6 +66,11 @@ class Parameters:
         self._used_ids: dict[int, list[int]] = {}  # of what is in the modules that were called
         self._last_step = LastStep()
         self._gradient_views = Views()  # from a backward pass to the step that it is for
+
+    @property
+    def count(self) -> int:
+        """How many parameters there were so far."""
+        return self._places.count
 
     def set_hooks(self, on_gradient: OnGradient) -> None:
         """Have `on_gradient` called for each parameter, of known models and of those to come."""
@@ -112,8 +115,7 @@ class Parameters:
 
     def adopt(self, tensors: Sequence[torch.Tensor]) -> Record:
         """Take note of tensors of no module that an optimizer steps."""
-        number = len(self._models)
-        self._models.append(weakref.ref(tensors[0]))
+        number = self._next_number(tensors[0])
         self._known[number] = []
         self._used.add(number)
         self._uncalled.add(number)
@@ -123,12 +125,13 @@ class Parameters:
     def is_called(self, tensor: torch.Tensor) -> bool:
         """Whether it is a known parameter, of a model of which a forward pass was seen."""
         place = self.place(tensor)
-        return place is not None and self._model_of[place] not in self._uncalled
+        return place is not None and self._places.model_of(place) not in self._uncalled
 
     def use_again(self, tensors: Iterable[torch.Tensor]) -> None:
         """An optimizer steps these: the models that nobody calls are part of this step, too."""
         places = [self.place(tensor) for tensor in tensors]
-        self._used |= {self._model_of[p] for p in places if p is not None} & self._uncalled
+        models = {self._places.model_of(place) for place in places if place is not None}
+        self._used |= models & self._uncalled
 
     def look_of(self, module: torch.nn.Module, number: int) -> list[int] | None:
         """What tells whether a model has changed since it was watched; None for a part or wrapper.
@@ -137,8 +140,17 @@ class Parameters:
             module: Whose forward pass is going on.
             number: That `watch` gave.
         """
-        whole = number < len(self._models) and self._models[number]() is module
-        return self._known[number] if whole else None
+        return self._known[number] if self._is(number, module) else None
+
+    def _is(self, number: int, module: torch.nn.Module) -> bool:
+        """Whether this module is the model of this number."""
+        reference = self._models.get(number)
+        return reference is not None and reference() is module
+
+    def _next_number(self, model: Any) -> int:
+        number, self._count_models = self._count_models, self._count_models + 1
+        self._models[number] = weakref.ref(model)
+        return number
 
     def _number(
         self, module: torch.nn.Module, parts: Sequence[torch.nn.Module]
@@ -149,7 +161,7 @@ class Parameters:
         number of the first model that has it.
         """
         number = self._number_of.get(id(module))
-        if number is not None and self._models[number]() is not module:
+        if number is not None and not self._is(number, module):
             number = None  # another had this id
         ids = self._used_ids[id(module)] = identity(parts)
         if number is not None and self._known[number] == ids and self._alive(number):
@@ -164,8 +176,7 @@ class Parameters:
                 raise TypeError("the model's weights are no parameters")
             return self._wrapped(module, ids, named), None
         if number is None:
-            number = len(self._models)
-            self._models.append(weakref.ref(module))
+            number = self._next_number(module)
             self._number_of[id(module)] = number
         self._known[number] = ids
         self._with_state[number] = modules_with_state(module, prefix_of(number))
@@ -178,12 +189,8 @@ class Parameters:
         """New parameters of a model, by name; its record in the ledger."""
         prefix = prefix_of(number)
         for name, parameter in fresh:
-            self._index[id(parameter)] = len(self.names)
-            self._living.append(len(self.names))
-            self._places_of.setdefault(number, []).append(len(self.names))
-            self._references.append(weakref.ref(parameter))
-            self._model_of.append(number)
-            self.names.append(prefix + plain_name(name))
+            place = self._places.add(parameter, prefix + plain_name(name), number)
+            self._places_of.setdefault(number, []).append(place)
         self._hook(parameter for _, parameter in fresh)
         gone, self._gone = self._gone, []
         return {
@@ -208,16 +215,15 @@ class Parameters:
     def _alive(self, number: int) -> bool:
         """Whether a model's tensors are all still there: else another may have got one's id."""
         places = self._places_of.get(number, [])
-        return all(self._references[place]() is not None for place in places)
+        return self._places.count_living(places) == len(places)
 
     def _owner(self, named: list[tuple[str, torch.Tensor]]) -> int:
         places = [self.place(parameter) for _, parameter in named]
-        return next((self._model_of[place] for place in places if place is not None), 0)
+        return next((self._places.model_of(place) for place in places if place is not None), 0)
 
     def place(self, tensor: torch.Tensor) -> int | None:
         """A tensor's place; None for a stranger, also one that got a dead one's id."""
-        place = self._index.get(id(tensor))
-        return place if place is not None and self._references[place]() is tensor else None
+        return self._places.of(tensor)
 
     def _hook(self, tensors: Iterable[torch.Tensor]) -> None:
         self._hooks.put((self.place(tensor), tensor) for tensor in tensors)
@@ -231,7 +237,7 @@ class Parameters:
         kept = {
             place: tensor
             for place, tensor in self.living().items()
-            if id(tensor) in ids or self._model_of[place] in self._used
+            if id(tensor) in ids or self._places.model_of(place) in self._used
         }
         self._last_step = LastStep(kept, self._states(self._used))
         self._used, self._used_ids = set(), {}
@@ -244,36 +250,47 @@ class Parameters:
 
     def living(self) -> dict[int, torch.Tensor]:
         """Those that are still there, by their places, in order."""
-        there = {place: self._references[place]() for place in self._living}
-        living = {place: tensor for place, tensor in there.items() if tensor is not None}
-        if len(living) < len(there):
-            self._living = list(living)
-            self._forget([place for place in there if place not in living])
-        return living
+        return self._places.living()
 
-    def _forget(self, places: Sequence[int]) -> None:
-        """Nothing is kept for parameters that are gone, so that a step takes no longer for them."""
-        self._gone += [self.names[place] for place in places]
-        for place in places:
-            self._hooks.forget(place)
-            self._buffers.pop(place, None)
-        for number in {self._model_of[place] for place in places}:
+    def _forget(self, gone: Sequence[Entry]) -> None:
+        """Nothing is kept for parameters that are gone, nor for models that are."""
+        self._gone += [entry.name for entry in gone]
+        for entry in gone:
+            self._hooks.forget(entry.place)
+            self._buffers.pop(entry.place, None)
+        for number in {entry.model for entry in gone}:
             states = self._with_state.pop(number, [])
             if any(module() is not None for _, module in states):
                 self._with_state[number] = states
+            module = self._models.get(number)
+            if module is not None and module() is None:
+                self._forget_model(number)
+
+    def _forget_model(self, number: int) -> None:
+        if self._places.count_living(self._places_of.get(number, [])):
+            return  # others have some of its parameters
+        self._models.pop(number)
+        self._places_of.pop(number, None)
+        self._known.pop(number, None)
+        self._number_of = {i: n for i, n in self._number_of.items() if n != number}
+        self._uncalled.discard(number)
 
     def values(self) -> Record:
         """The links `weights` and `update`: the hash of all the weights by now, and of each."""
         living = self.living()
         hashes = hash_buffers([self._buffer(place, tensor) for place, tensor in living.items()])
-        tensors = listed(tuple(living), hashes, len(self.names))
+        tensors = listed(tuple(living), hashes, self.count)
         record: Record = {"hash": combine_listed(tensors), "tensors": tensors}
-        buffers = describe_buffers(find_buffers(self._states(self._with_state)))
+        buffers = describe_buffers(self.buffers())
         return record if buffers is None else {**record, "buffers": buffers}
+
+    def buffers(self) -> dict[str, torch.Tensor]:
+        """What the models keep beside their weights, by name."""
+        return find_buffers(self._states(self._with_state))
 
     def last(self) -> Record:
         """The last step's models as they are now."""
-        return self._last_step.now(len(self.names))
+        return self._last_step.now(self.count)
 
     def _buffer(self, place: int, tensor: torch.Tensor) -> memoryview:
         """A tensor's bytes. Its view is kept as long as it is of the same memory."""
@@ -298,7 +315,7 @@ class Parameters:
 
     def begin_gradients(self) -> Callable[[], Gradients]:
         """As `gradients`, begun by another core or done already; to be called for the result."""
-        living, total = self.living(), len(self.names)
+        living, total = self.living(), self.count
         finish = begin_hashes_and_norms([t.grad for t in living.values()], self._gradient_views)
 
         def finished() -> Gradients:

@@ -17,10 +17,18 @@ from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
 from reference.observe.step.schedulers import Schedulers
 from reference.observe.tensors import uncalled_models
+from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
-from reference.observe.tensors.held_tensors import held, ids_of_parts
+from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
+from reference.observe.tensors.plain_copies import PlainCopies
 from reference.observe.tensors.shards import local_part
-from reference.observe.torch_internals import Insides, insides
+from reference.observe.torch_internals import Insides, insides, without_modes
+
+PRECISE = (
+    *(torch.float32, torch.float64, torch.complex64, torch.complex128),
+    *(torch.int32, torch.int64, torch.bool),
+)
+COUNTER = " int64 number"  # how a count of batches or models is described, after its hash
 
 
 class SeenModel:
@@ -46,6 +54,7 @@ class SeenModel:
         self.turn = sys.maxsize
         self.first: str | None = None
         self._id, self._gone = id(module), gone
+        self._is_precise = False
         self._insides: Insides | None = insides(module)
         self._state: Record | None = None  # of one that is gone
         self._reference = weakref.ref(module, self._die)
@@ -90,6 +99,22 @@ class SeenModel:
         record: Record = {"hash": hash_of(tensors, fleeting), "tensors": tensors}
         return {**record, "fleeting": fleeting} if fleeting else record
 
+    def values(self) -> str:
+        """A hash of what it computes with, by whatever names, and without what only counts."""
+        state = self.state()
+        values = (*state.get("tensors", {}).values(), *state.get("fleeting", {}).values())
+        return combine([value for value in values if not value.endswith(COUNTER)])
+
+    def is_precise(self) -> bool:
+        """Whether it computes on the CPU, in float32 or better, as far as its tensors tell."""
+        if self._insides is not None:
+            tensors = [each.tensor for each in held(self._insides)]
+            self._is_precise = bool(tensors) and all(
+                t.device.type == "cpu" and t.dtype in PRECISE and t.layout == torch.strided
+                for t in tensors
+            )
+        return self._is_precise
+
     def mark_parts(self, others: Iterable["SeenModel"]) -> None:
         """Say of each of the others that is a part of this one that it is."""
         if self._insides is None:
@@ -105,7 +130,8 @@ class SeenModel:
         """Called by Python when the module is gone; what it held isn't yet."""
         try:
             self._gone(self)
-            self._state = self.state()
+            with without_modes():
+                self._state = self.state()
         except Exception as error:  # nobody can be told: this runs in a destructor
             self._state = {"hash": "", "tensors": {}, "unseen": f"{type(error).__name__}: {error}"}
         self._insides = None
@@ -127,6 +153,7 @@ class SeenModels:
 
     def __init__(self, *, uncalled: bool) -> None:
         self._uncalled = uncalled
+        self._plain_copies = PlainCopies()
         self._all: list[SeenModel] = []
         self._living: tuple[SeenModel, ...] = ()  # anew each time: one may go at any moment
         self._count_trained = 0
@@ -156,17 +183,17 @@ class SeenModels:
     def look_around(self, step: int) -> None:
         """In some steps, and before the first moves anything beside the model that it trains."""
         if uncalled_models.is_looked_for(step):
-            self._take_uncalled(first=step == 1)
+            self._take_uncalled(step)
 
     def at_end(self) -> list[Record]:
         """What each holds, or held when it was gone; what is a part of another isn't repeated."""
-        self._take_uncalled(first=False)
+        self._take_uncalled(None)
         for model in self._living:
             model.mark_parts(self._living)
         # In an order that equal steps have in both runs; that of the first calls may be another.
         ordered = sorted(self._all, key=lambda model: model.turn)
         whole = [m for m in ordered if not m.part and not m.is_still()]
-        return [
+        records = [
             {
                 "model": m.name,
                 "trained": m.trained,
@@ -175,19 +202,23 @@ class SeenModels:
             }
             for m in whole
         ]
+        return records + self._plain_copies.at_end()
 
-    def _take_uncalled(self, *, first: bool) -> None:
-        if not self._uncalled:
-            return
+    def _take_uncalled(self, step: int | None) -> None:
+        """Look for them after a step; None at the end."""
         there = [model.module() for model in self._living if model.trained]
         trained = [module for module in there if module is not None]
-        alive, schedulers = uncalled_models.living() if trained else ([], [])
+        if not self._uncalled or not trained:
+            return
+        forms = [form for model in trained for form in forms_of(unwrapped(model))]
+        alive, things, schedulers = uncalled_models.living({len(form.tensors) for form in forms})
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
-        for module in uncalled_models.copies(trained, alive):
-            if self._known(module) is None:
+        for module in uncalled_models.copies(trained, forms, alive):
+            if self._known(module) is None and self._known(unwrapped(module)) is None:
                 copy = self._add(module, f"{type(module).__name__} (a copy)")
-                copy.first = str(copy.state()["hash"]) if first else ""
+                copy.first = str(copy.state()["hash"]) if step == 1 else ""
+        self._plain_copies.look(things, forms, alive, step)
         self.schedulers.take(schedulers)
 
     def _known(self, module: torch.nn.Module) -> SeenModel | None:
@@ -209,3 +240,4 @@ class SeenModels:
         """It is gone: what is a part of it is known by now, and nobody goes through it again."""
         model.mark_parts(self._living)
         self._living = tuple(each for each in self._living if each is not model)
+        self._of_id = {i: each for i, each in self._of_id.items() if each is not model}

@@ -6,15 +6,18 @@ looked for among all that Python has alive.
 """
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from reference.observe.tensors.held_tensors import held, unwrapped
-from reference.observe.torch_internals import insides, is_built
+from reference.observe.tensors.forms import Form, addresses_in, is_copy, is_dense
+from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
+from reference.observe.tensors.plain_copies import is_kept_in
+from reference.observe.torch_internals import insides, is_built, modules_of
 
-Form = list[tuple[str, torch.Size]]
+Named = list[tuple[str, torch.Size]]
 
 
 def is_looked_for(step: int) -> bool:
@@ -28,37 +31,91 @@ def is_looked_for(step: int) -> bool:
     return step in (1, at)
 
 
-def living() -> tuple[list[torch.nn.Module], list[LRScheduler]]:
-    """All modules and all schedulers that are alive, in no order. Runs no code of theirs."""
-    kinds: dict[type, bool] = {}
-    found = []
+def living_modules() -> list[torch.nn.Module]:
+    """All modules that are alive, in no order. Runs no code of theirs."""
+    return living(())[0]
+
+
+def living(
+    lengths: Collection[int],
+) -> tuple[list[torch.nn.Module], list[Any], list[LRScheduler]]:
+    """All modules that are alive, lists and mappings of so many things, and schedulers."""
+    kinds: dict[type, type | None] = {}  # which of the two a class is of
+    modules: list[torch.nn.Module] = []
+    things: list[Any] = []
+    schedulers: list[LRScheduler] = []
     for thing in gc.get_objects():
         kind = type(thing)
-        is_one = kinds.get(kind)
-        if is_one is None:
-            is_one = kinds[kind] = issubclass(kind, torch.nn.Module | LRScheduler)
-        if is_one:
-            found.append(thing)
-    modules = [thing for thing in found if not isinstance(thing, LRScheduler) and is_built(thing)]
-    return modules, [thing for thing in found if isinstance(thing, LRScheduler)]
+        if kind not in kinds:
+            ours = (base for base in (torch.nn.Module, LRScheduler) if issubclass(kind, base))
+            kinds[kind] = next(ours, None)
+        if kinds[kind] is torch.nn.Module and is_built(thing):
+            modules.append(thing)
+        elif kinds[kind] is LRScheduler:
+            schedulers.append(thing)
+        elif is_kept_in(kind, thing, lengths):
+            things.append(thing)
+    return modules, things, schedulers
 
 
 def copies(
-    models: Sequence[torch.nn.Module], alive: Iterable[torch.nn.Module]
+    models: Sequence[torch.nn.Module], forms: Sequence[Form], alive: Sequence[torch.nn.Module]
 ) -> list[torch.nn.Module]:
-    """The modules of the class, names and shapes of one of these models, and none of these.
+    """The modules that hold what one of these models does: none of these, nor a part of another.
+
+    Those of its class, names and shapes; and those of another class with weights of its shapes.
+    Of a copy that is wrapped it is the wrapper, as it is where somebody calls it.
 
     Args:
         models: What trains. Of a wrapper that counts which it wraps.
+        forms: Of these models.
         alive: All modules.
     """
     own = [unwrapped(model) for model in models]
-    forms: dict[type, list[Form]] = {}
+    named: dict[type, list[Named]] = {}
     for module in own:
-        forms.setdefault(type(module), []).append(_form(module))
-    known = {id(module) for module in own}
-    modules = [m for m in alive if type(m) in forms and id(m) not in known]
-    return [m for m in modules if _form(m) in forms[type(m)]]
+        named.setdefault(type(module), []).append(_form(module))
+    known = {id(part) for module in own for part in modules_of(module)}
+    wrappers = {id(inner): m for m in alive if (inner := unwrapped(m)) is not m}
+    taken = addresses_in(modules_of_all(own))
+    counts: dict[int, int] = {}
+    lengths = {len(form.tensors) for form in forms}
+    found: dict[int, torch.nn.Module] = {}
+    for module in alive:
+        if id(module) in known or id(unwrapped(module)) in known:
+            continue
+        alike = type(module) in named and _form(module) in named[type(module)]
+        if not alike and _count(module, counts) in lengths:
+            tensors = [each.tensor for each in held(insides(module))]
+            alike = (
+                all(map(is_dense, tensors))
+                and taken.isdisjoint(t.data_ptr() for t in tensors)
+                and is_copy(tensors, forms)
+            )
+        if alike:
+            outer = wrappers.get(id(unwrapped(module)), module)
+            found[id(outer)] = outer
+    within: set[int] = set()
+    for each in found.values():
+        within |= ids_of_parts(insides(each))
+    return [module for number, module in found.items() if number not in within]
+
+
+def modules_of_all(models: Iterable[torch.nn.Module]) -> list[torch.nn.Module]:
+    """All modules within these."""
+    return [part for model in models for part in modules_of(model)]
+
+
+def _count(module: torch.nn.Module, counts: dict[int, int]) -> int:
+    """How many tensors a module and its parts hold, a shared one for each."""
+    known = counts.get(id(module))
+    if known is None:
+        counts[id(module)] = 0  # of one that is a part of itself
+        inside = insides(module)
+        own = sum(t is not None for t in (*inside.parameters.values(), *inside.buffers.values()))
+        parts = [part for part in inside.parts.values() if part is not None]
+        known = counts[id(module)] = own + sum(_count(part, counts) for part in parts)
+    return known
 
 
 def owners(
@@ -87,5 +144,5 @@ def owners(
     return list(found.values())
 
 
-def _form(module: torch.nn.Module) -> Form:
+def _form(module: torch.nn.Module) -> Named:
     return [(each.name, each.tensor.shape) for each in held(insides(module))]

@@ -16,7 +16,7 @@ def averaged(model: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
 
-@pair("update", "Sequential (a copy) is another at the end", uncalled=True)
+@pair("update", "AveragedModel (a copy) is another at the end", uncalled=True)
 def an_average_that_nobody_calls(second: bool) -> dict[str, Any]:
     model = mlp()
     average = averaged(model, 0.99 if second else 0.9)

@@ -1,0 +1,13 @@
+"""The likely cause: the sentence that stands under a verdict, and what to do about it.
+
+Each file has the causes of some links, the likeliest first; `find.py` asks them in turn.
+
+- `likely_cause.py`: what a cause is: words with a mark for each run, and advice;
+- `case.py`: all that is known of a divergence;
+- `batches.py`, `labels.py`: what goes in;
+- `modes.py`, `weights.py`, `outputs.py`: mode, weights and updates, outputs and random numbers;
+- `gradients.py`, `clips.py`: gradients, as they come and as an optimizer gets them;
+- `optimizers.py`, `rates.py`: what an optimizer is told;
+- `evaluations.py`: evaluations; `other_models.py`: models that don't fit;
+- `find.py`: the causes of one divergence.
+"""

@@ -1,0 +1,135 @@
+"""Several optimizers that step on the same gradients: in which order is no difference by itself.
+
+Each step of an optimizer is one of the ledger's. Where two optimizers move other parameters, and
+step one after another with no pass between, either may be first. Such steps are put into the first
+run's order, each with only what its own optimizer gets and makes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, zip_longest
+
+from reference.ledger.combined_hash import combine_listed
+from reference.ledger.marks import ABSENT, is_value
+from reference.ledger.reader import Item
+from reference.ledger.record import Record, encode
+from reference.ledger.steps import Group
+
+MOST = 16  # steps on the same gradients that are held at once
+WITHOUT_PASS = b'"batch":[],"rng":{}'  # in the line of a step that has no pass of its own
+
+Pairs = Iterator[tuple[Group, Group]]
+
+
+def in_one_order(left: Iterable[Group], right: Iterable[Group]) -> Pairs:
+    """Both runs' groups side by side; where one run ends before the other, beside empty ones."""
+    ours, theirs = _together(left), _together(right)
+    nothing: list[Group] = []
+    for x, y in zip_longest(ours, theirs, fillvalue=nothing):
+        if len(x) != len(y):
+            rest = chain(x, *ours), chain(y, *theirs)
+            yield from zip_longest(*rest, fillvalue=Group())
+            return
+        if len(x) > 1:
+            _put_in_order(x, y)
+        yield from zip(x, y, strict=True)
+
+
+def _together(groups: Iterable[Group]) -> Iterator[list[Group]]:
+    """Each step with those after it that have no pass of their own."""
+    waiting: list[Group] = []
+    for group in groups:
+        if waiting and not (_has_no_pass(group) and len(waiting) < MOST):
+            yield waiting
+            waiting = []
+        waiting.append(group)
+    if waiting:
+        yield waiting
+
+
+def _has_no_pass(group: Group) -> bool:
+    alone = not (group.models or group.evaluations or group.end)
+    return alone and group.step is not None and WITHOUT_PASS in group.step.line
+
+
+def _put_in_order(left: Sequence[Group], right: Sequence[Group]) -> None:
+    """Replaces the steps of both, if the same optimizers step in another order."""
+    items = [[g.step for g in side if g.step is not None] for side in (left, right)]
+    if [item.line for item in items[0]] == [item.line for item in items[1]]:
+        return
+    ours, theirs = ([item.record for item in side] for side in items)
+    if not all(_is_plain(record) for record in (*ours, *theirs)):
+        return
+    moved, also_moved = ([_moved(record) for record in side] for side in (ours, theirs))
+    together = frozenset().union(*moved)
+    disjoint = sum(map(len, moved)) == len(together) and all(moved)
+    if moved == also_moved or not disjoint or set(moved) != set(also_moved):
+        return
+    order = [also_moved.index(places) for places in moved]
+    for groups, records, places in ((left, ours, range(len(ours))), (right, theirs, order)):
+        ordered = _in_order(records, places, [each["optimizer"]["index"] for each in ours])
+        for group, record in zip(groups, ordered, strict=True):
+            group.step = Item(encode(record), group.where)
+
+
+def _is_plain(record: Record) -> bool:
+    """Whether it has what is put in order, and no closure that was called."""
+    links = [record.get(link) for link in ("optimizer", "clip", "update", "schedule")]
+    has_all = all(isinstance(link, dict) for link in links)
+    return has_all and "closure_calls" not in record["clip"] and "tensors" in record["update"]
+
+
+def _moved(record: Record) -> frozenset[int]:
+    """The places of the parameters that the optimizer moves."""
+    of = str(record["optimizer"].get("of", "")).split()
+    return frozenset(place for place, group in enumerate(of) if is_value(group))
+
+
+def _in_order(
+    records: Sequence[Record], places: Sequence[int], indices: Sequence[int]
+) -> list[Record]:
+    """The steps with their optimizers in this order.
+
+    Args:
+        records: The steps of one run.
+        places: Where in the run each optimizer stepped.
+        indices: The number that each is given.
+    """
+    ordered: list[Record] = []
+    first = records[0].get("gradient") or {}
+    for here, there, index in zip(records, places, indices, strict=True):
+        other = records[there]
+        own = _moved(other)
+        clip = other["clip"] if "tensors" in other["clip"] else {**first, **other["clip"]}
+        is_last = len(ordered) == len(records) - 1
+        update = here["update"] if is_last else _only(other["update"], own)
+        changed: Record = {
+            **here,
+            "optimizer": {**other["optimizer"], "index": index, "of": _kept(other, own)},
+            "clip": {**_only(clip, own), "norm": 0.0, "factor": None},
+            "update": {**update, **_buffers(here["update"])},
+            "schedule": other["schedule"],
+        }
+        if ordered and "weights" in here:
+            changed["weights"] = {**here["weights"], **_without_buffers(ordered[-1]["update"])}
+        ordered.append(changed)
+    return ordered
+
+
+def _kept(record: Record, own: frozenset[int]) -> str:
+    of = str(record["optimizer"]["of"]).split()
+    return " ".join(group if place in own else ABSENT for place, group in enumerate(of))
+
+
+def _only(link: Record, own: frozenset[int]) -> Record:
+    """Hash and tensors of a link, of these places alone."""
+    entries = str(link.get("tensors", "")).split()
+    tensors = " ".join(e if place in own else ABSENT for place, e in enumerate(entries))
+    return {"hash": combine_listed(tensors), "tensors": tensors}
+
+
+def _buffers(link: Record) -> Record:
+    return {"buffers": link["buffers"]} if "buffers" in link else {}
+
+
+def _without_buffers(link: Record) -> Record:
+    return {name: link[name] for name in ("hash", "tensors")}

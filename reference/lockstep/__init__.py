@@ -1,0 +1,26 @@
+"""Two trainings at once, link by link: every difference between them, and the proof.
+
+    python -m reference lockstep A.py [ARGS] -- B.py [ARGS]
+
+Wherever a link of B is unequal to A's it is noted, and A's is put in its place; what is still
+unequal after that is another difference, and what is equal is proven to be so. The files, in
+reading order:
+
+- `both.py`: the function; `pair.py`: starts both, watches them, and gathers what they tell;
+  `processes.py`: how their processes begin; `output.py`: what they print;
+- `side.py`: one script in its process; `torch_hooks.py`: where its training is held;
+- `leader.py`: A, which says what it does and waits where its tensors would change;
+- `follower.py`: B, which compares, notes and puts in place: `put_pass.py`, `put_loss.py`,
+  `put_batch.py`, `put_autocast.py`, `put_gradients.py`, `put_optimizer.py`, `arguments_put.py`;
+- `watcher.py`, `model_parts.py`, `parameter_pairs.py`, `losses.py`, `optimizer_state.py`,
+  `generator_states.py`, `evaluations.py`, `other_models.py`, `input_facts.py`, `clip_text.py`:
+  what is known of either;
+- `wire.py`, `packing.py`, `stream.py`: how it goes from one to the other;
+- `notes.py`, `side_report.py`: what is told to the parent;
+- `differences.py`, `batch_differences.py`: the notes of all steps made differences; `words.py`,
+  `rates.py`: these in words; `result.py`: the list and the proof.
+"""
+
+from reference.callable_package import call_as
+
+call_as(__name__, "reference.lockstep.both", "lockstep")

@@ -1,0 +1,197 @@
+"""The notes of all steps made differences: what is one, what does nothing, what only follows."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reference.ledger.link_table import METRICS
+from reference.ledger.record import Record
+from reference.lockstep.batch_differences import batch_differences
+from reference.lockstep.pair import PairRun
+
+# What any two runs of other seeds have: told last.
+OF_A_SEED = (("batch", "values"), ("rng", "generators"), ("weights", "tensors"))
+OF_ALL_PASSES = ("zeroed", "gradient", "clip")  # of a step
+# The likeliest causes of other results first; within a link, in the order of the notes.
+ORDER = (
+    ("weights", "parameters alone"),
+    ("batch", "passes"),
+    ("forward", ""),
+    ("gradient", ""),
+    ("zeroed", ""),
+    ("mode", ""),
+    ("optimizer", ""),
+    ("clip", ""),
+    ("schedule", ""),
+    ("update", ""),
+    ("batch", ""),
+    ("weights", ""),
+    ("metrics", ""),
+    *OF_A_SEED,
+)
+
+
+@dataclass
+class Difference:
+    """One difference between two trainings.
+
+    Attributes:
+        link: Of a step.
+        field: What of it.
+        steps: In which it is.
+        notes: Of those steps.
+        a: A's value in the first of them.
+        b: B's.
+    """
+
+    link: str
+    field: str
+    notes: list[Record] = dataclasses.field(default_factory=list)
+
+    @property
+    def steps(self) -> list[int]:
+        """In which it is, each once."""
+        return list(dict.fromkeys(note["step"] for note in self.notes))
+
+    @property
+    def first(self) -> Record:
+        """Its first note."""
+        return self.notes[0]
+
+    @property
+    def a(self) -> Any:
+        """A's value, at first."""
+        return self.first["a"]
+
+    @property
+    def b(self) -> Any:
+        """B's value, at first."""
+        return self.first["b"]
+
+
+@dataclass
+class Found:
+    """All that is unequal in two trainings.
+
+    Attributes:
+        differences: Independent ones, the likeliest cause first.
+        nothing: Those that do nothing by themselves.
+        cannot: What couldn't be put in place, each with its link and first step.
+    """
+
+    differences: list[Difference]
+    nothing: list[Difference]
+    cannot: list[Record]
+
+
+def find(run: PairRun) -> Found:
+    """What the notes of two trainings come to."""
+    notes = _without_uneven([n for n in run.notes if "cannot" not in n])
+    cannot = [n for n in run.notes if "cannot" in n]
+    causes = _causes(notes)
+    told: list[Difference] = []
+    nothing: list[Difference] = []
+    for difference in [*_grouped(notes), *batch_differences(notes)]:
+        if _follows(difference, causes):
+            continue
+        (nothing if _does_nothing(difference, run, causes) else told).append(difference)
+    _join_bounds(told, nothing)
+    return Found(sorted(told, key=_rank), nothing, _once(cannot))
+
+
+def _without_uneven(notes: Sequence[Record]) -> list[Record]:
+    """Without what follows from another number of passes: their sum, and what they draw."""
+    uneven = {n["step"] for n in notes if n["field"] == "passes"}
+    after = {step + 1 for step in uneven}
+    return [
+        n
+        for n in notes
+        if not (n["link"] in OF_ALL_PASSES and n["step"] in uneven)
+        and not (n["link"] == "rng" and n["step"] in after)
+    ]
+
+
+def _grouped(notes: Iterable[Record]) -> list[Difference]:
+    """One for each field of a link; what is of a batch's rows, of generators and groups apart."""
+    found: dict[Any, Difference] = {}
+    for note in notes:
+        if note.get("follows"):
+            continue
+        link, name = note["link"], note["field"]
+        if (
+            link == "batch"
+            and name.split()[0] in ("input", "target", "loaded")
+            and not note.get("soft")
+        ):
+            continue  # `batch_differences` has them
+        key: Any = (link, name)
+        if link == METRICS and name != "evaluations":
+            key, name = link, "evaluation"
+        if link == "rng":
+            soft = bool(note.get("soft"))
+            key, name = (link, soft), "generators"
+        elif link == "optimizer" and "count" in note:
+            key = (link, name, note["first"])
+        elif (link, name) == ("weights", "tensors"):
+            key = (link, name, note["step"] == 1)
+            name = name if note["step"] == 1 else "changed between steps"
+        found.setdefault(key, Difference(link, name)).notes.append(note)
+    return list(found.values())
+
+
+def _causes(notes: Sequence[Record]) -> dict[str, set[int]]:
+    """Fields that were left as they were, and then something computed was unequal; the steps."""
+    causes: dict[str, set[int]] = {}
+    for note in notes:
+        for name in note.get("because", []):
+            causes.setdefault(name, set()).add(note["step"])
+    soft = [n for n in notes if n["link"] == "optimizer" and n.get("soft")]
+    updates = {n["step"] for n in notes if n["link"] == "update" and not n.get("follows")}
+    for note in soft:
+        if note["step"] in updates:
+            causes.setdefault(note["field"], set()).add(note["step"])
+    return causes
+
+
+def _follows(difference: Difference, causes: dict[str, set[int]]) -> bool:
+    """Whether another difference explains all of it."""
+    if difference.link == "forward" and difference.field in ("outputs", "loss"):
+        return all(note["because"] for note in difference.notes)
+    if difference.link == "update":
+        told = {n for n in causes if n == "class" or not n.startswith(("setting", "argument"))}
+        steps: set[int] = set().union(*(causes[name] for name in told))
+        return set(difference.steps) <= steps
+    return False
+
+
+def _does_nothing(difference: Difference, run: PairRun, causes: dict[str, set[int]]) -> bool:
+    if difference.link == "mode" and difference.field == "training":
+        stateful = any(note["stateful"] for note in difference.notes)
+        return not stateful and not run.drew & set(difference.steps)
+    if difference.link == METRICS and difference.field == "evaluation":
+        return all(note["soft"] for note in difference.notes)
+    if not all(note.get("soft") for note in difference.notes):
+        return False
+    return difference.field not in causes
+
+
+def _join_bounds(told: list[Difference], nothing: list[Difference]) -> None:
+    """A clip's bounds in the steps in which it did nothing are part of the clip's difference."""
+    if any(d.link == "clip" and d.field == "norm" for d in told):
+        nothing[:] = [d for d in nothing if (d.link, d.field) != ("clip", "bound")]
+
+
+def _rank(difference: Difference) -> int:
+    exact = (difference.link, difference.field)
+    if exact in ORDER:
+        return ORDER.index(exact)
+    return ORDER.index((difference.link, ""))
+
+
+def _once(notes: Iterable[Record]) -> list[Record]:
+    """Each thing that couldn't be put in place, at its first step."""
+    found: dict[tuple[str, str], Record] = {}
+    for note in notes:
+        found.setdefault((note["link"], note["cannot"]), {**note, "steps": 0})["steps"] += 1
+    return list(found.values())

@@ -1,0 +1,90 @@
+"""What is told of an input that isn't the other's."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from reference.ledger.record import Record
+from reference.lockstep.packing import described, unpack_all
+from reference.lockstep.stream import Event
+
+IDS, MASK = "input_ids", "attention_mask"
+REMEMBERED = 1 << 14  # hashes
+
+
+def input_facts(tensor: Tensor) -> Record:
+    """Type, shape, and what tells a mask without padding or labels that a loss leaves out."""
+    facts: Record = {
+        "type": str(tensor.dtype).removeprefix("torch."),
+        "shape": list(tensor.shape),
+    }
+    if tensor.numel() and not tensor.is_complex():
+        plain = tensor.detach()
+        if not plain.is_floating_point():
+            facts["ones"] = bool((plain == 1).all())
+            facts["ignored"] = int((plain == -100).sum())
+            facts["zeros"] = int((plain == 0).sum())
+            if plain.dim() == 2:
+                facts["begins with 0"] = bool((plain[:, 0] == 0).any())
+        else:
+            facts["mean"] = float(plain.double().mean())
+    return facts
+
+
+class BatchFacts:
+    """Of the inputs of one pass, in both trainings: each with those beside it, and those before."""
+
+    def __init__(self) -> None:
+        self._theirs: dict[str, Tensor] = {}
+        self._ours: dict[str, Tensor] = {}
+        self._seen: tuple[dict[str, None], dict[str, None]] = ({}, {})
+
+    def begin(
+        self, event: Event, ours: dict[str, Tensor], given: Callable[[str], Tensor | None]
+    ) -> None:
+        """A pass begins.
+
+        Args:
+            event: A's.
+            ours: B's inputs, as they are by now.
+            given: What B's loader gave where the tensor of this hash stands now.
+        """
+        self._theirs = unpack_all(event.record["inputs"], event.pieces)
+        self._ours = {}
+        for name, tensor in ours.items():
+            own = given(described(tensor)["hash"])
+            self._ours[name] = tensor if own is None else own
+
+    def of(self, theirs: str, ours: str) -> tuple[Record, Record]:
+        """What is told of an input, of A's and of B's."""
+        pairs = (theirs, self._theirs), (ours, self._ours)
+        told = [{**input_facts(all_[name]), **_beside(name, all_)} for name, all_ in pairs]
+        for facts, seen, (name, inputs) in zip(told, self._seen, pairs, strict=True):
+            if not _tells_rows(inputs[name]):
+                continue
+            key = f"{name} {described(inputs[name])['hash']}"
+            facts["again"] = key in seen
+            if len(seen) < REMEMBERED:
+                seen[key] = None
+        return told[0], told[1]
+
+
+def _tells_rows(tensor: Tensor) -> bool:
+    """Whether another batch has hardly the same: labels, masks and types have by chance."""
+    plain = tensor.dim() > 1 and tensor.numel() > 0 and not tensor.is_complex()
+    return plain and (tensor.is_floating_point() or bool((tensor > 1).any()))
+
+
+def _beside(name: str, inputs: dict[str, Tensor]) -> Record:
+    """Of labels: whether they are the ids, and whether some are ignored that are no padding."""
+    tensor, ids, mask = inputs[name], inputs.get(IDS), inputs.get(MASK)
+    facts: Record = {}
+    if name in (IDS, MASK) or tensor.is_floating_point() or tensor.dim() != 2:
+        return facts
+    kept = tensor != -100
+    if ids is not None and ids.shape == tensor.shape and bool(kept.any()):
+        facts["ids"] = bool((tensor == ids)[kept].all())
+    if mask is not None and mask.shape == tensor.shape:
+        facts["ignored inside"] = int(torch.logical_and(tensor == -100, mask == 1).sum())
+    return facts

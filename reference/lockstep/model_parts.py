@@ -1,0 +1,81 @@
+"""What the modules of one model are set to: mode, settings, and which parameters are frozen."""
+
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from reference.observe.step.settings import names_of
+from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.torch_internals import modules_of
+
+Undo = Callable[[], None]
+
+
+class ModelParts:
+    """The modules of one model, by their names."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self._reference = weakref.ref(module)
+        self._parts = {plain_name(path): part for path, part in module.named_modules()}
+        self._count = _count(module)
+        self._settings = {name: names_of(part) for name, part in self._parts.items()}
+
+    def is_of(self, module: torch.nn.Module) -> bool:
+        """Whether it is this module's, with the parts that it has now."""
+        same = self._reference() is module
+        return same and self._count == _count(module)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is one module, without any within it."""
+        return len(self._parts) == 1
+
+    def modes(self) -> dict[str, bool]:
+        """Whether each module is in train mode."""
+        return {name: part.training for name, part in self._parts.items()}
+
+    def put_modes(self, modes: Mapping[str, bool]) -> Undo:
+        """Set them; what undoes it, where nobody has set them anew since."""
+        changed = []
+        for name, training in modes.items():
+            part = self._parts.get(name)
+            if part is not None and part.training != training:
+                changed.append((part, part.training))
+                part.training = training
+
+        def undo() -> None:
+            for part, before in changed:
+                if part.training != before:
+                    part.training = before
+
+        return undo
+
+    def settings(self) -> dict[str, Any]:
+        """Plain attributes by 'module.attribute': the `p` of a dropout, say."""
+        return {
+            f"{name}.{attribute}" if name else attribute: vars(self._parts[name]).get(attribute)
+            for name, attributes in self._settings.items()
+            for attribute in attributes
+        }
+
+    def put_settings(self, settings: Mapping[str, Any]) -> Undo:
+        """Set them; what undoes it."""
+        changed = []
+        for path, value in settings.items():
+            name, _, attribute = path.rpartition(".")
+            part = self._parts.get(name)
+            if part is not None and attribute in vars(part):
+                changed.append((part, attribute, vars(part)[attribute]))
+                setattr(part, attribute, value)
+
+        def undo() -> None:
+            for part, attribute, before in changed:
+                setattr(part, attribute, before)
+
+        return undo
+
+
+def _count(module: torch.nn.Module) -> int:
+    return sum(1 for _ in modules_of(module))
