@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from reference.check.examination import Examination, Found
 from reference.check.finding import Level
+from reference.ledger.link_table import OF_NAME
 from reference.messages import json_object, plain
 
 VERSION = 1  # of the JSON object
@@ -34,8 +35,9 @@ def lines(examination: Examination) -> list[str]:
 
 
 def links_of(looked_at: Sequence[str]) -> str:
-    """The links in which something was looked at; `--json` has what."""
-    return ", ".join(dict.fromkeys(each.partition(": ")[0] for each in looked_at))
+    """The links in which something was looked at, as a step has them; `--json` has what."""
+    links = {each.partition(": ")[0] for each in looked_at}
+    return ", ".join(link for link in OF_NAME if link in links)
 
 
 def _by_reason(unseen: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

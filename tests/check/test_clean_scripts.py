@@ -31,6 +31,7 @@ TOLD = {
     "21_epochs_schedule": "schedule-longer-than-run",
     "30_exhausted_generator": "clip-of-nothing",
 }
+BY_HAND = "by_hand"  # a script with faults on purpose
 # Where the cases were written the lesson's modules stood elsewhere.
 MOVED = re.compile(r"from reference\.(data|model|recipe)\b")
 
@@ -43,7 +44,15 @@ def test_nothing_is_found_in_a_loop_of_the_lesson(loop: str, small: Recipe, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STEPS)
+def test_what_goes_wrong_in_the_loop_by_hand_is_told(tmp_path: Path) -> None:
+    result = observe(tmp_path / "run", SCRIPTS / f"{BY_HAND}.py")
+    assert result.returncode == 0, result.stderr
+    found = names_in(examine_run(tmp_path / "run"))
+    assert found == ["eval-mode-while-training", "schedule-ends-early"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in STEPS if name != BY_HAND])
 def test_nothing_is_found_in_a_script(name: str, small_glue: Path, tmp_path: Path) -> None:
     arguments = glue_arguments(small_glue, tmp_path).get(name, [])
     arguments = ["eager"] if name == "compiled" else arguments

@@ -39,7 +39,7 @@ def test_a_script_with_a_fault_and_then_its_run(tmp_path: Path) -> None:
     assert said[:2] == ["trained", "wrong: never-zeroed: gradients are never zeroed"]
     assert said[2].startswith("  in every step after the first, gradients were added to what was")
     assert said[3] == "  do: call optimizer.zero_grad() once for each optimizer.step()"
-    assert said[4].startswith("1 wrong in 5 steps; looked at: batch, rng, mode, ")
+    assert said[4].startswith("1 wrong in 5 steps; looked at: batch, rng, mode, weights, ")
     assert "run: r" in err
     again = check("r", cwd=tmp_path)
     assert (again[0], again[1].splitlines()) == (1, said[1:])
@@ -59,19 +59,14 @@ def test_a_sound_script_and_json(tmp_path: Path) -> None:
     assert (code, json.loads(out)["run"]) == (0, "r")
 
 
-def test_the_words_after_a_module_are_its_own(tmp_path: Path) -> None:
-    write(tmp_path, "mine.py", SOUND + "import sys\nprint(sys.argv[1:])\n")
+def test_the_words_after_a_module_are_its_own_and_its_failure_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "mine.py", SOUND + "import sys\nprint(sys.argv[1:])\nraise SystemExit(7)\n")
     code, out, err = check("--run-dir", "r", "-m", "mine", "--json", "-x", cwd=tmp_path)
-    assert code == 0, err
-    assert out.splitlines()[:2] == ["trained", "['--json', '-x']"]
-    assert out.splitlines()[2].startswith("nothing found in 5 steps; looked at: batch, ")
-
-
-def test_a_script_that_fails_ends_with_3_and_what_it_did_is_examined(tmp_path: Path) -> None:
-    write(tmp_path, "mine.py", SOUND + "raise SystemExit(7)\n")
-    code, out, _ = check("--run-dir", "r", "mine.py", cwd=tmp_path)
-    assert code == 3
-    assert out.splitlines()[-1] == "the run has no whole end: it failed, was stopped, or goes on"
+    said = out.splitlines()
+    assert code == 3, err
+    assert said[:2] == ["trained", "['--json', '-x']"]
+    assert said[2].startswith("nothing found in 5 steps; looked at: batch, rng, mode, weights, ")
+    assert said[-1] == "the run has no whole end: it failed, was stopped, or goes on"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from reference.check.finding import Level
 from reference.check.reader import read_training
 from reference.check.registry import FINDINGS, each_once
 from reference.check.report_text import exit_code, lines
+from reference.ledger.link_table import OF_NAME
 from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
 from tests.check.faults import FAULTS, OTHERS, saved
@@ -133,3 +134,7 @@ def test_a_training_that_failed_is_said_to_have_no_whole_end() -> None:
     said = lines(examine([read_training(memory.ledger)]))
     assert said[-1] == "the run has no whole end: it failed, was stopped, or goes on"
     assert training_of(FAULTS["one-batch"]).whole
+
+
+def test_every_finding_names_a_link() -> None:
+    assert {finding.link.partition(": ")[0] for finding in FINDINGS} <= OF_NAME.keys()

@@ -578,3 +578,10 @@ def test_no_gradient_lives_longer_for_being_observed(steps: bool) -> None:
 
     watch(train)
     assert lived == [False]
+
+
+def test_outputs_are_told_apart_in_their_own_precision() -> None:
+    one = torch.full((3,), 1.0, dtype=torch.float64)
+    apart = describe.forward({"output": one + 1e-12})
+    assert describe.forward({"output": one}) != apart
+    assert describe.forward({"output": one.bfloat16()}) == describe.forward({"output": one.float()})

@@ -13,10 +13,11 @@ ALL = 50  # times the bound: where every norm is, the bound or the loss is of an
 
 
 def _calls(training: Training) -> Iterator[tuple[Step, Record]]:
-    """The calls that clip, each with its step."""
+    """The calls that clip, each with its step; one to infinity only measures the norm."""
     for step in training.steps:
         for call in step.chores.get("clips", ()):
-            yield step, call
+            if finite(call["bound"]) is not None:
+                yield step, call
 
 
 def of_nothing(training: Training) -> Evidence | None:
@@ -30,11 +31,12 @@ def of_nothing(training: Training) -> Evidence | None:
     if not empty or len(empty) < len(calls):
         return None
     step, call = empty[0]
+    norm = finite(step.clip["norm"])
     return Evidence(
-        f"{len(empty)} calls clip to {call['bound']:g} and find a norm of 0, where the gradient's "
-        f"is {step.gradient['norm']:.4g} (step {step.number})",
+        f"{len(empty)} calls clip to {call['bound']:g} and find a norm of 0, where the optimizer "
+        f"gets a gradient of norm {norm:.4g} (step {step.number})",
         [step.number for step, _ in empty],
-        {"bound": call["bound"], "norm": step.gradient["norm"]},
+        {"bound": call["bound"], "norm": norm},
     )
 
 

@@ -69,6 +69,8 @@ def _answers(training: Training) -> Iterator[tuple[Step, Record, list[list[float
             if name is None:
                 continue
             _, shape, values = output[name][:3]
+            if not isinstance(values, list):
+                continue
             if len(shape) == 2 and shape[1] > 1 and len(values) == shape[0] * shape[1]:
                 numbers = [finite(value) for value in values]
                 known = [number for number in numbers if number is not None]

@@ -68,7 +68,7 @@ def before_optimizer(training: Training) -> Evidence | None:
         first = one.first_step
         fresh = not first.chores.get("state", {"parameters": 1})["parameters"]
         if fresh and one.counts[0] == 1 and len(one.counts) > 1 and one.counts[1] == 2:
-            base = first.stepped.get("base_learning_rate", [None])[0]
+            base = next(iter(first.stepped.get("base_learning_rate", ())), None)
             return Evidence(
                 f"{one.kind} was already stepped when the optimizer takes its first step: at a "
                 f"rate of {first.rate}, where its base is {base}",

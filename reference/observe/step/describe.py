@@ -158,7 +158,8 @@ def name_of_loss(outputs: Mapping[str, Tensor]) -> str | None:
 def forward(outputs: Mapping[str, Tensor]) -> Record:
     """The link `forward` of one pass, given its outputs by name.
 
-    Accelerate gives float32 copies of what a model computes in bf16, so the hash is of these.
+    Accelerate gives float32 copies of what a model computes in bf16, so the hash is of these. What
+    is float64 is hashed as it is.
 
     Returns:
         The loss as a number; of each other output hash, shape, and its values where they are FEW,
@@ -172,7 +173,8 @@ def forward(outputs: Mapping[str, Tensor]) -> Record:
     for plain_name, tensor in outputs.items():
         name = "loss" if plain_name == loss else beside(plain_name, *OUTPUT_FIELDS)
         values = dense(tensor)
-        values = values.float() if values.is_floating_point() else values
+        if values.is_floating_point() and values.dtype != torch.float64:
+            values = values.float()
         if values.is_complex():
             described[name] = [hash_tensor(values), list(values.shape), []]
         elif values.numel() == 1 and (name == "loss" or values.dim() == 0):
