@@ -27,6 +27,7 @@ from tests.helpers.planted import data_of, explained, keep, planted
 
 def kept_of_loop(recipe: Recipe) -> Ledger:
     """The manual loop's ledger, as it is patched."""
+    torch.set_num_threads(recipe.num_threads)  # as its header says, whatever test came before
     data = data_of(recipe)
     memory = Memory(header(recipe, "manual", data))
     with Observer(memory):
