@@ -4,6 +4,10 @@ The sum and the norm of an output stay the same where its rows are exchanged. A 
 value has a sign of its own doesn't: the sign is that of its row, counted over the whole evaluation,
 and of its place in the row. A few such sums are as near in other batches as the values are, and as
 far apart as the values are.
+
+Values that aren't finite can't be summed: their places are kept, and the sums are of the others.
+Where a few values are so large (what masks a class, say) that a share of their norm is more than
+all others are, the sums of `squashed` values still tell the others apart.
 """
 
 import hashlib
@@ -37,7 +41,32 @@ def of_places(values: Tensor) -> np.ndarray:
 def of_rows(sums: np.ndarray, first: int) -> np.ndarray:
     """The signed sums over the rows, the first of which is row `first` of the evaluation."""
     places = np.arange(first, first + len(sums)) % PERIOD
-    return np.asarray((_signs("rows", PERIOD)[places] * sums).sum(0))
+    with np.errstate(all="ignore"):  # what overflows is told by what it becomes
+        return np.asarray((_signs("rows", PERIOD)[places] * sums).sum(0))
+
+
+def squashed(values: Tensor) -> Tensor:
+    """Each value between -1 and 1: small ones nearly as they are, no two farther apart than before.
+
+    Args:
+        values: Finite real numbers.
+    """
+    real = values if values.dtype in (torch.float32, torch.float64) else values.float()
+    return real / (1 + real.abs())
+
+
+def odd_places(values: Tensor) -> np.ndarray:
+    """Where values aren't finite, and what they are: (how many, 3), by row, place in it and value.
+
+    Args:
+        values: Real numbers, a row for each entry of the first dimension.
+    """
+    flat = values.reshape(len(values), -1)
+    at = flat.isfinite().logical_not().nonzero()
+    odd = flat[at[:, 0], at[:, 1]]
+    kinds = odd.isnan() * 3 + odd.isposinf() * 2 + odd.isneginf() * 1
+    places: np.ndarray = torch.cat([at, kinds[:, None]], 1).cpu().numpy()
+    return places
 
 
 @lru_cache(maxsize=16)
