@@ -48,8 +48,8 @@ def is_compared(x: list[Any], y: list[Any]) -> bool:
         return True
     if is_by_batch(x, y):
         return False
-    norms = [float(each[3]) for each in (x, y) if len(each) > 3]
-    return all(map(math.isfinite, norms)) or all(len(each) >= 2 + SUMS for each in (x, y))
+    # Ledgers of before had sums that weren't finite.
+    return all(math.isfinite(float(each[3])) for each in (x, y) if len(each) > 3)
 
 
 def of_other_batches(name: str, x: list[Any], y: list[Any], share: float) -> Iterator[Unequal]:
@@ -71,7 +71,7 @@ def of_other_batches(name: str, x: list[Any], y: list[Any], share: float) -> Ite
     sums, others = ([float(v) for v in each[2 : 2 + SUMS]] for each in (x, y))
     both_squashed = len(sums) == len(others) == SUMS
     if both_squashed and x[2 + SUMS :] != y[2 + SUMS :]:
-        yield Unequal(METRICS, f"{name}, values that aren't finite", *_odd(x, y))
+        yield Unequal(METRICS, f"{name}, values that aren't finite, or are huge", *_odd(x, y))
         return
     if _are_apart(sums[:2], others[:2], share * _larger(sums[1], others[1])):
         yield Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))
@@ -104,7 +104,7 @@ def _are_apart(sums: list[float], others: list[float], allowed: float) -> bool:
 
 
 def _odd(x: list[Any], y: list[Any]) -> tuple[str, str]:
-    """How many aren't finite, or hashes of their places."""
+    """How many aren't finite or are huge, or hashes of their places."""
     told = [(str(each[2 + SUMS]) if len(each) > 2 + SUMS else "0").split() for each in (x, y)]
     at = 0 if told[0][0] != told[1][0] else -1
     return told[0][at], told[1][at]

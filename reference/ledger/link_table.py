@@ -26,8 +26,8 @@ What each link holds in a ledger of schema 4:
 - `schedule`: the learning rates of this step, and those that stand when the next one begins;
 - `metrics`: of an evaluation the number of rows, its inputs and outputs (hash and form over all
   rows, whatever the batches; of numbers also their sum, 2-norm and a few sums with signs, 2-norm
-  and such sums of them squashed, and how many aren't finite, with a hash of where), a hash
-  of the weights that it is made with (`held`), of its predictions, and the scores; `precise`:
+  and such sums of them squashed, and how many aren't finite, or are huge, with a hash of where), a
+  hash of the weights that it is made with (`held`), of its predictions, and the scores; `precise`:
   computed in float32 or better; `whole`: inputs and outputs with what no mask says is padding;
   `computed`: inputs that other passes gave; `going_on`: passes that go on from the one before, as
   when a text is told on; `earlier`: what it was before its first rows came `again`,
@@ -173,7 +173,7 @@ SUMS = 11  # of an output's numbers: sum, 2-norm, four with signs; and 2-norm an
 
 
 def _over_all_rows(value: Any) -> str | None:
-    """Hash and form; and of numbers sums, after which is told where they aren't finite."""
+    """Hash and form; and of numbers sums, after which is told where they are odd."""
     if type(value) is not list or len(value) == 3 or len(value) < 2:
         return ""
     if not all(type(each) is str and each.strip() for each in value[:2]):

@@ -3,7 +3,6 @@
 It is looked at when the pass is made, or copied then and looked at later.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments
-from reference.observe.step.projections import odd_places, of_places, squashed
+from reference.observe.step.projections import HUGE, are_odd, odd_places, of_places, squashed
 from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import buffer_of, hash_tensor
 
@@ -41,7 +40,7 @@ class Numbers:
 
     plain: "Sums"
     squashed: "Sums"  # of the values between -1 and 1, so that large ones don't hide the others
-    odd: np.ndarray | None  # where values aren't finite: the sums are of the others
+    odd: np.ndarray | None  # where values aren't finite, or are huge: the sums are of the others
 
 
 @dataclass(frozen=True)
@@ -153,11 +152,11 @@ def _numbers(values: Tensor) -> Numbers | None:
         return None
     real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
     sums, odd = _sums(real), None
-    if not math.isfinite(sums.square):
-        finite = real.isfinite()
-        if not bool(finite.all()):
+    if not sums.square < HUGE:  # by far less than what one huge value makes of it
+        odd_ones = are_odd(real)
+        if bool(odd_ones.any()):
             odd = odd_places(real)
-            real = real.masked_fill(finite.logical_not(), 0)
+            real = real.masked_fill(odd_ones, 0)
             sums = _sums(real)
     return Numbers(sums, _sums(squashed(real)), odd)
 

@@ -38,7 +38,7 @@ class _Stream:
             self._count += len(numbers.plain.signed)
 
     def record(self) -> list[object]:
-        """Hash and form; of numbers by rows also their sums, and where they aren't finite.
+        """Hash and form; of numbers by rows also their sums, and where they are odd.
 
         The sums are the plain one, the 2-norm and a few signed ones; then norm and signed sums of
         the squashed values.
@@ -71,7 +71,7 @@ class _Sums:
 
 
 class _Odd:
-    """Where values aren't finite, in whatever batches they come."""
+    """Where values aren't finite, or are huge, in whatever batches they come."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -75,9 +75,9 @@ def a_class_masked_with_infinity(second: bool) -> dict[str, Any]:
     return changed(second, masked(float("-inf")), 37.0)
 
 
-@pair("metrics", "output")
+@pair("metrics", "output, sum and norm")
 def a_class_masked_with_the_least_number(second: bool) -> dict[str, Any]:
-    return changed(second, masked(torch.finfo(torch.float32).min), 37.0)
+    return changed(second, masked(torch.finfo(torch.float32).min), 1.002)
 
 
 @pair("metrics", "output")
@@ -97,6 +97,12 @@ def other_rows_are_not_a_number(second: bool) -> dict[str, Any]:
         return torch.where(column > 1, float("nan") * torch.ones(3), gives.clamp(0, 0))
 
     return {**changed(second, change), "column": second}
+
+
+@pair("metrics", "output, values that aren't finite, or are huge")
+def masked_with_infinity_and_with_the_least_number(second: bool) -> dict[str, Any]:
+    value = float("-inf") if second else torch.finfo(torch.float32).min
+    return {**changed(second, masked(value)), "value": value}
 
 
 @pair()
