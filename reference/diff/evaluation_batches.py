@@ -23,7 +23,7 @@ PRECISELY_NEAR = 1e-4
 LARGE = 100  # times the norm of the squashed values: then the squashed ones are compared as well
 PLAIN = 6  # of the sums: those of the values as they are
 OF_A_BATCH = " a batch"  # how a form ends that isn't of rows
-OTHER_ROWS = "the rows have other values, or each other's"
+OTHER_ROWS = "the rows have different values, or each other's"
 
 
 def near(left: Record, right: Record) -> float:
@@ -76,7 +76,7 @@ def of_other_batches(name: str, x: list[Any], y: list[Any], share: float) -> Ite
     if _are_apart(sums[:2], others[:2], share * _larger(sums[1], others[1])):
         yield Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))
     elif _rows_are_apart(sums, others, share):
-        yield Unequal(METRICS, f"{name} in other batches", *shown(x, y), words=OTHER_ROWS)
+        yield Unequal(METRICS, f"{name} in different batches", *shown(x, y), words=OTHER_ROWS)
 
 
 def _rows_are_apart(sums: list[float], others: list[float], share: float) -> bool:

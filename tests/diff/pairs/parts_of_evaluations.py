@@ -43,7 +43,7 @@ def the_first_batches_of_growing_sizes(second: bool) -> dict[str, Any]:
     return in_sizes(trained(), [9, 8] if second else [9, 8, 10])
 
 
-@pair("", "10 rows more in A: an evaluation that the other run didn't make, or other rows")
+@pair("", "10 rows more in A: an evaluation that the other run didn't make, or different rows")
 def another_set_after_the_first(second: bool) -> dict[str, Any]:
     gives = in_sizes(trained(), [8, 8, 4] if second else [8, 8, 4, 8, 2], loss=True)
     return {"gives": gives["gives"][:3]}
