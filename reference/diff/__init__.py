@@ -18,6 +18,8 @@ The way:
   - `link_comparators.py`: one comparator for each link of `ledger/link_table.py`, with
     `batch_differences.py`, `tensor_differences.py`, `optimizer_differences.py` and
     `evaluation_differences.py` beside it;
+  - `evaluation_comparison.py`: the evaluations between two steps; `evaluation_batches.py` compares
+    what those of the same rows give in other batches;
   - `passes_in_order.py`: several passes in a step, of which the later follow from the first;
   - `learning_rates.py`: rates, for which the steps around have to be known;
   - `closure_passes.py`: LBFGS, whose later passes follow from what the optimizer was told;

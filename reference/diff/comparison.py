@@ -9,7 +9,7 @@ from reference.diff.causes.other_models import other_models_causes
 from reference.diff.closure_passes import causes_before_later_calls
 from reference.diff.divergence import Divergence
 from reference.diff.earlier_steps import Earlier
-from reference.diff.evaluation_pairs import of_equal_counts, of_evaluation, pair_by_model
+from reference.diff.evaluation_comparison import EvaluationComparison
 from reference.diff.evidence import Contradiction, OtherModels, Sum, TrainedInOne
 from reference.diff.gaps import Gaps
 from reference.diff.header_differences import (
@@ -20,7 +20,7 @@ from reference.diff.header_differences import (
     what_was_told,
 )
 from reference.diff.learning_rates import Rates, next_rates
-from reference.diff.link_comparators import COMPARATORS, forward, metrics
+from reference.diff.link_comparators import COMPARATORS, forward
 from reference.diff.notes import PartBeside, WithoutEffect
 from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
@@ -30,7 +30,7 @@ from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one, untied
 from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
-from reference.ledger.link_table import DECISIVE, LINKS, METRICS, NEED_SAME_MODEL
+from reference.ledger.link_table import DECISIVE, LINKS, NEED_SAME_MODEL
 from reference.ledger.reader import Item
 from reference.ledger.record import SEALED, Record, is_newer
 from reference.ledger.schema import check, known
@@ -61,9 +61,7 @@ class Comparison:
         earlier: What earlier steps of both had, by which a later one is known again.
         edited: The first record that contradicts itself.
         in_other_order: Whether the passes of some step were made in another order.
-        evaluated: Whether either run has an evaluation.
-        both_evaluated: Whether both runs have the same one.
-        scored: Whether both runs have scores of the same one.
+        evaluations: Whether they have evaluations and scores, and both the same ones.
     """
 
     def __init__(
@@ -78,7 +76,6 @@ class Comparison:
             each_evaluation: An evaluation that is made once more, without a step between, is a
                 divergence: whoever asks what was done must know it.
         """
-        self._each_evaluation = each_evaluation
         self.steps = 0
         self.divergence: Divergence | None = None
         self.gaps = Gaps()
@@ -95,7 +92,7 @@ class Comparison:
         self.beside_other_models: list[PartBeside] = []
         self.edited: Contradiction | None = None
         self.in_other_order = False
-        self.evaluated = self.both_evaluated = self.scored = False
+        self.evaluations = EvaluationComparison(self.gaps, each=each_evaluation)
         self.earlier = Earlier(), Earlier()
         self._ineffective = Ineffective()
         self._rates = Rates()
@@ -143,7 +140,8 @@ class Comparison:
     def _add(self, left: Group, right: Group) -> Divergence | None:
         if self.divergence is None:
             self.matching.add(left.models, right.models)
-            self.divergence = self._evaluations(left, right)
+            if self.matching.pairs or not self.matching.left_over:
+                self.divergence = self.evaluations.add(left, right)
         for side, group in enumerate((left, right)):
             if group.broken and self.edited is None:
                 self.edited = Contradiction(side, self.last, "end", Sum.LINES)
@@ -166,33 +164,6 @@ class Comparison:
         record, unknown_fields = known(item)
         self.gaps.add_unknown(side, unknown_fields)
         return record
-
-    def _evaluations(self, left: Group, right: Group) -> Divergence | None:
-        """Those that both made at the same step; evaluating more often is no other training."""
-        if self.matching.left_over and not self.matching.pairs:
-            return None
-        sides, at_end = (left.evaluations, right.evaluations), not (left.step or right.step)
-        for step in sorted({e["step"] for side in sides for e in side}):
-            ours, theirs = ([e for e in side if e["step"] == step] for side in sides)
-            pairs = pair_by_model(ours, theirs)
-            self.evaluated = True
-            for pair in pairs:
-                self.both_evaluated = True
-                self.scored = self.scored or all(each[METRICS]["scores"] for each in pair)
-                if self.gaps.has_unseen(pair):
-                    continue
-                self.gaps.note_older(pair)
-                same_rows, more = (pair, []) if self._each_evaluation else of_equal_counts(pair)
-                unequal = list(metrics(Pair(*same_rows)))
-                if any(u.weight == HARD for u in unequal):
-                    return of_evaluation(unequal, same_rows, at_end=at_end)
-                self.gaps.note_evaluation(same_rows)
-                for side in more:
-                    self.gaps.add_evaluations(side, 1, step)
-            for side, count in enumerate((len(ours), len(theirs))):
-                if count > len(pairs):
-                    self.gaps.add_evaluations(side, count - len(pairs), step)
-        return None
 
     def _step(self, ours: Record, theirs: Record) -> Divergence | None:
         links = [link for link in LINKS if self.gaps.both_have(link, (ours, theirs))]

@@ -1,30 +1,28 @@
 """What is unequal in two evaluations: their rows, what they were made with, and what came out.
 
 Two evaluations of the same rows in other batches give other bits, with nothing wrong. Then what
-came out is compared by its predictions, and by its sum, its norm and a few sums with signs, which
-tell rows apart: within PRECISELY_NEAR, or NEAR. What went in is compared to the bit.
+came out is compared by its predictions, and as `evaluation_batches.py` does. What went in is
+compared to the bit.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from reference.diff.evaluation_batches import (
+    is_by_batch,
+    is_compared,
+    near,
+    of_other_batches,
+    shown,
+)
 from reference.diff.unequal import COUNT, HARD, NOTE, Pair, Unequal
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
-# How far sum and norm of what comes out may move because of other batches, as a share of the norm.
-# Seen with a BERT of 2 layers of 64, 64 rows in batches of 1, 8 and 64 (torch 2.13, CPU): 9e-8 in
-# float32, 7e-4 in bfloat16 (tests/diff/test_other_batches.py -s); once, with 6 layers of 384 and
-# 408 rows, 7e-7 and 2.6e-3. A float32 may have been a bfloat16 within, unless a ledger says that
-# all was computed in float32 or better.
-NEAR = 1e-2
-PRECISELY_NEAR = 1e-4
 ROWS = "rows of "  # before an input's name
 WEIGHTS = "weights it is made with"
 GOING_ON = "passes that go on from the one before"
-OTHER_ROWS = "the rows have different values, or each other's"
-OF_A_BATCH = " a batch"  # how a form ends that isn't of rows
 
 
 def evaluation(pair: Pair) -> Iterator[Unequal]:
@@ -85,16 +83,16 @@ def _causes(left: Record, right: Record) -> Iterator[Unequal]:
     for name in shared:
         x, y = ours[name], theirs[name]
         if other_batches and name in computed:
-            yield from _of_other_batches(f"{ROWS}{name}", x, y, _near(left, right))
-        elif x[:2] != y[:2] and not (other_batches and _is_by_batch(x, y)):
-            yield Unequal(METRICS, f"{ROWS}{name}", *_shown(x, y))
+            yield from of_other_batches(f"{ROWS}{name}", x, y, near(left, right))
+        elif x[:2] != y[:2] and not (other_batches and is_by_batch(x, y)):
+            yield Unequal(METRICS, f"{ROWS}{name}", *shown(x, y))
     if not shared and ours and theirs:  # by other names
         hashes = [{tuple(x[:2]) for x in each.values()} for each in (ours, theirs)]
         if not hashes[0] & hashes[1]:
             names = ", ".join(sorted(ours)), ", ".join(sorted(theirs))
             first = next(iter(ours.values())), next(iter(theirs.values()))
-            if not (other_batches and _is_by_batch(*first)):
-                yield Unequal(METRICS, f"{ROWS}{names[0]} or {names[1]}", *_shown(*first))
+            if not (other_batches and is_by_batch(*first)):
+                yield Unequal(METRICS, f"{ROWS}{names[0]} or {names[1]}", *shown(*first))
     field = "held" if "held" in left and "held" in right else "weights"
     if left.get(field) != right.get(field) and field in left and field in right:
         yield Unequal(METRICS, WEIGHTS, left[field], right[field])
@@ -112,9 +110,9 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
     for name in shared:
         x, y = ours[name], theirs[name]
         if not same_batches:
-            yield from _of_other_batches(name, x, y, _near(left, right))
+            yield from of_other_batches(name, x, y, near(left, right))
         elif x[:2] != y[:2]:
-            yield Unequal(METRICS, name, *_shown(x, y))
+            yield Unequal(METRICS, name, *shown(x, y))
     yield from _going_on(left.get("going_on"), right.get("going_on"), same_batches=same_batches)
 
 
@@ -139,34 +137,21 @@ def goes_on_otherwise(left: Record, right: Record) -> bool:
     return left.get("batches") != right.get("batches") or ours["shapes"] != theirs["shapes"]
 
 
-def _near(left: Record, right: Record) -> float:
-    """How far other batches may move what comes out."""
-    precise = left.get("precise") and right.get("precise")
-    return PRECISELY_NEAR if precise else NEAR
+def left_out(left: Record, right: Record) -> list[str]:
+    """What of two equal evaluations in other batches can't be compared, by its name."""
+    if left.get("batches") == right.get("batches"):
+        return []
+    left, right = with_padding(left, right)
+    computed = {*left.get("computed", ()), *right.get("computed", ())}
+    names = []
+    for name, x, y in _of_both(left["inputs"], right["inputs"]):
+        compared = is_compared(x, y) if name in computed else not is_by_batch(x, y)
+        names += [] if compared or x[:2] == y[:2] else [f"{ROWS}{name}"]
+    ours, theirs = left["outputs"], right["outputs"]
+    names += [name for name, x, y in _of_both(ours, theirs) if not is_compared(x, y)]
+    return names if ours.keys() & theirs.keys() else [*names, *sorted({*ours, *theirs})]
 
 
-def _shown(x: list[Any], y: list[Any]) -> tuple[Any, Any]:
-    """Their forms where these differ, or else their hashes."""
-    return (x[1], y[1]) if x[1] != y[1] else (x[0], y[0])
-
-
-def _is_by_batch(*described: list[Any]) -> bool:
-    """Whether any of them is hashed by the batch: in other batches it can't be compared."""
-    return any(str(each[1]).endswith(OF_A_BATCH) for each in described)
-
-
-def _of_other_batches(name: str, x: list[Any], y: list[Any], near: float) -> Iterator[Unequal]:
-    """An output of the same rows in other batches: whole numbers to the bit, others nearly."""
-    if _is_by_batch(x, y):
-        return
-    kinds = [str(each[1]).split()[0] for each in (x, y)]
-    if kinds[0] != kinds[1] or min(len(x), len(y)) < 4:
-        if kinds[0] != kinds[1] or x[0] != y[0]:
-            yield Unequal(METRICS, name, *_shown(x, y))
-        return
-    pairs = [(float(v), float(w)) for v, w in zip(x[2:], y[2:], strict=False)]
-    allowed = near * max(pairs[1])
-    if x[2:4] != y[2:4] and not all(abs(v - w) <= allowed for v, w in pairs[:2]):
-        yield Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))
-    elif any(abs(v - w) > allowed for v, w in pairs[2:]):
-        yield Unequal(METRICS, f"{name} in different batches", *_shown(x, y), words=OTHER_ROWS)
+def _of_both(ours: Record, theirs: Record) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    for name in sorted(ours.keys() & theirs.keys()):
+        yield name, ours[name], theirs[name]

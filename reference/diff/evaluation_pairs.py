@@ -51,6 +51,8 @@ def _same(
 def of_equal_counts(pair: tuple[Record, Record]) -> tuple[tuple[Record, Record], list[int]]:
     """Two evaluations, up to where one begins again, if they are of equally many rows only there.
 
+    The scores stay: a ledger has those of the whole stretch, and what a run says of itself counts.
+
     Returns:
         The pair; and the sides that evaluate more, 0 or 1, which is no other training.
     """
@@ -58,9 +60,13 @@ def of_equal_counts(pair: tuple[Record, Record]) -> tuple[tuple[Record, Record],
     for ours in (left[METRICS], *left[METRICS].get("earlier", ())):
         for theirs in (right[METRICS], *right[METRICS].get("earlier", ())):
             if ours["count"] == theirs["count"]:
-                cut = {**left, METRICS: ours}, {**right, METRICS: theirs}
-                return cut, [n for n in (0, 1) if cut[n][METRICS] is not pair[n][METRICS]]
+                more = [n for n, cut in enumerate((ours, theirs)) if cut is not pair[n][METRICS]]
+                return (_up_to(left, ours), _up_to(right, theirs)), more
     return pair, []
+
+
+def _up_to(whole: Record, cut: Record) -> Record:
+    return {**whole, METRICS: {**cut, "scores": whole[METRICS]["scores"]}}
 
 
 def _of_models(evaluations: Sequence[Record]) -> dict[str, list[Record]]:

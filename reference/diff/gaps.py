@@ -1,11 +1,17 @@
 """What of two runs can't be compared, or is of one run alone: noted while they are read."""
 
-from reference.diff.evaluation_differences import goes_on_otherwise, is_padded_otherwise
+from reference.diff.evaluation_differences import (
+    goes_on_otherwise,
+    is_padded_otherwise,
+    left_out,
+)
 from reference.diff.notes import (
     GeneratedInOtherBatches,
     MissingLinks,
     MoreEvaluations,
+    MoreRows,
     Note,
+    OfOtherBatches,
     PaddedOtherwise,
     UncalledParameters,
     UnknownFields,
@@ -28,7 +34,9 @@ class Gaps:
         self._unknown: dict[int, set[str]] = {}  # by side, fields of a newer schema
         self._uncalled: dict[int, UncalledParameters] = {}  # by side, the first
         self._evaluations: dict[int, MoreEvaluations] = {}  # by side, those of it alone
-        self._in_evaluations: dict[type, Note] = {}  # what equal ones leave unseen, each kind once
+        self._rows: dict[int, int] = {}  # by side, how many it evaluated alone after the same ones
+        # What equal ones leave unseen, by its kind and names, each once.
+        self._in_evaluations: dict[tuple[str, ...], Note] = {}
 
     def both_have(self, link: str, pair: tuple[Record, Record]) -> bool:
         """Whether both steps have this link; a side that lacks it is noted."""
@@ -76,18 +84,26 @@ class Gaps:
         count += before.count if before is not None else 0
         self._evaluations[side] = MoreEvaluations(side, count, first)
 
+    def add_rows(self, side: int, count: int) -> None:
+        """Notes rows that one run evaluated alone, after those of both."""
+        self._rows[side] = self._rows.get(side, 0) + count
+
     def note_evaluation(self, pair: tuple[Record, Record]) -> None:
         """Notes what of two equal evaluations can't be told to be equal."""
         left, right = (each[METRICS] for each in pair)
-        notes: list[Note] = []
+        step = pair[0]["step"]
+        notes: dict[tuple[str, ...], Note] = {}
         if "outputs" not in left or "outputs" not in right:
             return
         if is_padded_otherwise(left, right):
-            notes.append(PaddedOtherwise(pair[0]["step"]))
+            notes["padded",] = PaddedOtherwise(step)
         if goes_on_otherwise(left, right):
-            notes.append(GeneratedInOtherBatches(pair[0]["step"]))
-        for note in notes:
-            self._in_evaluations.setdefault(type(note), note)
+            notes["generated",] = GeneratedInOtherBatches(step)
+        names = tuple(left_out(left, right))
+        if names:
+            notes["batches", *names] = OfOtherBatches(names, step)
+        for key, note in notes.items():
+            self._in_evaluations.setdefault(key, note)
 
     def notes(self) -> list[Note]:
         """All of it; links that the same sides lack stand in one note."""
@@ -100,5 +116,6 @@ class Gaps:
             *self._uncalled.values(),
             *(UnknownFields(side, tuple(fields)) for side, fields in self._unknown.items()),
             *self._evaluations.values(),
+            *(MoreRows(side, count) for side, count in self._rows.items()),
             *self._in_evaluations.values(),
         ]

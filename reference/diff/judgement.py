@@ -259,9 +259,9 @@ def _remarks(
     remarks += c.ineffective_notes(whole=identical)
     if c.edited is not None:
         remarks.append(c.edited)
-    if identical and not c.evaluated:
+    if identical and not c.evaluations.in_either:
         remarks.append(NothingEvaluated())
-    if identical and c.both_evaluated and not c.scored:
+    if identical and c.evaluations.in_both and not c.evaluations.scored:
         remarks.append(NoScores())
     if identical:
         remarks += models_of_one(*ends)

@@ -17,6 +17,7 @@ from reference.diff.notes import (
     NoScores,
     Note,
     NothingEvaluated,
+    OfOtherBatches,
     OneRankAlone,
     OnRank,
     OtherRanks,
@@ -125,6 +126,11 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             return (
                 "not compared: what is generated after the first pass of each batch, in the "
                 f"evaluation after step {step}; these passes are of different batches or shapes"
+            )
+        case OfOtherBatches(names, step):
+            return (
+                f"not compared: {', '.join(map(short, names))}, in the evaluation after step "
+                f"{step}; what goes by the batch can't be, since the runs' batches are different"
             )
         case WithoutEffect():
             return _without_effect_text(note)

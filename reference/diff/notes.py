@@ -150,6 +150,14 @@ class GeneratedInOtherBatches:
 
 
 @dataclass(frozen=True)
+class OfOtherBatches:
+    """What of evaluations, the first after this step, goes by the batch, in other batches."""
+
+    names: tuple[str, ...]
+    step: int
+
+
+@dataclass(frozen=True)
 class WithoutEffect:
     """What was unequal in steps that came out equal.
 
@@ -240,6 +248,7 @@ Note = (
     | UncalledParameters
     | PaddedOtherwise
     | GeneratedInOtherBatches
+    | OfOtherBatches
     | WithoutEffect
     | Contradiction
     | BeginsLater

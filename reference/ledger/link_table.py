@@ -25,11 +25,13 @@ What each link holds in a ledger of schema 4:
   has, none of which has a gradient;
 - `schedule`: the learning rates of this step, and those that stand when the next one begins;
 - `metrics`: of an evaluation the number of rows, its inputs and outputs (hash and form over all
-  rows, whatever the batches; of numbers also their sum, 2-norm and a few sums with signs), a hash
-  of the weights that it is made with (`held`), of its predictions, and the scores; `precise`:
+  rows, whatever the batches; of numbers also their sum, 2-norm and a few sums with signs, 2-norm
+  and such sums of them squashed, and how many aren't finite, or are huge, with a hash of where), a
+  hash of the weights that it is made with (`held`), of its predictions, and the scores; `precise`:
   computed in float32 or better; `whole`: inputs and outputs with what no mask says is padding;
   `computed`: inputs that other passes gave; `going_on`: passes that go on from the one before, as
-  when a text is told on; `earlier`: what it was before its first rows came again.
+  when a text is told on; `earlier`: what it was before its first rows came `again`,
+  or others after what may be its last batch.
 """
 
 from dataclasses import dataclass
@@ -167,13 +169,19 @@ _clip = mapping(
 _schedule = mapping({"learning_rate": _rates, "next_learning_rate": _rates})
 
 
+SUMS = 11  # of an output's numbers: sum, 2-norm, four with signs; and 2-norm and four of squashed
+
+
 def _over_all_rows(value: Any) -> str | None:
-    """Hash and form; and of numbers their sum and 2-norm, and a few sums with signs."""
+    """Hash and form; and of numbers sums, after which is told where they are odd."""
     if type(value) is not list or len(value) == 3 or len(value) < 2:
         return ""
     if not all(type(each) is str and each.strip() for each in value[:2]):
         return ""
-    return list_of(number)(value[2:])
+    sums = value[2:]
+    if len(sums) == SUMS + 1 and type(sums[-1]) is str and sums[-1].strip():
+        sums = sums[:-1]
+    return list_of(number)(sums)
 
 
 _hashed = mapping({}, others=_over_all_rows)
@@ -185,6 +193,7 @@ _metrics_fields = mapping(
         "held": text,
         "training": flag,
         "precise": flag,
+        "again": flag,
         "computed": list_of(text),
         "going_on": mapping({"passes": whole, "longest": whole, "hash": text, "shapes": text}),
         "whole": mapping({"inputs": _hashed, "outputs": _hashed, "predictions": text}),

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification
 
-from reference.diff.evaluation_differences import NEAR
+from reference.diff.evaluation_batches import NEAR
 from reference.diff.ledgers import diff
 from reference.ledger.reader import Ledger
 from tests.diff.pairs.small_trainings import sgd

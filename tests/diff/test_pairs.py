@@ -28,6 +28,7 @@ from tests.diff.pairs import (  # noqa: F401
     optimizing,
     orders,
     other_batches,
+    parts_of_evaluations,
     states,
     without_parameters,
 )

@@ -13,7 +13,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments
-from reference.observe.step.projections import of_places
+from reference.observe.step.projections import HUGE, are_odd, odd_places, of_places, squashed
 from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import buffer_of, hash_tensor
 
@@ -38,7 +38,16 @@ class Part:
 class Numbers:
     """What is added up over the rows of a part."""
 
-    total: float  # of its values
+    plain: "Sums"
+    squashed: "Sums"  # of the values between -1 and 1, so that large ones don't hide the others
+    odd: np.ndarray | None  # where values aren't finite, or are huge: the sums are of the others
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums of some numbers."""
+
+    total: float
     square: float  # of their squares
     signed: np.ndarray  # a few signed sums of each row (`projections.py`)
 
@@ -142,8 +151,20 @@ def _numbers(values: Tensor) -> Numbers | None:
     if values.is_quantized or not (values.is_floating_point() or values.is_complex()):
         return None
     real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
-    norm = torch.linalg.vector_norm(real, dtype=torch.float64)
-    return Numbers(float(real.sum(dtype=torch.float64)), float(norm) ** 2, of_places(real))
+    sums, odd = _sums(real), None
+    if not sums.square < HUGE:  # by far less than what one huge value makes of it
+        odd_ones = are_odd(real)
+        if bool(odd_ones.any()):
+            odd = odd_places(real)
+            real = real.masked_fill(odd_ones, 0)
+            sums = _sums(real)
+    return Numbers(sums, _sums(squashed(real)), odd)
+
+
+def _sums(values: Tensor) -> Sums:
+    norm = float(torch.linalg.vector_norm(values, dtype=torch.float64))
+    # Not `norm**2`, which raises where it overflows.
+    return Sums(float(values.sum(dtype=torch.float64)), norm * norm, of_places(values))
 
 
 def _predictions(logits: Tensor, rows: Rows | None) -> bytes:

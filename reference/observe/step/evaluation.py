@@ -64,6 +64,14 @@ class Evaluation:
             self._shapes.update(content.rows.layout)
         self._computed |= content.computed
         self._is_precise = self._is_precise and not content.gives_halves
+        self._add(content)
+
+    def add_loss(self, loss: Content) -> None:
+        """Add what a loss module is given and makes: of rows that a pass has brought."""
+        loss.settle()
+        self._add(loss)
+
+    def _add(self, content: Content) -> None:
         for name, value in content.arguments.items():
             values = self._arguments.setdefault(name, [])
             if value not in values and len(values) < FEW:
@@ -142,7 +150,7 @@ class Evaluations:
         if self._last is not None:
             loss = Content(None)
             loss.add_loss(name, given, output)
-            self._last.add(loss)
+            self._last.add_loss(loss)
 
     def miss(self, step: int, why: str) -> None:
         """A pass that can't be recorded, of a model that isn't known.

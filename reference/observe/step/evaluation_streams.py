@@ -8,7 +8,7 @@ import xxhash
 
 from reference.ledger.record import Record
 from reference.observe.step import describe
-from reference.observe.step.content import Content, Part
+from reference.observe.step.content import Content, Part, Sums
 from reference.observe.step.projections import COUNT, of_rows
 
 
@@ -20,8 +20,7 @@ class _Stream:
         self._form = part.form
         self._by_rows = True
         self._has_numbers = part.numbers is not None
-        self._total = self._square = 0.0
-        self._signed = np.zeros(COUNT)
+        self._plain, self._squashed, self._odd = _Sums(), _Sums(), _Odd()
         self._count = 0
 
     def add(self, part: Part) -> None:
@@ -32,19 +31,59 @@ class _Stream:
         self._by_rows = self._by_rows and part.by_rows
         numbers = part.numbers
         if self._has_numbers and numbers is not None:
-            self._total += numbers.total
-            self._square += numbers.square
-            self._signed += of_rows(numbers.signed, self._count)
-            self._count += len(numbers.signed)
+            self._plain.add(numbers.plain, self._count)
+            self._squashed.add(numbers.squashed, self._count)
+            if numbers.odd is not None:
+                self._odd.add(numbers.odd, self._count)
+            self._count += len(numbers.plain.signed)
 
     def record(self) -> list[object]:
-        """Hash, form, and of numbers by rows their sum, 2-norm, and a few signed sums."""
+        """Hash and form; of numbers by rows also their sums, and where they are odd.
+
+        The sums are the plain one, the 2-norm and a few signed ones; then norm and signed sums of
+        the squashed values.
+        """
         if not self._by_rows:
             return [self._hash.hexdigest(), f"{self._form} a batch"]
         if not self._has_numbers:
             return [self._hash.hexdigest(), self._form]
-        numbers = self._total, self._square**0.5, *map(float, self._signed)
-        return [self._hash.hexdigest(), self._form, *map(describe.number, numbers)]
+        numbers = *self._plain.record(), *self._squashed.record()[1:]
+        odd = [self._odd.record()] if self._odd.count else []
+        return [self._hash.hexdigest(), self._form, *map(describe.number, numbers), *odd]
+
+
+class _Sums:
+    """The sums over all rows."""
+
+    def __init__(self) -> None:
+        self._total = self._square = 0.0
+        self._signed = np.zeros(COUNT)
+
+    def add(self, sums: Sums, first: int) -> None:
+        """Add those of some rows, the first of which is row `first`."""
+        self._total += sums.total
+        self._square += sums.square
+        with np.errstate(all="ignore"):
+            self._signed += of_rows(sums.signed, first)
+
+    def record(self) -> tuple[float, ...]:
+        return self._total, self._square**0.5, *map(float, self._signed)
+
+
+class _Odd:
+    """Where values aren't finite, or are huge, in whatever batches they come."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._places = xxhash.xxh3_64()
+
+    def add(self, places: np.ndarray, first: int) -> None:
+        """Add those of some rows, the first of which is row `first`."""
+        self.count += len(places)
+        self._places.update((places + np.array([first, 0, 0])).astype("<i8").tobytes())
+
+    def record(self) -> str:
+        return f"{self.count} {self._places.hexdigest()}"
 
 
 @dataclass

@@ -16,7 +16,8 @@ from reference.observe.step.content import Content
 
 MOST = 4  # times that an evaluation is begun again, of which it is kept what was before
 KEPT = "past_key_values"  # what `transformers` calls what is kept; a beam search copies it
-MOST_SIZES = 3  # of batches: the usual one, and the last ones of two data sets
+
+Places = list[tuple[int, int]]  # in memory: where tensors begin and end
 
 
 class Given:
@@ -24,20 +25,20 @@ class Given:
 
     def __init__(self) -> None:
         self._of: dict[int, list[weakref.ref[Tensor]]] = {}  # by a model's id, of its last pass
+        self._taken: dict[int, Places] = {}  # by a model's id, what that pass took
         self._ids: dict[int, dict[str, Tensor]] = {}
 
     def look_at(self, model: int, content: Content, inputs: Mapping[str, Tensor]) -> None:
         """Say of a pass which of its inputs are outputs, and whether it goes on from the last."""
-        own = _addresses(self._of.get(model, ()))
-        others = _addresses(r for number, each in self._of.items() if number != model for r in each)
-        places = {name: address for name, t in inputs.items() if (address := _address(t))}
-        content.computed = {name for name, place in places.items() if place in own | others}
+        own = _places_of(self._of.get(model, ()))
+        others = _places_of(r for number, each in self._of.items() if number != model for r in each)
+        taken = {name: _places([t]) for name, t in inputs.items()}
+        content.computed = {name for name, at in taken.items() if _share(at, own + others)}
+        self._taken[model] = [place for at in taken.values() for place in at]
         ids = {n: t.detach() for n, t in inputs.items() if t.dim() == 2 and not _is_real(t)}
         before = self._ids.get(model, {})
         kept = any(name.startswith(KEPT) and t.numel() for name, t in inputs.items())
-        content.goes_on = (kept and model in self._of) or any(
-            place in own for place in places.values()
-        )
+        content.goes_on = (kept and model in self._of) or _share(self._taken[model], own)
         content.goes_on = content.goes_on or (
             # A mask, or positions, begin as those of any other shorter rows do.
             ids.keys() == before.keys()
@@ -47,22 +48,40 @@ class Given:
         self._ids[model] = {name: t.clone() for name, t in ids.items()}
 
     def give(self, model: int, outputs: Iterable[Tensor]) -> None:
-        """What that pass gives."""
-        self._of[model] = [weakref.ref(t) for t in outputs if t.dim() > 1]
+        """What that pass gives; but for its own inputs, and parts of them, which it gives back.
+
+        The next pass may take its rows from the same memory, with other values.
+        """
+        taken = self._taken.get(model, [])
+        given = (t for t in outputs if t.dim() > 1 and not _share(_places([t]), taken))
+        self._of[model] = [weakref.ref(t) for t in given]
 
     def forget(self) -> None:
         """Another step begins."""
-        self._of, self._ids = {}, {}
+        self._of, self._taken, self._ids = {}, {}, {}
 
 
-def _addresses(references: Iterable["weakref.ref[Tensor]"]) -> set[int]:
+def _places_of(references: Iterable["weakref.ref[Tensor]"]) -> Places:
     there = (reference() for reference in references)
-    return {_address(tensor) for tensor in there if tensor is not None} - {0}
+    return _places(tensor for tensor in there if tensor is not None)
 
 
-def _address(tensor: Tensor) -> int:
-    plain = type(tensor) is Tensor and tensor.layout == torch.strided and not tensor.is_nested
-    return tensor.untyped_storage().data_ptr() if plain else 0
+def _places(tensors: Iterable[Tensor]) -> Places:
+    """From where to where they lie in memory; slices of one tensor lie in several places."""
+    places = []
+    for tensor in tensors:
+        plain = type(tensor) is Tensor and tensor.layout == torch.strided and not tensor.is_nested
+        if plain and tensor.numel() and tensor.data_ptr():
+            steps = zip(tensor.shape, tensor.stride(), strict=True)
+            last = sum((size - 1) * stride for size, stride in steps)
+            begin = tensor.data_ptr()
+            places.append((begin, begin + (last + 1) * tensor.element_size()))
+    return places
+
+
+def _share(some: Places, others: Places) -> bool:
+    """Whether any of the one lies where any of the other does."""
+    return any(a < end and begin < b for a, b in some for begin, end in others)
 
 
 def _is_real(tensor: Tensor) -> bool:
@@ -116,22 +135,24 @@ class Again:
 
     def __init__(self) -> None:
         self._first = ""  # a hash of the first pass's rows
-        self._was_short = False
-        self._sizes: list[int] = []  # of the passes, each once
+        self._size = 0  # of the first pass
         self._begun: list[Record] = []  # what was before the first rows came again
-        self._after_short: list[Record] = []  # and before a pass after one of fewer rows
+        self._was_short = False
+        self._ended: list[Record] = []  # what was before a pass after one of fewer rows
+        self._is_even = True  # but for passes of fewer rows, all are of the first one's size
 
     def earlier(self) -> list[Record]:
         """What the evaluation was where one may have ended.
 
-        A pass of fewer rows than the first is the last one of a data set; but for batches that are
-        all of other sizes.
+        A pass of fewer rows than the first is the last one of a data set, if all others are of one
+        size. Where more such passes are gone on from, the batches are of several sizes, and a part
+        of them is no evaluation of its own.
         """
-        ends = self._after_short if len(self._sizes) <= MOST_SIZES else []
-        return [*self._begun, *ends][:MOST]
+        ends = self._ended if self._is_even and len(self._ended) == 1 else []
+        return [*self._begun, *ends]
 
     def look_at(self, content: Content, so_far: Callable[[], Record]) -> None:
-        """A pass comes.
+        """A pass of the model comes.
 
         Args:
             content: What it takes.
@@ -141,14 +162,13 @@ class Again:
         _update(digest, content, outputs=False)
         hashed, rows = digest.hexdigest(), 0 if content.rows is None else content.rows.count
         if not self._first:
-            self._first = hashed
+            self._first, self._size = hashed, rows
         elif hashed == self._first and len(self._begun) < MOST:
-            self._begun.append(so_far())
-        elif self._was_short and len(self._after_short) < MOST:
-            self._after_short.append(so_far())
-        if rows not in self._sizes and len(self._sizes) <= MOST_SIZES:
-            self._sizes.append(rows)
-        self._was_short = rows < self._sizes[0]
+            self._begun.append({**so_far(), "again": True})
+        elif self._was_short and not self._begun and len(self._ended) < 2:
+            self._ended.append(so_far())
+        self._is_even = self._is_even and rows <= self._size
+        self._was_short = rows < self._size
 
 
 def _update(digest: xxhash.xxh3_64, content: Content, *, outputs: bool) -> None:
