@@ -58,7 +58,7 @@ def no_silence(launch: Launch, limit: float = LIMIT) -> Iterator[None]:
 
 
 def _with_who_is_gone(error: BaseException, others: "_Others") -> BaseException:
-    """This process's error, or, where it comes of another process that is gone, one that says so."""
+    """This process's error; where it comes of another process that is gone, one that says so."""
     if not isinstance(error, RuntimeError):  # an InputError, which all have alike
         return error
     others.tell(str(error))

@@ -159,16 +159,17 @@ def test_a_store_that_was_stopped_keeps_nobody_from_ending(
 
     monkeypatch.setattr(silence._Others, "_listen", listens)
     monkeypatch.setattr(silence, "end_process", end)
-    with (
-        store_of_another_process(port) as pid,
-        pytest.raises(Ended) as ended,
-        no_silence(Launch(1, 2, "a launch")),
-    ):
-        assert asks.wait(LIMIT)
-        os.kill(pid, signal.SIGSTOP)
-        wait_until(lambda: is_stopped(pid), "the store's process to stop")
-        may_ask.set()
-        if error is not None:
-            raise error
+
+    def train(pid: int) -> None:
+        with no_silence(Launch(1, 2, "a launch")):
+            assert asks.wait(LIMIT)
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: is_stopped(pid), "the store's process to stop")
+            may_ask.set()
+            if error is not None:
+                raise error
+
+    with store_of_another_process(port) as pid, pytest.raises(Ended) as ended:
+        train(pid)
     said, exit_code = ended.value.args
     assert (said[: len(line)], exit_code) == (line, code)
