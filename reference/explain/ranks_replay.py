@@ -16,7 +16,6 @@ from pathlib import Path
 
 from reference.deviations import CATALOGUE, OF_SEVERAL, Chosen, Deviation
 from reference.deviations.deviation import ACCELERATED
-from reference.diff.comparison import Comparison
 from reference.diff.ranks import place
 from reference.explain.follower import Follower, Parted
 from reference.explain.outcome import Outcome, outcome_of
@@ -96,7 +95,7 @@ class RankReplays:
         target = self._targets[rank]
         theirs = list(groups(target.items, newer=is_newer(target.header)))
         ours = {**self.header, "rank": rank}
-        follower = Follower(Comparison(ours, target.header), theirs, lambda _step: None)
+        follower = Follower.of(ours, target.header, theirs)
         try:
             for item in _items(folder, rank):
                 follower.write(item.record)

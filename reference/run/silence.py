@@ -26,6 +26,9 @@ BEAT = 1.0  # seconds between two words
 LIMIT = 25.0  # seconds of silence, after which a process is given up
 GONE = 4.0  # seconds of silence of a process whose connection has broken, too
 PATIENCE = timedelta(seconds=5)  # with the store
+# For a thread to end in: to reach the store, to ask it, and to learn that it has gone meanwhile, it
+# may wait three times as long as PATIENCE.
+ENOUGH = timedelta(seconds=20)
 LAST = "last"  # the key of a rank's last words
 
 
@@ -93,11 +96,11 @@ class _Others:
         """
         self._over.set()
         for thread in self._threads:
-            thread.join(PATIENCE.total_seconds())
+            thread.join(ENOUGH.total_seconds())
         if not any(thread.is_alive() for thread in self._threads):
             return
         if error is None or isinstance(error, SystemExit):
-            end_process(_unheard(0, PATIENCE.total_seconds()))
+            end_process(_unheard(0, ENOUGH.total_seconds()))
         end_process(*last_words(error))
 
     def tell(self, why: str) -> None:

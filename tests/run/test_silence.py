@@ -145,7 +145,7 @@ def test_a_store_that_was_stopped_keeps_nobody_from_ending(
     """It answers no more, and torch waits for it whatever time-out it was given."""
     port = free_port()
     monkeypatch.setenv("MASTER_PORT", str(port))
-    monkeypatch.setattr(silence, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(silence, "ENOUGH", timedelta(seconds=1))
     asks, may_ask = Event(), Event()
     listen = silence._Others._listen
 
