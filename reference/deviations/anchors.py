@@ -24,9 +24,8 @@ LOOP_PARTS = imports("from reference.deviations import loop_parts")
 REPLACE = imports("from dataclasses import replace")
 
 # An evaluation beside the loop's own, of which no scores are made.
-EVALUATION = (
-    "for batch in eval_dataloader:\n"
-    "    batch = {k: v.to(device) for k, v in batch.items()}\n"
-    "    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):\n"
-    "        model(**batch)"
+WITHOUT_GRADIENTS = (
+    "with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):"
 )
+ON_DEVICE = "model(**{k: v.to(device) for k, v in batch.items()})"
+EVALUATION = f"for batch in eval_dataloader:\n    {WITHOUT_GRADIENTS}\n        {ON_DEVICE}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reference.lesson.loops
+from reference.deviations.anchors import ON_DEVICE, WITHOUT_GRADIENTS
 from reference.deviations.catalogue import EVERY
 from reference.deviations.deviation import MANUAL, Chosen
 from reference.deviations.source_edits import Conflict, Edit, apply
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from reference.lesson.recipe import Recipe
 
 # What Accelerate changes in the manual loop's text, so that edits of it have their place in the
-# other loop, too. The device isn't among it: an edit that names it is of the manual loop alone.
+# other loop, too. The device isn't among it: an edit that names it is of the manual loop alone, but
+# for an evaluation that is put in.
 IN_ACCELERATED = {
     "loss.backward()": "accelerator.backward(loss)",
     "torch.nn.utils.clip_grad_norm_": "accelerator.clip_grad_norm_",
     '(len(batch["labels"]) / num_samples)': "weight",
 }
+PUT_IN_ACCELERATED = {WITHOUT_GRADIENTS: "with torch.no_grad():", ON_DEVICE: "model(**batch)"}
 _ORDER = {name: place for place, name in enumerate(EVERY)}
 
 
@@ -63,6 +66,8 @@ def _edit_of(chosen: Chosen, edit: Edit, loop: str) -> Edit:
     anchor, text = edit.anchor, edit.text
     for manual, accelerated in IN_ACCELERATED.items():
         anchor, text = anchor.replace(manual, accelerated), text.replace(manual, accelerated)
+    for manual, accelerated in PUT_IN_ACCELERATED.items():
+        text = text.replace(manual, accelerated)
     return replace(edit, anchor=anchor, text=text)
 
 

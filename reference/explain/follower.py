@@ -38,6 +38,24 @@ class Follower:
     _place: int = 0
     _over: bool = False
 
+    @classmethod
+    def of(
+        cls,
+        ours: Record,
+        theirs: Record,
+        steps: list[Group],
+        on_step: Callable[[int], None] = lambda _step: None,
+    ) -> "Follower":
+        """One at the beginning, to which each evaluation counts: made twice, it isn't made once.
+
+        Args:
+            ours: the header of the replay.
+            theirs: the header of the ledger.
+            steps: the ledger's records, grouped by step.
+            on_step: called with the number of steps so far, after each.
+        """
+        return cls(Comparison(ours, theirs, each_evaluation=True), steps, on_step)
+
     def write(self, record: Record) -> None:
         """Take one record of the replay.
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from reference.deviations import CATALOGUE, OF_SEVERAL, Chosen, Deviation
 from reference.deviations.deviation import ACCELERATED
-from reference.diff.comparison import Comparison
 from reference.diff.ranks import place
 from reference.explain.follower import Follower, Parted
 from reference.explain.outcome import Outcome, outcome_of
@@ -27,7 +26,7 @@ from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 from reference.process.ports import free_port
 from reference.process.whole_files import write_json
-from reference.process.workers import POLL, Starter, Worker, failure, stop
+from reference.process.workers import POLL, Starter, Worker, failure, first_failed, stop
 from reference.run.worker_processes import PRELOAD, GrowingLedger, starter
 
 
@@ -96,7 +95,7 @@ class RankReplays:
         target = self._targets[rank]
         theirs = list(groups(target.items, newer=is_newer(target.header)))
         ours = {**self.header, "rank": rank}
-        follower = Follower(Comparison(ours, target.header), theirs, lambda _step: None)
+        follower = Follower.of(ours, target.header, theirs)
         try:
             for item in _items(folder, rank):
                 follower.write(item.record)
@@ -153,15 +152,19 @@ def train_ranks(
             arguments = ["-m", "reference.explain.replay_rank", str(folder), *where]
             workers[rank] = processes.start(arguments, folder / f"rank-{rank}.log")
         with closing(GrowingLedger(folder / LEDGER_FILE)) as ledger:
-            while any(worker.poll() is None for worker in workers.values()):
+            while True:
+                codes = {rank: worker.poll() for rank, worker in workers.items()}
+                first = first_failed(codes)
+                if first is not None:  # the others would wait for it, and then fail themselves
+                    log = folder / f"rank-{first}.log"
+                    raise failure(f"rank {first} of a replay", codes[first] or 0, log)
+                if None not in codes.values():
+                    return
                 ledger.look()
                 on_step(max(1, ledger.steps))
                 time.sleep(POLL)
     finally:
         stop([worker for worker in workers.values() if worker.poll() is None])
-    for rank, worker in workers.items():
-        if code := worker.poll():
-            raise failure(f"rank {rank} of a replay", code, folder / f"rank-{rank}.log")
 
 
 def _items(folder: Path, rank: int) -> list[Item]:

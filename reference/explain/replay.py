@@ -22,7 +22,6 @@ from reference.deviations import (
     train_with,
 )
 from reference.deviations.deviation import MANUAL
-from reference.diff.comparison import Comparison
 from reference.errors import NotFinite
 from reference.explain.follower import Follower, Parted
 from reference.explain.loop_halves import Halves, halves
@@ -106,8 +105,8 @@ class Replays:
             follower = trained.follower.fork()
             replay = partial(self._evaluate_again, trained, parts, follower)
         else:
-            comparison = Comparison(self.header, self.target.header, each_evaluation=True)
-            follower = Follower(comparison, self._groups, self.on_step)
+            theirs = self.target.header
+            follower = Follower.of(self.header, theirs, self._groups, self.on_step)
             replay = partial(self._train, parts or train_with(chosen), follower)
         steps_before = follower.counts[0]
         failure = failure_of(replay)

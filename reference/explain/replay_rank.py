@@ -20,7 +20,6 @@ import torch.distributed as dist
 
 from reference.deviations import EVERY, Chosen, train_with
 from reference.deviations.deviation import ACCELERATED
-from reference.diff.comparison import Comparison
 from reference.explain.follower import Follower, Parted
 from reference.explain.replay import failure_of
 from reference.launch.rank import PLACE
@@ -105,7 +104,7 @@ def _follower(head: Mapping[str, Any], target: str | None) -> Follower | None:
         return None
     theirs = read_ledger(Path(target))
     steps = list(groups(theirs.items, newer=is_newer(theirs.header)))
-    return Follower(Comparison(dict(head), theirs.header), steps, lambda _step: None)
+    return Follower.of(dict(head), theirs.header, steps)
 
 
 if __name__ == "__main__":

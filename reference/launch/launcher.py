@@ -21,7 +21,7 @@ from reference.launch.configuration import Configuration
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.recipe import Recipe
 from reference.process.ports import free_port
-from reference.process.workers import POLL, Worker, failure, stop
+from reference.process.workers import POLL, Worker, failure, first_failed, stop
 from reference.run.worker_processes import GrowingLedger, starter
 from reference.terminal import Progress
 
@@ -109,9 +109,9 @@ def _watch(workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, t
                     ledger.path = Path(told.read_text()) / name
                     ledger.look()
                 progress.update(loop, ledger.steps, ledger.total)
-                failed = {rank: code for rank, code in codes.items() if code}
-                if failed:
-                    raise _failure(failed, logs)
+                rank = first_failed(codes)
+                if rank is not None:
+                    raise _failure(rank, codes[rank] or 0, logs[rank])
                 if None not in codes.values():
                     return
                 time.sleep(POLL)
@@ -120,14 +120,12 @@ def _watch(workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, t
                 progress.close()
 
 
-def _failure(failed: Mapping[int, int], logs: Mapping[int, Path]) -> RunError:
-    """The error of the process that failed first: one that was killed takes the others with it."""
-    rank = min(failed, key=lambda each: (failed[each] > 0, each))
-    code = failed[rank]
+def _failure(rank: int, code: int, log: Path) -> RunError:
+    """The error of the process that failed first."""
     if code < 0:
         how = signal.Signals(-code).name
         return WorkerDied(f"rank {rank} was killed by {how}; the others were stopped")
-    return failure(f"rank {rank}", code, logs[rank])
+    return failure(f"rank {rank}", code, log)
 
 
 def _check_port(port: int) -> None:

@@ -175,7 +175,7 @@ class Observer:
 
     def lose(self, why: str) -> None:
         """Record nothing more; the ledger's end says why."""
-        self.recording.fail_safe.lost = self.lost or why
+        self.recording.fail_safe.lose(why)
 
     def go_on(self, writer: Sink | None = None) -> "Observer":
         """An observer, not started, that goes on from here: it knows the same models.

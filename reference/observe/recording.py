@@ -71,6 +71,7 @@ class Recording:
         # Whether gradients may be there before the open step's first backward pass.
         self.may_be_left: bool = after is not None and after.may_be_left
         self.waiting: list[OpenStep] = []  # steps that the next forward pass ends
+        self.fail_safe.when_lost.append(self._let_go)
 
     @property
     def steps_taken(self) -> int:
@@ -140,6 +141,12 @@ class Recording:
         self.write_steps()
         self._evaluate(self.open_step.take_unused())
         self.evaluations.close()
+
+    def _let_go(self) -> None:
+        """Nothing more is recorded: hold no tensor, and no copy of one."""
+        self.parameters.let_go()
+        self.open_step, self.waiting = OpenStep(), []
+        self.evaluations = Evaluations(self.fail_safe.write)
 
     def _evaluate(self, unused: list[ForwardPass]) -> None:
         """Forward passes with gradients on that were never backpropagated evaluate, too."""

@@ -42,12 +42,11 @@ def ended(
     try:
         with signals_raise():
             return command()
-    except KeyboardInterrupt as stopped:
-        return fail(stopped, says + "stopped by Ctrl-C", 130)
-    except Stopped as stopped:
-        if has_failed():  # torchrun stops the others of one that failed
-            return stopped.exit_code
-        return fail(stopped, f"{says}{stopped}", stopped.exit_code)
+    except (KeyboardInterrupt, Stopped) as stopped:
+        words, code = last_words(stopped)
+        # torchrun stops the others of one that failed
+        silent = isinstance(stopped, Stopped) and has_failed()
+        return code if silent else fail(stopped, says + words, code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,13 +62,20 @@ def failed(error: Exception, says: str, debug: bool) -> int:
     """
     if debug:
         traceback.print_exc()
-    if isinstance(error, RunError):
-        return fail(error, f"{says}{error}", error.exit_code)
+    words, code = last_words(error)
+    return fail(error, says + words, code)
+
+
+def last_words(error: BaseException) -> tuple[str, int]:
+    """What is said of whatever stopped a command, and the command's exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by Ctrl-C", 130
+    if isinstance(error, RunError | Stopped):
+        return str(error), error.exit_code
     if isinstance(error, OSError):
-        words = f"{error.filename or 'system'}: {error.strerror or error}"
-    else:
-        words = f"unexpected {type(error).__name__}: {error}; see where with --debug"
-    return fail(error, says + words, TrainingFailed.exit_code)
+        return f"{error.filename or 'system'}: {error.strerror or error}", TrainingFailed.exit_code
+    words = f"unexpected {type(error).__name__}: {error}; see where with --debug"
+    return words, TrainingFailed.exit_code
 
 
 def fail(error: BaseException, line: str, code: int) -> int:

@@ -176,6 +176,18 @@ def stop_calls() -> None:
     stop(list(_calls))
 
 
+def first_failed(codes: Mapping[int, int | None]) -> int | None:
+    """Which of processes that need each other failed first; None where none has.
+
+    One that was killed takes the others with it.
+
+    Args:
+        codes: each one's exit code by its rank, as `Worker.poll` gives it.
+    """
+    failed = {rank: code for rank, code in codes.items() if code}
+    return min(failed, key=lambda rank: (failed[rank] > 0, rank), default=None)
+
+
 def failure(name: str, code: int, log: Path) -> RunError:
     """The error for a process that ended with another code than 0.
 

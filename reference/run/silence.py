@@ -20,12 +20,15 @@ from typing import Any
 from reference.errors import NotFinite, OutOfSpace, TrainingFailed
 from reference.messages import first_line
 from reference.observe.script.launcher import Launch
-from reference.process.exit_codes import end_process
+from reference.process.exit_codes import end_process, last_words
 
 BEAT = 1.0  # seconds between two words
 LIMIT = 25.0  # seconds of silence, after which a process is given up
 GONE = 4.0  # seconds of silence of a process whose connection has broken, too
 PATIENCE = timedelta(seconds=5)  # with the store
+# For a thread to end in: to reach the store, to ask it, and to learn that it has gone meanwhile, it
+# may wait three times as long as PATIENCE.
+ENOUGH = timedelta(seconds=20)
 LAST = "last"  # the key of a rank's last words
 
 
@@ -48,16 +51,24 @@ def no_silence(launch: Launch, limit: float = LIMIT) -> Iterator[None]:
     others.begin()
     try:
         yield
-    except RuntimeError as error:  # no InputError, which all have alike
-        others.tell(str(error))
-        # What isn't finite, or has no space, is this process's own, whatever the others do.
-        own = isinstance(error, NotFinite | OutOfSpace)
-        said = None if own else others.gone()
-        if said is None:
+    except BaseException as error:
+        known = _with_who_is_gone(error, others)
+        others.end(known)
+        if known is error:
             raise
-        raise TrainingFailed(f"{said} ({first_line(str(error))})") from error
-    finally:
-        others.end()
+        raise known from error
+    others.end()
+
+
+def _with_who_is_gone(error: BaseException, others: "_Others") -> BaseException:
+    """This process's error; where it comes of another process that is gone, one that says so."""
+    if not isinstance(error, RuntimeError):  # an InputError, which all have alike
+        return error
+    others.tell(str(error))
+    # What isn't finite, or has no space, is this process's own, whatever the others do.
+    own = isinstance(error, NotFinite | OutOfSpace)
+    said = None if own else others.gone()
+    return error if said is None else TrainingFailed(f"{said} ({first_line(str(error))})")
 
 
 class _Others:
@@ -77,10 +88,20 @@ class _Others:
         for thread in self._threads:
             thread.start()
 
-    def end(self) -> None:
+    def end(self, error: BaseException | None = None) -> None:
+        """Stop listening; end this process where that can't be done, for `error` if there is one.
+
+        A store whose process was stopped never answers, whatever time-out it was given, and a
+        thread that still waits for it within torch would bring our exit down.
+        """
         self._over.set()
-        for thread in self._threads:  # one that is within torch would bring our exit down
-            thread.join()
+        for thread in self._threads:
+            thread.join(ENOUGH.total_seconds())
+        if not any(thread.is_alive() for thread in self._threads):
+            return
+        if error is None or isinstance(error, SystemExit):
+            end_process(_unheard(0, ENOUGH.total_seconds()))
+        end_process(*last_words(error))
 
     def tell(self, why: str) -> None:
         """Let the others know why this process ends, and give them the time to hear it."""
@@ -155,7 +176,11 @@ class _Others:
         while not self._over.wait(BEAT):
             rank = self._silent(self._limit)
             if rank is not None:
-                end_process(
-                    f"rank {rank} hasn't been heard of for {self._limit:.0f} s: its process was "
-                    "stopped, or its machine is cut off; this run ends"
-                )
+                end_process(_unheard(rank, self._limit))
+
+
+def _unheard(rank: int, seconds: float) -> str:
+    return (
+        f"rank {rank} hasn't been heard of for {seconds:.0f} s: its process was stopped, or its "
+        "machine is cut off; this run ends"
+    )

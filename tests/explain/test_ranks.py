@@ -60,6 +60,15 @@ def test_a_deviation_is_proven_on_two_processes(
     assert '"ranks": 2' in json_line("run", found)
 
 
+def test_an_evaluation_made_twice_is_proven_on_two_processes(
+    recipe: Recipe, start: Starter, tmp_path: Path
+) -> None:
+    short = replace(recipe, max_steps=1)
+    run = keep_ranks(start, tmp_path / "run", short, [Chosen(CATALOGUE["evaluated-twice"])])
+    found = explained(start, run, short)
+    assert (found.proven, names(found)) == (True, {"evaluated-twice"}), words(found)
+
+
 def test_a_rank_without_a_ledger_is_named(
     recipe: Recipe, start: Starter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,7 +90,7 @@ def test_each_is_named_and_proven(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["learning-rate", "no-clip", "beta2"])
+@pytest.mark.parametrize("name", ["learning-rate", "no-clip", "beta2", "evaluated-twice"])
 def test_deviations_of_one_process_are_proven_on_two(
     name: str, recipe: Recipe, start: Starter, tmp_path: Path
 ) -> None:

@@ -1,8 +1,10 @@
 """Observing never ends a training: what can't be recorded is left out, and the ledger says so."""
 
+import gc
 import io
 import random
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +16,8 @@ from torch.func import functional_call
 
 from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
+from reference.observe.recording import Recording
+from reference.observe.step.open_step import ForwardPass, OpenStep
 
 
 def watch(train: Callable[[], Any]) -> Ledger:
@@ -222,6 +226,53 @@ def test_a_fault_of_ours_ends_the_ledger_and_not_the_training(
         "reference: observing stopped (ValueError: planted); the training goes on, and its "
         "ledger ends here\n"
     )
+
+
+HOOKS = {
+    "gradients are there": (OpenStep, "set_gradient"),
+    "an optimizer steps": (OpenStep, "take_optimizer"),
+    "it has stepped": (Recording, "take_step"),
+}
+
+
+@pytest.mark.parametrize("when", [*HOOKS, "asked for"])
+def test_once_it_is_lost_nothing_of_the_training_is_held(
+    when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither gradients nor weights, nor what the last batch and its evaluation gave."""
+    observer = Observer(Memory({}))
+    seen: list[weakref.ref[torch.UntypedStorage]] = []
+    made: list[weakref.ref[Any]] = []
+    of_pass = ForwardPass.__init__
+
+    def note(self: ForwardPass, *args: Any, **kwargs: Any) -> None:
+        of_pass(self, *args, **kwargs)
+        made.append(weakref.ref(self))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("planted")
+
+    def train() -> None:
+        model = nn.Linear(3, 1)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for number, batch in enumerate(torch.randn(4, 2, 3)):
+            if number == 2 and when in HOOKS:
+                monkeypatch.setattr(*HOOKS[when], fail)
+            optimizer.zero_grad()
+            model(batch).sum().backward()
+            if number == 2 and when not in HOOKS:
+                observer.lose(when)
+            tensors = [tensor for p in model.parameters() for tensor in (p, p.grad)]
+            seen.extend(weakref.ref(t.untyped_storage()) for t in tensors if t is not None)
+            optimizer.step()
+
+    monkeypatch.setattr(ForwardPass, "__init__", note)
+    with observer:
+        train()
+        gc.collect()
+        assert observer.lost
+        assert made
+        assert not [each() for each in (*seen, *made) if each() is not None]
 
 
 def test_what_the_writer_raises_reaches_the_training() -> None:

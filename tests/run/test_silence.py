@@ -1,9 +1,15 @@
 """Processes that watch each other: which of them is gone, and what it said at the end."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 import torch.distributed as dist
@@ -13,9 +19,16 @@ from reference.observe.script.launcher import Launch
 from reference.process.ports import free_port
 from reference.run import silence
 from reference.run.silence import no_silence
-from tests.helpers.waiting import LIMIT
+from tests.helpers.waiting import LIMIT, wait_until
 
 BROKEN = "RuntimeError in step 3: Connection closed by peer"
+STORE = """\
+import sys
+import torch.distributed as dist
+store = dist.TCPStore("127.0.0.1", int(sys.argv[1]), is_master=True, wait_for_workers=False)
+print(flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +108,68 @@ def test_one_that_is_silent_for_long_ends_the_run(monkeypatch: pytest.MonkeyPatc
         "rank 1 hasn't been heard of for 1 s: its process was stopped, or its machine is cut off; "
         "this run ends"
     )
+
+
+class Ended(BaseException):
+    """This process has ended, with a line and an exit code."""
+
+
+@contextmanager
+def store_of_another_process(port: int) -> Iterator[int]:
+    """The number of the process that keeps it."""
+    command = [sys.executable, "-c", STORE, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def is_stopped(pid: int) -> bool:
+    return ") T " in Path(f"/proc/{pid}/stat").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (NotFinite("the loss isn't finite"), "the loss isn't finite", 3),
+        (None, "rank 0 hasn't been heard of for 1 s: its process was stopped", 3),
+    ],
+    ids=["NotFinite", "none"],
+)
+def test_a_store_that_was_stopped_keeps_nobody_from_ending(
+    error: Exception | None, line: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers no more, and torch waits for it whatever time-out it was given."""
+    port = free_port()
+    monkeypatch.setenv("MASTER_PORT", str(port))
+    monkeypatch.setattr(silence, "ENOUGH", timedelta(seconds=1))
+    asks, may_ask = Event(), Event()
+    listen = silence._Others._listen
+
+    def listens(*given: Any) -> None:
+        asks.set()
+        assert may_ask.wait(LIMIT)
+        listen(*given)
+
+    def end(line: str, code: int = 3) -> None:
+        raise Ended(line, code)
+
+    monkeypatch.setattr(silence._Others, "_listen", listens)
+    monkeypatch.setattr(silence, "end_process", end)
+
+    def train(pid: int) -> None:
+        with no_silence(Launch(1, 2, "a launch")):
+            assert asks.wait(LIMIT)
+            os.kill(pid, signal.SIGSTOP)
+            wait_until(lambda: is_stopped(pid), "the store's process to stop")
+            may_ask.set()
+            if error is not None:
+                raise error
+
+    with store_of_another_process(port) as pid, pytest.raises(Ended) as ended:
+        train(pid)
+    said, exit_code = ended.value.args
+    assert (said[: len(line)], exit_code) == (line, code)

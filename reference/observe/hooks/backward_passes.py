@@ -23,10 +23,15 @@ class BackwardPasses:
         self._run_is_over = False
         self._reached: list[ForwardPass] = []  # in that run
         self._counted: tuple[OpenStep, int | None] | None = None  # the run that was counted last
+        recording.fail_safe.when_lost.append(self._let_go)
 
     def begin(self) -> None:
         """A forward pass begins: whatever ran before is over, also if it raised."""
         self._task, self._run, self._reached = None, None, []
+
+    def _let_go(self) -> None:
+        """Nothing more is recorded: hold no pass and no step."""
+        self._reached, self._counted = [], None
 
     @guarded
     def reach(self, forward: ForwardPass) -> None:

@@ -16,14 +16,18 @@ Hook = TypeVar("Hook", bound=Callable[..., Any])
 class FailSafe:
     """Tells errors of the observer's own, which end the ledger, from those that the training gets.
 
-    `lost` says why nothing more is recorded; it is empty as long as all is well.
-
     Args:
         sink: takes the records. What it raises reaches the training.
+
+    Attributes:
+        lost: why nothing more is recorded; empty as long as all is well.
+        when_lost: called then, once each: whoever holds tensors of the training lets them go. A
+            training goes on, perhaps for days, with no more memory than it needs itself.
     """
 
     def __init__(self, sink: Sink) -> None:
         self.lost = ""
+        self.when_lost: list[Callable[[], None]] = []
         self._sink = sink
         self._of_the_training: BaseException | None = None
 
@@ -48,8 +52,14 @@ class FailSafe:
     def failed(self, error: Exception) -> None:
         """End the record because a hook raised `error`, and say so; or let the error through."""
         self.let_through(error)
-        self.lost = reason(error)
+        self.lose(reason(error))
         say(f"observing stopped ({self.lost}); the training goes on, and its ledger ends here")
+
+    def lose(self, why: str) -> None:
+        """Record nothing more, and hold nothing of the training; the first reason stands."""
+        self.lost = self.lost or why
+        while self.when_lost:
+            self.when_lost.pop()()
 
 
 def reason(error: BaseException) -> str:

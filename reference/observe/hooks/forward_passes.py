@@ -60,6 +60,7 @@ class ForwardPasses:
         self._backward = backward
         self._losses = LossModules(recording)
         self._call = _OutermostCall()
+        recording.fail_safe.when_lost.append(self._call.end)
         self._thread = TrainingThread()
         self._said = False
         # Models that were called in training mode, but without gradients, since the last step.

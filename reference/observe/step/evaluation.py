@@ -136,11 +136,6 @@ class Evaluations:
         self._missed = ""  # why a pass couldn't be recorded
         self.given = Given()  # what the passes so far gave
 
-    @property
-    def are_open(self) -> bool:
-        """Whether a pass was made that is no part of a step, since the last step."""
-        return self._last is not None
-
     def add(self, step: int, model: SeenModel, mode: tuple[bool, str], content: Content) -> None:
         """A forward pass after `step` steps."""
         self._opened(step, model, mode).add(content)

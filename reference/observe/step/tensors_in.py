@@ -1,7 +1,7 @@
 """The tensors in a call's arguments or outputs, by name."""
 
 import contextlib
-from collections import UserDict
+from collections import OrderedDict, UserDict
 from collections.abc import Iterable, Iterator, Mapping
 from types import MemberDescriptorType
 from typing import Any
@@ -14,6 +14,7 @@ from reference.observe.tensors.shards import local_parts
 from reference.observe.torch_internals import with_tangents
 
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+NUMBERS = frozenset({bool, int, float, complex})
 MOST_FIELDS = 10_000  # looked through in one call's arguments, or outputs
 DEEPEST = 4  # levels of nesting that are looked into
 
@@ -57,42 +58,78 @@ def numbers_in(output: Any) -> dict[str, Tensor]:
 
 def _arrays_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]]:
     """Those that are no tensors; looked for in mappings and lists only."""
-    if isinstance(value, np.ndarray | np.generic | bool | int | float):
-        array = np.asarray(value)
-    elif isinstance(value, list | tuple) and value and depth <= DEEPEST:
-        if isinstance(value[0], Mapping | Tensor | np.ndarray):
-            for place, part in enumerate(value):
-                yield from _arrays_in(f"{name}[{place}]", part, depth + 1)
-            return
-        try:
-            array = np.asarray(value)
-        except ValueError:  # rows of several lengths
-            for place, part in enumerate(value):
-                yield from _arrays_in(f"{name}[{place}]", part, depth + 1)
-            return
+    if isinstance(value, np.ndarray) or _is_number(value):
+        yield from _array(name, value)
+    elif isinstance(value, list | tuple) and depth <= DEEPEST:
+        parts = _parts(value)
+        # Only of plain numbers: an array of anything else is made by a script's own code, as by a
+        # tensor's `__array__`, after which the script couldn't resize its tensor any more.
+        if parts and _holds_numbers(parts):
+            with contextlib.suppress(ValueError):  # rows of several lengths
+                yield from _array(name, _plain(parts))
+                return
+        for place, part in enumerate(parts):
+            yield from _arrays_in(f"{name}[{place}]", part, depth + 1)
     elif isinstance(value, dict | UserDict) and depth <= DEEPEST:
-        for place, (key, part) in enumerate(value.items()):
+        for place, (key, part) in enumerate(_items(value)):
             yield from _arrays_in(_path(name, key, place), part, depth + 1)
-        return
-    else:
-        return
+
+
+def _array(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    array = np.asarray(value)
     if array.dtype.kind in "biufc":
         yield name, torch.from_numpy(np.array(array))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in NUMBERS or isinstance(value, np.generic)
+
+
+def _holds_numbers(parts: list[Any], depth: int = 0) -> bool:
+    """Whether these are plain numbers, or lists of them."""
+    return all(
+        _is_number(part)
+        or (
+            isinstance(part, list | tuple)
+            and depth < DEEPEST
+            and _holds_numbers(_parts(part), depth + 1)
+        )
+        for part in parts
+    )
+
+
+def _plain(parts: list[Any]) -> list[Any]:
+    """The same in lists of Python's own."""
+    return [_plain(_parts(p)) if isinstance(p, list | tuple) else p for p in parts]
 
 
 def _fields(name: str, value: Any) -> list[tuple[str, Any]]:
     """The parts of a value that may hold tensors, by path. Runs none of a script's own code."""
     if isinstance(value, Mapping):
-        if not isinstance(value, dict | UserDict):
-            raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
-        keys = {key: place for place, key in enumerate(value)}
-        return [(_path(name, k, keys[k]), v) for k, v in _not_plain(value.items())]
+        items = enumerate(_items(value))
+        return [(_path(name, k, i), v) for i, (k, v) in items if type(v) not in PLAIN]
     if isinstance(value, list | tuple):
-        return [(f"{name}[{i}]", v) for i, v in _not_plain(enumerate(value))]
+        return [(f"{name}[{i}]", v) for i, v in _not_plain(enumerate(_parts(value)))]
     if isinstance(value, (type, torch.nn.Module)):
         return []
     own = _attributes(value).items()
     return [(f"{name}.{k}" if name else k, v) for k, v in _not_plain(own)]
+
+
+def _items(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    """What a mapping holds. Its class may have an `items` of its own, which isn't called."""
+    held = value.__dict__.get("data") if isinstance(value, UserDict) else value
+    if isinstance(held, OrderedDict):  # which has an order of its own, too
+        return OrderedDict.items(held)
+    if isinstance(held, dict):
+        return dict.items(held)
+    raise TypeError(f"{type(value).__name__} is a mapping whose values may be made anew")
+
+
+def _parts(value: list[Any] | tuple[Any, ...]) -> list[Any]:
+    """What a list or tuple holds. Its class may have an `__iter__` of its own."""
+    parts = list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value)
+    return [*parts]
 
 
 def _path(name: str, key: Any, place: int) -> str:

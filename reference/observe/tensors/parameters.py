@@ -309,6 +309,12 @@ class Parameters:
         """Hold none, so that the script can free them: a step is over, or a forward pass begins."""
         self._gradient_views.clear()
 
+    def let_go(self) -> None:
+        """Hold no tensor's memory: nothing more is recorded."""
+        self.let_go_of_gradients()
+        self._buffers.clear()
+        self._last_step = LastStep()
+
     def gradients(self) -> Gradients:
         """Each gradient's hash and norm; '-' and 0.0 where there is none."""
         return self.begin_gradients()()
