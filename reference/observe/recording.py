@@ -71,7 +71,9 @@ class Recording:
         self.last_update: Record | None = None if after is None else after.last_update
         # Whether gradients may be there before the open step's first backward pass.
         self.may_be_left: bool = after is not None and after.may_be_left
-        self.left_gradients = LeftGradients() if after is None else after.left_gradients
+        self.left_gradients: LeftGradients = (
+            LeftGradients() if after is None else after.left_gradients
+        )
         self.waiting: list[OpenStep] = []  # steps that the next forward pass ends
 
     @property
