@@ -152,3 +152,8 @@ def inputs_of(batch: Record) -> Iterator[Given]:
             more.get("ignored"),
             more.get("unlike_ids"),
         )
+
+
+def rows_in(batch: Record) -> int:
+    """How many rows the inputs of one forward pass have; 0 where none has any."""
+    return max((given.shape[0] for given in inputs_of(batch) if given.shape), default=0)

@@ -2,8 +2,8 @@
 
 What is as in any plain loop is left out, so `{}` is an ordinary step's:
 
-- `unzeroed`: how many of the optimizer's parameters had a gradient left, not zero, when the first
-  backward pass of the step began; a word where that couldn't be seen;
+- `unzeroed`: into how many of the optimizer's parameters' gradients a backward pass accumulated
+  while they were still those of its own last step, not zero; a word where that couldn't be seen;
 - `state`: in an optimizer's first step, for how many `parameters` it keeps something by then, how
   many `steps` that counts (a resumed one's does), and how many of a known model's parameters it has
   that have no gradient (`idle`);

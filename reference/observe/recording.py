@@ -14,6 +14,7 @@ from reference.observe.generators import StatesOfStep
 from reference.observe.hooks.fail_safe import FailSafe
 from reference.observe.step.chores import Chores
 from reference.observe.step.evaluation import Evaluations
+from reference.observe.step.left_gradients import LeftGradients
 from reference.observe.step.open_step import ForwardPass, OpenStep
 from reference.observe.step.settings import Settings
 from reference.observe.tensors.parameters import Parameters
@@ -70,6 +71,9 @@ class Recording:
         self.last_update: Record | None = None if after is None else after.last_update
         # Whether gradients may be there before the open step's first backward pass.
         self.may_be_left: bool = after is not None and after.may_be_left
+        self.left_gradients: LeftGradients = (
+            LeftGradients() if after is None else after.left_gradients
+        )
         self.waiting: list[OpenStep] = []  # steps that the next forward pass ends
         self.fail_safe.when_lost.append(self._let_go)
 
@@ -109,7 +113,7 @@ class Recording:
         if step.stepped is not None:
             step.chores.counts = self.seen.schedulers.counts(step.stepped.optimizer)
         # Another optimizer may step on the same gradients.
-        self.open_step = OpenStep(chores=Chores(left=step.chores.left))
+        self.open_step = OpenStep(chores=Chores(looked=step.chores.looked))
         self.seconds = time.perf_counter() - self._started
 
     def write_steps(self) -> None:

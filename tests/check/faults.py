@@ -191,6 +191,16 @@ def second_model_in_train_mode() -> None:
 
 
 @fault
+def moving_model_in_train_mode() -> None:
+    teacher, student = convolutions(), mlp()
+    optimizer = SGD(student.parameters(), 0.1)
+    for _, (x, _) in epochs(data()):
+        with torch.no_grad():
+            wanted = teacher(x)
+        step(optimizer, F.mse_loss(student(x), wanted))
+
+
+@fault
 def batchnorm_in_frozen_part() -> None:
     model = convolutions()
     model[1].requires_grad_(False)
@@ -276,6 +286,17 @@ def loss_not_divided() -> None:
 @fault
 def loss_divided_twice() -> None:
     accumulate(1 / 16)
+
+
+@fault
+def accumulates_unevenly() -> None:
+    model, criterion = mlp(), nn.CrossEntropyLoss()
+    optimizer = SGD(model.parameters(), 0.1)
+    for x, y in [batch for _, batch in epochs(data(160, size=10))][:20]:
+        for part in (slice(9), slice(9, 10)):
+            (criterion(model(x[part]), y[part]) / 2).backward()
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 @fault
@@ -511,6 +532,16 @@ def schedule_ends_early() -> None:
 def rate_is_zero() -> None:
     model = mlp()
     loop(model, SGD(model.parameters(), 0.0))
+
+
+@fault
+def rate_is_zero_so_far() -> None:
+    model = mlp()
+    optimizer = SGD(model.parameters(), 0.1)
+    schedule = lr_scheduler.LambdaLR(optimizer, lambda epoch: epoch / 5)
+    for x, y in data():
+        step(optimizer, F.cross_entropy(model(x), y))
+    schedule.step()
 
 
 @fault

@@ -1,11 +1,14 @@
 """`python -m reference check`: a run or a script, text or JSON, and its exit codes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reference.check.report_text import VERSION
+from reference.cli.main import main
+from tests.conftest import ROOT
 from tests.helpers.observing import python, write
 
 LOOP = """
@@ -26,14 +29,34 @@ print("trained")
 SOUND = LOOP.replace("#ZERO", "optimizer.zero_grad()")
 
 
-def check(*words: str | Path, cwd: Path) -> tuple[int, str, str]:
-    result = python("-m", "reference", "check", *words, cwd=cwd)
-    return result.returncode, result.stdout, result.stderr
+Check = Callable[..., tuple[int, str, str]]
 
 
-def test_a_script_with_a_fault_and_then_its_run(tmp_path: Path) -> None:
+@pytest.fixture
+def check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Check:
+    """The command in this process: its exit code, and what it and its script wrote.
+
+    Only the script gets a process of its own, as ever: Python takes seconds to start.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+    def call(*words: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = main(["check", *words])
+        written = capfd.readouterr()
+        return code, written.out, written.err
+
+    return call
+
+
+def test_a_script_with_a_fault_and_then_its_run(tmp_path: Path, check: Check) -> None:
     write(tmp_path, "mine.py", LOOP)
-    code, out, err = check("--run-dir", "r", "mine.py", cwd=tmp_path)
+    whole = python("-m", "reference", "check", "--run-dir", "r", "mine.py", cwd=tmp_path)
+    code, out, err = whole.returncode, whole.stdout, whole.stderr
     said = out.splitlines()
     assert code == 1, err
     assert said[:2] == ["trained", "wrong: never-zeroed: gradients are never zeroed"]
@@ -41,27 +64,29 @@ def test_a_script_with_a_fault_and_then_its_run(tmp_path: Path) -> None:
     assert said[3] == "  do: call optimizer.zero_grad() once for each optimizer.step()"
     assert said[4].startswith("1 wrong in 5 steps; looked at: batch, rng, mode, weights, ")
     assert "run: r" in err
-    again = check("r", cwd=tmp_path)
+    again = check("r")
     assert (again[0], again[1].splitlines()) == (1, said[1:])
-    assert check("r/ledger.jsonl", cwd=tmp_path)[:2] == again[:2]
+    assert check("r/ledger.jsonl")[:2] == again[:2]
 
 
-def test_a_sound_script_and_json(tmp_path: Path) -> None:
+def test_a_sound_script_and_json(tmp_path: Path, check: Check) -> None:
     write(tmp_path, "mine.py", SOUND)
-    code, out, err = check("--json", "--run-dir", "r", "mine.py", cwd=tmp_path)
+    code, out, err = check("--json", "--run-dir", "r", "mine.py")
     assert code == 0, err
     told = json.loads(out)  # what the script prints is on stderr
     assert "trained" in err
     assert (told["version"], told["steps"], told["findings"]) == (VERSION, 5, [])
     assert told["complete"]
     assert "gradient: whether old ones are left when a step begins" in told["looked_at"]
-    code, out, _ = check("r", "--json", cwd=tmp_path)  # options after a run are ours
+    code, out, _ = check("r", "--json")  # options after a run are ours
     assert (code, json.loads(out)["run"]) == (0, "r")
 
 
-def test_the_words_after_a_module_are_its_own_and_its_failure_is_told(tmp_path: Path) -> None:
+def test_the_words_after_a_module_are_its_own_and_its_failure_is_told(
+    tmp_path: Path, check: Check
+) -> None:
     write(tmp_path, "mine.py", SOUND + "import sys\nprint(sys.argv[1:])\nraise SystemExit(7)\n")
-    code, out, err = check("--run-dir", "r", "-m", "mine", "--json", "-x", cwd=tmp_path)
+    code, out, err = check("--run-dir", "r", "-m", "mine", "--json", "-x")
     said = out.splitlines()
     assert code == 3, err
     assert said[:2] == ["trained", "['--json', '-x']"]
@@ -83,11 +108,11 @@ def test_the_words_after_a_module_are_its_own_and_its_failure_is_told(tmp_path: 
         (["broken.jsonl"], "broken.jsonl: row 1"),
     ],
 )
-def test_wrong_input_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+def test_wrong_input_is_one_line(words: list[str], said: str, tmp_path: Path, check: Check) -> None:
     (tmp_path / "folder").mkdir()
     write(tmp_path, "idle.py", "print(1)")
     write(tmp_path, "broken.jsonl", "not a ledger\n")
-    code, out, err = check(*words, cwd=tmp_path)
+    code, out, err = check(*words)
     assert code == 2
     assert said in err.splitlines()[-1]
     assert "Traceback" not in err

@@ -1,9 +1,13 @@
 """What each accumulated loss is multiplied by."""
 
+from collections.abc import Sequence
+
 from reference.check.finding import CHORES, SCALES, Evidence, Finding, Level, in_steps
-from reference.check.step import Step, finite
+from reference.check.step import Step, finite, rows_in
 from reference.check.training import Training
 
+SUM = "sum"
+UNEVEN = 1.5  # times: by less than that a last batch may be smaller
 CLOSE = 1e-5  # how far factors that make one are from it in float32
 
 
@@ -20,6 +24,16 @@ def _scales(training: Training) -> list[tuple[Step, list[float]]]:
     return found
 
 
+def _are_parts(steps: Sequence[Step]) -> bool:
+    """Whether the passes of a step are alike in each step, and unlike each other.
+
+    Of equal micro-batches only a last one is smaller; labelled rows beside more unlabelled ones are
+    parts of one loss.
+    """
+    rows = {tuple(rows_in(batch) for batch in step.batch) for step in steps}
+    return len(steps) > 1 and len(rows) == 1 and len(set(next(iter(rows)))) > 1
+
+
 def not_divided(training: Training) -> Evidence | None:
     """Each accumulated loss counts in full, so that the gradient is that of their sum."""
     steps = _scales(training)
@@ -27,6 +41,8 @@ def not_divided(training: Training) -> Evidence | None:
     if len(training.by_optimizer) > 1 or not whole or len(whole) < len(steps):
         return None
     if len(whole) < len(training.steps) / 2:
+        return None
+    if _are_parts(training.steps):
         return None
     passes = whole[0][0].backward_passes
     numbers = [step.number for step, _ in whole]
@@ -53,7 +69,46 @@ def divided_twice(training: Training) -> Evidence | None:
     )
 
 
+def _shares(step: Step, scales: list[float]) -> list[tuple[int, float]]:
+    """The rows of each pass, and what its loss counts; nothing where one of them isn't known."""
+    rows = [rows_in(batch) for batch in step.batch]
+    return list(zip(rows, scales, strict=True)) if len(rows) == len(scales) and all(rows) else []
+
+
+def uneven(training: Training) -> Evidence | None:
+    """A row of a small batch counts far more than one of a large batch beside it."""
+    if any(v == SUM for n, v in training.settings.items() if n.endswith(".reduction")):
+        return None  # there each row counts as its loss is scaled
+    found = []
+    for step, scales in _scales(training):
+        shares = _shares(step, scales)
+        each = [scale / rows for rows, scale in shares]
+        if each and abs(sum(scales) - 1) < CLOSE and max(each) > UNEVEN * min(each):
+            found.append((step, shares))
+    if not found:
+        return None
+    step, shares = max(found, key=lambda pair: max(r for r, _ in pair[1]))
+    shown = " and ".join(f"{rows} rows by {scale:.3g}" for rows, scale in sorted(set(shares)))
+    numbers = [s.number for s, _ in found]
+    return Evidence(
+        f"{in_steps(numbers, len(training.steps))} the losses of unequal batches are averaged as "
+        f"if they were equal: in step {step.number}, {shown}",
+        numbers,
+        {"shares": [list(share) for share in shares]},
+    )
+
+
 FINDINGS = (
+    Finding(
+        name="accumulates-unevenly",
+        level=Level.LOOK,
+        claim="the accumulated loss is a mean of means, and not that of all samples",
+        link="gradient: what each accumulated loss is multiplied by",
+        remedy="weight each loss by its rows: loss * rows / all rows of the step; or drop the "
+        "last, smaller batch",
+        find=uneven,
+        needs=(CHORES, SCALES),
+    ),
     Finding(
         name="loss-not-divided",
         level=Level.LIKELY,

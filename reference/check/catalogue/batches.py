@@ -4,9 +4,8 @@ from collections import Counter
 from itertools import pairwise
 
 from reference.check.finding import Evidence, Finding, Level, count_of, in_steps
-from reference.check.step import Step, inputs_of
+from reference.check.step import Step, rows_in
 from reference.check.training import Training
-from reference.ledger.record import Record
 
 FEW = 10  # steps: a look at a few batches may take the same one
 TIMES = 3  # that an order comes again, until it is none by chance
@@ -17,16 +16,12 @@ def _with_batch(training: Training) -> list[Step]:
     return [s for s in training.steps if s.keys and not s.clip.get("closure_calls")]
 
 
-def _rows(batch: Record) -> int:
-    return max((given.shape[0] for given in inputs_of(batch) if given.shape), default=0)
-
-
 def _only_batch(training: Training) -> int | None:
     """The rows of the batch that all of many steps have; None where there are several."""
     steps = _with_batch(training)
     if len(steps) < FEW or len({step.keys for step in steps}) > 1:
         return None
-    return max(_rows(each) for each in steps[0].batch)
+    return max(rows_in(each) for each in steps[0].batch)
 
 
 def _evaluated_rows(training: Training) -> int:

@@ -20,6 +20,12 @@ def _calls(training: Training) -> Iterator[tuple[Step, Record]]:
                 yield step, call
 
 
+def _cuts(call: Record) -> bool:
+    """Whether its norm is above its bound; also where that isn't known."""
+    bound, norm = finite(call["bound"]), finite(call.get("norm"))
+    return bound is None or norm is None or norm > bound
+
+
 def of_nothing(training: Training) -> Evidence | None:
     """Each call found a norm of zero, though there were gradients."""
     calls = list(_calls(training))
@@ -41,13 +47,18 @@ def of_nothing(training: Training) -> Evidence | None:
 
 
 def after_step(training: Training) -> Evidence | None:
-    """Each call comes after the optimizer's step and before the next backward pass."""
+    """Each call comes after the optimizer's step and before the next backward pass.
+
+    To a bound that no norm reaches it would cut nothing there either: that only measures the norm.
+    """
     calls = list(_calls(training))
     late = [
         step.number
         for step, call in calls
         if call.get("backward_passes") == 0 and step.backward_passes
     ]
+    if not any(_cuts(call) for _, call in calls):
+        return None
     if len(training.by_optimizer) > 1 or len(late) < 2 or len(late) < len(calls):
         return None
     norms = [finite(step.gradient.get("norm")) or 0.0 for step in training.steps]

@@ -1,5 +1,7 @@
 """Labels that are none, or the inputs; padding that no mask marks."""
 
+from math import prod
+
 from reference.check.finding import CHORES, Evidence, Finding, Level, in_steps
 from reference.check.step import Given, Step, inputs_of
 from reference.check.training import Training
@@ -22,15 +24,16 @@ def _labels(batch: Record) -> list[Given]:
 
 
 def _ignored(training: Training) -> list[int]:
-    """The steps in which every label of a pass is left out by the loss."""
+    """The steps in which every label of a pass is left out by the loss.
+
+    A model of several tasks has labels for each; of a batch of one task, those of the others are
+    left out.
+    """
     found = []
     for step, batch in _passes(training):
-        for given in _labels(batch):
-            places = 1
-            for size in given.shape:
-                places *= size
-            if given.ignored is not None and given.ignored == places > 0:
-                found.append(step.number)
+        labels = [given for given in _labels(batch) if prod(given.shape)]
+        if labels and all(given.ignored == prod(given.shape) for given in labels):
+            found.append(step.number)
     return list(dict.fromkeys(found))
 
 

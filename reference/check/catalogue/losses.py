@@ -146,11 +146,11 @@ FINDINGS = (
     ),
     Finding(
         name="loss-grows",
-        level=Level.LIKELY,
+        level=Level.LOOK,
         claim="the loss grows",
         link="forward: how the loss goes on",
-        remedy="lower the learning rate; see the sign of the loss, and whether gradients are "
-        "zeroed",
+        remedy="nothing, where a term of it is weighted more and more; else lower the learning "
+        "rate; see the sign of the loss, and whether gradients are zeroed",
         find=grows,
         needs=(LOSSES,),
     ),

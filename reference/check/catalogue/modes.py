@@ -21,11 +21,18 @@ def always_eval(training: Training) -> Evidence | None:
 
 
 def left_on(training: Training) -> Evidence | None:
-    """In train mode before an evaluation, in eval mode in the steps after it."""
+    """In train mode before an evaluation, in eval mode in the steps after it.
+
+    Where the loop went back to train mode after another evaluation, and is in eval mode from here
+    to its end, that is more likely a last stage without dropout, which is meant.
+    """
     if not training.drops:
         return None
-    evaluated = {e.step for e in training.evaluations}
+    # One in train mode has left nothing on.
+    own = (e for e in training.evaluations if e.trained and not e.metrics.get("training"))
+    evaluated = {e.step for e in own}
     found: list[Step] = []
+    went_back = False
     for at in sorted(evaluated):
         before = next((s for s in reversed(training.steps[:at]) if s.training is not None), None)
         if before is None or not before.training:
@@ -33,10 +40,12 @@ def left_on(training: Training) -> Evidence | None:
         for step in training.steps[at:]:
             same = step.model == before.model and step.optimizer == before.optimizer
             if same and step.training:
+                went_back = went_back or step is training.steps[at]
                 break
             if same and step.training is False:
                 found.append(step)
-    if len(found) < FEW:
+    last = max((s.number for s in training.steps if s.training), default=0)
+    if len(found) < FEW or (went_back and all(s.number > last for s in found)):
         return None
     numbers = sorted({s.number for s in found})
     at = max(e for e in evaluated if e < numbers[0])
@@ -66,12 +75,23 @@ def evaluates_in_train_mode(training: Training) -> Evidence | None:
 
 
 def second_in_train_mode(training: Training) -> Evidence | None:
-    """A model that isn't trained is asked in train mode, again and again."""
+    """A model that isn't trained, and stays as it is, is asked in train mode, again and again."""
+    return _asked(training, moves=False)
+
+
+def moving_in_train_mode(training: Training) -> Evidence | None:
+    """Another such model changes: an average of the trained one, or its running statistics."""
+    return _asked(training, moves=True)
+
+
+def _asked(training: Training, *, moves: bool) -> Evidence | None:
     for model, asked in training.asked.items():
-        if all(each.metrics.get("training") for each in asked):
+        changes = len({each.metrics.get("held") for each in asked}) > 1
+        if changes == moves and all(each.metrics.get("training") for each in asked):
+            more = ", and what it holds changes" if moves else ""
             return Evidence(
                 f"{model}, which no step trains, is asked in train mode before or in "
-                f"{len(asked)} of {len(training.steps)} steps",
+                f"{len(asked)} of {len(training.steps)} steps{more}",
                 [each.step + 1 for each in asked],
                 {"model": model},
             )
@@ -105,7 +125,7 @@ FINDINGS = (
     ),
     Finding(
         name="eval-mode-left-on",
-        level=Level.WRONG,
+        level=Level.LIKELY,
         claim="the model stays in eval mode after an evaluation",
         link="mode: train or eval after an evaluation",
         remedy="call model.train() at the beginning of each epoch, or after each evaluation",
@@ -129,6 +149,15 @@ FINDINGS = (
         remedy="call eval() on the teacher or reference: with dropout it answers otherwise each "
         "time",
         find=second_in_train_mode,
+    ),
+    Finding(
+        name="moving-model-in-train-mode",
+        level=Level.LOOK,
+        claim="a model that is only asked is in train mode, and changes",
+        link="metrics: the mode of models that aren't trained",
+        remedy="nothing, where it follows the trained one, as a momentum encoder or a mean teacher "
+        "does; else call eval() on it: its running statistics move",
+        find=moving_in_train_mode,
     ),
     Finding(
         name="batchnorm-in-frozen-part",

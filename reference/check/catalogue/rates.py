@@ -28,12 +28,33 @@ def ends_early(training: Training) -> Evidence | None:
     return None
 
 
+def _all_zero(training: Training) -> bool:
+    steps = [step for steps in _with_rate(training) for step in steps]
+    return 2 <= len(steps) == len(training.steps) and not any(s.rate for s in steps)
+
+
+def _has_begun(training: Training) -> bool:
+    """Whether no scheduler is there that was stepped once at most, as by epochs in a first one."""
+    return not any(one.last <= 1 for one in schedulers_of(training))
+
+
 def always_zero(training: Training) -> Evidence | None:
     """The rate is zero in each step of each optimizer."""
-    steps = [step for steps in _with_rate(training) for step in steps]
-    if len(steps) < 2 or len(steps) < len(training.steps) or any(s.rate for s in steps):
+    if not (_all_zero(training) and _has_begun(training)):
         return None
-    return Evidence(f"the learning rate is 0 in all {len(steps)} steps")
+    return Evidence(f"the learning rate is 0 in all {len(training.steps)} steps")
+
+
+def zero_until_then(training: Training) -> Evidence | None:
+    """The rate is zero in all steps, of a run that is over before its schedule has begun."""
+    if not _all_zero(training) or _has_begun(training):
+        return None
+    one = next(one for one in schedulers_of(training) if one.last <= 1)
+    return Evidence(
+        f"the learning rate is 0 in all {len(training.steps)} steps, in which {one.kind} was "
+        f"stepped {one.last} times",
+        values={"scheduler": one.kind, "stepped": one.last},
+    )
 
 
 def warms_up_to_the_end(training: Training) -> Evidence | None:
@@ -73,6 +94,15 @@ FINDINGS = (
         link="schedule: the rates",
         remedy="give the optimizer a learning rate, and see that a warm-up gets beyond its start",
         find=always_zero,
+    ),
+    Finding(
+        name="rate-is-zero-so-far",
+        level=Level.LOOK,
+        claim="the learning rate is zero until the run ends, which its schedule outlasts",
+        link="schedule: the rates",
+        remedy="nothing, where the run is a first try; else begin the warm-up above zero: its "
+        "whole first epoch is for nothing",
+        find=zero_until_then,
     ),
     Finding(
         name="warmup-longer-than-run",

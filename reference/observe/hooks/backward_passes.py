@@ -8,7 +8,6 @@ from torch import Tensor, is_grad_enabled
 
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.recording import Recording
-from reference.observe.step.chores import with_gradients
 from reference.observe.step.open_step import ForwardPass, OpenStep
 from reference.observe.torch_internals import backward_run, call_after_backward
 
@@ -50,18 +49,16 @@ class BackwardPasses:
 
     def _look_at_what_is_left(self) -> None:
         """Before anything is accumulated: autograd comes to the outputs first."""
-        step = self.recording.open_step
-        if step.backward_passes == 0:
-            is_left = self.recording.may_be_left
-            left = with_gradients(self.recording.parameters) if is_left else frozenset[int]()
-            step.chores.left = left
+        self.recording.left_gradients.look(self.recording.parameters)
+        self.recording.open_step.chores.looked = True
 
     @guarded
-    def on_gradient(self, _parameter: Tensor) -> None:
+    def on_gradient(self, parameter: Tensor) -> None:
         """A gradient was accumulated. It is read when this run has accumulated all of them.
 
         Not before, and not by another core meanwhile: a hook of the script's may still change it.
         """
+        self.recording.left_gradients.add(parameter, self.recording.parameters)
         task = backward_run()
         if task == self._task:
             return

@@ -125,6 +125,7 @@ class OptimizerSteps:
                 step.clips.append(read)
         parameters.let_go_of_gradients()
         step.update = parameters.values()
+        self.recording.left_gradients.step(step.stepped.places(), parameters)
         parameters.keep()
         self.recording.take_step()
 
@@ -159,7 +160,9 @@ class OptimizerSteps:
         if step.stepped is None:
             is_first, number = self._calls.number(optimizer)
             stepped = OptimizerAtStep(number, optimizer, parameters)
-            step.take_optimizer(stepped, may_be_left=self.recording.may_be_left)
+            step.take_optimizer(stepped)
+            unzeroed = self.recording.left_gradients.take(stepped.places())
+            step.chores.set_unzeroed(unzeroed, may_be_left=self.recording.may_be_left)
             if is_first:
                 step.chores.state = {**state_of(optimizer), "idle": stepped.idle}
         step.drawn = self.recording.generators.later()

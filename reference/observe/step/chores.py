@@ -17,8 +17,7 @@ from reference.ledger.record import Record
 from reference.observe.step.describe import IDS, number
 from reference.observe.step.rows import MASK, Rows
 from reference.observe.step.schedulers import Count
-from reference.observe.tensors.parameters import Parameters
-from reference.observe.tensors.shards import PLAIN, local_part
+from reference.observe.tensors.shards import PLAIN
 
 UNKNOWN = "unknown"
 MOST_CLIPS = 8  # calls that are kept of one step
@@ -29,9 +28,7 @@ CLOSE = 1e-5  # how far the sum of probabilities is from 1 in float32
 class Chores:
     """What was seen so far of one step."""
 
-    # The places of the parameters that had a gradient when the first backward pass began; None
-    # where that isn't known.
-    left: frozenset[int] | None = None
+    looked: bool = False  # for old gradients, before anything was added to them
     clips: list[Record] = field(default_factory=list)
     unzeroed: int | str = 0
     state: Record | None = None  # of an optimizer in its first step
@@ -53,15 +50,14 @@ class Chores:
             after = {"backward_passes": backward_passes}
             self.clips.append({"bound": number(float(bound)), **known, **none, **after})
 
-    def count_unzeroed(self, stepped: frozenset[int], *, may_be_left: bool) -> None:
+    def set_unzeroed(self, count: int, *, may_be_left: bool) -> None:
         """How many of the optimizer's parameters had gradients left from before.
 
         Args:
-            stepped: The places of the parameters that it steps.
+            count: Of those that were seen.
             may_be_left: Not all gradients were zero when the last step was written.
         """
-        known = self.left if self.left is not None or may_be_left else frozenset[int]()
-        self.unzeroed = UNKNOWN if known is None else len(known & stepped)
+        self.unzeroed = count if self.looked or not may_be_left else UNKNOWN
 
     def record(self, scales: list[float | None], padded: list[int]) -> Record:
         """As the ledger has it: without what is as in any plain loop.
@@ -86,13 +82,6 @@ class Chores:
         if self.probabilities:
             record["probabilities"] = self.probabilities
         return record
-
-
-def with_gradients(parameters: Parameters) -> frozenset[int]:
-    """The places of the parameters whose gradient isn't zero or none by now."""
-    living = parameters.living().items()
-    grads = ((place, tensor.grad) for place, tensor in living)
-    return frozenset(p for p, grad in grads if grad is not None and bool(local_part(grad).any()))
 
 
 def state_of(optimizer: Optimizer) -> Record:

@@ -174,12 +174,11 @@ class OpenStep:
         self.clips = []
         self.closure_calls = 0
 
-    def take_optimizer(self, stepped: OptimizerAtStep, *, may_be_left: bool) -> None:
+    def take_optimizer(self, stepped: OptimizerAtStep) -> None:
         """The optimizer as it is about to step."""
         self.stepped = stepped
         self.optimizer = stepped.describe()
         self.learning_rate = stepped.learning_rates()
-        self.chores.count_unzeroed(stepped.places(), may_be_left=may_be_left)
 
     def record(self, number: int, parameters: Parameters, before: Record | None) -> Record:
         """The line of this step; what wasn't seen is absent from it.

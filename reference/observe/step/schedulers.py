@@ -27,27 +27,27 @@ class Count:
     """How often a scheduler was stepped when its optimizer stepped.
 
     Attributes:
-        scheduler: The scheduler.
+        scheduler: The scheduler, until the step is written: one of a function that is over would be
+            gone by then, with what it was stepped last.
         kind: Its class.
         at_step: The count.
         lengths: What it is made for, by name; nothing where an earlier step has that.
     """
 
-    scheduler: "weakref.ref[LRScheduler]"
+    scheduler: LRScheduler
     kind: str
     at_step: int
     lengths: Record
 
     def record(self) -> Record:
-        """With the count by now, when the step is over; without it where the scheduler is gone."""
-        scheduler = self.scheduler()
-        now = None if scheduler is None else _count(scheduler)
+        """With the count by now, when the step is over."""
+        now = _count(self.scheduler)
         by_now = {} if now is None else {"next": now}
         return {"class": self.kind, "count": self.at_step, **by_now, **self.lengths}
 
 
 class Schedulers:
-    """Those that were found. Holds none of them alive."""
+    """Those that were found. By itself this holds none of them alive."""
 
     def __init__(self) -> None:
         self._known: list[weakref.ref[LRScheduler]] = []
@@ -63,7 +63,7 @@ class Schedulers:
         """Those of this optimizer, as they stand now."""
         found = ((reference, reference()) for reference in self._known)
         return [
-            Count(reference, type(one).__name__, count, self._lengths(reference, one))
+            Count(one, type(one).__name__, count, self._lengths(reference, one))
             for reference, one in found
             if one is not None
             and vars(one).get("optimizer") is optimizer
