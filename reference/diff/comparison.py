@@ -26,6 +26,7 @@ from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
 from reference.diff.passes_in_order import in_same_order, split_at_first_output
 from reference.diff.self_contradiction import contradiction
+from reference.diff.shared_passes import passes_of_one
 from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one, untied
 from reference.diff.without_effect import Ineffective
@@ -198,7 +199,7 @@ class Comparison:
         links = [link for link in LINKS if self.gaps.both_have(link, (ours, theirs))]
         self.gaps.note_uncalled((ours, theirs))
         if self.steps == 0 and ours is not theirs:
-            numbers = exchanged(self.matching.alike, ours, theirs)
+            numbers = exchanged(self.matching.models, ours, theirs)
             if numbers:
                 self.matching.exchange(numbers)
         self._look_for_other_models((ours, theirs))
@@ -260,7 +261,7 @@ class Comparison:
         rate = self._rate_difference(left, right, links)
         if rate is not None and rate.step < step:
             return Divergence(rate.step, rate.unequal.link, [rate.unequal], left, right)
-        pair = Pair(left, right, self.matching.names, rate)
+        pair = Pair(left, right, self.matching.names, rate, self.matching.whole)
         # A soft one is settled by what follows from it: where that isn't compared, it counts.
         settled = set(links) >= DECISIVE
         effects: list[Unequal] = []
@@ -275,6 +276,8 @@ class Comparison:
                 return Divergence(step, named, fields, left, right)
             before = [*before, *unequal]
         self._ineffective.add(before, step)
+        if "forward" in links:
+            self.gaps.add_passes(passes_of_one(pair), step)
         return None
 
     def _rate_difference(

@@ -7,6 +7,7 @@ from reference.diff.notes import (
     MoreEvaluations,
     Note,
     PaddedOtherwise,
+    PassesOfOne,
     UncalledParameters,
     UnknownFields,
     UnseenPass,
@@ -20,6 +21,7 @@ class Gaps:
 
     Attributes:
         missing: Each link that a side lacks somewhere, and these sides.
+        passes: The forward passes that one run alone makes, if any.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,7 @@ class Gaps:
         self._unseen: dict[int, UnseenPass] = {}  # by side, the first
         self._unknown: dict[int, set[str]] = {}  # by side, fields of a newer schema
         self._uncalled: dict[int, UncalledParameters] = {}  # by side, the first
+        self.passes: PassesOfOne | None = None
         self._evaluations: dict[int, MoreEvaluations] = {}  # by side, those of it alone
         self._in_evaluations: dict[type, Note] = {}  # what equal ones leave unseen, each kind once
 
@@ -64,6 +67,13 @@ class Gaps:
                 note = UncalledParameters(side, record["uncalled"], record["step"])
                 self._uncalled[side] = note
 
+    def add_passes(self, counts: tuple[int, int], step: int) -> None:
+        """Notes how many forward passes of an equal step either run makes alone."""
+        if any(counts):
+            before = self.passes or PassesOfOne(0, 0, step)
+            first, second = before.first + counts[0], before.second + counts[1]
+            self.passes = PassesOfOne(first, second, before.step)
+
     def add_unknown(self, side: int, fields: tuple[str, ...]) -> None:
         """Notes fields of a newer schema that this one doesn't know."""
         if fields:
@@ -98,6 +108,7 @@ class Gaps:
             *(MissingLinks(sides, tuple(links)) for sides, links in of_sides.items()),
             *self._unseen.values(),
             *self._uncalled.values(),
+            *([self.passes] if self.passes is not None else []),
             *(UnknownFields(side, tuple(fields)) for side, fields in self._unknown.items()),
             *self._evaluations.values(),
             *self._in_evaluations.values(),

@@ -29,6 +29,7 @@ from reference.messages import json_object, plain
 from reference.terminal import table
 
 EVERY = "every link of every step"
+COMPARED = "every link of every step, as far as both have it"
 JSON_SCHEMA = 1  # of `diff --json`; docs/diff-and-explain.md has its fields
 SHOWN = 4  # unequal fields in a line
 FIRST_FIELDS = 2  # of them, under a likely cause
@@ -211,7 +212,8 @@ def sentence(pair: str, v: Verdict) -> str:
     on = f", on {_ranks(v.ranks)}" if v.ranks > 1 else ""
     if v.detail:
         return f"identical {v.detail}: {pair}, {v.steps} steps{on}"
-    return f"identical: {pair}, {v.steps} steps, {EVERY}{on}"
+    compared = EVERY if v.every_link else COMPARED
+    return f"identical: {pair}, {v.steps} steps, {compared}{on}"
 
 
 def _ranks(count: int) -> str:
