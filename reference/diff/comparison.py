@@ -216,7 +216,7 @@ class Comparison:
         )
         if self.matching.in_place and not same_bytes:
             self._look_for_contradiction(left, right)
-        right, in_other_order = in_same_order(left, right)
+        right, in_other_order = in_same_order(left, right, known=self.in_other_order)
         self.in_other_order = self.in_other_order or bool(in_other_order)
         divergence = self._first_unequal_link(left, right, links, in_other_order)
         if divergence is None:

@@ -37,10 +37,15 @@ class Earlier:
 
 
 def batch_key(record: Record) -> Any:
-    """What two batches have in common that are the same; None without inputs."""
-    passes = record.get("batch") or []
-    inputs = [(n, *map(str, v[:2])) for each in passes for n, v in each.items() if type(v) is list]
-    return hash(tuple(inputs)) if inputs else None
+    """What two batches have in common that are the same, in whatever order; None without inputs."""
+    passes = sorted(_inputs(each) for each in record.get("batch") or [])
+    return hash(tuple(passes)) if any(passes) else None
+
+
+def _inputs(forward_pass: Record) -> tuple[tuple[str, ...], ...]:
+    """By name the inputs of one pass, as hash and shape."""
+    inputs = forward_pass.items()
+    return tuple((name, *map(str, v[:2])) for name, v in inputs if type(v) is list)
 
 
 def rows_by_name(record: Record) -> dict[str, list[str]]:
