@@ -160,6 +160,10 @@ class OptimizerSteps:
             is_first, number = self._calls.number(optimizer)
             stepped = OptimizerAtStep(number, optimizer, parameters)
             step.take_optimizer(stepped, may_be_left=self.recording.may_be_left)
+            if step.has_no_pass() and not step.weights:
+                # Something may have written them since the optimizer before, on whose gradients
+                # this one steps.
+                step.weights = parameters.values()
             if is_first:
                 step.chores.state = {**state_of(optimizer), "idle": stepped.idle}
         step.drawn = self.recording.generators.later()

@@ -380,3 +380,19 @@ def alike_models_after_a_third_that_one_run_calls_first(second: bool) -> dict[st
         cross_entropy(gives[0], labels(seed=step)).add(squares(gives[1], gives[0])).backward()
         optimizer.step()
     return {str(n): state(model) for n, model in enumerate(models)}
+
+
+@pair("weights")
+def weights_changed_between_two_optimizers_in_the_same_order(second: bool) -> dict[str, Any]:
+    one, other = seeded(lambda: nn.Linear(4, 6)), seeded(lambda: nn.Linear(6, 3), 2)
+    model = nn.Sequential(one, other)
+    optimizers = [SGD(one.parameters(), 0.1), Adam(other.parameters(), 0.01)]
+    for step in range(STEPS):
+        model.zero_grad()
+        cross_entropy(model(rows(seed=step)), labels(seed=step)).backward()
+        optimizers[0].step()
+        if second and step == 1:
+            with torch.no_grad():
+                other.weight.mul_(1.5)
+        optimizers[1].step()
+    return state(model)
