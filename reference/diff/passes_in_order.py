@@ -18,7 +18,9 @@ from reference.ledger.record import Record
 ORDER = "order of the forward passes"
 PASSES = ("batch", "forward", "inside")  # fields with an entry for each forward pass
 CHORES = ("scales", "padded")  # such fields of `chores`
-ROUNDING = 1e-2  # relative: as far apart may norms of gradients be that are summed otherwise, in bf16
+ROUNDING = (
+    1e-2  # relative: as far apart may norms of gradients be that are summed otherwise, in bf16
+)
 
 
 def split_at_first_output(

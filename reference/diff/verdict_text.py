@@ -197,7 +197,8 @@ def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:
     """The verdict on several runs against the first: one line where all agree, else one each."""
     if all(v.verdict == "identical" for v in verdicts.values()):
         steps = next(iter(verdicts.values())).steps
-        return [f"identical: {len(verdicts) + 1} loops, {steps} steps, {EVERY}"]
+        compared = EVERY if all(v.every_link for v in verdicts.values()) else COMPARED
+        return [f"identical: {len(verdicts) + 1} loops, {steps} steps, {compared}"]
     return [sentence(f"{first} and {name}", v) for name, v in verdicts.items()]
 
 
