@@ -42,7 +42,10 @@ MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, Overfl
 
 
 class Comparison:
-    """Two runs, step by step as they come. Holds one step of each, however long they are.
+    """Two runs, step by step as they come.
+
+    Holds one step of each, and short hashes of what earlier ones had, up to the limits of
+    `earlier_steps.py`, however long the runs are.
 
     Attributes:
         steps: How many steps were equal so far.

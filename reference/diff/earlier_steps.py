@@ -8,32 +8,52 @@ from reference.diff.batch_differences import rows
 from reference.ledger.record import Record
 
 MOST = 1 << 16  # steps that are remembered, of each run
+MOST_ROWS = 1 << 18  # rows of their inputs, as short hashes
 
 
 @dataclass
 class Earlier:
-    """What earlier steps of one run had, by which a later one is known again."""
+    """What earlier steps of one run had, by which a later one is known again.
+
+    Attributes:
+        batches: The first step of each batch.
+        rows: Short hashes of the rows of any input.
+        updates: The last step of each update.
+        complete: No step or row was left out, as there were too many.
+        zeroed: Whether the last step left no gradients.
+        arguments: Those of the last step.
+        settings: All, by name.
+    """
 
     batches: dict[Any, int] = field(default_factory=dict)
-    rows: set[str] = field(default_factory=set)  # of any input, as short hashes
+    rows: set[str] = field(default_factory=set)
     updates: dict[str, int] = field(default_factory=dict)
-    zeroed: bool | None = None  # after the last step
-    arguments: Passes = ()  # of the last step
-    settings: Record = field(default_factory=dict)  # all, by name
+    complete: bool = True
+    zeroed: bool | None = None
+    arguments: Passes = ()
+    settings: Record = field(default_factory=dict)
 
     def remember(self, record: Record, step: int) -> None:
         """One more step, as it stands in the ledger."""
         self.zeroed = record.get("zeroed")
         self.arguments = arguments(record)
         self.settings.update(record.get("settings") or {})
-        if len(self.batches) < MOST:
-            key = batch_key(record)
-            if key is not None:
-                self.batches.setdefault(key, step)
-                self.rows.update(row for each in rows_by_name(record).values() for row in each)
-            update = record.get("update") or {}
-            if "hash" in update:
-                self.updates[update["hash"]] = step
+        key = batch_key(record)
+        if key is not None:
+            self._remember_batch(key, record, step)
+        update = record.get("update") or {}
+        if "hash" in update and (len(self.updates) < MOST or update["hash"] in self.updates):
+            self.updates[update["hash"]] = step
+
+    def _remember_batch(self, key: Any, record: Record, step: int) -> None:
+        """Its rows all together or not at all."""
+        fresh = {row for each in rows_by_name(record).values() for row in each} - self.rows
+        is_new = key not in self.batches
+        if (is_new and len(self.batches) == MOST) or len(self.rows) + len(fresh) > MOST_ROWS:
+            self.complete = False
+            return
+        self.batches.setdefault(key, step)
+        self.rows.update(fresh)
 
 
 def batch_key(record: Record) -> Any:

@@ -224,6 +224,7 @@ def _changed(case: Case, name: str, left: list[str], right: list[str]) -> Iterat
     had = [sum(r in own.rows for r in rows) for rows, own in zip(sides, case.earlier, strict=True)]
     for side in (0, 1):
         known = had[side] == len(sides[side]) and had[1 - side] == 0
+        known = known and case.earlier[side].complete  # else the other's rows may be left out ones
         ever = case.earlier[side].rows | case.later.rows[side]
         if known and not any(row in ever for row in sides[1 - side]):
             same, other = RUNS[side], RUNS[1 - side]
@@ -262,10 +263,16 @@ def _other_rows(x: Record, y: Record, names: list[str], name: str, case: Case) -
             "examples, prepared otherwise",
             "look at tokenisation, truncation, normalisation and augmentation",
         )
+    never = ", and the other run never has them" if _is_complete(case) else ""
     when = "from the first step on" if case.step == 1 else f"from step {case.step} on"
     return LikelyCause(
         "other-rows",
-        f"the {many} of {plain(name)} are others {when}, and the other run never has them",
+        f"the {many} of {plain(name)} are others {when}{never}",
         "other data, or the same prepared or augmented with other random numbers: look at the "
         "dataset, the transforms and their seeds",
     )
+
+
+def _is_complete(case: Case) -> bool:
+    """Whether all rows that the runs have are known, but for those long after they part."""
+    return all(earlier.complete for earlier in case.earlier)
