@@ -122,7 +122,7 @@ def lockstep_command(
     if only or but:
         put = {*put} - ({*LINKS} - {*TOLD} if but else set())
         run = run_both(put)
-        left = ", ".join(link for link in LINKS if link not in put)
+        left = ", ".join(link for link in TOLD if link not in put)
         failure = failure_of(run)
         if failure:
             raise TrainingFailed(f"couldn't be compared: {failure}")

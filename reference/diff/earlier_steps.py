@@ -23,6 +23,8 @@ class Earlier:
         zeroed: Whether the last step left no gradients.
         arguments: Those of the last step.
         settings: All, by name.
+        generators: By step how the global generators stood.
+        still: How often nothing was drawn between two steps.
     """
 
     batches: dict[Any, int] = field(default_factory=dict)
@@ -32,12 +34,20 @@ class Earlier:
     zeroed: bool | None = None
     arguments: Passes = ()
     settings: Record = field(default_factory=dict)
+    generators: dict[int, int] = field(default_factory=dict)
+    still: int = 0
+    _after: int | None = None
 
     def remember(self, record: Record, step: int) -> None:
         """One more step, as it stands in the ledger."""
         self.zeroed = record.get("zeroed")
         self.arguments = arguments(record)
         self.settings.update(record.get("settings") or {})
+        now = generators(record)
+        self.still += now is not None and now == self._after
+        self._after = None if _drew(record) else now
+        if now is not None and len(self.generators) < MOST:
+            self.generators[step] = now
         key = batch_key(record)
         if key is not None:
             self._remember_batch(key, record, step)
@@ -54,6 +64,16 @@ class Earlier:
             return
         self.batches.setdefault(key, step)
         self.rows.update(fresh)
+
+
+def generators(record: Record) -> int | None:
+    """How all generators stood before a step, as one number; None where nobody looked."""
+    states = [(name, value[0]) for name, value in sorted((record.get("rng") or {}).items())]
+    return hash(tuple(states)) if states else None
+
+
+def _drew(record: Record) -> bool:
+    return any(value[1] for value in (record.get("rng") or {}).values())
 
 
 def batch_key(record: Record) -> Any:

@@ -10,8 +10,9 @@ reading order:
   `processes.py`: how their processes begin; `output.py`: what they print;
 - `side.py`: one script in its process; `torch_hooks.py`: where its training is held;
 - `leader.py`: A, which says what it does and waits where its tensors would change;
-- `follower.py`: B, which compares, notes and puts in place: `put_pass.py`, `put_loss.py`,
-  `put_batch.py`, `put_autocast.py`, `put_gradients.py`, `put_optimizer.py`, `arguments_put.py`;
+- `follower.py`: B, which compares, notes and puts in place: `put_weights.py`, `put_modes.py`,
+  `put_batch.py`, `put_inputs.py`, `put_autocast.py`, `put_loss.py`, `put_gradients.py`,
+  `put_optimizer.py`, `arguments_put.py`;
 - `watcher.py`, `model_parts.py`, `parameter_pairs.py`, `losses.py`, `optimizer_state.py`,
   `generator_states.py`, `evaluations.py`, `other_models.py`, `input_facts.py`, `clip_text.py`:
   what is known of either;

@@ -77,11 +77,13 @@ class Found:
     Attributes:
         differences: Independent ones, the likeliest cause first.
         nothing: Those that do nothing by themselves.
+        unsure: What may follow from targets that no hook sees, and that stayed B's own.
         cannot: What couldn't be put in place, each with its link and first step.
     """
 
     differences: list[Difference]
     nothing: list[Difference]
+    unsure: list[Difference]
     cannot: list[Record]
 
 
@@ -92,12 +94,16 @@ def find(run: PairRun) -> Found:
     causes = _causes(notes)
     told: list[Difference] = []
     nothing: list[Difference] = []
+    unsure: list[Difference] = []
     for difference in [*_grouped(notes), *batch_differences(notes)]:
         if _follows(difference, causes):
             continue
+        if all(note.get("blind") for note in difference.notes):
+            unsure.append(difference)
+            continue
         (nothing if _does_nothing(difference, run, causes) else told).append(difference)
     _join_bounds(told, nothing)
-    return Found(sorted(told, key=_rank), nothing, _once(cannot))
+    return Found(sorted(told, key=_rank), nothing, unsure, _once(cannot))
 
 
 def _without_uneven(notes: Sequence[Record]) -> list[Record]:

@@ -22,9 +22,11 @@ from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.put_autocast import put_autocast
 from reference.lockstep.put_batch import LoaderPlacer
 from reference.lockstep.put_gradients import GradientPlacer
+from reference.lockstep.put_inputs import InputPlacer
 from reference.lockstep.put_loss import LossPlacer
+from reference.lockstep.put_modes import ModePlacer, Soft
 from reference.lockstep.put_optimizer import OptimizerPlacer
-from reference.lockstep.put_pass import PassPlacer
+from reference.lockstep.put_weights import WeightPlacer
 from reference.lockstep.side_report import Report
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.torch_hooks import Call
@@ -55,7 +57,10 @@ class Follower:
         self._pairs = ParameterPairs()
         self._loaders = LoaderPlacer(self.watcher, self.stream, self.notes)
         self.stream.wanted = lambda: self._loaders.wanted
-        self._placer = PassPlacer(self.watcher, self._pairs, self.stream, self.notes, self._loaders)
+        self._soft = Soft()
+        self._weights = WeightPlacer(self.watcher, self._pairs, self.stream, self.notes)
+        self._modes = ModePlacer(self.watcher, self.notes, self._soft)
+        self._inputs = InputPlacer(self.watcher, self.notes, self._loaders, self._soft)
         self._gradients = GradientPlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._optimizers = OptimizerPlacer(self.watcher, self._pairs, self.notes)
         self._losses = LossPlacer(
@@ -63,7 +68,10 @@ class Follower:
             self.stream,
             self.notes,
             self._loaders,
-            lambda: sorted(self._placer.untried),
+            lambda: sorted(self._soft.untried),
+        )
+        self._gradients.is_blind = lambda: (
+            self._inputs.is_without_targets and not self._losses.is_seen
         )
         self._pass: OpenPass | None = None
         self._begun: Event | None = None  # A's pass, beside the open one
@@ -92,18 +100,17 @@ class Follower:
             self.notes.cannot(step, "weights", self._pairs.strangers_text())
             self._begun = None
             return None
-        self._placer.weights(event)
-        self._unequal_rng = self._placer.generators(event)
-        self._rng = generator_states()
+        self._weights.weights(event)
+        self._unequal_rng, self._rng = self._modes.generators(event)
         for undo in (
-            self._placer.frozen(event),
-            self._placer.modes(event, begun),
-            self._placer.settings(event, begun),
+            self._weights.frozen(event),
+            self._modes.modes(event, begun),
+            self._modes.settings(event, begun),
         ):
             if undo is not None:
                 self._undo.append(undo)
         self._autocast(event)
-        return self._placer.inputs(event, begun, args, kwargs)
+        return self._inputs.inputs(event, begun, args, kwargs)
 
     def part_begins(self) -> None:
         """See `Side`."""
@@ -170,11 +177,10 @@ class Follower:
         mine = {b: own[b].item() for b in unequal.values() if own[b].numel() == 1}
         loss = next((a for a, b in unequal.items() if a in numbers and b in mine), None)
         values = (numbers[loss], mine[unequal[loss]]) if loss is not None else (None, None)
-        because = sorted(self._placer.untried)
+        because = sorted(self._soft.untried)
         more = {"first": first, "names": list(unequal), "number": event.number, "because": because}
         self.notes.unequal(step, "forward", "outputs", *values, **more)
-        self._placer.proven |= self._placer.untried
-        self._placer.untried = set()
+        self._soft.matter()
         self.notes.follows = "forward"
         if not self.notes.is_whole:
             return None
@@ -263,13 +269,15 @@ class Follower:
             ours = self.watcher.parameters.values()
             before = self.notes.count
             if self.notes.is_whole or self.notes.puts("update"):
-                self._placer.put_weights("update", event.record["update"], ours)
+                self._weights.put_weights("update", event.record["update"], ours)
             if self.notes.count > before:
                 self._after_unequal_update(optimizer)
         self.stream.release()
         self.stream.forget(step)
         self.watcher.end_step()
         self._gradients.end_step()
+        self._inputs.end_step()
+        self._losses.is_seen = False
         self.notes.end_step(step, drew=self._drew)
         self._drew = False
 

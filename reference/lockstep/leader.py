@@ -59,7 +59,7 @@ class Leader:
         self._is_open, self._inner = True, []
         inputs, pieces = pack(begun.inputs)
         generators, states = pack_generators()
-        self._rng = generator_states()
+        self._rng = {name: each["state"] for name, each in generators.items()}
         record: Record = {
             "model": begun.model,
             "record": begun.record,

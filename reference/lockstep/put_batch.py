@@ -1,7 +1,7 @@
 """What comes from the loader: A's batch in the place of B's, where both give the same fields.
 
 A script may use its batch in ways that no hook sees: it counts labels, masks, or feeds a second
-model. What the model itself is given is put in place again where it is called (`put_pass.py`).
+model. What the model itself is given is put in place again where it is called (`put_inputs.py`).
 """
 
 from typing import Any

@@ -28,6 +28,7 @@ class GradientPlacer:
         self._stream, self._notes = stream, notes
         self.own_clips: list[Record] = []
         self._compared: tuple[int, int] | None = None  # backward passes of both, at the last one
+        self.is_blind: Callable[[], bool] = lambda: False  # to the targets, which are B's own
         self.in_no_group: set[int] = set()  # A's places of what its optimizer has, and not B's
         self._counts: tuple[int, int] | None = None  # of the step before
         self._theirs = 0  # A's backward passes in this step
@@ -61,6 +62,7 @@ class GradientPlacer:
         ours = watcher.parameters.gradients().record
         root = begin.record["root"]
         more: Record = {} if root == roots else {"roots": [root, roots]}
+        more["blind"] = root != roots and self.is_blind()
         self._compare("gradient", event.record["gradient"], ours, **more)
         self._compared = event.record["backwards"], watcher.backwards
         self._norms = event.record["gradient"]["norm"], event.record["gradient"]["norm"]

@@ -32,6 +32,7 @@ class LossPlacer:
         self._loaders = loaders
         self._inside: list[tuple[Record, dict[str, Bytes]]] = []  # those of A's last pass
         self._passed = (0, 0)  # the step and number of the pass in whose model B computes some
+        self.is_seen = False  # whether this step has a loss that both compute by such a function
         self._any = False  # whether A's computes any there
 
     def after(self, event: Event) -> None:
@@ -45,6 +46,7 @@ class LossPlacer:
         found = self._partner(call, number, inside=inside)
         if found is None:
             return call.run()
+        self.is_seen = True
         theirs, pieces = found
         whole = self._put(call, theirs, pieces)
         result = call.run()

@@ -82,6 +82,9 @@ class Lockstep:
         if self.found.nothing:
             yield "of no effect here:"
             yield from (f"   {difference_text(each, steps)}" for each in self.found.nothing)
+        if self.found.unsure:
+            yield "may follow from B's own targets, which go into no loss of torch's:"
+            yield from (f"   {difference_text(each, steps)}" for each in self.found.unsure)
         if self.ends:
             yield self.ends
         if not self.failure:
@@ -116,6 +119,7 @@ class Lockstep:
                 "ends": self.ends,
                 "differences": [_record(d, self.run.steps) for d in self.differences],
                 "of_no_effect": [_record(d, self.run.steps) for d in self.found.nothing],
+                "unsure": [_record(d, self.run.steps) for d in self.found.unsure],
                 "cannot": self.found.cannot,
                 "effects": [asdict(effect) for effect in effects],
             }

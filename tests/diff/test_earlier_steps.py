@@ -1,4 +1,4 @@
-"""What is remembered of earlier steps: as much as there is room for; if it isn't all, that is known."""
+"""What is remembered of earlier steps: as much as there is room for."""
 
 from typing import Any
 

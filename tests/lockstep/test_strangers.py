@@ -53,6 +53,14 @@ def test_what_is_planted_is_told(planted: tuple[Any, dict[str, Any], Told]) -> N
     assert result.is_proven, str(result)
 
 
+def test_targets_that_no_hook_sees_are_no_difference_of_their_own() -> None:
+    result = lockstep(strangers.OwnArithmetic(1), strangers.OwnArithmetic(7))
+    told = {(each.link, each.field) for each in result.differences}
+    assert told <= OF_A_SEED, str(result)
+    assert "may follow from B's own targets" in str(result)
+    assert result.is_proven
+
+
 def test_a_forgotten_shift_is_told_as_what_it_is() -> None:
     """Its targets have another shape: that can't be put in place, and is said."""
     result = lockstep(strangers.CausalLM(1), strangers.CausalLM(7, shift=0))

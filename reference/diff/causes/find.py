@@ -72,5 +72,5 @@ def _left(case: Case) -> list[LikelyCause]:
     if not alone or any(u.words for u in case.unequal()):
         return []
     if case.link == "gradient":
-        return [of_another_loss()]
+        return [of_another_loss(case)]
     return [inside_the_model()] if case.link == "forward" else []
