@@ -94,9 +94,10 @@ def _may_be_why(left: Record, right: Record) -> bool:
     """
     if any(u.weight == HARD for u in forward(Pair(left, right))):
         return any(drawn for each in (left, right) for _, drawn in (each.get("rng") or {}).values())
-    norms = [(each.get("gradient") or {}).get("norm") for each in (left, right)]
-    both = all(isinstance(norm, int | float) for norm in norms)
-    return not both or isclose(*norms, rel_tol=ROUNDING)
+    ours, theirs = ((each.get("gradient") or {}).get("norm") for each in (left, right))
+    if not (isinstance(ours, int | float) and isinstance(theirs, int | float)):
+        return True
+    return isclose(ours, theirs, rel_tol=ROUNDING)
 
 
 def _places(ours: Sequence[Record], theirs: Sequence[Record]) -> list[int] | None:
