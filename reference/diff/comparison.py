@@ -26,6 +26,7 @@ from reference.diff.one_numbering import OneNumbering
 from reference.diff.parameter_matching import Matching
 from reference.diff.passes_in_order import in_same_order, split_at_first_output
 from reference.diff.self_contradiction import contradiction
+from reference.diff.shared_passes import passes_of_one
 from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one, untied
 from reference.diff.without_effect import Ineffective
@@ -41,7 +42,10 @@ MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, Overfl
 
 
 class Comparison:
-    """Two runs, step by step as they come. Holds one step of each, however long they are.
+    """Two runs, step by step as they come.
+
+    Holds one step of each, and short hashes of what earlier ones had, up to the limits of
+    `earlier_steps.py`, however long the runs are.
 
     Attributes:
         steps: How many steps were equal so far.
@@ -169,7 +173,7 @@ class Comparison:
         links = [link for link in LINKS if self.gaps.both_have(link, (ours, theirs))]
         self.gaps.note_uncalled((ours, theirs))
         if self.steps == 0 and ours is not theirs:
-            numbers = exchanged(self.matching.alike, ours, theirs)
+            numbers = exchanged(self.matching.models, ours, theirs)
             if numbers:
                 self.matching.exchange(numbers)
         self._look_for_other_models((ours, theirs))
@@ -186,7 +190,7 @@ class Comparison:
         )
         if self.matching.in_place and not same_bytes:
             self._look_for_contradiction(left, right)
-        right, in_other_order = in_same_order(left, right)
+        right, in_other_order = in_same_order(left, right, known=self.in_other_order)
         self.in_other_order = self.in_other_order or bool(in_other_order)
         divergence = self._first_unequal_link(left, right, links, in_other_order)
         if divergence is None:
@@ -231,7 +235,7 @@ class Comparison:
         rate = self._rate_difference(left, right, links)
         if rate is not None and rate.step < step:
             return Divergence(rate.step, rate.unequal.link, [rate.unequal], left, right)
-        pair = Pair(left, right, self.matching.names, rate)
+        pair = Pair(left, right, self.matching.names, rate, self.matching.whole)
         # A soft one is settled by what follows from it: where that isn't compared, it counts.
         settled = set(links) >= DECISIVE
         effects: list[Unequal] = []
@@ -246,6 +250,8 @@ class Comparison:
                 return Divergence(step, named, fields, left, right)
             before = [*before, *unequal]
         self._ineffective.add(before, step)
+        if "forward" in links:
+            self.gaps.add_passes(passes_of_one(pair), step)
         return None
 
     def _rate_difference(

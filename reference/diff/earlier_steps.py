@@ -8,19 +8,32 @@ from reference.diff.batch_differences import rows
 from reference.ledger.record import Record
 
 MOST = 1 << 16  # steps that are remembered, of each run
+MOST_ROWS = 1 << 18  # rows of their inputs, as short hashes
 
 
 @dataclass
 class Earlier:
-    """What earlier steps of one run had, by which a later one is known again."""
+    """What earlier steps of one run had, by which a later one is known again.
+
+    Attributes:
+        batches: The first step of each batch.
+        rows: Short hashes of the rows of any input.
+        updates: The last step of each update.
+        complete: No step or row was left out, as there were too many.
+        zeroed: Whether the last step left no gradients.
+        arguments: Those of the last step.
+        settings: All, by name.
+        generators: By step how the global generators stood.
+        still: How often nothing was drawn between two steps.
+    """
 
     batches: dict[Any, int] = field(default_factory=dict)
-    rows: set[str] = field(default_factory=set)  # of any input, as short hashes
+    rows: set[str] = field(default_factory=set)
     updates: dict[str, int] = field(default_factory=dict)
-    zeroed: bool | None = None  # after the last step
-    arguments: Passes = ()  # of the last step
-    settings: Record = field(default_factory=dict)  # all, by name
-    # By step how the global generators stood, and how often nothing was drawn between two steps.
+    complete: bool = True
+    zeroed: bool | None = None
+    arguments: Passes = ()
+    settings: Record = field(default_factory=dict)
     generators: dict[int, int] = field(default_factory=dict)
     still: int = 0
     _after: int | None = None
@@ -33,16 +46,24 @@ class Earlier:
         now = generators(record)
         self.still += now is not None and now == self._after
         self._after = None if _drew(record) else now
-        if len(self.batches) < MOST:
-            if now is not None:
-                self.generators[step] = now
-            key = batch_key(record)
-            if key is not None:
-                self.batches.setdefault(key, step)
-                self.rows.update(row for each in rows_by_name(record).values() for row in each)
-            update = record.get("update") or {}
-            if "hash" in update:
-                self.updates[update["hash"]] = step
+        if now is not None and len(self.generators) < MOST:
+            self.generators[step] = now
+        key = batch_key(record)
+        if key is not None:
+            self._remember_batch(key, record, step)
+        update = record.get("update") or {}
+        if "hash" in update and (len(self.updates) < MOST or update["hash"] in self.updates):
+            self.updates[update["hash"]] = step
+
+    def _remember_batch(self, key: Any, record: Record, step: int) -> None:
+        """Its rows all together or not at all."""
+        fresh = {row for each in rows_by_name(record).values() for row in each} - self.rows
+        is_new = key not in self.batches
+        if (is_new and len(self.batches) == MOST) or len(self.rows) + len(fresh) > MOST_ROWS:
+            self.complete = False
+            return
+        self.batches.setdefault(key, step)
+        self.rows.update(fresh)
 
 
 def generators(record: Record) -> int | None:
@@ -56,10 +77,15 @@ def _drew(record: Record) -> bool:
 
 
 def batch_key(record: Record) -> Any:
-    """What two batches have in common that are the same; None without inputs."""
-    passes = record.get("batch") or []
-    inputs = [(n, *map(str, v[:2])) for each in passes for n, v in each.items() if type(v) is list]
-    return hash(tuple(inputs)) if inputs else None
+    """What two batches have in common that are the same, in whatever order; None without inputs."""
+    passes = sorted(_inputs(each) for each in record.get("batch") or [])
+    return hash(tuple(passes)) if any(passes) else None
+
+
+def _inputs(forward_pass: Record) -> tuple[tuple[str, ...], ...]:
+    """By name the inputs of one pass, as hash and shape."""
+    inputs = forward_pass.items()
+    return tuple((name, *map(str, v[:2])) for name, v in inputs if type(v) is list)
 
 
 def rows_by_name(record: Record) -> dict[str, list[str]]:

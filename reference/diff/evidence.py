@@ -75,6 +75,7 @@ class OtherAtEnd:
         total: How many it has.
         first: The name of the first one that is unequal.
         forms: The type and shape of that one in both runs; 'none' where it isn't there.
+        trained: Whether an optimizer moved it; else it is a copy, an average, or frozen.
     """
 
     model: str
@@ -82,6 +83,7 @@ class OtherAtEnd:
     total: int
     first: str
     forms: tuple[str, str]
+    trained: bool
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from reference.diff.notes import (
     Note,
     OfOtherBatches,
     PaddedOtherwise,
+    PassesOfOne,
     UncalledParameters,
     UnknownFields,
     UnseenPass,
@@ -26,6 +27,7 @@ class Gaps:
 
     Attributes:
         missing: Each link that a side lacks somewhere, and these sides.
+        passes: The forward passes that one run alone makes, if any.
     """
 
     def __init__(self) -> None:
@@ -33,6 +35,7 @@ class Gaps:
         self._unseen: dict[int, UnseenPass] = {}  # by side, the first
         self._unknown: dict[int, set[str]] = {}  # by side, fields of a newer schema
         self._uncalled: dict[int, UncalledParameters] = {}  # by side, the first
+        self.passes: PassesOfOne | None = None
         self._evaluations: dict[int, MoreEvaluations] = {}  # by side, those of it alone
         self._rows: dict[int, int] = {}  # by side, how many it evaluated alone after the same ones
         # What equal ones leave unseen, by its kind and names, each once.
@@ -71,6 +74,13 @@ class Gaps:
             if "uncalled" in record and side not in self._uncalled:
                 note = UncalledParameters(side, record["uncalled"], record["step"])
                 self._uncalled[side] = note
+
+    def add_passes(self, counts: tuple[int, int], step: int) -> None:
+        """Notes how many forward passes of an equal step either run makes alone."""
+        if any(counts):
+            before = self.passes or PassesOfOne(0, 0, step)
+            first, second = before.first + counts[0], before.second + counts[1]
+            self.passes = PassesOfOne(first, second, before.step)
 
     def add_unknown(self, side: int, fields: tuple[str, ...]) -> None:
         """Notes fields of a newer schema that this one doesn't know."""
@@ -114,6 +124,7 @@ class Gaps:
             *(MissingLinks(sides, tuple(links)) for sides, links in of_sides.items()),
             *self._unseen.values(),
             *self._uncalled.values(),
+            *([self.passes] if self.passes is not None else []),
             *(UnknownFields(side, tuple(fields)) for side, fields in self._unknown.items()),
             *self._evaluations.values(),
             *(MoreRows(side, count) for side, count in self._rows.items()),

@@ -10,6 +10,7 @@ from typing import Any
 from reference.diff.batch_differences import batch
 from reference.diff.evaluation_differences import evaluation
 from reference.diff.optimizer_differences import optimizer
+from reference.diff.shared_passes import shared_passes
 from reference.diff.sides import FIRST, SECOND
 from reference.diff.tensor_differences import buffers, tensors
 from reference.diff.unequal import COUNT, HARD, NOTE, SOFT, Pair, Unequal
@@ -93,13 +94,12 @@ def weights(pair: Pair) -> Iterator[Unequal]:
 def forward(pair: Pair) -> Iterator[Unequal]:
     """The loss where both show it, and the outputs that both have.
 
-    Of other numbers of passes nothing is decided by outputs: they are of other parts of a model.
+    Of other numbers of passes only those are compared that both runs make.
     """
     left, right = pair.left["forward"], pair.right["forward"]
-    if len(left) != len(right):
-        return
-    for number, (x, y) in enumerate(zip(left, right, strict=False), 1):
-        of_pass = number if len(left) > 1 else None
+    for place, other in shared_passes(pair):
+        x, y = left[place], right[other]
+        of_pass = place + 1 if max(len(left), len(right)) > 1 else None
         if x.get("loss") != y.get("loss") or ("loss" in x) != ("loss" in y):
             weight = HARD if "loss" in x and "loss" in y else NOTE
             yield Unequal("forward", "loss", x.get("loss"), y.get("loss"), weight, of_pass)

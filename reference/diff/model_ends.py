@@ -128,7 +128,7 @@ def _unequal(
     left: Record, right: Record, known: Sequence[Counter[str]], lost: Sequence[set[str]]
 ) -> Iterator[OtherAtEnd]:
     ours, theirs = left["tensors"], _renamed(right["tensors"], left["tensors"])
-    name = str(left["model"])
+    name, trained = str(left["model"]), bool(left["trained"])
     if ours.keys() != theirs.keys():
         p, q = Counter(ours.values()), Counter(theirs.values())
         # What only one model has, and had in its last step: that was no other training, unless the
@@ -141,14 +141,14 @@ def _unequal(
         if not all(same) or all(more):
             only = [n for n in (*ours, *theirs) if (n in ours) != (n in theirs)]
             forms = _form(ours.get(only[0])), _form(theirs.get(only[0]))
-            yield OtherAtEnd(name, len(only), len({*ours, *theirs}), only[0], forms)
+            yield OtherAtEnd(name, len(only), len({*ours, *theirs}), only[0], forms, trained)
         return
     fleeting = _same_form(left.get("fleeting", {}), right.get("fleeting", {}))
     pairs = [*((n, x, theirs[n]) for n, x in ours.items()), *fleeting]
     unequal = [(n, x, y) for n, x, y in pairs if x != y and ABSENT not in (_hash(x), _hash(y))]
     if unequal:
         first, x, y = unequal[0]
-        yield OtherAtEnd(name, len(unequal), len(pairs), first, (_form(x), _form(y)))
+        yield OtherAtEnd(name, len(unequal), len(pairs), first, (_form(x), _form(y)), trained)
 
 
 def _hash(value: str) -> str:

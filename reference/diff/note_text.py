@@ -23,6 +23,7 @@ from reference.diff.notes import (
     OtherRanks,
     PaddedOtherwise,
     PartBeside,
+    PassesOfOne,
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
@@ -115,6 +116,13 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"not seen: what {count} parameter{'s' * (count != 1)} of no called model "
                 f"{'are' if count != 1 else 'is'} used for, in {sides.name(side)}, first in step "
                 f"{step}; gradients, weights and updates were compared"
+            )
+        case PassesOfOne(first, second, step):
+            counts = [(first, sides.first), (second, sides.second)]
+            many = " and ".join(f"{count} in {whose}" for count, whose in counts if count)
+            return (
+                f"not compared: what forward passes that only one run makes give, {many}, the "
+                f"first in step {step}; gradients, weights and updates were compared"
             )
         case PaddedOtherwise(step):
             return (

@@ -133,6 +133,15 @@ class UncalledParameters:
 
 
 @dataclass(frozen=True)
+class PassesOfOne:
+    """Forward passes in equal steps that one run alone makes: how many, and in which step first."""
+
+    first: int
+    second: int
+    step: int
+
+
+@dataclass(frozen=True)
 class PaddedOtherwise:
     """Rows of equal evaluations, the first after this step, end with other numbers of zeros.
 
@@ -246,6 +255,7 @@ Note = (
     | MoreEvaluations
     | MoreRows
     | UncalledParameters
+    | PassesOfOne
     | PaddedOtherwise
     | GeneratedInOtherBatches
     | OfOtherBatches

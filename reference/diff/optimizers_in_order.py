@@ -24,13 +24,15 @@ def in_one_order(left: Iterable[Group], right: Iterable[Group]) -> Pairs:
     """Both runs' groups side by side; where one run ends before the other, beside empty ones."""
     ours, theirs = _together(left), _together(right)
     nothing: list[Group] = []
+    before: list[Item | None] = [None, None]  # the last steps of both
     for x, y in zip_longest(ours, theirs, fillvalue=nothing):
         if len(x) != len(y):
             rest = chain(x, *ours), chain(y, *theirs)
             yield from zip_longest(*rest, fillvalue=Group())
             return
         if len(x) > 1:
-            _put_in_order(x, y)
+            _put_in_order(x, y, before)
+        before = [side[-1].step if side else None for side in (x, y)]
         yield from zip(x, y, strict=True)
 
 
@@ -51,8 +53,16 @@ def _has_no_pass(group: Group) -> bool:
     return alone and group.step is not None and WITHOUT_PASS in group.step.line
 
 
-def _put_in_order(left: Sequence[Group], right: Sequence[Group]) -> None:
-    """Replaces the steps of both, if the same optimizers step in another order."""
+def _put_in_order(
+    left: Sequence[Group], right: Sequence[Group], before: Sequence[Item | None]
+) -> None:
+    """Replaces the steps of both, if the same optimizers step in another order.
+
+    Args:
+        left: The first run's steps on the same gradients.
+        right: The second run's.
+        before: The step before of either run, to which their weights may refer.
+    """
     items = [[g.step for g in side if g.step is not None] for side in (left, right)]
     if [item.line for item in items[0]] == [item.line for item in items[1]]:
         return
@@ -65,8 +75,11 @@ def _put_in_order(left: Sequence[Group], right: Sequence[Group]) -> None:
     if moved == also_moved or not disjoint or set(moved) != set(also_moved):
         return
     order = [also_moved.index(places) for places in moved]
-    for groups, records, places in ((left, ours, range(len(ours))), (right, theirs, order)):
-        ordered = _in_order(records, places, [each["optimizer"]["index"] for each in ours])
+    indices = [each["optimizer"]["index"] for each in ours]
+    runs = (left, ours, range(len(ours)), before[0]), (right, theirs, order, before[1])
+    for groups, records, places, last in runs:
+        weights = _weights(records, last.record if last is not None else {})
+        ordered = _in_order(records, places, indices, weights)
         for group, record in zip(groups, ordered, strict=True):
             group.step = Item(encode(record), group.where)
 
@@ -85,7 +98,10 @@ def _moved(record: Record) -> frozenset[int]:
 
 
 def _in_order(
-    records: Sequence[Record], places: Sequence[int], indices: Sequence[int]
+    records: Sequence[Record],
+    places: Sequence[int],
+    indices: Sequence[int],
+    weights: Sequence[Sequence[str]],
 ) -> list[Record]:
     """The steps with their optimizers in this order.
 
@@ -93,6 +109,7 @@ def _in_order(
         records: The steps of one run.
         places: Where in the run each optimizer stepped.
         indices: The number that each is given.
+        weights: Of each step as it was made, the tensors before it.
     """
     ordered: list[Record] = []
     first = records[0].get("gradient") or {}
@@ -109,8 +126,14 @@ def _in_order(
             "update": {**update, **_buffers(here["update"])},
             "schedule": other["schedule"],
         }
-        if ordered and "weights" in here:
-            changed["weights"] = {**here["weights"], **_without_buffers(ordered[-1]["update"])}
+        if "weights" in here:
+            others = ordered[-1]["update"]["tensors"].split() if ordered else weights[0]
+            own_weights = _replaced(others, weights[there], own)
+            # What the step before left is referred to, and not repeated.
+            if ordered or own_weights != list(weights[0]):
+                tensors = " ".join(own_weights)
+                of_weights = {"hash": combine_listed(tensors), "tensors": tensors}
+                changed["weights"] = {**here["weights"], **of_weights}
         ordered.append(changed)
     return ordered
 
@@ -131,5 +154,19 @@ def _buffers(link: Record) -> Record:
     return {"buffers": link["buffers"]} if "buffers" in link else {}
 
 
-def _without_buffers(link: Record) -> Record:
-    return {name: link[name] for name in ("hash", "tensors")}
+def _weights(records: Sequence[Record], before: Record) -> list[list[str]]:
+    """The tensors before each step; where it lists none, what the update before it left."""
+    known: list[list[str]] = []
+    for record in records:
+        tensors = (record.get("weights") or {}).get("tensors")
+        known.append(str(tensors or (before.get("update") or {}).get("tensors", "")).split())
+        before = record
+    return known
+
+
+def _replaced(tensors: Sequence[str], by: Sequence[str], own: frozenset[int]) -> list[str]:
+    """The tensors, with others at these places."""
+    return [
+        by[place] if place in own and place < len(by) else tensor
+        for place, tensor in enumerate(tensors)
+    ]

@@ -79,6 +79,7 @@ class Matching:
         self.untaken: tuple[list[int], list[int]] = ([], [])
         self._parts: tuple[dict[int, int], dict[int, int]] = ({}, {})
         self._exchanged: dict[int, int] = {}
+        self._whole: set[int] = set()
 
     @property
     def names(self) -> list[str]:
@@ -102,6 +103,7 @@ class Matching:
     def _match(self) -> None:
         left, right = self._models
         self.notes, self.left_over, self._parts = [], [], ({}, {})
+        self._whole = {model.number for model in left} if left == right else set()
         self.untaken = ([], [])
         if left == right:
             self._pair_alike(left)
@@ -109,7 +111,7 @@ class Matching:
         swap = len(right) < len(left)  # the parts go into the whole
         parts, wholes = (left, right) if swap else (right, left)
         of_parts, of_wholes = (0, 1) if swap else (1, 0)  # sides
-        ways = _best(parts, wholes)
+        ways = _best(parts, wholes, self._homes(parts, wholes, of_parts))
         pairs: list[tuple[int, int]] = []
         for model, way in zip(parts, ways, strict=True):
             if way is None:
@@ -131,9 +133,15 @@ class Matching:
         self.same_parts = self.in_place and len(left) == len(right)
 
     @property
-    def alike(self) -> Sequence[Model]:
-        """The models of both runs, where these have the same ones; else none."""
-        return self._models[0] if self._models[0] == self._models[1] else ()
+    def models(self) -> tuple[Sequence[Model], Sequence[Model]]:
+        """The models of either run."""
+        return self._models
+
+    @property
+    def whole(self) -> frozenset[int]:
+        """The first run's numbers of models that both have, with all their parameters."""
+        others = {self.model(side, model.number) for side, model in self.left_over}
+        return frozenset(self._whole - others)
 
     def exchange(self, numbers: Mapping[int, int]) -> None:
         """Some of the second run's models are those of other numbers in the first."""
@@ -151,11 +159,24 @@ class Matching:
         )
         self.in_place = self.same_parts = not self._exchanged
 
+    def _homes(self, parts: Sequence[Model], wholes: Sequence[Model], of_parts: int) -> list[int]:
+        """Where in the other run each model is looked for first: in its own place, or exchanged."""
+        numbers = self._exchanged if of_parts else {v: k for k, v in self._exchanged.items()}
+        homes: list[int] = []
+        for place, part in enumerate(parts):
+            # A model that grows has several records, which come in the same order in both runs.
+            nth = sum(each.number == part.number for each in parts[:place])
+            there = [w.first for w in wholes if w.number == numbers.get(part.number)]
+            homes.append(there[nth] if nth < len(there) else part.first)
+        return homes
+
     def _join(self, part: Model, way: Way, wholes: Sequence[Model], *, swap: bool) -> None:
         """A part's forward passes are the whole's; and a word on names that aren't the same."""
         whole = next(w for w in wholes if w.first <= way.places[0] < w.first + len(w.names))
         ours = self._parts[0 if swap else 1]
         ours[part.number] = self._parts[1 if swap else 0].setdefault(whole.number, whole.number)
+        if len(part.names) == len(whole.names) and not way.prefix:
+            self._whole.add(ours[part.number])
         there = whole.names[way.places[0] - whole.first]
         if part.names[0] != there:
             names = (part.names[0], there) if swap else (there, part.names[0])
@@ -199,7 +220,9 @@ class Matching:
         return [pair[side] for pair in self.pairs]
 
 
-def _best(parts: Sequence[Model], wholes: Sequence[Model]) -> list[Way | None]:
+def _best(
+    parts: Sequence[Model], wholes: Sequence[Model], homes: Sequence[int]
+) -> list[Way | None]:
     """The one way of most matched parameters, no place being taken twice; else nothing fits."""
     options = [list(_ways(part, wholes)) for part in parts]
     count = 1
@@ -213,8 +236,8 @@ def _best(parts: Sequence[Model], wholes: Sequence[Model]) -> list[Way | None]:
         places = [place for way in chosen if way is not None for place in way.places]
         # A copy of a model fits where the model does: the one in its own place is meant.
         own = sum(
-            way is not None and not way.prefix and way.places[0] == part.first
-            for part, way in zip(parts, chosen, strict=True)
+            way is not None and not way.prefix and way.places[0] == home
+            for home, way in zip(homes, chosen, strict=True)
         )
         if len(places) == len(set(places)) and (len(places), own) >= most:
             best = [*best, chosen] if (len(places), own) == most else [chosen]

@@ -91,9 +91,11 @@ class Pair:
         right: The second run's, its parameters in the first run's places.
         names: Of the parameters that both runs have, as the first one calls them.
         rate: Where the learning rates part, if they do.
+        whole: The numbers of models that are the same one, with all its parameters, in both.
     """
 
     left: Record
     right: Record
     names: Sequence[str] = ()
     rate: RateDifference | None = None
+    whole: frozenset[int] = frozenset()

@@ -28,6 +28,7 @@ from reference.ledger.record import SCHEMA
 from reference.messages import json_object, plain
 
 EVERY = "every link of every step"
+COMPARED = "every link of every step, as far as both have it"
 JSON_SCHEMA = 1  # of `diff --json`; docs/diff-and-explain.md has its fields
 SHOWN = 4  # unequal fields in a line
 FIRST_FIELDS = 2  # of them, under a likely cause
@@ -201,7 +202,8 @@ def sentences(first: str, verdicts: dict[str, Verdict]) -> list[str]:
     """The verdict on several runs against the first: one line where all agree, else one each."""
     if all(v.verdict == "identical" for v in verdicts.values()):
         steps = next(iter(verdicts.values())).steps
-        return [f"identical: {len(verdicts) + 1} loops, {steps} steps, {EVERY}"]
+        compared = EVERY if all(v.every_link for v in verdicts.values()) else COMPARED
+        return [f"identical: {len(verdicts) + 1} loops, {steps} steps, {compared}"]
     return [sentence(f"{first} and {name}", v) for name, v in verdicts.items()]
 
 
@@ -216,7 +218,8 @@ def sentence(pair: str, v: Verdict) -> str:
     on = f", on {_ranks(v.ranks)}" if v.ranks > 1 else ""
     if v.detail:
         return f"identical {v.detail}: {pair}, {v.steps} steps{on}"
-    return f"identical: {pair}, {v.steps} steps, {EVERY}{on}"
+    compared = EVERY if v.every_link else COMPARED
+    return f"identical: {pair}, {v.steps} steps, {compared}{on}"
 
 
 def _ranks(count: int) -> str:

@@ -24,6 +24,7 @@ from tests.diff.pairs import (  # noqa: F401
     exchanges,
     losses,
     modelling,
+    more_passes,
     odd_outputs,
     optimizing,
     orders,

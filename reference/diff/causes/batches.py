@@ -228,9 +228,11 @@ def _other_rows(x: Record, y: Record, names: list[str], name: str, case: Case) -
             "look at tokenisation, truncation, normalisation and augmentation",
         )
     when = "from the first step on" if case.step == 1 else f"from step {case.step} on"
+    complete = all(earlier.complete for earlier in case.earlier)
+    lacks = ", and are not all in the other run" if complete else ""
     return LikelyCause(
         "other-rows",
-        f"the {many} of {plain(name)} differ {when}, and are not all in the other run",
+        f"the {many} of {plain(name)} differ {when}{lacks}",
         "different data, or the same prepared or augmented with different random numbers: look at "
         "the dataset, the transforms and their seeds",
     )

@@ -1,6 +1,7 @@
 """Runs that are equal in every step that both have, and end otherwise."""
 
 from reference.diff.causes.likely_cause import LikelyCause
+from reference.diff.evidence import OtherAtEnd
 from reference.diff.sides import FIRST, RUNS, SECOND
 from reference.diff.verdict import Reason, Verdict
 
@@ -18,6 +19,17 @@ def end_causes(verdict: Verdict) -> list[LikelyCause]:
                     "length",
                     f"{said}{counts[1 - side]}",
                     "look at the number of epochs, max_steps, drop_last, and at what ends the loop",
+                )
+            ]
+        case Reason.CHANGED_WEIGHTS if _is_of_no_optimizer(verdict):
+            return [
+                LikelyCause(
+                    "average-at-end",
+                    f"{FIRST} and {SECOND} train alike in every step; what is kept beside it "
+                    "(a copy or an average of weights, or a model that no optimizer moves) ends "
+                    "differently",
+                    "look at the average's decay, at when it is updated and copied, and at what is "
+                    "loaded into a model that isn't trained",
                 )
             ]
         case Reason.CHANGED_WEIGHTS:
@@ -41,3 +53,7 @@ def end_causes(verdict: Verdict) -> list[LikelyCause]:
                 )
             ]
     return []
+
+
+def _is_of_no_optimizer(verdict: Verdict) -> bool:
+    return isinstance(verdict.evidence, OtherAtEnd) and not verdict.evidence.trained

@@ -67,7 +67,8 @@ def rows_changed(case: Case, name: str, left: list[str], right: list[str]) -> It
         other_side = case.earlier[1 - side]
         known = had[side] == len(sides[side]) and had[1 - side] == 0
         ever = case.earlier[side].rows | case.later.rows[side]
-        if known and not any(row in ever for row in sides[1 - side]):
+        complete = all(earlier.complete for earlier in case.earlier)
+        if known and complete and not any(row in ever for row in sides[1 - side]):
             same, other = RUNS[side], RUNS[1 - side]
             yield LikelyCause(
                 "rows-change",

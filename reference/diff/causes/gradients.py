@@ -12,6 +12,7 @@ from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
 NEAR = 1e-4  # relative; norms of tensors have 7 digits
+ENOUGH = 2  # tensors whose norms have one ratio: that of a single one tells no factor
 NOT_SEEN = (
     "; the model is given no labels, so that these, and what the script makes of them, aren't in "
     "the ledgers"
@@ -31,7 +32,7 @@ def gradient_causes(case: Case) -> Iterator[LikelyCause]:
 
 
 def _not_zeroed(case: Case) -> Iterator[LikelyCause]:
-    left, right = (each.zeroed for each in case.earlier)
+    left, right = _zeroed(case)
     if case.step == 1 or left is None or right is None or left == right:
         return
     side, names = int(left), _names(case)
@@ -43,6 +44,20 @@ def _not_zeroed(case: Case) -> Iterator[LikelyCause]:
         f"call zero_grad() in {RUNS[side]} before each backward(), on every optimizer whose "
         "parameters get gradients (also those of a model that another loss goes through)",
     )
+
+
+def _zeroed(case: Case) -> list[bool | None]:
+    """Whether either run's gradients were zero when the first backward pass of the step began.
+
+    Where that isn't known, whether they were when the step before was over: a loop may zero them
+    between the two.
+    """
+    counts = [(record.get("chores") or {}).get("unzeroed", 0) for record in case.pair]
+    if all(
+        "chores" in record and type(n) is int for record, n in zip(case.pair, counts, strict=True)
+    ):
+        return [count == 0 for count in counts]
+    return [each.zeroed for each in case.earlier]
 
 
 def _model_of(names: list[str], case: Case) -> str:
@@ -130,6 +145,13 @@ def _scaled(case: Case) -> Iterator[LikelyCause]:
             "loss-scale",
             f"{said}: a loss scaler's factor",
             "look at GradScaler: scale(), unscale_() and its init_scale",
+        )
+    elif not exact and sum(map(bool, _norms(case.pair[0]))) < ENOUGH:
+        yield LikelyCause(
+            "loss-function",
+            f"{FIRST} and {SECOND} compute different losses from equal outputs: the norm of the "
+            f"one gradient is {shown} times as large in {RUNS[side]}, which need be no factor",
+            "look at the loss's weight, its reduction, and at its function",
         )
     else:
         yield LikelyCause(

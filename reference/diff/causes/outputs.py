@@ -68,6 +68,8 @@ def _setting(each: OtherSetting, kinds: Sequence[str]) -> LikelyCause:
             ", as in " + like[0] if like else ""
         )
     before = BEFORE if each.before else ""
+    if None in (each.left, each.right) and "." in each.name:
+        return _of_one_module(each)
     if field == FROZEN:
         of_model = f" of {plain(each.name.rpartition('.')[0])}" if "." in each.name else ""
         said = f"different parameters{of_model} are trained: {FROZEN} is {values}{before}"
@@ -76,6 +78,20 @@ def _setting(each: OtherSetting, kinds: Sequence[str]) -> LikelyCause:
     alike = f"set {plain(field)} alike where the module, or its config, is made"
     advice = "" if before else ADVICE.get(field, alike)
     return LikelyCause("setting", f"{whose}{plain(each.name)} is {values}{before}", advice)
+
+
+def _of_one_module(each: OtherSetting) -> LikelyCause:
+    """A setting that one run's module lacks: it is no setting that is unequal, but the module."""
+    module, _, field = plain(each.name).rpartition(".")
+    side = int(each.left is None)
+    value = short(each.right if side else each.left)
+    before = BEFORE if each.before else ""
+    return LikelyCause(
+        "other-module",
+        f"{module} isn't the same module in both: it has {field} ({value}) in {RUNS[side]}, and "
+        f"nothing of that name in {RUNS[1 - side]}{before}",
+        "" if before else f"look at which class of module stands at {module} in both",
+    )
 
 
 def forward_causes(case: Case) -> Iterator[LikelyCause]:

@@ -163,6 +163,10 @@ class OptimizerSteps:
             step.take_optimizer(stepped)
             unzeroed = self.recording.left_gradients.take(stepped.places())
             step.chores.set_unzeroed(unzeroed, may_be_left=self.recording.may_be_left)
+            if step.has_no_pass() and not step.weights:
+                # Something may have written them since the optimizer before, on whose gradients
+                # this one steps.
+                step.weights = parameters.values()
             if is_first:
                 step.chores.state = {**state_of(optimizer), "idle": stepped.idle}
         step.drawn = self.recording.generators.later()

@@ -153,6 +153,10 @@ class OpenStep:
         taken = [f.snapshot for f in self.forwards[: first + 1] if f.snapshot is not None]
         return taken[-1] if taken else None
 
+    def has_no_pass(self) -> bool:
+        """Whether nothing led to this step but the gradients of the one before."""
+        return not self.used() and self.backward_passes == 0
+
     def set_gradient(self, gradient: Gradients, *, again: bool) -> None:
         """What is accumulated after a backward pass; `again` where it is still the same one."""
         if again:
@@ -238,7 +242,8 @@ class OpenStep:
             return {}
         # A second optimizer on the same gradients: no forward pass is its own.
         record: Record = {"batch": [], "rng": {}, "mode": {}, "forward": []}
-        return record if before is None else {**record, "weights": _unless_equal(before, before)}
+        start: Record | None = self.weights or before
+        return record if not start else {**record, "weights": _unless_equal(start, before)}
 
     def _of_backward_passes(self) -> Record | None:
         """The link `gradient`."""

@@ -70,6 +70,13 @@ MUST = {
     "workers that draw the same": ("each second batch has different rows (2, 4, 6 and so on)",
                                    "a DataLoader's 2 workers take turns", "worker_init_fn"),
     "one epoch more": ("A ends after step 4, B goes on to step 6", "epochs"),
+    "zeroed elsewhere and another loss": ("B's gradients are 3 times A's", "factor"),
+    "never zeroed beside zeroed before backward": ("zero", "call zero_grad() in B before each"),
+    "passes in another order and another loss": ("B's gradients are 2 times A's",),
+    "a loss of one tensor": ("different losses from equal outputs", "1.7 times as large in B"),
+    "averages with another decay": ("a copy or an average of weights", "the average's decay"),
+    "another activation": ("1 isn't the same module in both", "has approximate (none) in B",
+                           "which class of module stands at 1"),
     "evaluated on other rows": ("evaluations get different rows", "the split"),
 }  # fmt: skip
 

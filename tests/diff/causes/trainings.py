@@ -3,6 +3,7 @@
 Each takes `fault` and trains; without it the training is as it was meant.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -584,3 +585,73 @@ def evaluated_on_other_rows(fault: bool) -> None:
     model.eval()
     with torch.no_grad():
         model(rows(seed=98 + fault))
+
+
+# A harmless difference beside a fault: the fault comes first.
+
+
+@training
+def zeroed_elsewhere_and_another_loss(fault: bool) -> None:
+    """Both zero in time, one after the step and one before the next backward pass."""
+    model = mlp()
+    optimizer = sgd(model)
+    for step in range(4):
+        factor = 3.0 if fault and step == 2 else 1.0
+        loss = factor * cross_entropy(model(rows(seed=step)), labels(seed=step))
+        if fault:
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if not fault:
+            optimizer.zero_grad()
+
+
+@training
+def never_zeroed_beside_zeroed_before_backward(fault: bool) -> None:
+    model = mlp()
+    optimizer = sgd(model)
+    for step in range(3):
+        loss = cross_entropy(model(rows(seed=step)), labels(seed=step))
+        if not fault:
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@training
+def passes_in_another_order_and_another_loss(fault: bool) -> None:
+    model = mlp()
+    optimizer = sgd(model)
+    for step in range(3):
+        optimizer.zero_grad()
+        gives = {seed: model(rows(seed=seed)) for seed in ((9, 8) if fault else (8, 9))}
+        loss = torch.stack([cross_entropy(gives[seed], labels(seed=seed)) for seed in (8, 9)]).sum()
+        (loss * (2.0 if fault and step else 1.0)).backward()
+        optimizer.step()
+
+
+@training
+def a_loss_of_one_tensor(fault: bool) -> None:
+    model = seeded(lambda: nn.Linear(4, 3, bias=False))
+    fit(model, loss=lambda out, y: (1.7 if fault else 1.0) * cross_entropy(out, y))
+
+
+@training
+def averages_with_another_decay(fault: bool) -> None:
+    model = mlp()
+    average = copy.deepcopy(model)
+
+    def move(_: int) -> None:
+        with torch.no_grad():
+            for mean, tensor in zip(average.parameters(), model.parameters(), strict=True):
+                mean.lerp_(tensor, 0.01 if fault else 0.1)
+
+    with torch.no_grad():
+        average(rows())
+    fit(model, after=move)
+
+
+@training
+def another_activation(fault: bool) -> None:
+    act = nn.GELU if fault else nn.ReLU
+    fit(seeded(lambda: nn.Sequential(nn.Linear(4, 6), act(), nn.Linear(6, 3))))

@@ -19,7 +19,11 @@ def two_models() -> tuple[nn.Sequential, nn.Sequential]:
 
 
 def two_alike() -> tuple[nn.Sequential, nn.Sequential]:
-    return mlp(), seeded(mlp, 2)
+    """Of one class and other values."""
+    other: nn.Sequential = seeded(
+        lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)), 2
+    )
+    return mlp(), other
 
 
 def in_parts(second: bool, scale: float = 1.0) -> dict[str, Any]:
@@ -255,3 +259,140 @@ def a_copy_evaluated_in_place_of_the_model(second: bool) -> dict[str, Any]:
     fit(model)
     with torch.no_grad():
         return {"gives": (copy.deepcopy(model) if second else model)(rows())}
+
+
+def alike_and_a_third(second: bool, scale: float = 1.0) -> dict[str, Any]:
+    """Two alike models in another order; the first run alone calls a third one, once."""
+    one, other = two_alike()
+    third = seeded(lambda: nn.Linear(4, 2), 3)
+    optimizer = SGD([*one.parameters(), *other.parameters()], 0.1)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        gives = {n: (one, other)[n](rows(seed=step)) for n in ((1, 0) if second else (0, 1))}
+        if step == 2 and not second:
+            third(rows(seed=step))
+        y = labels(seed=step)
+        (cross_entropy(gives[0], y) + cross_entropy(gives[1], y) * scale).backward()
+        optimizer.step()
+    return {"one": state(one), "other": state(other)}
+
+
+@pair("", "which takes part in no step")
+def alike_models_in_another_order_and_a_third_in_one(second: bool) -> dict[str, Any]:
+    return alike_and_a_third(second)
+
+
+@pair("gradient")
+def alike_models_in_another_order_a_third_and_another_loss(second: bool) -> dict[str, Any]:
+    return alike_and_a_third(second, 2.0 if second else 1.0)
+
+
+def growing(second: bool) -> dict[str, Any]:
+    """Two alike models in another order, which get a layer more while they train."""
+    models = [seeded(lambda: nn.Sequential(nn.Linear(4, 3)), n) for n in (1, 2)]
+    for step in range(STEPS):
+        if step == 2:
+            for number, model in enumerate(models):
+                model.append(seeded(lambda: nn.Linear(3, 3), 5 + number))
+        optimizer = SGD([p for model in models for p in model.parameters()], 0.1)
+        optimizer.zero_grad()
+        gives = {n: models[n](rows(seed=step)) for n in ((1, 0) if second else (0, 1))}
+        sum(cross_entropy(gives[n], labels(seed=step)) for n in (0, 1)).backward()  # type: ignore[union-attr]
+        optimizer.step()
+    return {str(n): state(model) for n, model in enumerate(models)}
+
+
+@pair()
+def alike_models_in_another_order_that_grow(second: bool) -> dict[str, Any]:
+    return growing(second)
+
+
+def between_two_optimizers(second: bool, change: Any = lambda p: None) -> dict[str, Any]:
+    """Each has its own part of the model; the second run changes weights between their steps."""
+    one, other = seeded(lambda: nn.Linear(4, 6)), seeded(lambda: nn.Linear(6, 3), 2)
+    model = nn.Sequential(one, other)
+    optimizers = [SGD(one.parameters(), 0.1, momentum=0.9), Adam(other.parameters(), 0.01)]
+    for step in range(STEPS):
+        model.zero_grad()
+        cross_entropy(model(rows(seed=step)), labels(seed=step)).backward()
+        for number, optimizer in enumerate(reversed(optimizers) if second else optimizers):
+            optimizer.step()
+            if second and number == 0 and step == 1:
+                with torch.no_grad():
+                    change(one)
+    return state(model)
+
+
+@pair("weights")
+def weights_changed_between_two_optimizers(second: bool) -> dict[str, Any]:
+    return between_two_optimizers(second, lambda one: one.weight.mul_(1.5))
+
+
+@pair("clip")
+def gradients_changed_between_two_optimizers(second: bool) -> dict[str, Any]:
+    return between_two_optimizers(second, lambda one: one.weight.grad.mul_(2))
+
+
+@pair()
+def nothing_changed_between_two_optimizers(second: bool) -> dict[str, Any]:
+    return between_two_optimizers(second)
+
+
+def swapped_passes(second: bool, loss: Any, act: Any = nn.ReLU) -> dict[str, Any]:
+    """Two passes of one model in each step, in another order in the second run."""
+    model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), act(), nn.Linear(6, 3)))
+    optimizer = SGD(model.parameters(), 0.1)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        seeds = (9, 8) if second else (8, 9)
+        gives = {seed: model(rows(seed=seed)) for seed in seeds}
+        scale = loss if second and step else 1.0
+        losses = [cross_entropy(gives[seed], labels(seed=seed)) for seed in (8, 9)]
+        (scale * torch.stack(losses).sum()).backward()
+        optimizer.step()
+    return state(model)
+
+
+@pair("gradient", "B's gradients are 2 times A's")
+def passes_always_in_another_order_then_another_loss(second: bool) -> dict[str, Any]:
+    return swapped_passes(second, 2.0)
+
+
+@pair("forward")
+def passes_in_another_order_through_another_activation(second: bool) -> dict[str, Any]:
+    return swapped_passes(second, 1.0, nn.GELU if second else nn.ReLU)
+
+
+@pair("", "models Sequential that don't train, 1 and 0")
+def alike_models_after_a_third_that_one_run_calls_first(second: bool) -> dict[str, Any]:
+    """All three are alike, so that the numbers of those that train are others."""
+    models = [
+        seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)), n)
+        for n in (1, 2, 3)
+    ]
+    optimizer = SGD([p for model in models[:2] for p in model.parameters()], 0.1)
+    if not second:
+        with torch.no_grad():
+            models[2](rows())
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        gives = torch.stack([models[n](rows(seed=step)) for n in (0, 1)])
+        cross_entropy(gives[0], labels(seed=step)).add(squares(gives[1], gives[0])).backward()
+        optimizer.step()
+    return {str(n): state(model) for n, model in enumerate(models)}
+
+
+@pair("weights")
+def weights_changed_between_two_optimizers_in_the_same_order(second: bool) -> dict[str, Any]:
+    one, other = seeded(lambda: nn.Linear(4, 6)), seeded(lambda: nn.Linear(6, 3), 2)
+    model = nn.Sequential(one, other)
+    optimizers = [SGD(one.parameters(), 0.1), Adam(other.parameters(), 0.01)]
+    for step in range(STEPS):
+        model.zero_grad()
+        cross_entropy(model(rows(seed=step)), labels(seed=step)).backward()
+        optimizers[0].step()
+        if second and step == 1:
+            with torch.no_grad():
+                other.weight.mul_(1.5)
+        optimizers[1].step()
+    return state(model)
