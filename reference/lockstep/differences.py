@@ -7,7 +7,7 @@ from typing import Any
 
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
-from reference.lockstep.batch_differences import batch_differences
+from reference.lockstep.batch_differences import KINDS, MADE, batch_differences
 from reference.lockstep.pair import PairRun
 
 # What any two runs of other seeds have: told last.
@@ -20,6 +20,7 @@ ORDER = (
     ("forward", ""),
     ("gradient", ""),
     ("zeroed", ""),
+    ("batch", MADE),
     ("mode", ""),
     ("optimizer", ""),
     ("clip", ""),
@@ -125,11 +126,7 @@ def _grouped(notes: Iterable[Record]) -> list[Difference]:
         if note.get("follows"):
             continue
         link, name = note["link"], note["field"]
-        if (
-            link == "batch"
-            and name.split()[0] in ("input", "target", "loaded")
-            and not note.get("soft")
-        ):
+        if link == "batch" and name.split()[0] in KINDS and not note.get("soft"):
             continue  # `batch_differences` has them
         key: Any = (link, name)
         if link == METRICS and name != "evaluations":
@@ -173,8 +170,8 @@ def _follows(difference: Difference, causes: dict[str, set[int]]) -> bool:
 
 def _does_nothing(difference: Difference, run: PairRun, causes: dict[str, set[int]]) -> bool:
     if difference.link == "mode" and difference.field == "training":
-        stateful = any(note["stateful"] for note in difference.notes)
-        return not stateful and not run.drew & set(difference.steps)
+        matters = any(note["matters"] for note in difference.notes)
+        return not matters and not run.drew & set(difference.steps)
     if difference.link == METRICS and difference.field == "evaluation":
         return all(note["soft"] for note in difference.notes)
     if not all(note.get("soft") for note in difference.notes):

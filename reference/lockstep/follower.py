@@ -93,6 +93,7 @@ class Follower:
         self._is_open = True
         step = self.watcher.step
         event = self._begun = self.stream.seek("pass", step=step, skip=("backward",))
+        self._note_evaluations_of_a()
         self._pairs.add(None if event is None else event.record["record"], begun.record)
         if event is None:
             return None
@@ -101,6 +102,7 @@ class Follower:
             self._begun = None
             return None
         self._weights.weights(event)
+        self._loaders.look_at(generator_states())
         self._unequal_rng, self._rng = self._modes.generators(event)
         for undo in (
             self._weights.frozen(event),
@@ -161,6 +163,7 @@ class Follower:
             draws = name in event.record["drawn"] or name in drawn
             step = self.watcher.step
             self.notes.unequal(step, "rng", name, None, None, number=number, soft=not draws)
+        self._loaders.go_on()
         own = outputs_of(output)
         self._pass.outputs = own
         return self._compare_outputs(event, output, own)
@@ -204,13 +207,15 @@ class Follower:
         self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...] | None:
         """See `Side`."""
-        told = self.watcher.others.take(module, trains=self.watcher.trains(module))
+        trains = self.watcher.trains(module)
+        told = self.watcher.others.take(module, trains=trains)
         if told is not None:
             put_other_model(module, told, self.watcher.step, self.stream, self.notes)
         number = self.watcher.others.number(module)
-        if number is not None:
+        if number is not None and not trains:
             step = self.watcher.step
-            args = put_look(module, args, kwargs, number, step, self.stream, self.notes)
+            made = self._loaders.explains
+            args = put_look(module, args, kwargs, number, step, self.stream, self.notes, made=made)
         self.watcher.evaluations.begin(module, args, kwargs)
         return args
 
@@ -272,6 +277,7 @@ class Follower:
                 self._weights.put_weights("update", event.record["update"], ours)
             if self.notes.count > before:
                 self._after_unequal_update(optimizer)
+        self._note_evaluations_of_a()
         self.stream.release()
         self.stream.forget(step)
         self.watcher.end_step()
@@ -312,13 +318,19 @@ class Follower:
             return
         records = event.record["record"], ours
         self._scores = [record[METRICS]["scores"] for record in records]
-        for field, left, right, matters in unequal_fields(event.record["record"], ours):
+        for field, left, right, matters in unequal_fields(*records, is_first=step == 1):
             self.notes.unequal(step, METRICS, field, left, right, soft=not matters)
+
+    def _note_evaluations_of_a(self) -> None:
+        """Those that have come by now and that no evaluation of B's was held against."""
+        for event in self.stream.left_over("evaluation"):
+            self.notes.unequal(event.record["step"], METRICS, "evaluations", 1, 0, soft=True)
 
     def end(self) -> Record:
         """The script has ended; how it stands beside A's end."""
         self.watcher.evaluations.close()
         self.stream.wait()
+        self._note_evaluations_of_a()
         self.notes.end_step(self.watcher.step, drew=False, over=True)
         ended = self.stream.ended
         if ended is None:

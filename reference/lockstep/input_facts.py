@@ -24,11 +24,9 @@ def input_facts(tensor: Tensor) -> Record:
         if not plain.is_floating_point():
             facts["ones"] = bool((plain == 1).all())
             facts["ignored"] = int((plain == -100).sum())
-            facts["zeros"] = int((plain == 0).sum())
             if plain.dim() == 2:
                 facts["begins with 0"] = bool((plain[:, 0] == 0).any())
-        else:
-            facts["mean"] = float(plain.double().mean())
+        facts["mean"] = float(plain.double().mean())
     return facts
 
 

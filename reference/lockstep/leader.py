@@ -125,11 +125,12 @@ class Leader:
 
     def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See `Side`."""
-        told = self.watcher.others.take(module, trains=self.watcher.trains(module))
+        trains = self.watcher.trains(module)
+        told = self.watcher.others.take(module, trains=trains)
         if told is not None:
             self._tell("look", told)
         number = self.watcher.others.number(module)
-        if number is not None:
+        if number is not None and not trains:
             inputs, pieces = pack(local(inputs_of(module, args, kwargs)))
             self._tell("look_pass", {"number": number, "inputs": inputs}, pieces)
         self.watcher.evaluations.begin(module, args, kwargs)

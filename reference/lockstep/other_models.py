@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import CallArguments
+from reference.lockstep.input_facts import input_facts
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, hashes, unpack
 from reference.lockstep.stream import Stream
@@ -72,19 +73,27 @@ def put_look(
     step: int,
     stream: Stream,
     notes: Notes,
+    *,
+    made: bool,
 ) -> tuple[Any, ...]:
     """A's inputs in the place of B's; B's positional arguments then.
 
-    Where A doesn't call its own one in this step, B's pass is left as it is.
+    Where A doesn't call its own one in this step, B's pass is left as it is. `made` says that B had
+    A's batch to make these of.
     """
     ours = inputs_of(module, args, kwargs)
     event = stream.seek("look_pass", step=step, fits=lambda e: e.record["number"] == number)
-    if event is None or not notes.puts("batch", "values"):
+    if event is None:
         return args
     call = CallArguments(module, args, kwargs)
     for name, record in event.record["inputs"].items():
-        if name in ours and described(ours[name]) != record:
-            call.put(name, unpack(record, event.pieces).to(ours[name].device))
+        if name not in ours or described(ours[name]) == record:
+            continue
+        value = unpack(record, event.pieces)
+        about = input_facts(value), input_facts(ours[name])
+        notes.unequal(step, "batch", f"look {name}", *about, made=made)
+        if notes.puts("batch", "values") and not call.put(name, value.to(ours[name].device)):
+            notes.cannot(step, "batch", f"the input {name} of another model can't be replaced")
     return tuple(call.args)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import put_outputs
+from reference.lockstep.generator_states import generator_states
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, unpack_all
 from reference.lockstep.stream import Event, Stream
@@ -29,6 +30,9 @@ class LoaderPlacer:
         self._partner: int | None = None  # A's
         self._theirs: dict[int, Event] = {}  # A's batches by their number, not yet given
         self._own: dict[str, Tensor] = {}  # by A's hash: what stood there
+        self._missed = 0  # of B's batches, those that stayed its own
+        self._last: dict[str, str] | None = None  # the generators' states when it gave the last
+        self._drawn = False  # since then, by the script itself
 
     @property
     def wanted(self) -> int | None:
@@ -45,9 +49,25 @@ class LoaderPlacer:
         own = outputs_of(batch)
         event = self._find(own, place)
         if event is None:
+            self._missed += self._trains is not None
             return batch
         self._trains = number
+        self._last, self._drawn = generator_states(), False
         return self._put(batch, own, event)
+
+    def look_at(self, states: dict[str, str]) -> None:
+        """A pass begins, or the script goes on after one: has it drawn numbers in between?"""
+        self._drawn = self._drawn or (self._last is not None and self._last != states)
+
+    def go_on(self) -> None:
+        """A pass is over: what it drew wasn't drawn by the script."""
+        if self._last is not None:
+            self._last = generator_states()
+
+    @property
+    def explains(self) -> bool:
+        """Whether what B makes of its batch has to be what A makes of it: the batch is A's."""
+        return self._trains is not None and not self._missed and not self._drawn
 
     def own(self, hashed: str) -> Tensor | None:
         """What B's loader gave where A's tensor of this hash stands now."""
@@ -83,6 +103,7 @@ class LoaderPlacer:
     def _put(self, batch: Any, own: dict[str, Tensor], event: Event) -> Any:
         records: Record = event.record["tensors"]
         if not _fits(records, own):
+            self._missed += 1
             return batch
         names = [n for n, record in records.items() if described(own[n]) != record]
         if not names:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from reference.lockstep.arguments_put import MISSING, CallArguments
+from reference.lockstep.batch_differences import TARGETS
 from reference.lockstep.input_facts import BatchFacts
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, unpack
@@ -13,8 +14,6 @@ from reference.lockstep.put_batch import LoaderPlacer
 from reference.lockstep.put_modes import Soft, same
 from reference.lockstep.stream import Event
 from reference.lockstep.watcher import OpenPass, Watcher
-
-TARGETS = ("label", "target", "start_positions", "end_positions")
 
 
 class InputPlacer:
@@ -79,7 +78,8 @@ class InputPlacer:
             return
         value = unpack(record, event.pieces)
         about = self._facts.of(theirs, ours)
-        notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
+        more = {"number": event.number, "made": self._loaders.explains}
+        notes.unequal(step, "batch", f"input {theirs}", *about, **more)
         if not notes.puts("batch", "values"):
             return
         self._direct = True

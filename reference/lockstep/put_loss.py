@@ -117,7 +117,8 @@ class LossPlacer:
                 continue
             value = unpack(record, pieces)
             about = input_facts(value), input_facts(own)
-            notes.unequal(step, "batch", f"target {name}", *about)
+            made = self._loaders.explains
+            notes.unequal(step, "batch", f"target {name}", *about, made=made)
             if not notes.puts("batch", "values"):
                 return False
             if not self._give(call, name, value, own):

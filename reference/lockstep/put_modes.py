@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from reference.ledger.record import Record
 from reference.lockstep.generator_states import generator_states, put_generator
 from reference.lockstep.model_parts import Undo
@@ -64,7 +62,7 @@ class ModePlacer:
         word = {True: "train", False: "eval"}
         values = word[theirs[unequal[0]]], word[ours[unequal[0]]]
         more = {"count": len(unequal), "total": len(common), "first": unequal[0]}
-        more["stateful"] = _depends_on_mode(begun.module)
+        more["matters"] = begun.parts.read_their_mode(unequal)
         self._notes.unequal(self._watcher.step, "mode", "training", *values, **more)
         if not self._notes.puts("mode", "training"):
             return None
@@ -99,8 +97,3 @@ class ModePlacer:
 def same(left: Any, right: Any) -> bool:
     """Whether two plain values are equal, and of one type."""
     return type(left) is type(right) and bool(left == right)
-
-
-def _depends_on_mode(module: torch.nn.Module) -> bool:
-    """Whether a module in it keeps running statistics, as a BatchNorm does."""
-    return any(getattr(part, "running_mean", None) is not None for part in module.modules())

@@ -78,6 +78,12 @@ class Stream:
                 return None
             self._receive()
 
+    def left_over(self, kind: str) -> list[Event]:
+        """Those of a kind that are there and that nothing of B's was held against; they go."""
+        found = [event for event in self._events if event.kind == kind]
+        self._events = deque(event for event in self._events if event.kind != kind)
+        return found
+
     def wait(self) -> None:
         """Until A waits."""
         while self._parked is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from reference.diff.value_text import both, distance, short
 from reference.ledger.link_table import METRICS
+from reference.lockstep.batch_differences import MADE
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.differences import Difference
 from reference.lockstep.rates import rates_text
@@ -193,6 +194,8 @@ def _batch(difference: Difference) -> str:
         inputs = [name for kind, _, name in fields if kind == "input"]
         names = dict.fromkeys(inputs or [name for _, _, name in fields])
         return f"other rows ({', '.join(names)})"
+    if name == MADE:
+        return _made_of_a_batch(difference)
     if name == "passes":
         return f"{difference.a} and {difference.b} forward passes a step"
     if name == "rows":
@@ -232,6 +235,21 @@ def _batch(difference: Difference) -> str:
         which = "A" if difference.a else "B"
         return f"{name.removeprefix('target ')} is given to the model in {which} alone"
     return f"{name}: {both(difference.a, difference.b)}"
+
+
+def _made_of_a_batch(difference: Difference) -> str:
+    """The same rows, and what is unequal in what is made of them."""
+    kind, _, name = difference.first["field"].partition(" ")
+    whose = " of a model that doesn't train" if kind == "look" else ""
+    unequal = [n for n in ("type", "shape", "ignored", "mean") if _unequal(difference, n)]
+    told = [f"{n} {both(difference.a.get(n), difference.b.get(n))}" for n in unequal[:2]]
+    values = f": {', '.join(told)}" if told else ""
+    what = "targets" if kind == "target" else "inputs"
+    return f"of the same batch other {what} are made ({name}{whose}){values}"
+
+
+def _unequal(difference: Difference, fact: str) -> bool:
+    return bool(difference.a.get(fact) != difference.b.get(fact))
 
 
 def _zeroed(difference: Difference) -> str:

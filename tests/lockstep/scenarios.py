@@ -1,0 +1,213 @@
+"""Small trainings in pairs: A as it should be, and B with one fault that was once told as nothing."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+Run = Callable[[], None]
+
+
+class Net(nn.Module):
+    """A small classifier, whose `flag` does nothing."""
+
+    def __init__(self, dropout: float = 0.0, norm: nn.Module | None = None) -> None:
+        super().__init__()
+        self.first, self.drop = nn.Linear(4, 8), nn.Dropout(dropout)
+        self.norm = nn.Identity() if norm is None else norm
+        self.last = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor, flag: int = 0) -> Any:
+        return self.last(self.drop(torch.relu(self.norm(self.first(x)))))
+
+
+def rows(count: int = 16) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(3)
+    x = torch.randn(count, 4, generator=draw)
+    return x, torch.randint(0, 2, (count,), generator=draw)
+
+
+class Plain:
+    """A training of full batches; each hook is a method that a fault changes.
+
+    Args:
+        is_b: Whether it is the faulty one.
+    """
+
+    steps = 3
+
+    def __init__(self, is_b: bool) -> None:
+        self.is_b = is_b
+
+    def model(self) -> nn.Module:
+        return Net()
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        return functional.cross_entropy(model(x), y)
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> None:
+        self.loss(model, x, y, step).backward()
+
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        """The optimizer has stepped."""
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def __call__(self) -> None:
+        random.seed(0)
+        torch.manual_seed(0)
+        model, (x, y) = self.model(), rows()
+        optimizer = self.optimizer(model)
+        for step in range(self.steps):
+            self.backward(model, x, y, step)
+            optimizer.step()
+            optimizer.zero_grad()
+            self.after(model, x, step)
+
+
+def evaluate(model: nn.Module, x: Tensor) -> None:
+    was = model.training
+    model.eval()
+    with torch.no_grad():
+        model(x[:4])
+    model.train(was)
+
+
+class EvaluatedInAAlone(Plain):
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        if not self.is_b:
+            evaluate(model, x)
+
+
+class EvaluatedInBAlone(Plain):
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        if self.is_b:
+            evaluate(model, x)
+
+
+class EvaluatedWithOtherWeights(Plain):
+    """B scores a shadow copy that is swapped in, and puts its own back."""
+
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        kept = [p.detach().clone() for p in model.parameters()]
+        with torch.no_grad():
+            for each in model.parameters():
+                each.mul_(0.1 if self.is_b else 1.0)
+        evaluate(model, x)
+        with torch.no_grad():
+            for each, value in zip(model.parameters(), kept, strict=True):
+                each.copy_(value)
+
+
+class TrainModeInBAlone(Plain):
+    def model(self) -> nn.Module:
+        return Net(dropout=0.5).train(self.is_b)
+
+
+class Branches(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(x) * (2 if self.training else 1)
+
+
+class ModeOfOwnCode(Plain):
+    def model(self) -> nn.Module:
+        return Branches().train(self.is_b)
+
+
+class ModeWithoutEffect(Plain):
+    def model(self) -> nn.Module:
+        return Net().train(self.is_b)
+
+
+class Loaded(Plain):
+    """Its batches come from a shuffled loader, and B has another seed."""
+
+    def make(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return x, y
+
+    def __call__(self) -> None:
+        seed = int(self.is_b)
+        random.seed(seed)
+        torch.manual_seed(seed)
+        model = self.model()
+        optimizer = self.optimizer(model)
+        loader = DataLoader(TensorDataset(*rows(24)), batch_size=8, shuffle=True)
+        for step, batch in enumerate(loader):
+            x, y = self.make(*batch)
+            self.backward(model, x, y, step)
+            optimizer.step()
+            optimizer.zero_grad()
+            self.after(model, x, step)
+
+
+class LabelsFlipped(Loaded):
+    def make(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return x, 1 - y if self.is_b else y
+
+
+class InputsScaled(Loaded):
+    def make(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return x * (100 if self.is_b else 1), y
+
+
+class InputsWithNoise(Loaded):
+    """Noise is what another seed makes of them."""
+
+    def make(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return x + torch.randn_like(x), y
+
+
+class LabelsFlippedWithoutALoader(Plain):
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        return functional.cross_entropy(model(x), 1 - y if self.is_b else y)
+
+
+class TeacherOfOtherInputs(Plain):
+    def model(self) -> nn.Module:
+        self.teacher = Net()
+        return Net()
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        with torch.no_grad():
+            soft = self.teacher(x * 0 if self.is_b else x)
+        return functional.mse_loss(model(x), soft)
+
+
+class EvaluatedBeforeItsFirstStep(Plain):
+    """Its later evaluations are its own: B scores other rows."""
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        if step == 0:
+            evaluate(model, x)
+        return super().loss(model, x, y, step)
+
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        evaluate(model, x * 3 if self.is_b else x)
+
+
+class TeacherThatMovesOtherwise(Plain):
+    """A mean teacher with another decay."""
+
+    def model(self) -> nn.Module:
+        self.teacher = Net()
+        return Net()
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        with torch.no_grad():
+            soft = self.teacher(x)
+        return functional.mse_loss(model(x), soft)
+
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        share = 0.5 if self.is_b else 0.1
+        with torch.no_grad():
+            for slow, fast in zip(self.teacher.parameters(), model.parameters(), strict=True):
+                slow.lerp_(fast, share)

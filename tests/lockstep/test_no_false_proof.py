@@ -1,0 +1,40 @@
+"""Faults that a proof could hide: each is told by its link and field, or the proof isn't given."""
+
+import pytest
+
+from reference import lockstep
+from tests.lockstep import scenarios as s
+from tests.lockstep.scenarios import Plain
+
+MADE = ("batch", "made of the same batch")
+OF_A_SEED = {("batch", "values"), ("weights", "tensors")}
+RNG = ("rng", "generators")  # which is beside each other seed
+Told = set[tuple[str, str]]
+
+# The fault; what is told; what is told to be of no effect; the exit code.
+FAULTS: list[tuple[type[Plain], Told, Told, int]] = [
+    (s.Plain, set(), set(), 0),
+    (s.EvaluatedInAAlone, set(), {("metrics", "evaluations")}, 0),
+    (s.EvaluatedInBAlone, set(), {("metrics", "evaluations")}, 0),
+    (s.EvaluatedWithOtherWeights, {("metrics", "evaluation")}, set(), 1),
+    (s.TrainModeInBAlone, {("mode", "training")}, set(), 1),
+    (s.ModeOfOwnCode, {("mode", "training")}, set(), 1),
+    (s.ModeWithoutEffect, set(), {("mode", "training")}, 0),
+    (s.Loaded, OF_A_SEED, set(), 1),
+    (s.LabelsFlipped, {*OF_A_SEED, MADE}, set(), 1),
+    (s.InputsScaled, {*OF_A_SEED, MADE}, set(), 1),
+    (s.InputsWithNoise, OF_A_SEED, set(), 1),
+    (s.LabelsFlippedWithoutALoader, {MADE}, set(), 1),
+    (s.TeacherOfOtherInputs, {MADE}, set(), 1),
+    (s.TeacherThatMovesOtherwise, {MADE, ("metrics", "evaluation")}, set(), 1),
+    (s.EvaluatedBeforeItsFirstStep, {("metrics", "evaluation")}, set(), 1),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault[0].__name__)
+def test_a_fault_is_told_as_what_it_is(fault: tuple[type[Plain], Told, Told, int]) -> None:
+    kind, told, nothing, code = fault
+    result = lockstep(kind(False), kind(True))
+    assert {(d.link, d.field) for d in result.differences} == told, str(result)
+    assert {(d.link, d.field) for d in result.found.nothing} - {RNG} == nothing, str(result)
+    assert result.exit_code == code, str(result)
