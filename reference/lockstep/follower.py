@@ -68,7 +68,7 @@ class Follower:
             self.stream,
             self.notes,
             self._loaders,
-            lambda: sorted(self._soft.untried),
+            self._soft.suspects,
         )
         self._gradients.is_blind = lambda: (
             self._inputs.is_without_targets and not self._losses.is_seen
@@ -91,6 +91,7 @@ class Follower:
         self._report.check_processes()
         begun = self._pass = self.watcher.begin(module, args, kwargs)
         self._is_open = True
+        self._soft.begin()
         step = self.watcher.step
         event = self._begun = self.stream.seek("pass", step=step, skip=("backward",))
         self._note_evaluations_of_a()
@@ -173,6 +174,7 @@ class Follower:
         names = _common(theirs, ours)
         unequal = {a: b for a, b in names if theirs[a]["hash"] != ours[b]["hash"]}
         if not unequal:
+            self._soft.idle()
             return None
         step = self.watcher.step
         first = next(iter(unequal))
@@ -180,7 +182,7 @@ class Follower:
         mine = {b: own[b].item() for b in unequal.values() if own[b].numel() == 1}
         loss = next((a for a, b in unequal.items() if a in numbers and b in mine), None)
         values = (numbers[loss], mine[unequal[loss]]) if loss is not None else (None, None)
-        because = sorted(self._soft.untried)
+        because = self._soft.suspects()
         more = {"first": first, "names": list(unequal), "number": event.number, "because": because}
         self.notes.unequal(step, "forward", "outputs", *values, **more)
         self._soft.matter()
@@ -275,7 +277,10 @@ class Follower:
             before = self.notes.count
             if self.notes.is_whole or self.notes.puts("update"):
                 self._weights.put_weights("update", event.record["update"], ours)
-            if self.notes.count > before:
+            unequal_weights = self.notes.count > before
+            if self.notes.is_whole:
+                self._weights.put_buffers_of_update(event, ours, self._soft)
+            if unequal_weights:
                 self._after_unequal_update(optimizer)
         self._note_evaluations_of_a()
         self.stream.release()
@@ -283,6 +288,7 @@ class Follower:
         self.watcher.end_step()
         self._gradients.end_step()
         self._inputs.end_step()
+        self._soft.end_step()
         self._losses.is_seen = False
         self.notes.end_step(step, drew=self._drew)
         self._drew = False
@@ -339,6 +345,7 @@ class Follower:
         left, right = ended.record["weights"]["tensors"].split(), ours["tensors"].split()
         pairs = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
         equal = all(left[a] == right[b] for a, b in pairs)
+        equal = equal and not self._weights.unequal_buffers(ended.record["weights"], ours)
         final = {} if self.notes.is_whole else self._final(pairs)
         self.stream.release()
         told = {"others_steps": ended.record["steps"], "goes_on": self._goes_on}

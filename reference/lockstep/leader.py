@@ -45,6 +45,7 @@ class Leader:
         self._rng: dict[str, str] = {}
         self._told: dict[int, tuple[Any, ...]] = {}  # modes and settings, by a module's number
         self._buffers: dict[str, str] = {}
+        self._raw: Record = {}  # gradients, as the step's last backward pass left them
         self._optimizer: Optimizer | None = None
         self._datasets: list[Any] = []
         self._batches: list[int] = []  # that each has given
@@ -166,6 +167,7 @@ class Leader:
         self.watcher.backwards += 1
         gradient = parameters.gradients().record
         count = {"passes": self.watcher.passes, "backwards": self.watcher.backwards}
+        self._raw = gradient
         self._tell("backward", {"gradient": gradient, **count}, parks=True)
 
     def clip(self, name: str, bound: float, run: Callable[[float], Any]) -> Any:
@@ -182,6 +184,7 @@ class Leader:
         parameters = self.watcher.parameters
         record = {
             "gradient": parameters.gradients().record,
+            "raw": self._raw,
             "backwards": self.watcher.backwards,
             "passes": self.watcher.passes,
             **groups_of(optimizer, parameters),
@@ -192,7 +195,7 @@ class Leader:
         """See `Side`."""
         self._tell("step_end", {"update": self.watcher.parameters.values()}, parks=True)
         self._outputs.clear()
-        self._pass = None
+        self._pass, self._raw = None, {}
         self.watcher.end_step()
         self._report.steps(self.watcher.step - 1)
 

@@ -121,7 +121,7 @@ class InputPlacer:
             self._notes.unequal(step, "batch", key, *values, number=event.number, soft=True)
             tried = key in self._soft.proven or not self._notes.is_whole
             if not tried or not self._notes.puts("batch", key):
-                self._soft.untried.add(key)
+                self._soft.leave(key, values)
                 continue
             value: Any = theirs.get(name, MISSING)
             if name in event.record["names"] and value is not MISSING:

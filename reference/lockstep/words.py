@@ -154,6 +154,9 @@ def _clip_fix(difference: Difference) -> str:
 
 def _gradient(difference: Difference) -> str:
     first = difference.first
+    if difference.field == "loss":
+        losses = both(difference.a, difference.b) + distance(difference.a, difference.b)
+        return f"the loss that is backpropagated, of equal outputs: {losses}"
     if difference.field == "changed":
         values = both(difference.a, difference.b) + distance(difference.a, difference.b)
         found = [[c["norm"] for c in clips] for clips in first["clips"]]

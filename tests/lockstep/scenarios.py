@@ -1,4 +1,4 @@
-"""Small trainings in pairs: A as it should be, and B with one fault that was once told as nothing."""
+"""Small trainings in pairs: A as it should be, and B with one fault."""
 
 import random
 from collections.abc import Callable
@@ -211,3 +211,89 @@ class TeacherThatMovesOtherwise(Plain):
         with torch.no_grad():
             for slow, fast in zip(self.teacher.parameters(), model.parameters(), strict=True):
                 slow.lerp_(fast, share)
+
+
+class SecondBackward(Plain):
+    """A penalty of B's own, in one step alone."""
+
+    steps = 1
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> None:
+        super().backward(model, x, y, step)
+        if self.is_b:
+            sum(p.square().sum() for p in model.parameters()).backward()
+
+
+class SumAndMean(Plain):
+    """A goes back once from a mean of two losses, B from each of both."""
+
+    steps = 1
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> None:
+        if self.is_b:
+            self.loss(model, x[:8], y[:8], step).backward()
+            self.loss(model, x[8:], y[8:], step).backward()
+        else:
+            first = self.loss(model, x[:8], y[:8], step)
+            ((first + self.loss(model, x[8:], y[8:], step)) / 2).backward()
+
+
+class Accumulated(Plain):
+    """B takes half of the rows twice, the second too large, and doesn't clip."""
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> None:
+        if self.is_b:
+            self.loss(model, x[:8], y[:8], step).backward()
+            (7 * self.loss(model, x[8:], y[8:], step)).backward()
+        else:
+            super().backward(model, x, y, step)
+            nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+
+
+class Gelu(Net):
+    """Its activation isn't told by an attribute."""
+
+    def __init__(self, approximate: str) -> None:
+        super().__init__()
+        self._kind = approximate
+
+    def forward(self, x: Tensor, flag: int = 0) -> Any:
+        return self.last(functional.gelu(self.first(x), approximate=self._kind))
+
+
+class AnotherGelu(Plain):
+    def model(self) -> nn.Module:
+        return Gelu("tanh" if self.is_b else "none")
+
+
+class AnotherGeluAndLoss(AnotherGelu):
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        return super().loss(model, x, y, step) * (3 if self.is_b else 1)
+
+
+class OnceDoubled(Plain):
+    """A flag that does nothing, and in the last step alone something else that does."""
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        handles = []
+        if self.is_b and step == 2:
+            doubled = model.last.register_forward_hook(lambda _module, _args, out: out * 2)
+            handles.append(doubled)
+        loss = functional.cross_entropy(model(x, flag=int(self.is_b)), y)
+        for each in handles:
+            each.remove()
+        return loss
+
+
+class Momentum(Plain):
+    def model(self) -> nn.Module:
+        return Net(norm=nn.BatchNorm1d(8, momentum=0.5 if self.is_b else 0.1))
+
+
+class BufferOverwrittenAtTheEnd(Plain):
+    def model(self) -> nn.Module:
+        return Net(norm=nn.BatchNorm1d(8))
+
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        if self.is_b and step == 2:
+            model.norm.running_mean.fill_(9.0)

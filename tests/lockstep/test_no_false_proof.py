@@ -8,6 +8,7 @@ from tests.lockstep.scenarios import Plain
 
 MADE = ("batch", "made of the same batch")
 OF_A_SEED = {("batch", "values"), ("weights", "tensors")}
+ROWS = {("batch", "values"), ("batch", "rows")}
 RNG = ("rng", "generators")  # which is beside each other seed
 Told = set[tuple[str, str]]
 
@@ -27,6 +28,14 @@ FAULTS: list[tuple[type[Plain], Told, Told, int]] = [
     (s.LabelsFlippedWithoutALoader, {MADE}, set(), 1),
     (s.TeacherOfOtherInputs, {MADE}, set(), 1),
     (s.TeacherThatMovesOtherwise, {MADE, ("metrics", "evaluation")}, set(), 1),
+    (s.SecondBackward, {("gradient", "norm")}, set(), 1),
+    (s.SumAndMean, {("gradient", "norm")}, set(), 1),
+    (s.Accumulated, {*ROWS, ("batch", "passes"), ("clip", "bound")}, set(), 2),
+    (s.AnotherGelu, {("forward", "outputs")}, set(), 2),
+    (s.AnotherGeluAndLoss, {("forward", "outputs"), ("gradient", "loss")}, set(), 2),
+    (s.OnceDoubled, {("forward", "outputs")}, {("batch", "argument flag")}, 2),
+    (s.Momentum, {("forward", "setting momentum")}, set(), 1),
+    (s.BufferOverwrittenAtTheEnd, set(), set(), 2),
     (s.EvaluatedBeforeItsFirstStep, {("metrics", "evaluation")}, set(), 1),
 ]
 
@@ -38,3 +47,18 @@ def test_a_fault_is_told_as_what_it_is(fault: tuple[type[Plain], Told, Told, int
     assert {(d.link, d.field) for d in result.differences} == told, str(result)
     assert {(d.link, d.field) for d in result.found.nothing} - {RNG} == nothing, str(result)
     assert result.exit_code == code, str(result)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (s.Accumulated, "gradient, every step: couldn't be compared, for 1 and 2 forward passes"),
+        (s.AnotherGelu, "gradient, every step: couldn't be compared, for B's model computes"),
+        (s.OnceDoubled, "gradient, step 3 only: couldn't be compared, for B's model computes"),
+        (s.BufferOverwrittenAtTheEnd, "the weights or buffers at the end are unequal"),
+    ],
+)
+def test_what_the_proof_lacks_is_named(kind: type[Plain], words: str) -> None:
+    result = lockstep(kind(False), kind(True))
+    assert result.unproven.startswith(words), str(result)
+    assert not result.is_proven
