@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.lockstep.packing import described, unpack_all
+from reference.lockstep.packing import described, is_plain, is_readable, unpack_all
 from reference.lockstep.stream import Event
 
 IDS, MASK = "input_ids", "attention_mask"
@@ -51,6 +51,8 @@ class BatchFacts:
         self._theirs = unpack_all(event.record["inputs"], event.pieces)
         self._ours = {}
         for name, tensor in ours.items():
+            if not (is_readable(tensor) and is_plain(tensor)):
+                continue
             own = given(described(tensor)["hash"])
             self._ours[name] = tensor if own is None else own
 

@@ -19,6 +19,7 @@ from reference.lockstep.other_models import inputs_of
 from reference.lockstep.packing import comparable, described_all, pack
 from reference.lockstep.put_batch import number_of
 from reference.lockstep.side_report import Report
+from reference.lockstep.sparse_parts import split
 from reference.lockstep.torch_hooks import Call
 from reference.lockstep.watcher import (
     OpenPass,
@@ -246,7 +247,7 @@ class Leader:
             tensors = {str(p): self.watcher.tensor(p).detach() for p in places}
         elif request["get"] == "gradients":
             grads = {str(p): self.watcher.tensor(p).grad for p in places}
-            tensors = {p: g.detach() for p, g in grads.items() if g is not None}
+            tensors = split({p: g.detach() for p, g in grads.items() if g is not None})
         elif request["get"] == "buffers":
             everything = self.watcher.parameters.buffers()
             tensors = {name: everything[name] for name in request["names"]}

@@ -15,7 +15,7 @@ from reference.ledger.record import Record
 from reference.lockstep.arguments_put import CallArguments
 from reference.lockstep.input_facts import input_facts
 from reference.lockstep.notes import Notes
-from reference.lockstep.packing import described, hashes, unpack
+from reference.lockstep.packing import described, hashes, is_plain, is_sent, unpack
 from reference.lockstep.stream import Stream
 from reference.observe.step.arguments import arguments_of
 from reference.observe.tensors.held_tensors import held
@@ -88,6 +88,9 @@ def put_look(
     call = CallArguments(module, args, kwargs)
     for name, record in event.record["inputs"].items():
         if name not in ours or described(ours[name]) == record:
+            continue
+        if not (is_sent(record, event.pieces) and is_plain(ours[name])):
+            notes.cannot(step, "batch", f"the input {name} of another model is sparse, and unequal")
             continue
         value = unpack(record, event.pieces)
         about = input_facts(value), input_facts(ours[name])

@@ -12,7 +12,7 @@ from reference.ledger.record import Record
 from reference.lockstep.arguments_put import put_outputs
 from reference.lockstep.generator_states import generator_states
 from reference.lockstep.notes import Notes
-from reference.lockstep.packing import described, unpack_all
+from reference.lockstep.packing import described, is_sent, unpack_all
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher, outputs_of
 
@@ -105,7 +105,10 @@ class LoaderPlacer:
         if not _fits(records, own):
             self._missed += 1
             return batch
-        names = [n for n, record in records.items() if described(own[n]) != record]
+        own = {name: own[name] for name in records}
+        unequal = [n for n, record in records.items() if described(own[n]) != record]
+        names = [n for n in unequal if is_sent(records[n], event.pieces)]
+        self._missed += len(names) < len(unequal)
         if not names:
             return batch
         values = unpack_all({n: records[n] for n in names}, event.pieces)

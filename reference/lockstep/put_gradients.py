@@ -12,6 +12,7 @@ from reference.ledger.record import Record
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.notes import Notes
 from reference.lockstep.parameter_pairs import ParameterPairs
+from reference.lockstep.sparse_parts import joined
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher
 
@@ -60,7 +61,7 @@ class GradientPlacer:
         root = begin.record["root"]
         more: Record = {} if root == roots else {"roots": [root, roots]}
         if root != roots and self._notes.follows == "forward" and not self.is_blind():
-            # The outputs and losses are A's by now: what is made of them is a difference of its own.
+            # Outputs and losses are A's by now: what is made of them is a difference of its own.
             self._note_root(begin, root, roots)
         more["blind"] = root != roots and self.is_blind()
         self._compare("gradient", event.record["gradient"], ours, **more)
@@ -99,7 +100,7 @@ class GradientPlacer:
             norms = {"norms": [theirs["norm"], ours["norm"]]}
             if not self._are_of_no_group(theirs, ours):
                 self._notes.unequal(self._watcher.step, "zeroed", "zeroed", *values, **norms)
-            if self._notes.puts("zeroed"):
+            if self._notes.puts("zeroed", "zeroed"):
                 self._put(theirs, ours)
         elif not values[0]:
             self._compare("zeroed", theirs, ours)
@@ -217,11 +218,11 @@ class GradientPlacer:
         values = self._stream.ask(get="gradients", places=wanted) if wanted else {}
         for a, b in unequal:
             own = self._watcher.tensor(b)
-            value = values.get(str(a))
+            value = joined(str(a), values, own)
             if value is None:
                 own.grad = None
-            elif own.grad is None or own.grad.layout != value.layout:
-                own.grad = value.to(own.device, own.dtype)
+            elif own.grad is None or own.grad.layout != value.layout or value.is_sparse:
+                own.grad = value
             else:
                 own.grad.detach().copy_(value)
 

@@ -297,3 +297,60 @@ class BufferOverwrittenAtTheEnd(Plain):
     def after(self, model: nn.Module, x: Tensor, step: int) -> None:
         if self.is_b and step == 2:
             model.norm.running_mean.fill_(9.0)
+
+
+class SparseGradients(Plain):
+    def model(self) -> nn.Module:
+        return nn.Embedding(20, 4, sparse=True)
+
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SparseAdam(model.parameters(), lr=0.1)
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        ids = torch.tensor([1, 2, 3, 3])
+        return model(ids).square().sum() * (2 if self.is_b and step else 1)
+
+
+class Graph(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor, adjacent: Tensor) -> Any:
+        return torch.sparse.mm(adjacent, self.inner(x))
+
+
+class SparseInput(Plain):
+    factor = 1.0
+
+    def model(self) -> nn.Module:
+        return Graph()
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        adjacent = torch.eye(16) * (self.factor if self.is_b else 1.0)
+        return functional.cross_entropy(model(x, adjacent.to_sparse()), y)
+
+
+class AnotherSparseInput(SparseInput):
+    factor = 2.0
+
+
+class Unzeroed(Plain):
+    """B never zeroes its gradients; in steps of their own."""
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> None:
+        if self.is_b:
+            for each in model.parameters():
+                each.grad = self.kept.get(each)
+        super().backward(model, x, y, step)
+        self.kept = {each: each.grad.clone() for each in model.parameters()}
+
+    def model(self) -> nn.Module:
+        self.kept: dict[Tensor, Tensor] = {}
+        return Net()
+
+
+class MoreRows(Plain):
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> None:
+        count = 16 if self.is_b else 8
+        self.loss(model, x[:count], y[:count], step).backward()

@@ -36,6 +36,9 @@ FAULTS: list[tuple[type[Plain], Told, Told, int]] = [
     (s.OnceDoubled, {("forward", "outputs")}, {("batch", "argument flag")}, 2),
     (s.Momentum, {("forward", "setting momentum")}, set(), 1),
     (s.BufferOverwrittenAtTheEnd, set(), set(), 2),
+    (s.SparseGradients, {("gradient", "norm")}, set(), 1),
+    (s.SparseInput, set(), set(), 0),
+    (s.AnotherSparseInput, set(), set(), 2),
     (s.EvaluatedBeforeItsFirstStep, {("metrics", "evaluation")}, set(), 1),
 ]
 
@@ -55,6 +58,7 @@ def test_a_fault_is_told_as_what_it_is(fault: tuple[type[Plain], Told, Told, int
         (s.Accumulated, "gradient, every step: couldn't be compared, for 1 and 2 forward passes"),
         (s.AnotherGelu, "gradient, every step: couldn't be compared, for B's model computes"),
         (s.OnceDoubled, "gradient, step 3 only: couldn't be compared, for B's model computes"),
+        (s.AnotherSparseInput, "step 1, batch: the input adjacent is sparse or quantized"),
         (s.BufferOverwrittenAtTheEnd, "the weights or buffers at the end are unequal"),
     ],
 )
