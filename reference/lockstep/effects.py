@@ -85,7 +85,7 @@ def _put_as(difference: Difference) -> str | None:
     link, field = difference.link, difference.field
     if link == "batch" and not field.startswith(("argument ", "given ")):
         return None if field in ("passes",) else f"{link}/values"
-    if link == "weights" and field == "changed between steps":
+    if link == "weights" and field in ("changed between steps", "of another model"):
         return f"{link}/tensors"
     if link == "clip":
         return f"{link}/norm"

@@ -223,6 +223,7 @@ class Follower:
 
     def has_looked(self, output: Any) -> None:
         """See `Side`."""
+        self._loaders.looked()
         self.watcher.evaluations.end(self.watcher.step, output)
 
     def loss(self, name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -284,7 +285,7 @@ class Follower:
                 self._after_unequal_update(optimizer)
         self._note_evaluations_of_a()
         self.stream.release()
-        self.stream.forget(step)
+        self.stream.forget(step, takes_batches=self._loaders.takes)
         self.watcher.end_step()
         self._gradients.end_step()
         self._inputs.end_step()

@@ -1,6 +1,5 @@
 """Which modules may compute something else in train mode than in eval mode."""
 
-import functools
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 
@@ -28,7 +27,6 @@ def reads_its_mode(module: nn.Module) -> bool:
     return True
 
 
-@functools.cache
 def _asks_for_its_mode(kind: type) -> bool:
     """Whether the name stands in a method of the class, or of one that it is made of."""
     own = [each for each in kind.__mro__ if each not in (nn.Module, object)]

@@ -112,7 +112,9 @@ def put_other_model(
     names = [name for name in fits if theirs[name] != ours["tensors"][name]]
     if names:
         share = {"count": len(names), "total": len(fits), "first": names[0], "furthest": 0.0}
-        notes.unequal(step, "weights", "tensors", None, None, **share)
+        kind = type(module).__name__
+        field = "tensors" if step == 1 else "of another model"
+        notes.unequal(step, "weights", field, None, None, **share, kind=kind)
         if notes.puts("weights", "tensors"):
             values = stream.ask(get="other", number=event.record["number"], names=names)
             own = tensors_of(module)
@@ -134,7 +136,7 @@ def _put_modes(
         return
     word = {True: "train", False: "eval"}
     values = word[theirs[unequal[0]]], word[ours[unequal[0]]]
-    more = {"count": len(unequal), "total": len(theirs), "first": unequal[0], "stateful": True}
+    more = {"count": len(unequal), "total": len(theirs), "first": unequal[0]}
     notes.unequal(step, "mode", "of another model", *values, **more, kind=type(module).__name__)
     if notes.puts("mode", "of another model"):
         parts = {plain_name(name): part for name, part in module.named_modules()}

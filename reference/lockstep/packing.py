@@ -25,7 +25,8 @@ def pack(tensors: Mapping[str, Tensor]) -> tuple[Record, dict[str, Bytes]]:
     """
     readable = {name: tensor for name, tensor in tensors.items() if is_readable(tensor)}
     records = {name: described(tensor) for name, tensor in readable.items()}
-    pieces = {records[n]["hash"]: buffer_of(t) for n, t in readable.items() if is_plain(t)}
+    pieces: dict[str, Bytes] = {}
+    pieces |= {records[n]["hash"]: buffer_of(t) for n, t in readable.items() if is_plain(t)}
     return records, pieces
 
 

@@ -28,7 +28,8 @@ class LoaderPlacer:
         self._counts: list[int] = []
         self._trains: int | None = None  # B's loader
         self._partner: int | None = None  # A's
-        self._theirs: dict[int, Event] = {}  # A's batches by their number, not yet given
+        # A's batches by their loader and number, not yet given.
+        self._theirs: dict[tuple[int | None, int], Event] = {}
         self._own: dict[str, Tensor] = {}  # by A's hash: what stood there
         self._missed = 0  # of B's batches, those that stayed its own
         self._last: dict[str, str] | None = None  # the generators' states when it gave the last
@@ -54,6 +55,19 @@ class LoaderPlacer:
         self._trains = number
         self._last, self._drawn = generator_states(), False
         return self._put(batch, own, event)
+
+    @property
+    def takes(self) -> bool:
+        """Whether B has a loader that gives A's batches."""
+        return self._trains is not None
+
+    def looked(self) -> None:
+        """A model was called without gradients: before all training that makes no training loader.
+
+        The loader that was taken for it may have been an evaluation's; the next batch tells.
+        """
+        if self._watcher.step == 1 and self._watcher.passes == 0:
+            self._trains = self._partner = None
 
     def look_at(self, states: dict[str, str]) -> None:
         """A pass begins, or the script goes on after one: has it drawn numbers in between?"""
@@ -82,23 +96,23 @@ class LoaderPlacer:
     def _find(self, own: dict[str, Tensor], place: int) -> Event | None:
         """A's batch of this number, if it is there before A's next pass."""
         step = self._watcher.step
-        while place not in self._theirs:
+        while (self._partner, place) not in self._theirs:
             event = self._stream.seek(
                 "loader", step=step, until=lambda e: e.kind == "pass" and e.record["step"] == step
             )
             if event is None:
                 return None
             self._take(event, own)
-        for earlier in [p for p in self._theirs if p < place]:
+        for earlier in [key for key in self._theirs if key[1] < place]:
             del self._theirs[earlier]
-        return self._theirs.pop(place)
+        return self._theirs.pop((self._partner, place))
 
     def _take(self, event: Event, own: dict[str, Tensor]) -> None:
         loader = event.record["loader"]
         if self._partner is None and _fits(event.record["tensors"], own):
             self._partner = loader
         if loader == self._partner:
-            self._theirs[event.record["index"]] = event
+            self._theirs[loader, event.record["index"]] = event
 
     def _put(self, batch: Any, own: dict[str, Tensor], event: Event) -> Any:
         records: Record = event.record["tensors"]

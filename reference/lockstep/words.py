@@ -59,10 +59,27 @@ def fix_text(difference: Difference) -> str:
     if link == "batch" and name.startswith("given "):
         word = name.removeprefix("given ")
         return f"give the model {word}" if difference.a else f"don't give the model {word}"
+    if link == "schedule":
+        return _rate_fix(difference)
+    if link == "gradient" and name == "norm":
+        factor = difference.first.get("factor")
+        if not factor or any(difference.first.get("absent", [0])) or abs(factor - 1) <= 1e-6:
+            return ""
+        return f"(loss * {1 / factor:.6g}).backward()"
+    if link == "forward" and name.startswith("setting "):
+        where = difference.first["first"].rpartition(".")[0] or "the model"
+        more = " and the others" if difference.first["count"] > 1 else ""
+        return f"{name.removeprefix('setting ')}={difference.a!r} in {where}{more}"
     if link == "forward" and name.startswith("loss ") and difference.a is not None:
         word = name.removeprefix("loss ")
         return f"{difference.first.get('function', 'the loss')}(..., {word}={difference.a!r})"
     return ""
+
+
+def _rate_fix(difference: Difference) -> str:
+    """Where both rates stay what they are: the one that A is given."""
+    rates = {(note["a"], note["b"]) for note in difference.notes}
+    return f"lr={short(difference.a)}, given to the optimizer" if len(rates) == 1 else ""
 
 
 def _words(difference: Difference) -> tuple[str, str]:
@@ -155,8 +172,8 @@ def _clip_fix(difference: Difference) -> str:
 def _gradient(difference: Difference) -> str:
     first = difference.first
     if difference.field == "loss":
-        losses = both(difference.a, difference.b) + distance(difference.a, difference.b)
-        return f"the loss that is backpropagated, of equal outputs: {losses}"
+        roots_text = both(difference.a, difference.b) + distance(difference.a, difference.b)
+        return f"the loss that is backpropagated, of equal outputs: {roots_text}"
     if difference.field == "changed":
         values = both(difference.a, difference.b) + distance(difference.a, difference.b)
         found = [[c["norm"] for c in clips] for clips in first["clips"]]
@@ -276,6 +293,8 @@ def _weights(difference: Difference) -> str:
     if "state_of_step" in first:
         counts = [f"{count:g}" for count in first["state_of_step"]]
         before = f"the optimizer's state is of its step {counts[0]} in A, {counts[1]} in B; so "
+    if name == "of another model":
+        before = f"{first['kind']}, which doesn't train, has other weights: "
     if name == "changed between steps":
         before = "weights are changed after one step and before the next: "
     return f"{before}{share} tensors, first {first['first']}{far}"
@@ -311,5 +330,6 @@ def _forward(difference: Difference) -> str:
         return f"the loss{of}: {values}"
     if name == "autocast":
         return f"autocast {both(difference.a, difference.b)}"
-    at = f" ({first['count']} modules, first {first['first']})" if "count" in first else ""
+    modules = f"{first['count']} modules, first " if first.get("count", 1) > 1 else ""
+    at = f" ({modules}{first['first']})" if "count" in first else ""
     return f"{name.removeprefix('setting ')}: {both(difference.a, difference.b)}{at}"

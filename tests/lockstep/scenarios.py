@@ -354,3 +354,39 @@ class MoreRows(Plain):
     def backward(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> None:
         count = 16 if self.is_b else 8
         self.loss(model, x[:count], y[:count], step).backward()
+
+
+class LabelsFlippedAfterAnEvaluation(LabelsFlipped):
+    """The loader of the evaluation before training gives what looks like a batch, too."""
+
+    def model(self) -> nn.Module:
+        model = Net()
+        for x, _ in DataLoader(TensorDataset(*rows(8)), batch_size=8):
+            evaluate(model, x)
+        return model
+
+
+class ShadowThatMovesOtherwise(TeacherThatMovesOtherwise):
+    """A moving average that is only evaluated."""
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        return functional.cross_entropy(model(x), y)
+
+    def after(self, model: nn.Module, x: Tensor, step: int) -> None:
+        super().after(model, x, step)
+        evaluate(self.teacher, x)
+
+
+class SumInPlaceOfMean(Plain):
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, step: int) -> Tensor:
+        return super().loss(model, x, y, step) * (4 if self.is_b else 1)
+
+
+class AnotherRate(Plain):
+    def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(model.parameters(), lr=0.2 if self.is_b else 0.1)
+
+
+class AnotherDropout(Plain):
+    def model(self) -> nn.Module:
+        return Net(dropout=0.5 if self.is_b else 0.25)

@@ -9,6 +9,7 @@ from tests.lockstep.scenarios import Plain
 MADE = ("batch", "made of the same batch")
 OF_A_SEED = {("batch", "values"), ("weights", "tensors")}
 ROWS = {("batch", "values"), ("batch", "rows")}
+SHADOW = ("weights", "of another model")
 RNG = ("rng", "generators")  # which is beside each other seed
 Told = set[tuple[str, str]]
 
@@ -39,6 +40,8 @@ FAULTS: list[tuple[type[Plain], Told, Told, int]] = [
     (s.SparseGradients, {("gradient", "norm")}, set(), 1),
     (s.SparseInput, set(), set(), 0),
     (s.AnotherSparseInput, set(), set(), 2),
+    (s.LabelsFlippedAfterAnEvaluation, {*OF_A_SEED, MADE}, set(), 1),
+    (s.ShadowThatMovesOtherwise, {SHADOW, ("metrics", "evaluation")}, set(), 1),
     (s.EvaluatedBeforeItsFirstStep, {("metrics", "evaluation")}, set(), 1),
 ]
 
@@ -66,3 +69,17 @@ def test_what_the_proof_lacks_is_named(kind: type[Plain], words: str) -> None:
     result = lockstep(kind(False), kind(True))
     assert result.unproven.startswith(words), str(result)
     assert not result.is_proven
+
+
+@pytest.mark.parametrize(
+    ("kind", "fix"),
+    [
+        (s.SumInPlaceOfMean, "B like A: (loss * 0.25).backward()"),
+        (s.AnotherRate, "B like A: lr=0.1, given to the optimizer"),
+        (s.AnotherDropout, "B like A: p=0.25 in drop"),
+        (s.Momentum, "momentum: 0.1 and 0.5 (norm.momentum)"),
+        (s.ShadowThatMovesOtherwise, "Net, which doesn't train, has other weights: 4 of 4 tensors"),
+    ],
+)
+def test_what_is_known_is_told(kind: type[Plain], fix: str) -> None:
+    assert fix in str(lockstep(kind(False), kind(True)))
