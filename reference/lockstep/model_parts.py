@@ -21,7 +21,6 @@ class ModelParts:
         self._reference = weakref.ref(module)
         self._parts = {plain_name(path): part for path, part in module.named_modules()}
         self._count = _count(module)
-        self._readers: set[str] | None = None  # names of modules whose mode may matter
         self._settings = {name: names_of(part) for name, part in self._parts.items()}
 
     def is_of(self, module: torch.nn.Module) -> bool:
@@ -40,9 +39,7 @@ class ModelParts:
 
     def read_their_mode(self, names: Iterable[str]) -> bool:
         """Whether one of these modules may compute something else in the other mode."""
-        if self._readers is None:
-            self._readers = {n for n, part in self._parts.items() if reads_its_mode(part)}
-        return not self._readers.isdisjoint(names)
+        return any(reads_its_mode(self._parts[name]) for name in names)
 
     def put_modes(self, modes: Mapping[str, bool]) -> Undo:
         """Set them; what undoes it, where nobody has set them anew since."""
