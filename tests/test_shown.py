@@ -36,7 +36,10 @@ def test_a_verdict_shows_what_diff_prints(
     assert unfolded(repr(other)) == printed.rstrip()
     assert f"{GREEN}identical</b>: A and B, 3 steps" in same._repr_html_()
     assert f"{RED}diverged</b>: A and B part at step 1, link batch\n" in other._repr_html_()
-    assert "how the two go on:\nstep  " in other._repr_html_()
+    assert (
+        "how the two go on (a loss that no module computes isn&#x27;t in a ledger):\nstep  "
+        in other._repr_html_()
+    )
 
 
 def test_what_a_ledger_says_is_text_in_a_notebook(tmp_path: Path) -> None:

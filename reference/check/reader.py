@@ -13,6 +13,7 @@ from reference.ledger.odd_modules import OddModules
 from reference.ledger.reader import Ledger
 from reference.ledger.record import Record, is_newer
 from reference.ledger.schema import check, known
+from reference.ledger.setting_names import BY_DEFAULT
 from reference.ledger.steps import Group, open_ledger
 
 LISTS = ("tensors", "norms", "of", "buffers")
@@ -80,7 +81,8 @@ class _Reading:
 
     def _add_step(self, record: Record) -> None:
         for name, value in record.get("settings", {}).items():
-            self.training.settings.setdefault(name, value)
+            if not name.endswith(BY_DEFAULT):
+                self.training.settings.setdefault(name, value)
         optimizer = record.get("optimizer") or {}
         gradient, update = record.get("gradient") or {}, record.get("update") or {}
         self._count_gradients(gradient)

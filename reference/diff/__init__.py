@@ -29,7 +29,8 @@ The way:
 - `causes/`: what a divergence most likely comes from, and what to do about it;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
 - `verdict_text.py`: the verdict in words, with `note_text.py`, `inside_text.py` and
-  `replica_text.py` for the notes, and `value_text.py` for fields and values.
+  `replica_text.py` for the notes, `curve_text.py` for the table, and `value_text.py` for fields
+  and values.
 
 The values that are handed along it:
 

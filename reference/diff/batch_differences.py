@@ -1,4 +1,4 @@
-"""What is unequal in the inputs of two steps, and how: other rows, another order, more padding."""
+"""What is unequal in the inputs of two steps, and how: which rows, their order, their padding."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -108,26 +108,30 @@ def _how(x: list[Any], y: list[Any], tokens: int | None) -> Iterator[str]:
     ignored, others = left.get("ignored"), right.get("ignored")
     ours, theirs = left.get("unlike_ids"), right.get("unlike_ids")
     if ignored is not None and others is not None and ignored != others:
-        yield f"{ignored} and {others} of {places} are -100, which a loss leaves out"
+        yield (
+            f"{ignored} of {places} in {FIRST} and {others} in {SECOND} are -100, which a loss "
+            "leaves out"
+        )
         if ours == theirs == 0 and x[1] == y[1]:
-            yield (
-                f"the others are the input_ids in both, so that they are unequal in at least "
-                f"{abs(ignored - others)} places"
-            )
+            yield "all else of them is the input_ids in both"
     if ours != theirs and ours is not None and theirs is not None:
-        yield f"{_unlike(ours)} in {FIRST}, {_unlike(theirs)} in {SECOND}"
+        yield f"{_unlike(ours, places)} in {FIRST}, {_unlike(theirs, prod(y[1]))} in {SECOND}"
 
 
 def _rows(left: list[str], right: list[str], padding: str) -> str:
     both = sum((Counter(left) & Counter(right)).values())
     if left == right:
-        return f"the same rows, padded otherwise{padding}"
+        return f"the same rows, padded differently{padding}"
     if both == len(left) == len(right):
-        return "the same rows in another order"
+        return "the same rows in a different order"
     if len(left) != len(right):
         return f"{len(left)} and {len(right)} rows, of which {both} are the same"
-    return f"{len(left) - both} of {len(left)} rows are others"
+    return f"{len(left) - both} of {len(left)} rows differ"
 
 
-def _unlike(count: int) -> str:
-    return f"unlike input_ids in {count} places" if count else "they are the input_ids themselves"
+def _unlike(count: int, places: int) -> str:
+    return (
+        f"unlike input_ids in {count} of {places} places"
+        if count
+        else "they are the input_ids themselves"
+    )

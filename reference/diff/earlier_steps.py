@@ -20,13 +20,22 @@ class Earlier:
     zeroed: bool | None = None  # after the last step
     arguments: Passes = ()  # of the last step
     settings: Record = field(default_factory=dict)  # all, by name
+    # By step how the global generators stood, and how often nothing was drawn between two steps.
+    generators: dict[int, int] = field(default_factory=dict)
+    still: int = 0
+    _after: int | None = None
 
     def remember(self, record: Record, step: int) -> None:
         """One more step, as it stands in the ledger."""
         self.zeroed = record.get("zeroed")
         self.arguments = arguments(record)
         self.settings.update(record.get("settings") or {})
+        now = generators(record)
+        self.still += now is not None and now == self._after
+        self._after = None if _drew(record) else now
         if len(self.batches) < MOST:
+            if now is not None:
+                self.generators[step] = now
             key = batch_key(record)
             if key is not None:
                 self.batches.setdefault(key, step)
@@ -34,6 +43,16 @@ class Earlier:
             update = record.get("update") or {}
             if "hash" in update:
                 self.updates[update["hash"]] = step
+
+
+def generators(record: Record) -> int | None:
+    """How all generators stood before a step, as one number; None where nobody looked."""
+    states = [(name, value[0]) for name, value in sorted((record.get("rng") or {}).items())]
+    return hash(tuple(states)) if states else None
+
+
+def _drew(record: Record) -> bool:
+    return any(value[1] for value in (record.get("rng") or {}).values())
 
 
 def batch_key(record: Record) -> Any:

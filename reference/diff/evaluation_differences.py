@@ -23,7 +23,7 @@ PRECISELY_NEAR = 1e-4
 ROWS = "rows of "  # before an input's name
 WEIGHTS = "weights it is made with"
 GOING_ON = "passes that go on from the one before"
-OTHER_ROWS = "the rows have other values, or each other's"
+OTHER_ROWS = "the rows have different values, or each other's"
 OF_A_BATCH = " a batch"  # how a form ends that isn't of rows
 
 
@@ -169,4 +169,4 @@ def _of_other_batches(name: str, x: list[Any], y: list[Any], near: float) -> Ite
     if x[2:4] != y[2:4] and not all(abs(v - w) <= allowed for v, w in pairs[:2]):
         yield Unequal(METRICS, f"{name}, sum and norm", str(x[2:4]), str(y[2:4]))
     elif any(abs(v - w) > allowed for v, w in pairs[2:]):
-        yield Unequal(METRICS, f"{name} in other batches", *_shown(x, y), words=OTHER_ROWS)
+        yield Unequal(METRICS, f"{name} in different batches", *_shown(x, y), words=OTHER_ROWS)

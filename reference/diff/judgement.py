@@ -66,12 +66,16 @@ def judge(
             lengths[1 - begins.side] += begins.step
         begun.append(Lengths(*lengths))
     remarks = _remarks(c, verdict, [end for end in ends if end], begun)
-    causes = tuple(_causes(c, verdict, begins, later or LaterBatches()))
+    causes = tuple(_causes(c, verdict, counts, begins, later or LaterBatches()))
     return in_words(replace(verdict, remarks=remarks, causes=causes, every_link=every_link))
 
 
 def _causes(
-    c: Comparison, verdict: Verdict, begins: BeginsLater | None, later: LaterBatches
+    c: Comparison,
+    verdict: Verdict,
+    counts: list[int],
+    begins: BeginsLater | None,
+    later: LaterBatches,
 ) -> list[LikelyCause]:
     """What it most likely comes from, the likeliest first."""
     if c.other_models is not None and verdict.verdict != "identical":
@@ -87,6 +91,7 @@ def _causes(
         told=c.told_otherwise,
         later=later,
         begins=begins,
+        steps=(counts[0], counts[1]),
     )
     try:
         return likely_causes(case)

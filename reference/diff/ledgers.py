@@ -82,7 +82,7 @@ def _diff(
     for x, y in in_one_order(left, right):
         comparison.add(x, y)
         if comparison.divergence is not None and x.step is not None and y.step is not None:
-            curve.add(x.step, y.step)
+            curve.add(x.step, y.step, in_place=comparison.matching.in_place)
             later.add(x.step, y.step)
         for side, group in enumerate((x, y)):
             counts[side] += group.step is not None

@@ -71,8 +71,9 @@ def _modules(names: Any) -> str:
         return names.split()[0]  # their number: the list is in a step that wasn't read
     if not names:
         return "none"
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(map(str, names[:MOST_NAMED])) + more
+    most = len(names) if len(names) == MOST_NAMED + 1 else MOST_NAMED
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def _refuse_fields_of_one_side(left: Record, right: Record, names: Sequence[str]) -> None:

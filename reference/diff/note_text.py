@@ -106,8 +106,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case MoreRows(side, count):
             return (
                 f"{count} row{'s' * (count != 1)} more in {sides.name(side)}: an evaluation that "
-                "the other run didn't make, or other rows; evaluations that no score ends stand "
-                "in a ledger as one"
+                "the other run didn't make, or different rows; evaluations that no score ends "
+                "stand in a ledger as one"
             )
         case UncalledParameters(side, count, step):
             return (
@@ -118,12 +118,13 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
         case PaddedOtherwise(step):
             return (
                 f"not seen: whether zeros at the ends of rows are padding, in the evaluation after "
-                f"step {step}; the runs have other numbers of them, and no attention_mask says it"
+                f"step {step}; the runs have different numbers of them, and no attention_mask says "
+                "it"
             )
         case GeneratedInOtherBatches(step):
             return (
                 "not compared: what is generated after the first pass of each batch, in the "
-                f"evaluation after step {step}; these passes are of other batches or shapes"
+                f"evaluation after step {step}; these passes are of different batches or shapes"
             )
         case WithoutEffect():
             return _without_effect_text(note)

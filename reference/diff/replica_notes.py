@@ -10,7 +10,7 @@ class Why(StrEnum):
     """Why a rank isn't held against another."""
 
     NO_STEPS = "took no step"
-    OTHER_MODELS = "trains other parameters"
+    OTHER_MODELS = "trains different parameters"
     NOT_SHARED = "shares no gradients with it"
     SHARDS = "holds shards of its own"
     NOT_TOLD = "had no pass of its own by which to tell"

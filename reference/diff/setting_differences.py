@@ -10,7 +10,7 @@ from typing import Any
 
 from reference.diff.notes import MatchedByPosition
 from reference.ledger.record import Record
-from reference.ledger.setting_names import pattern_of
+from reference.ledger.setting_names import BY_DEFAULT, pattern_of
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class OtherSetting:
         left: The first run's value; None where it has no such module.
         right: The second run's.
         before: It was so in the step before, which was equal all the same.
+        usual: What the module's class takes by itself; None where no ledger says so.
     """
 
     name: str
     left: object
     right: object
     before: bool
+    usual: object = None
 
 
 def other_settings(
@@ -46,7 +48,8 @@ def other_settings(
     known = list(_unequal(before, renamed))
     for unequal in _unequal(pair, renamed):
         name, x, y = unequal
-        yield OtherSetting(name, _shown(x), _shown(y), unequal in known)
+        usual = next((s[u] for s in pair if (u := f"{name}{BY_DEFAULT}") in s), None)
+        yield OtherSetting(name, _shown(x), _shown(y), unequal in known, usual)
 
 
 def _unequal(
@@ -57,7 +60,7 @@ def _unequal(
     right = _without_prefix(pair[1], [(note.right, note.left) for note in renamed])
     single = [{pattern_of(n) for n in each if "*" not in n} for each in (left, right)]
     one_by_one = (single[0] - left.keys()) | (single[1] - right.keys())
-    for name in dict.fromkeys([*left, *right]):
+    for name in dict.fromkeys(n for n in (*left, *right) if not n.endswith(BY_DEFAULT)):
         x, y = _value(left, name), _value(right, name)
         # Parts that a run has one by one are compared by the names of each.
         if x != y and name not in one_by_one and not (renamed and None in (x, y)):

@@ -25,7 +25,9 @@ def unequal_text(unequal: Unequal, sides: Sides = LEDGERS) -> str:
     if all(_is_hash(value) for value in (unequal.left, unequal.right)):
         return f"{plain(field_text(unequal))}: not the same"  # a hash tells a reader nothing
     values = both(unequal.left, unequal.right)
-    return f"{plain(field_text(unequal))}: {values}{distance(unequal.left, unequal.right)}"
+    is_factor = unequal.link == "clip" and unequal.field == "factor"
+    what = "factor of all gradients" if is_factor else plain(field_text(unequal))
+    return f"{what}: {values}{distance(unequal.left, unequal.right)}"
 
 
 def field_text(unequal: Unequal) -> str:

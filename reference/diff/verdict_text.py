@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from reference.diff.divergence_curve import Point
+from reference.diff.curve_text import curve, curve_title
 from reference.diff.evidence import (
     ChangedTensors,
     Contradiction,
@@ -26,7 +26,6 @@ from reference.diff.verdict import Reason, Verdict
 from reference.errors import InputError
 from reference.ledger.record import SCHEMA
 from reference.messages import json_object, plain
-from reference.terminal import table
 
 EVERY = "every link of every step"
 JSON_SCHEMA = 1  # of `diff --json`; docs/diff-and-explain.md has its fields
@@ -82,7 +81,7 @@ def _detail(v: Verdict, sides: Sides) -> str:
         case Reason.NO_REPLICAS:
             return "no two of them need be equal"
     if v.step is not None:
-        return f"{_doubt(v)}; first unequal: step {v.step}, link {v.link}: {unequal}"
+        return f"{_doubt(v, sides)}; first unequal: step {v.step}, link {v.link}: {unequal}"
     return _equal_as_far_as_it_goes(v, v.reason, sides)
 
 
@@ -90,28 +89,29 @@ def _unequal(link: str | None, unequal: Sequence[Unequal], sides: Sides) -> str:
     """What is unequal in the link that is named; then what else is, before the hard link."""
     own = [u for u in unequal if u.link == link and u.weight != NOTE]
     others = [u for u in unequal if u not in own]
-    shown = [unequal_text(u, sides) for u in own[:SHOWN]]
-    if len(own) > SHOWN:
-        shown.append(f"and {len(own) - SHOWN} more fields")
+    most = SHOWN if len(own) != SHOWN + 1 else len(own)
+    shown = [unequal_text(u, sides) for u in own[:most]]
+    if len(own) > most:
+        shown.append(f"and {len(own) - most} more fields")
     also = "; ".join(f"{u.link} {unequal_text(u, sides)}" for u in others[:SHOWN])
     return "; ".join(shown) + (f" (also unequal: {also})" if also else "")
 
 
-def _doubt(v: Verdict) -> str:
+def _doubt(v: Verdict, sides: Sides) -> str:
     """Why unequal bits of this link need be no deviation."""
     if isinstance(v.evidence, OtherModels):
-        return _models(v.evidence)
+        return _models(v.evidence, sides)
     if isinstance(v.evidence, tuple):
         unequal = " and ".join(map(header_text, v.evidence))
         return f"bits may differ with nothing wrong, since {unequal}"
-    return f"a newer schema than {SCHEMA} may write the same bits in another way"
+    return f"a newer schema than {SCHEMA} may write the same bits in a different way"
 
 
 def _equal_as_far_as_it_goes(v: Verdict, reason: Reason, sides: Sides) -> str:
     """What is equal, and why it is no proof."""
     equal = f"equal for {v.steps} steps"
     if isinstance(v.evidence, OtherModels):
-        return f"{_models(v.evidence)}; batches and generators are {equal}"
+        return f"{_models(v.evidence, sides)}; batches and generators are {equal}"
     if isinstance(v.evidence, Contradiction):
         return f"{equal}; {contradiction_text(v.evidence, sides)}"
     if isinstance(v.evidence, LackingRanks):
@@ -122,23 +122,28 @@ def _equal_as_far_as_it_goes(v: Verdict, reason: Reason, sides: Sides) -> str:
         Reason.NEWER_SCHEMA: f"{equal} in every link that schema {SCHEMA} knows",
         Reason.RECORDING_ENDED: f"{equal}; recording ended in one ({v.evidence})",
         Reason.CUT_SHORT: f"{equal}; a run was cut short, or failed",
-        Reason.OTHER_END: f"{equal}; the last weights are of other lists of them",
+        Reason.OTHER_END: f"{equal}; the last weights are of different lists of them",
     }[reason]
 
 
-def _models(models: OtherModels) -> str:
+def _models(models: OtherModels, sides: Sides) -> str:
     """Why the tensors of two runs can't be compared."""
     if isinstance(models, TrainedInOne):
         what = f"{short(models.name)}, which is trained, stands in one of them only"
+    elif None in (models.left, models.right):
+        side = int(models.left is None)
+        what = f"only {sides.name(side)} has {_parameter(models.left or models.right)}"
     else:
-        what = f"{_parameter(models.left)} in the one, {_parameter(models.right)} in the other"
-    return f"the models have other parameters: {what}"
+        pair = models.left, models.right
+        names = [f"{sides.name(side)} has {_parameter(pair[side])}" for side in (0, 1)]
+        what = f"{names[0]} where {names[1]}"
+    return f"the models have different parameters: {what}"
 
 
 def _parameter(parameter: list[Any] | None) -> str:
     """As in 'head.weight (2, 64)'."""
     if parameter is None:
-        return "nothing more"
+        return "none more"
     return short(f"{parameter[0]} ({', '.join(map(str, parameter[1]))})")
 
 
@@ -156,7 +161,7 @@ def _changed_weights(evidence: object) -> str:
 def _other_at_end(model: OtherAtEnd) -> str:
     forms = f": {' and '.join(model.forms)}" if model.forms[0] != model.forms[1] else ""
     unequal = f"unequal in {model.count} of its {model.total} tensors"
-    said = f"{model.model} is another at the end: {unequal}, first {model.first}{forms}"
+    said = f"{model.model} is different at the end: {unequal}, first {model.first}{forms}"
     return plain(said)
 
 
@@ -232,7 +237,7 @@ def lines(pair: str, v: Verdict) -> list[str]:
     said = [plain(line) for line in (*said, *_other_causes(v))]
     said += [plain(note) for note in v.notes if note not in inside]
     if len(v.curve) > 1:
-        said += ["how the two go on:", curve(v.curve)]
+        said += [curve_title(v.curve), curve(v.curve)]
     return said
 
 
@@ -243,7 +248,13 @@ def _head(pair: str, v: Verdict) -> list[str]:
         return [*said, *_cause(v)] if v.verdict != "identical" else said
     on = "" if v.rank is None else f"on rank {v.rank} "
     place = f"diverged: {pair} part {on}at step {v.step}, link {v.link}"
-    return [place, *_cause(v), f"unequal: {_shown(v)}"]
+    return [place, *_cause(v), *(f"unequal: {each}" for each in _parts(_shown(v)))]
+
+
+def _parts(shown: list[str]) -> list[str]:
+    """All in one line; or a line each, where one of them is of several parts by itself."""
+    several = len(shown) > 1 and any("; " in each for each in shown)
+    return shown if several else ["; ".join(shown)]
 
 
 def _cause(v: Verdict) -> list[str]:
@@ -251,38 +262,19 @@ def _cause(v: Verdict) -> list[str]:
     return [*said, f"next: {v.advice}"] if v.advice else said
 
 
-def _shown(v: Verdict) -> str:
+def _shown(v: Verdict) -> list[str]:
     """What is unequal of the link that is named; what follows from it is left to `--json`."""
     own = [u for u in v.unequal if u.link == v.link and u.weight != NOTE]
     if not own or (v.reason is not None and v.reason is not Reason.ONE_RUN_ENDS):
-        return v.detail
-    more = f"; and {len(own) - FIRST_FIELDS} more" if len(own) > FIRST_FIELDS else ""
-    return "; ".join(map(unequal_text, own[:FIRST_FIELDS])) + more
+        return [v.detail]
+    shown = own if len(own) == FIRST_FIELDS + 1 else own[:FIRST_FIELDS]
+    more = [f"and {len(own) - len(shown)} more"] if len(own) > len(shown) else []
+    return [*map(unequal_text, shown), *more]
 
 
 def _other_causes(v: Verdict) -> list[str]:
     """Those beside the likeliest, which tell something of their own."""
     return [f"also: {cause.text(LEDGERS)}" for cause in v.causes[1:]]
-
-
-def curve(points: tuple[Point, ...]) -> str:
-    """A table: both losses, how far apart they are, and the gradients' norms.
-
-    Of runs whose losses aren't known (a function's, and no module's) it has no column of them.
-    """
-    rows = [["step", "loss", "other loss", "apart", "gradient norms apart"]]
-    for point in points:
-        a, b = point.losses
-        apart = "-" if a is None or b is None else f"{abs(a - b):.2g}"
-        norms = "-" if point.norms is None else f"{100 * point.norms:.2g} %"
-        rows.append([str(point.step), _loss(a), _loss(b), apart, norms])
-    if all(point.losses == (None, None) for point in points):
-        rows = [[row[0], row[-1]] for row in rows]
-    return table(rows)
-
-
-def _loss(loss: float | None) -> str:
-    return "-" if loss is None else short(loss)
 
 
 def exit_code(verdict: Verdict) -> int:

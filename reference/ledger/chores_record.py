@@ -7,8 +7,8 @@ What is as in any plain loop is left out, so `{}` is an ordinary step's:
 - `state`: in an optimizer's first step, for how many `parameters` it keeps something by then, how
   many `steps` that counts (a resumed one's does), and how many of a known model's parameters it has
   that have no gradient (`idle`);
-- `clips`: the calls that clip by a norm: `bound`, the `norm` that the call found, and after how
-  many `backward_passes` of the step it came;
+- `clips`: the calls that clip by a norm: `bound`, the `norm` that the call found, after how many
+  `backward_passes` of the step it came, and `tensors`, 0, where it was given none;
 - `schedulers`: of each that was found for this optimizer its `class`, how often it was stepped
   (`count`) when the optimizer stepped, and when the `next` step begins; where it is first seen the
   `lengths` that it is made for, by their names there;
@@ -19,7 +19,7 @@ What is as in any plain loop is left out, so `{}` is an ordinary step's:
 
 from reference.ledger.field_checks import either, is_of, list_of, mapping, number, text, whole
 
-_clip = mapping({"bound": number}, {"norm": number, "backward_passes": whole})
+_clip = mapping({"bound": number}, {"norm": number, "backward_passes": whole, "tensors": whole})
 _scheduler = mapping(
     {"class": text, "count": whole}, {"next": whole, "lengths": mapping({}, others=number)}
 )

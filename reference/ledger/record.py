@@ -16,7 +16,7 @@ Schema 4. Each line is an object with a field `kind`:
   - `zeroed`: whether all gradients are zero or none by then (no link);
   - `settings`: what modules are set to, by name (dropout's p, class weights, which parameters are
     frozen), as far as no earlier step has it; with `*` for a number, of several alike their value
-    and how many they are (no link);
+    and how many they are (no link); with ` by default` behind a name what a class takes itself;
   - `unseen`: why a forward pass of the step couldn't be recorded; its links are absent then;
   - `uncalled`: how many parameters its optimizer moves that none of its forward passes used, such
     as a weight of the loss that is learnt (no link);

@@ -2,6 +2,8 @@
 
 import re
 
+# Behind a setting's name: what its class takes where it isn't told. No setting by itself.
+BY_DEFAULT = " by default"
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 

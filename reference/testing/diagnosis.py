@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from reference.diff.curve_text import curve, curve_title
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
-from reference.diff.verdict_text import curve, lines, sentence
+from reference.diff.verdict_text import lines, sentence
 from reference.explain.explanation_text import words
 from reference.explain.search import Explanation
 from reference.ledger.reader import Ledger
@@ -70,7 +71,7 @@ def _explained(pair: str, verdict: Verdict, target: Ledger, explain: Explain) ->
         text += words(explanation)
     text += [note for note in verdict.notes if note not in text]
     if not proven and len(verdict.curve) > 1:
-        text += ["how the two go on:", curve(verdict.curve)]
+        text += [curve_title(verdict.curve), curve(verdict.curve)]
     return text
 
 

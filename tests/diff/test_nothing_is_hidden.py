@@ -232,7 +232,7 @@ def test_last_weights_that_cant_be_compared_are_no_identical_run() -> None:
         ledger.end.pop("tensors")  # type: ignore[union-attr]
     verdict = diff(one, other)
     assert verdict.verdict == "incomparable"
-    assert "the last weights are of other lists of them" in verdict.detail
+    assert "the last weights are of different lists of them" in verdict.detail
 
 
 def edited(ledger: Ledger, step: int, change: Callable[[Record], None]) -> Ledger:

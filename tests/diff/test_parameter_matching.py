@@ -123,7 +123,7 @@ def test_a_model_that_takes_part_in_no_step_is_noted() -> None:
 def test_a_model_with_more_parameters_is_another_one() -> None:
     verdict = diff(keep(), keep(wrap=WithMore))
     assert verdict.verdict == "incomparable"
-    assert "the models have other parameters" in verdict.detail
+    assert "the models have different parameters" in verdict.detail
     assert "not compared: weights, forward" in verdict.notes[0]
 
 

@@ -400,7 +400,7 @@ class Reloads(Rank):
         (WithBuffer, OtherBuffer, 1, "weights", "1 of 1 buffers, first scale"),
         (Rank, Skips, 2, "gradient", "norm: "),
         (Handmade, SkipsByHand, 2, "clip", "norm: "),
-        (Rank, ClipsAlone, 3, "clip", "factor: "),
+        (Rank, ClipsAlone, 3, "clip", "factor of all gradients: "),
         (Scheduled, StepsTwice, 1, "schedule", "next_learning_rate: 0.1 and 0.01"),
         (Rank, Reloads, 3, "weights", "1 of 4 tensors, first 0.weight"),
     ],

@@ -232,8 +232,8 @@ def test_frozen_parameters_are_named_by_their_part() -> None:
 
     said = said_of_models(make)
     assert (
-        "\nlikely cause: other parameters are trained: requires_grad is on for all in A and off "
-        "for 1.bias, 0 in B" in said
+        "\nlikely cause: different parameters are trained: requires_grad is on for all in A and "
+        "off for 1.bias, 0 in B" in said
     )
 
 
@@ -246,8 +246,8 @@ def test_parameters_that_are_thawed_later() -> None:
     said = "\n".join(lines("a and b", diff(*(watch(train, second) for second in (False, True)))))
     assert "part at step 2" in said
     assert (
-        "\nlikely cause: other parameters are trained: requires_grad is off for 0 in A and on for "
-        "all in B" in said
+        "\nlikely cause: different parameters are trained: requires_grad is off for 0 in A and on "
+        "for all in B" in said
     )
 
 
@@ -343,7 +343,7 @@ def test_edited_arguments_and_settings_are_read_all_the_same() -> None:
 
     said = "\n".join(lines("a and b", diff(edited([1]), edited([]))))
     assert "argument items is [1] in A and [] in B" in said
-    assert "also: other parameters are trained: requires_grad is [1] in A and [] in B" in said
+    assert "also: different parameters are trained: requires_grad is [1] in A and [] in B" in said
 
 
 class Unequal:

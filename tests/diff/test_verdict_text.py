@@ -125,8 +125,8 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
     Reason.OTHER_MODELS: (
         Verdict("incomparable", 6),
         ParametersDiffer(["a", [2]], None),
-        "the models have other parameters: a (2) in the one, nothing more in the other; batches "
-        "and generators are equal for 6 steps",
+        "the models have different parameters: only A has a (2); batches and generators are equal "
+        "for 6 steps",
     ),
     Reason.OTHER_SURROUNDINGS: (
         Verdict("incomparable", 1, 2, "forward", unequal=(LOSS,)),
@@ -162,7 +162,7 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
     Reason.OTHER_END: (
         Verdict("incomparable", 6),
         None,
-        "equal for 6 steps; the last weights are of other lists of them",
+        "equal for 6 steps; the last weights are of different lists of them",
     ),
     Reason.MISSING_RANKS: (
         Verdict("incomparable", 6, ranks=1),

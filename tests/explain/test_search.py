@@ -275,7 +275,7 @@ def test_a_ledger_of_another_model_is_not_called_the_recipe_s(small: Recipe) -> 
         found = explained(target, small)
         assert not found.proven
         assert found.outcome.verdict.verdict == "incomparable"
-        assert "the models have other parameters" in found.outcome.verdict.detail
+        assert "the models have different parameters" in found.outcome.verdict.detail
 
 
 def test_a_ledger_without_what_proves_is_not_proven(small: Recipe) -> None:
@@ -347,7 +347,7 @@ def test_another_model_s_ledger_is_wrong_input(
         out.writelines(item.line for item in ledger.items)
     assert main(["explain", str(file), "--data", small.data, "--device", "cpu"]) == 2
     out = capsys.readouterr().out
-    assert "the models have other parameters" in out
+    assert "the models have different parameters" in out
     assert "next: give the ledger's own model with --checkpoint" in out
     assert "tied" not in out  # all norms of a fresh model are alike, and so are those of ours
 

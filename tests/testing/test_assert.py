@@ -106,14 +106,14 @@ def test_what_nothing_explains_is_said_so() -> None:
     ]
     assert lines[2].startswith("  step 1, link gradient: norm: 1.79")
     assert "none of the known deviations" in lines[3]
-    assert lines[4].startswith("    likely cause: the replay and the ledger compute another loss")
+    assert lines[4].startswith("    likely cause: the replay and the ledger have different loss")
     assert "how the two go on:" in lines
 
 
 def test_a_search_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "PATIENCE", 0.0)
     text = message(loop(max_grad_norm=0.0))
-    assert "link clip: factor: 0.55" in text
+    assert "link clip: factor of all gradients: 0.55" in text
     assert "not explained: the search ended after 0 s" in text
 
 

@@ -4,7 +4,7 @@ Each file has the causes of some links, the likeliest first; `find.py` asks them
 
 - `likely_cause.py`: what a cause is: words with a mark for each run, and advice;
 - `case.py`: all that is known of a divergence;
-- `batches.py`, `labels.py`: what goes in;
+- `batches.py`, `labels.py`: what goes in; `epochs.py`: what of it comes again;
 - `modes.py`, `weights.py`, `outputs.py`: mode, weights and updates, outputs and random numbers;
 - `gradients.py`, `clips.py`: gradients, as they come and as an optimizer gets them;
 - `optimizers.py`, `rates.py`: what an optimizer is told;

@@ -5,9 +5,9 @@ from typing import Any
 
 from reference.diff.batch_differences import more, rows
 from reference.diff.causes.case import Case
+from reference.diff.causes.epochs import batch_again, rows_changed
 from reference.diff.causes.labels import label_causes
 from reference.diff.causes.likely_cause import LikelyCause, in_both
-from reference.diff.earlier_steps import batch_key
 from reference.diff.sides import FIRST, RUNS, SECOND
 from reference.diff.unequal import FORWARD_PASSES, HARD, Unequal
 from reference.ledger.record import Record
@@ -30,7 +30,7 @@ def batch_causes(case: Case) -> Iterator[LikelyCause]:
     same = [
         n for n in shared if n not in MASKS and (x[n][:3] == y[n][:3] or _same_rows(x[n], y[n]))
     ]
-    yield from _again(case)
+    yield from batch_again(case)
     yield from _other_form(x, y, names)
     yield from label_causes(x, y, names, same, case.kinds)
     yield from _masked(x, y, names)
@@ -63,7 +63,7 @@ def _other_number(case: Case, unequal: list[Unequal]) -> Iterator[LikelyCause]:
             if backward[0] != backward[1]:
                 yield LikelyCause(
                     "accumulation",
-                    "gradients are accumulated over other numbers of batches before the "
+                    "gradients are accumulated over different numbers of batches before the "
                     f"optimizer's step: {counts}",
                     "look at gradient_accumulation_steps, and at where step() and zero_grad() "
                     "stand",
@@ -71,12 +71,12 @@ def _other_number(case: Case, unequal: list[Unequal]) -> Iterator[LikelyCause]:
             else:
                 yield LikelyCause(
                     "forward-passes",
-                    f"a step has other forward passes: {counts}",
+                    f"a step has different numbers of forward passes: {counts}",
                     "one run calls a model more often before optimizer.step()",
                 )
         elif each.field == "model":
             yield LikelyCause(
-                "other-model", f"a pass is of another model: {in_both(each.left, each.right)}"
+                "other-model", f"a pass is of different models: {in_both(each.left, each.right)}"
             )
 
 
@@ -100,23 +100,6 @@ def _of_one_run(unequal: list[Unequal], hard: list[Unequal]) -> Iterator[LikelyC
             )
 
 
-def _again(case: Case) -> Iterator[LikelyCause]:
-    found = [
-        own.batches.get(batch_key(record))
-        for record, own in zip(case.pair, case.earlier, strict=True)
-    ]
-    if (found[0] is None) == (found[1] is None):
-        return
-    side = int(found[0] is None)
-    yield LikelyCause(
-        "batch-again",
-        f"{RUNS[side]}'s batch of step {case.step} is its own of step {found[side]} again, and "
-        f"{RUNS[1 - side]}'s is new: {RUNS[side]} has the same order of the data again",
-        f"shuffle anew in each epoch of {RUNS[side]}: sampler.set_epoch(epoch), shuffle=True, and "
-        "no generator that is seeded alike each time",
-    )
-
-
 def _other_form(x: Record, y: Record, names: list[str]) -> Iterator[LikelyCause]:
     """Other numbers of rows, or another type."""
     for name in names:
@@ -124,7 +107,7 @@ def _other_form(x: Record, y: Record, names: list[str]) -> Iterator[LikelyCause]
         if shapes[0] and shapes[1] and shapes[0][0] != shapes[1][0]:
             yield LikelyCause(
                 "batch-size",
-                f"batches have other numbers of rows: {shapes[0][0]} in {FIRST} and "
+                f"batches have different numbers of rows: {shapes[0][0]} in {FIRST} and "
                 f"{shapes[1][0]} in {SECOND}",
                 "look at batch_size, drop_last and the number of processes",
             )
@@ -144,8 +127,8 @@ def _masked(x: Record, y: Record, names: list[str]) -> Iterator[LikelyCause]:
     if all(each.get("ignored") and each.get("unlike_ids") for each in masks):
         yield LikelyCause(
             "masked-tokens",
-            f"input_ids and {plain(label)} are both others, in the same places of padding: other "
-            "tokens are masked (MLM), or they are other texts",
+            f"input_ids and {plain(label)} both differ, their padding doesn't: different "
+            "tokens are masked (MLM), or they are different texts",
             "look at the random numbers of the collator that masks tokens "
             "(DataCollatorForLanguageModeling), and its mlm_probability",
         )
@@ -162,20 +145,20 @@ def _padding(x: Record, y: Record, names: list[str]) -> Iterator[LikelyCause]:
         lengths = f"{shapes[0][-1]} in {FIRST} and {shapes[1][-1]} in {SECOND}"
         yield LikelyCause(
             "padding-length",
-            f"the same rows are padded to another length: {lengths}",
+            f"the same rows are padded to different lengths: {lengths}",
             "look at padding ('longest' or 'max_length'), max_length and pad_to_multiple_of",
         )
     elif "attention_mask" in names:
         yield LikelyCause(
             "padding-side",
-            "the same rows stand at other places between their padding: one run pads on the left, "
-            "the other on the right, or masks other places",
+            "the same rows stand at different places between their padding: one run pads on the "
+            "left, the other on the right, or masks different places",
             "look at tokenizer.padding_side",
         )
     else:
         yield LikelyCause(
             "padding-token",
-            f"the same rows are padded with another value in {plain(name)}",
+            f"the same rows are padded with different values in {plain(name)}",
             "look at tokenizer.pad_token, and at the value that the collator pads with",
         )
 
@@ -190,25 +173,26 @@ def _rows(case: Case, x: Record, y: Record, names: list[str]) -> Iterator[Likely
     if sorted(left) == sorted(right):
         yield LikelyCause(
             "order-within-batch",
-            f"the same rows of {plain(name)} in another order within the batch",
+            f"the same rows of {plain(name)} in a different order within the batch",
             "look at the sampler, and at what sorts or groups rows by length",
         )
         return
-    yield from _changed(case, name, left, right)
+    yield from rows_changed(case, name, left, right)
     every = case.later.every()
     if every is not None:
         yield LikelyCause(
             "worker",
-            f"each {_nth(every)} batch has other rows ({case.step}, {case.step + every}, "
-            f"{case.step + 2 * every} and so on), all between are equal: as with a DataLoader of "
-            f"{every} workers, which take turns, and of which one draws other random numbers in "
-            f"{FIRST} than in {SECOND}",
-            "look at how workers are seeded (worker_init_fn, a generator that each worker has a "
-            "copy of): workers with one seed draw the same augmentation",
+            f"each {_nth(every)} batch has different rows ({case.step}, {case.step + every}, "
+            f"{case.step + 2 * every} and so on), all between are equal: a DataLoader's {every} "
+            "workers take turns, and are seeded differently. In one run each worker draws numbers "
+            "of its own, in the other all draw the same, from one seed or copies of one generator",
+            "see in which run workers repeat each other's augmentation, and seed each worker by "
+            "itself there (worker_init_fn, or generators made in the worker from "
+            "torch.initial_seed())",
         )
     if case.later.only_first():
         yield LikelyCause(
-            "one-batch", f"only the batch of step {case.step} is another; all later ones are equal"
+            "one-batch", f"only the batch of step {case.step} differs; all later ones are equal"
         )
     yield from _order(case, name, left, right)
     yield _other_rows(x, y, names, name, case)
@@ -218,36 +202,17 @@ def _nth(number: int) -> str:
     return {2: "second", 3: "third"}.get(number, f"{number}th")
 
 
-def _changed(case: Case, name: str, left: list[str], right: list[str]) -> Iterator[LikelyCause]:
-    """Rows that come again unchanged in one run, where the other's are ones that nobody had."""
-    sides = left, right
-    had = [sum(r in own.rows for r in rows) for rows, own in zip(sides, case.earlier, strict=True)]
-    for side in (0, 1):
-        known = had[side] == len(sides[side]) and had[1 - side] == 0
-        ever = case.earlier[side].rows | case.later.rows[side]
-        if known and not any(row in ever for row in sides[1 - side]):
-            same, other = RUNS[side], RUNS[1 - side]
-            yield LikelyCause(
-                "rows-change",
-                f"in {same} the rows of {plain(name)} come again as they were (step {case.step} "
-                f"has {len(sides[side])} that it had before); in {other} they come back with "
-                "other values",
-                f"{other}'s dataset changes its own rows in place (augmentation or normalisation "
-                f"without a .copy()), or {same} lacks an augmentation",
-            )
-
-
 def _order(case: Case, name: str, left: list[str], right: list[str]) -> Iterator[LikelyCause]:
     """Rows that the other run has, too, in other steps."""
     ever = [own.rows | rows for own, rows in zip(case.earlier, case.later.rows, strict=True)]
     both = all(row in ever[1] for row in left) and all(row in ever[0] for row in right)
     if both:
         seeds = next((d for d in case.told), None)
-        told = " (and they were told other things: see below)" if seeds is not None else ""
+        told = " (and they were told different things: see below)" if seeds is not None else ""
         yield LikelyCause(
             "order",
-            f"the same data in another order: all rows of {plain(name)} of step {case.step} are in "
-            f"the other run, too, in other steps{told}",
+            f"the same data in a different order: all rows of {plain(name)} of step {case.step} "
+            f"are in the other run, too, in different steps{told}",
             "look at shuffle, the sampler, and the seed that the order is drawn with",
         )
 
@@ -258,14 +223,14 @@ def _other_rows(x: Record, y: Record, names: list[str], name: str, case: Case) -
     if labels:
         return LikelyCause(
             "other-values",
-            f"beside the same {plain(labels[0])} {plain(name)} has other values: the same "
-            "examples, prepared otherwise",
+            f"beside the same {plain(labels[0])} {plain(name)} has different values: the same "
+            "examples, prepared differently",
             "look at tokenisation, truncation, normalisation and augmentation",
         )
     when = "from the first step on" if case.step == 1 else f"from step {case.step} on"
     return LikelyCause(
         "other-rows",
-        f"the {many} of {plain(name)} are others {when}, and the other run never has them",
-        "other data, or the same prepared or augmented with other random numbers: look at the "
-        "dataset, the transforms and their seeds",
+        f"the {many} of {plain(name)} differ {when}, and are not all in the other run",
+        "different data, or the same prepared or augmented with different random numbers: look at "
+        "the dataset, the transforms and their seeds",
     )

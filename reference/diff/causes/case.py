@@ -25,6 +25,7 @@ class Case:
         told: What the two were told otherwise: recipe, arguments.
         later: The batches from there on; None where nobody read on.
         begins: Where the one begins in the other, if not at its beginning.
+        steps: How many both have that were read.
     """
 
     divergence: Divergence
@@ -35,6 +36,7 @@ class Case:
     told: Sequence[HeaderDifference] = ()
     later: LaterBatches = field(default_factory=LaterBatches)
     begins: BeginsLater | None = None
+    steps: tuple[int, int] = (0, 0)
 
     @property
     def pair(self) -> tuple[Record, Record]:

@@ -6,6 +6,7 @@ from math import isclose, log2
 from reference.diff.causes.case import Case
 from reference.diff.causes.likely_cause import LikelyCause
 from reference.diff.sides import FIRST, RUNS, SECOND
+from reference.diff.value_text import short
 from reference.ledger.record import Record
 
 NEAR = 2e-4  # relative: clip_grad_norm_ adds 1e-6 to the norm that it divides by
@@ -36,7 +37,7 @@ def clip_causes(case: Case) -> Iterator[LikelyCause]:
 def _otherwise() -> LikelyCause:
     return LikelyCause(
         "gradients-changed",
-        f"the gradients are equal after backward(), and are changed otherwise {BETWEEN}",
+        f"the gradients are equal after backward(), and are changed differently {BETWEEN}",
         "look at clipping (by norm or by value), at hooks, and at what scales gradients",
     )
 
@@ -63,6 +64,7 @@ def _unscaled_late(before: tuple[float, ...], after: tuple[float, ...]) -> Itera
 def _clipped(
     pair: tuple[Record, Record], before: tuple[float, ...], after: tuple[float, ...]
 ) -> Iterator[LikelyCause]:
+    told = _calls(pair)
     clipped = [bool(r["clip"].get("hash") != (r.get("gradient") or {}).get("hash")) for r in pair]
     if clipped[0] != clipped[1]:
         side = clipped.index(True)
@@ -74,12 +76,7 @@ def _clipped(
                 f"{with_clip} changes its gradients, and not all by one factor (a clip by value, "
                 f"say): their norm becomes {_round(after[side])}"
             )
-        yield LikelyCause(
-            "clip",
-            f"{said}, {without} doesn't: its norm stays {_round(before[1 - side])}",
-            f"call clip_grad_norm_ in {without} {BETWEEN}, with a bound and with all parameters: "
-            "a generator, such as model.parameters(), is empty when it was used once",
-        )
+        yield _unclipped(f"{said}, {without} ", without, _round(before[1 - side]), told[1 - side])
     elif all(clipped) and all(map(_by_norm, pair)):
         yield LikelyCause(
             "clip",
@@ -95,6 +92,53 @@ def _clipped(
             f"{RUNS[1 - side]} not all by one factor: by value, or each parameter by itself",
             "look at clip_grad_norm_ and clip_grad_value_",
         )
+
+
+def _calls(pair: tuple[Record, Record]) -> list[list[Record] | None]:
+    """By side the calls that clip by a norm; None of a ledger from before they were kept."""
+    return [r["chores"].get("clips", []) if "chores" in r else None for r in pair]
+
+
+def _unclipped(said: str, run: str, norm: str, calls: list[Record] | None) -> LikelyCause:
+    """Why a run's gradients are what they were before a clip.
+
+    Args:
+        said: What the other run does.
+        run: The run.
+        norm: Of its gradients.
+        calls: Those that clip by a norm; None where nobody looked.
+    """
+    stays = f"its norm stays {norm}"
+    call = f"call clip_grad_norm_ in {run} {BETWEEN}"
+    if calls is None:
+        return LikelyCause(
+            "clip",
+            f"{said}doesn't: {stays}",
+            f"{call}, with a bound and with all parameters: a generator, such as "
+            "model.parameters(), is empty when it was used once",
+        )
+    if not calls:
+        return LikelyCause("clip", f"{said}doesn't call clip_grad_norm_: {stays}", call)
+    bound = short(calls[-1]["bound"])
+    if calls[-1].get("tensors") == 0:
+        return LikelyCause(
+            "clip-of-nothing",
+            f"{said}calls clip_grad_norm_ with the bound {bound} and with no tensors (a generator "
+            f"that was used up before): {stays}",
+            f"give clip_grad_norm_ model.parameters() itself in {run}, made anew at each call: a "
+            "generator is empty once something has gone through it",
+        )
+    if calls[-1].get("norm") == 0:
+        return LikelyCause(
+            "clip-of-nothing",
+            f"{said}calls clip_grad_norm_ with the bound {bound}, which finds no gradient: {stays}",
+            f"call it after backward() in {run}, and with the parameters that the optimizer steps",
+        )
+    return LikelyCause(
+        "clip",
+        f"{said}clips to {bound}, which is more than its norm: {stays}",
+        "look at max_norm of clip_grad_norm_ (max_grad_norm)",
+    )
 
 
 def _by_norm(record: Record) -> bool:

@@ -25,7 +25,7 @@ def end_causes(verdict: Verdict) -> list[LikelyCause]:
                 LikelyCause(
                     "weights-at-end",
                     f"{FIRST} and {SECOND} are equal in every step, and then one of them puts "
-                    "other weights into the model",
+                    "different weights into the model",
                     "look at what comes after training: the best model loaded back, an average "
                     "copied in, pruning, a layer replaced",
                 )

@@ -30,22 +30,22 @@ def evaluation_causes(case: Case) -> Iterator[LikelyCause]:
         counts = unequal[COUNT]
         yield LikelyCause(
             "evaluation-rows",
-            f"evaluations have other numbers of rows: {in_both(counts.left, counts.right)}",
+            f"evaluations have different numbers of rows: {in_both(counts.left, counts.right)}",
             "look at drop_last, at rows that padding to equal batches repeats, and at the split",
         )
     for field in unequal:
         if field.startswith(ROWS):
             yield LikelyCause(
                 "evaluation-data",
-                f"evaluations get other {plain(field)}",
+                f"evaluations get different {plain(field)}",
                 "look at the split (validation, test or training), and at how it is prepared",
             )
             break
     if WEIGHTS in unequal:
         yield LikelyCause(
             "evaluation-weights",
-            f"evaluations are made with other weights, though {FIRST} and {SECOND} are equal up to "
-            "here",
+            f"evaluations are made with different weights, though {FIRST} and {SECOND} are equal "
+            "up to here",
             "an average, a best or an older model is evaluated in one of them",
         )
     scores = [f for f in unequal if f not in ("training", "autocast", COUNT, WEIGHTS)]

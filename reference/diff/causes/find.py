@@ -39,8 +39,6 @@ OF_LINK: dict[str, Callable[[Case], Iterator[LikelyCause]]] = {
 }
 # Of these the first says it, and what a later rule says follows from it.
 ONE_IS_ENOUGH = ("batch", "clip", "rng", "schedule", "weights")
-# Of these the first says it, and what a later rule says follows from it.
-ONE_IS_ENOUGH = ("batch", "clip", "rng", "schedule", "weights")
 # Where modules, or their arguments, are set otherwise, that is why.
 TOLD_FIRST = ("forward", METRICS)
 FROZEN_KIND = "frozen"
@@ -74,5 +72,5 @@ def _left(case: Case) -> list[LikelyCause]:
     if not alone or any(u.words for u in case.unequal()):
         return []
     if case.link == "gradient":
-        return [of_another_loss()]
+        return [of_another_loss(case)]
     return [inside_the_model()] if case.link == "forward" else []

@@ -5,12 +5,21 @@ from math import isclose, log2, prod
 
 from reference.diff.batch_differences import more
 from reference.diff.causes.case import Case
+from reference.diff.causes.labels import CAUSAL
 from reference.diff.causes.likely_cause import LikelyCause, some
 from reference.diff.sides import FIRST, RUNS, SECOND
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
 NEAR = 1e-4  # relative; norms of tensors have 7 digits
+NOT_SEEN = (
+    "; the model is given no labels, so that these, and what the script makes of them, aren't in "
+    "the ledgers"
+)
+SHIFTS = (
+    ". One of the two may not shift them against the logits: ",
+    " does that in its own loss, which neither uses",
+)
 LEAST_SCALE = 16  # a power of two from here on is a loss scaler's
 
 
@@ -26,11 +35,11 @@ def _not_zeroed(case: Case) -> Iterator[LikelyCause]:
     if case.step == 1 or left is None or right is None or left == right:
         return
     side, names = int(left), _names(case)
-    of_model = _model_of(names, case)
+    what = _model_of(names, case) or "its gradients"
     yield LikelyCause(
         "not-zeroed",
-        f"{RUNS[side]}'s gradients{of_model} were not zero when step {case.step - 1} was over, as "
-        f"{RUNS[1 - side]}'s were: the next ones were added to them",
+        f"{RUNS[side]} doesn't zero {what} after step {case.step - 1}, and adds "
+        f"those of step {case.step} to them; {RUNS[1 - side]} zeroes them",
         f"call zero_grad() in {RUNS[side]} before each backward(), on every optimizer whose "
         "parameters get gradients (also those of a model that another loss goes through)",
     )
@@ -44,7 +53,7 @@ def _model_of(names: list[str], case: Case) -> str:
     if len(case.kinds) < 2 or not 0 <= index < len(case.kinds):
         return ""
     place = {0: "first", 1: "second", 2: "third"}.get(index, f"{index + 1}th")
-    return f" of the {place} model ({case.kinds[index]}: {some(names, 2)})"
+    return f"the gradients of its {place} model ({case.kinds[index]}: {some(names, 2)})"
 
 
 def _tensors(case: Case, link: str = "gradient") -> list[tuple[str, str, str]]:
@@ -154,12 +163,21 @@ def _counts(record: Record) -> tuple[int | None, int | None]:
     return rows, None
 
 
-def of_another_loss() -> LikelyCause:
+def of_another_loss(case: Case) -> LikelyCause:
     """What is left where inputs, weights and outputs are equal and the gradients aren't."""
+    told = any(
+        "label" in name
+        for record in case.pair
+        for each in record.get("batch") or []
+        for name in each
+    )
+    causal = next((kind for kind in case.kinds if kind.endswith(CAUSAL)), None)
+    shift = f"{SHIFTS[0]}{causal}{SHIFTS[1]}" if causal and not told else ""
     return LikelyCause(
         "loss-function",
-        f"{FIRST} and {SECOND} compute another loss from the same outputs: inputs, weights and "
-        "outputs are equal, the gradients aren't, and not by one factor",
-        "look at the loss function: labels (shifted, ignored, other ones), label_smoothing, class "
-        "weights, masks, an added term",
+        f"{FIRST} and {SECOND} have different loss functions: inputs, weights and outputs are "
+        "equal, the gradients aren't, and not by one factor" + ("" if told else NOT_SEEN) + shift,
+        "look at how the script computes its loss from the outputs: are labels shifted against "
+        "the logits in both, are the same places left out (padding, -100), and are "
+        "label_smoothing, class weights and added terms the same",
     )

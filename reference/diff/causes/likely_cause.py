@@ -39,6 +39,7 @@ def in_both(left: object, right: object) -> str:
 
 
 def some(names: list[str], most: int = 3) -> str:
-    """A few names of many, as in 'a, b and 3 more'."""
+    """A few names of many, as in 'a, b and 3 more'; one more is named, too."""
+    most = len(names) if len(names) == most + 1 else most
     shown = ", ".join(map(plain, names[:most]))
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -10,6 +10,7 @@ from reference.diff.unequal import Unequal
 from reference.ledger.record import Record
 from reference.messages import plain
 
+FROZEN = "requires_grad"  # a setting: for which parts it is off
 BESIDE = ", which doesn't train: "  # between a model's name and what is unequal of it
 MODES = {True: "train", False: "eval"}
 
@@ -23,7 +24,7 @@ def mode_causes(case: Case) -> Iterator[LikelyCause]:
         elif field == "autocast":
             yield _autocast(each, plain(model))
         elif field == ODD:
-            yield _odd(each, case.pair)
+            yield _odd(each, case)
 
 
 def _training(each: Unequal, case: Case, model: str) -> LikelyCause:
@@ -59,16 +60,17 @@ def _autocast(each: Unequal, model: str) -> LikelyCause:
     )
 
 
-def _odd(each: Unequal, pair: tuple[Record, Record]) -> LikelyCause:
+def _odd(each: Unequal, case: Case) -> LikelyCause:
     """Parts that are in another mode than the whole."""
     left, right = each.left, each.right
     if not (isinstance(left, list) and isinstance(right, list)):
         return LikelyCause(
             "part-mode",
-            f"other parts of the model are in another mode than the whole in {FIRST} than in "
+            f"different parts of the model are in another mode than the whole in {FIRST} and in "
             f"{SECOND}",
             "look at .train() and .eval() of the model's parts",
         )
+    pair = case.pair
     only = [
         [str(name) for name in own if name not in other]
         for own, other in ((left, right), (right, left))
@@ -86,13 +88,33 @@ def _odd(each: Unequal, pair: tuple[Record, Record]) -> LikelyCause:
         else ", so that dropout is on in train mode only"
     )
     late = run if here == "train" else other
+    frozen = _are_frozen(names, case)
+    lacks = f"{late} lacks .eval() on {some(names)} after model.train(), which sets all parts"
+    told = {True: "; its parameters are frozen in both (requires_grad=False)", None: ""}.get(
+        frozen, "; its parameters are trained in both"
+    )
+    if frozen and norms:
+        told += f", its running statistics aren't in {late}"
     return LikelyCause(
         "part-mode",
         f"{some(names)} {'is' if len(names) == 1 else 'are'} in {here} mode in {run}, and in "
-        f"{there} mode as all else of the model in {other}{what}",
-        f"if it should be frozen: {late} lacks .eval() on it after model.train(), which sets all "
-        "parts",
+        f"{there} mode as all else of the model in {other}{what}{told}",
+        lacks if frozen else f"if it should be frozen: {lacks}",
     )
+
+
+def _are_frozen(names: list[str], case: Case) -> bool | None:
+    """Whether no parameter of these parts is trained in either run; None where that differs."""
+    told = {str(settings.get(FROZEN, "")) for settings in case.settings()}
+    if len(told) > 1 or told == {""}:
+        return None
+    off, _, parts = told.pop().partition(" for ")
+    off_for = parts.split(", ") if off == "off" else []
+    each = {
+        off_for == ["all"] or any(name == p or name.startswith(f"{p}.") for p in off_for)
+        for name in names
+    }
+    return each.pop() if len(each) == 1 else None
 
 
 def _batch_norms(record: Record, names: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ def optimizer_causes(case: Case) -> Iterator[LikelyCause]:
             yield _left_out(each)
         elif each.field == "index":
             yield LikelyCause(
-                "optimizer-order", f"another optimizer steps here in {FIRST} than in {SECOND}"
+                "optimizer-order", f"different optimizers step here in {FIRST} and in {SECOND}"
             )
         else:
             name = "the optimizer" if each.field == "class" else plain(each.field)

@@ -11,7 +11,7 @@ from reference.diff.causes.likely_cause import LikelyCause, in_both
 from reference.diff.setting_differences import OtherSetting, other_settings
 from reference.diff.sides import FIRST, RUNS, SECOND
 from reference.diff.unequal import HARD
-from reference.diff.value_text import distance
+from reference.diff.value_text import distance, short
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 from reference.messages import plain
@@ -46,7 +46,7 @@ def told_causes(case: Case) -> Iterator[LikelyCause]:
     ]
     yield from (cause for _, cause in sorted(found, key=lambda pair: pair[0]))
     if len(settings) > SHOWN:
-        more = f"{len(settings) - SHOWN} more are set otherwise, in the ledgers' field settings"
+        more = f"{len(settings) - SHOWN} more are set differently, in the ledgers' field settings"
         yield LikelyCause("more-settings", more)
 
 
@@ -60,10 +60,17 @@ def _argument(name: str, each: Any, forward_pass: int | None) -> LikelyCause:
 def _setting(each: OtherSetting, kinds: Sequence[str]) -> LikelyCause:
     field = each.name.rpartition(".")[2]
     values = f"{in_both(each.left, each.right)}{distance(each.left, each.right)}"
+    if each.usual is not None:
+        like = [
+            run for run, v in zip(RUNS, (each.left, each.right), strict=True) if v == each.usual
+        ]
+        values += f"; the class's default is {short(each.usual)}" + (
+            ", as in " + like[0] if like else ""
+        )
     before = BEFORE if each.before else ""
     if field == FROZEN:
         of_model = f" of {plain(each.name.rpartition('.')[0])}" if "." in each.name else ""
-        said = f"other parameters{of_model} are trained: {FROZEN} is {values}{before}"
+        said = f"different parameters{of_model} are trained: {FROZEN} is {values}{before}"
         return LikelyCause("frozen", said, ADVICE[FROZEN])
     whose = "" if "." in each.name or not kinds else f"{plain(kinds[0])}'s "
     alike = f"set {plain(field)} alike where the module, or its config, is made"
@@ -108,7 +115,7 @@ def _loss_alone(case: Case, left: Record, right: Record) -> Iterator[LikelyCause
     else:
         yield LikelyCause(
             "loss-function",
-            f"{said}: {FIRST} and {SECOND} compute another loss from them",
+            f"{said}: {FIRST} and {SECOND} make different losses of them",
             "look at the loss function: labels, label_smoothing, class weights, ignore_index, "
             "masks, an added term",
         )
@@ -188,8 +195,8 @@ def inside_the_model() -> LikelyCause:
     """What is left where inputs, weights, generators and modes are equal, and outputs aren't."""
     return LikelyCause(
         "inside-the-model",
-        f"{FIRST}'s and {SECOND}'s models compute other things inside their forward pass: inputs, "
-        "weights, random numbers and modes are equal",
+        f"{FIRST}'s and {SECOND}'s models compute different things inside their forward pass: "
+        "inputs, weights, random numbers and modes are equal",
         "look at forward() itself, an activation or pooling, a kernel or an attention "
         "implementation, a mask that it makes",
     )
@@ -202,9 +209,9 @@ def generator_causes(case: Case) -> Iterator[LikelyCause]:
         if case.step == 1:
             yield LikelyCause(
                 "seed",
-                f"{FIRST} and {SECOND} have other random numbers ({name}) in the first step: "
-                "dropout and the like draw other masks",
-                "another seed, no seed, or something that drew before: a new layer, a shuffled "
+                f"{FIRST} and {SECOND} have different random numbers ({name}) in the first step: "
+                "dropout and the like draw different masks",
+                "a different seed, no seed, or something that drew before: a new layer, a shuffled "
                 "DataLoader",
             )
         else:

@@ -52,13 +52,37 @@ def rate_causes(case: Case) -> Iterator[LikelyCause]:
     if all(shapes):
         forms = [shape.rpartition(" steps")[0].rpartition(" ") for shape in shapes]
         if forms[0][0] == forms[1][0] and forms[0][0]:
-            what = f"both have {forms[0][0]} {forms[0][2]} steps in {FIRST} and {forms[1][2]} in "
-            what += f"{SECOND}: made for other numbers of steps"
+            what = f"{forms[0][0]} {forms[0][2]} steps in {FIRST} and {forms[1][2]} in {SECOND}"
+            lengths = int(forms[0][2]), int(forms[1][2])
+            yield _of_other_length(f"{said}: {what}", forms[0][0], lengths, case.steps)
         else:
             what = f"{FIRST} has {shapes[0]}, {SECOND} {shapes[1]}"
-        yield LikelyCause("schedule", f"{said}: {what}", steps)
+            yield LikelyCause("schedule", f"{said}: {what}", steps)
         return
     yield LikelyCause("schedule", f"{said}: the schedules differ", steps)
+
+
+def _of_other_length(
+    said: str, form: str, lengths: tuple[int, int], run_steps: tuple[int, int]
+) -> LikelyCause:
+    """Two schedules of one kind: which of them doesn't end with its run."""
+    wrong = [side for side in (0, 1) if lengths[side] != run_steps[side]]
+    if "warm-up" in form or len(wrong) != 1:
+        return LikelyCause(
+            "schedule",
+            said,
+            "look at num_training_steps, num_warmup_steps: how long it is made for",
+        )
+    side, own = wrong[0], run_steps[wrong[0]]
+    times = lengths[side] / own
+    more = f"{times:.3g} times as long as" if times > 1 else f"{times:.3g} of"
+    return LikelyCause(
+        "schedule",
+        f"{said}; {RUNS[side]}'s run has {own} optimizer steps, so that its schedule is {more} "
+        "its run",
+        f"make the schedule of {RUNS[side]} for {own} steps (num_training_steps: those of the "
+        "optimizer in all epochs)",
+    )
 
 
 def _base(record: dict[str, Any]) -> float | None:

@@ -41,15 +41,16 @@ def weight_causes(case: Case) -> Iterator[LikelyCause]:
     elif names and len(names) < ALL * len(case.names):
         yield LikelyCause(
             "weights-in-part",
-            f"the models begin with other weights in {len(names)} of {len(case.names)} parameters: "
-            f"{some(names)}; the rest is equal",
+            f"the models begin with different weights in {len(names)} of {len(case.names)} "
+            f"parameters: {some(names)}; the rest is equal",
             "a head or new layers that are initialised with another seed, in another way, or not "
             "loaded from the checkpoint",
         )
     else:
         yield LikelyCause(
             "weights",
-            f"the models begin with other weights ({len(names)} of {len(case.names)} parameters)",
+            f"the models begin with different weights ({len(names)} of {len(case.names)} "
+            "parameters)",
             "another seed before the model is made, another checkpoint, or another initialisation",
         )
 
@@ -101,14 +102,14 @@ def update_causes(case: Case) -> Iterator[LikelyCause]:
         name = plain(buffers[0].tensor or "")
         yield LikelyCause(
             "buffers",
-            f"the step leaves other buffers ({name}): running statistics that move otherwise",
+            f"the step leaves different buffers ({name}): running statistics that move differently",
             "look at momentum of BatchNorm, at its mode, and at more passes in the step",
         )
         return
     yield LikelyCause(
         "optimizer-inside",
-        f"weights, gradients and hyper-parameters are equal, and {FIRST}'s optimizer makes another "
-        f"update of them than {SECOND}'s: its state (averages, count of steps) or its way to "
-        "compute is another",
+        f"weights, gradients and hyper-parameters are equal, and {FIRST}'s optimizer makes a "
+        f"different update of them than {SECOND}'s: its state (averages, count of steps) or its "
+        "way to compute is different",
         "look at load_state_dict of the optimizer, bias correction, and a step() of its own",
     )

@@ -38,13 +38,13 @@ class ClipCalls:
         def watched(
             parameters: Any, max_norm: Any, total_norm: Any, *rest: Any, **more: Any
         ) -> Any:
-            self._note(max_norm, total_norm)
+            self._note(parameters, max_norm, total_norm)
             return clip(parameters, max_norm, total_norm, *rest, **more)
 
         return watched
 
     @guarded
-    def _note(self, bound: Any, total: Any) -> None:
+    def _note(self, parameters: Any, bound: Any, total: Any) -> None:
         step = self.recording.open_step
         if self._patch is not None:
-            step.chores.add_clip(bound, total, step.backward_passes)
+            step.chores.add_clip(parameters, bound, total, step.backward_passes)

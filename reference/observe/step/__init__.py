@@ -7,7 +7,7 @@
 - `describe.py`: what is written of batches, outputs and modes;
 - `arguments.py`: what a module's `forward` is given, by name;
 - `losses.py`: which number of a forward pass is the script's loss;
-- `settings.py`: what modules are set to;
+- `settings.py`: what modules are set to; `defaults.py`: what their classes take by themselves;
 - `tensors_in.py`: the tensors in a call's arguments or outputs, by name;
 - `inside.py`: the calls of all modules in a forward pass, where somebody asks for them;
 - `optimizer_record.py`: what is written of an optimizer;

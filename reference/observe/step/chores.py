@@ -5,7 +5,7 @@ schedulers have come, by what it scaled each loss, and what the optimizer's stat
 step. No link: where one of these does something, it shows in the links. `check` reads it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,18 +38,20 @@ class Chores:
     probabilities: int = 0  # calls of a cross entropy that were given what a softmax made
     counts: list[Count] = field(default_factory=list)
 
-    def add_clip(self, bound: Any, total: Any, backward_passes: int) -> None:
+    def add_clip(self, parameters: Any, bound: Any, total: Any, backward_passes: int) -> None:
         """A call that clips by the norm of all gradients that it gets.
 
         Args:
+            parameters: Those that it gets: none, say, of a generator that was used up.
             bound: Of the norm.
             total: The norm that it found. That of shards is another process's, too: left out.
             backward_passes: Of this step, that came before it.
         """
         if len(self.clips) < MOST_CLIPS:
             known = {"norm": number(total)} if type(total) in (*PLAIN, float) else {}
+            none = {"tensors": 0} if isinstance(parameters, Sized) and not len(parameters) else {}
             after = {"backward_passes": backward_passes}
-            self.clips.append({"bound": number(float(bound)), **known, **after})
+            self.clips.append({"bound": number(float(bound)), **known, **none, **after})
 
     def count_unzeroed(self, stepped: frozenset[int], *, may_be_left: bool) -> None:
         """How many of the optimizer's parameters had gradients left from before.

@@ -57,30 +57,37 @@ def batch(
     Raises:
         TypeError: for a tensor whose bytes can't be read (nested, or without values).
     """
+    mask = mask_of(inputs)
+    tokens = None if mask is None else int(mask.sum())
+    padded = mask if mask is not None and tokens != mask.numel() else None
     described: Record = {
-        beside(name, "tokens", "model", "arguments"): _input(name, t, rows, inputs.get(IDS))
+        beside(name, "tokens", "model", "arguments"): _input(name, t, rows, inputs.get(IDS), padded)
         for name, t in sorted(inputs.items())
         if t.dim() > 0
     }
-    mask = mask_of(inputs)
-    if mask is not None:
-        described["tokens"] = int(mask.sum())
+    if tokens is not None:
+        described["tokens"] = tokens
     return {**described, "arguments": plain} if plain else described
 
 
-def _input(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> list[Any]:
+def _input(
+    name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None, mask: Tensor | None
+) -> list[Any]:
     one = constant(tensor)
     form = list(tensor.shape), str(tensor.dtype).removeprefix("torch.")
     told_apart = rows if one is None and name != MASK else None
-    return [hash_tensor(tensor), *form, one, *_more(name, tensor, told_apart, ids)]
+    return [hash_tensor(tensor), *form, one, *_more(name, tensor, told_apart, ids, mask)]
 
 
-def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> list[Record]:
+def _more(
+    name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None, mask: Tensor | None
+) -> list[Record]:
     """What tells two unequal inputs apart, in a mapping; no mapping where there is nothing.
 
     `rows`: a hash of each row without its padding. `ignored`: how many labels are IGNORED, which a
     loss leaves out. `unlike_ids`: in how many places the others aren't the ids at that place, and
-    `unlike_next_ids`, then: in how many they aren't those of the place after it.
+    `unlike_next_ids`, then: in how many they aren't those of the place after it. `on_padding`: how
+    many of the others stand where `mask`, of their shape and not all ones, is 0.
     """
     more: Record = {}
     if rows is not None and rows.count <= FEW and rows.fit(tensor):
@@ -89,6 +96,8 @@ def _more(name: str, tensor: Tensor, rows: Rows | None, ids: Tensor | None) -> l
         labels = tensor.detach()
         ignored = labels == IGNORED
         more["ignored"] = int(ignored.sum())
+        if mask is not None and mask.shape == labels.shape and mask.device == labels.device:
+            more["on_padding"] = int(((mask == 0) & ~ignored).sum())
         if ids is not None and ids.shape == labels.shape and ids.device == labels.device:
             more["unlike_ids"] = int(((labels != ids.detach()) & ~ignored).sum())
             if more["unlike_ids"]:

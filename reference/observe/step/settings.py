@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.ledger.setting_names import pattern_of
+from reference.ledger.setting_names import BY_DEFAULT, pattern_of
 from reference.observe.step.arguments import short
+from reference.observe.step.defaults import defaults_of
 from reference.observe.step.describe import dense
 from reference.observe.tensors.hashing import hash_tensor
 from reference.observe.tensors.parameter_names import plain_name
@@ -119,7 +120,7 @@ class _OfModel:
         ]
         self._places = [(weakref.ref(part), names) for _, part, names in named]
         self._names = [path + name for path, _, names in named for name in names]
-        self.frozen = {prefix + FROZEN: frozen_parts(module)}
+        self.once = {prefix + FROZEN: frozen_parts(module), **_defaults(prefix, module)}
         self._values: list[Any] = []
 
     def changed(self) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class Settings:
             self._drop_dead()
             prefix = f"model{number}." if number else ""
             known = self._models[number] = _OfModel(module, prefix, ids)
-            changed = {**known.changed(), **known.frozen}
+            changed = {**known.changed(), **known.once}
         else:
             changed = known.changed()
         if changed:
@@ -184,11 +185,20 @@ class Settings:
         kinds.append(settings)
         name = kind if len(kinds) == 1 else f"{kind} {len(kinds)}"
         self._waiting.update({f"{name}.{n}": v for n, v in list(settings.items())[:MOST]})
+        self._waiting.update(_defaults(f"{name}.", module))
 
     def take(self) -> Record:
         """What a step is to write."""
         waiting, self._waiting = self._waiting, {}
         return waiting
+
+
+def _defaults(prefix: str, module: torch.nn.Module) -> Record:
+    """Of a module's own settings that aren't what its class takes by itself, what that is."""
+    own = vars(module)
+    usual = {n: v for n, v in defaults_of(type(module)).items() if n in own and _is_plain(v)}
+    names = [n for n in names_of(module) if n in usual and own[n] != usual[n]]
+    return {f"{prefix}{n}{BY_DEFAULT}": short(usual[n]) for n in names}
 
 
 def _of_loss(module: torch.nn.Module) -> Iterator[tuple[str, Any]]:

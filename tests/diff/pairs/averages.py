@@ -96,7 +96,9 @@ for _kind, _make in KINDS.items():
     def _same(second: bool, make: Average = _make) -> Any:
         return averaging(second, make, (0.1, 0.1))
 
-    pair("update", "is another at the end", uncalled=True)(_named(f"an_average_in_{_kind}", _other))
+    pair("update", "is different at the end", uncalled=True)(
+        _named(f"an_average_in_{_kind}", _other)
+    )
     pair(uncalled=True)(_named(f"the_same_average_in_{_kind}", _same))
 
 
@@ -133,7 +135,7 @@ def statistics_of_an_average_set(second: bool) -> dict[str, Any]:
     return with_statistics(second, both=True)
 
 
-@pair("update", "is another at the end", uncalled=True)
+@pair("update", "is different at the end", uncalled=True)
 def statistics_of_a_copy_forgotten(second: bool) -> dict[str, Any]:
     model = normalised()
     twin = copy.deepcopy(model)
@@ -167,6 +169,6 @@ def gone_before_the_end(second: bool, make: Average, rate: float) -> dict[str, A
     return {"list": [t.sum() for t in averaging(second, make, (0.1, rate))["average"]]}
 
 
-@pair("update", "is another", uncalled=True)
+@pair("update", "is different", uncalled=True)
 def an_average_in_a_list_that_is_gone_by_the_end(second: bool) -> dict[str, Any]:
     return gone_before_the_end(second, in_a_list, 0.2)

@@ -16,7 +16,7 @@ def averaged(model: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
 
-@pair("update", "AveragedModel (a copy) is another at the end", uncalled=True)
+@pair("update", "AveragedModel (a copy) is different at the end", uncalled=True)
 def an_average_that_nobody_calls(second: bool) -> dict[str, Any]:
     model = mlp()
     average = averaged(model, 0.99 if second else 0.9)
@@ -24,7 +24,7 @@ def an_average_that_nobody_calls(second: bool) -> dict[str, Any]:
     return {"model": state(model), "average": state(average)}
 
 
-@pair("update", "(a copy) is another at the end", uncalled=True)
+@pair("update", "(a copy) is different at the end", uncalled=True)
 def a_copy_moved_by_hand(second: bool) -> dict[str, Any]:
     model = mlp()
     twin = copy.deepcopy(model).requires_grad_(False)
@@ -38,7 +38,7 @@ def a_copy_moved_by_hand(second: bool) -> dict[str, Any]:
     return {"model": state(model), "twin": state(twin)}
 
 
-@pair("update", "(a copy) is another at the end", uncalled=True)
+@pair("update", "(a copy) is different at the end", uncalled=True)
 def a_best_model_kept_beside(second: bool) -> dict[str, Any]:
     model = mlp()
     best: list[nn.Module] = []
@@ -46,7 +46,7 @@ def a_best_model_kept_beside(second: bool) -> dict[str, Any]:
     return {"model": state(model), "best": state(best[0])}
 
 
-@pair("update", "(a copy) is another at the end", uncalled=True)
+@pair("update", "(a copy) is different at the end", uncalled=True)
 def made_anew_and_loaded(second: bool) -> dict[str, Any]:
     model, average = mlp(), mlp()
 
@@ -103,7 +103,7 @@ def a_teacher_that_follows_more_slowly(second: bool) -> dict[str, Any]:
     return taught(lambda step: 0.99 if second else 0.9)
 
 
-@pair("update", "Sequential is another at the end")
+@pair("update", "Sequential is different at the end")
 def a_teacher_that_follows_otherwise_at_last(second: bool) -> dict[str, Any]:
     return taught(lambda step: 0.5 if second and step == 4 else 0.9)
 

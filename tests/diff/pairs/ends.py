@@ -124,7 +124,7 @@ def pruned_for_good(second: bool) -> dict[str, Any]:
     return state(model)
 
 
-@pair("update", "Sequential is another at the end")
+@pair("update", "Sequential is different at the end")
 def a_parametrization_added(second: bool) -> dict[str, Any]:
     return left_after(second, lambda model: parametrizations.weight_norm(model[0]))
 
@@ -151,7 +151,7 @@ def a_plain_tensor_in_place_of_a_parameter(second: bool) -> dict[str, Any]:
     return {**state(model), "gives": model(rows())}
 
 
-@pair("update", "Linear is another at the end")
+@pair("update", "Linear is different at the end")
 def a_layer_of_a_tied_pair_replaced(second: bool) -> dict[str, Any]:
     model = seeded(lambda: nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)))
     model[2].weight = model[0].weight
@@ -163,7 +163,7 @@ def a_layer_of_a_tied_pair_replaced(second: bool) -> dict[str, Any]:
     return {**state(model), "other": state(other)}
 
 
-@pair("update", "Sequential is another at the end")
+@pair("update", "Sequential is different at the end")
 def an_earlier_fold_is_changed(second: bool) -> dict[str, Any]:
     folds = [mlp() for _ in range(3)]
     for fold in folds:
@@ -173,7 +173,7 @@ def an_earlier_fold_is_changed(second: bool) -> dict[str, Any]:
     return {"folds": [state(fold) for fold in folds]}
 
 
-@pair("update", "Sequential 2 is another at the end")
+@pair("update", "Sequential 2 is different at the end")
 def an_earlier_fold_gets_its_best_back(second: bool) -> dict[str, Any]:
     folds = [mlp() for _ in range(3)]
     first = state(folds[1])
@@ -223,7 +223,7 @@ def average_of_the_last_weights_is_loaded(second: bool) -> dict[str, Any]:
     return state(model)
 
 
-@pair("update", "is another at the end")
+@pair("update", "is different at the end")
 def a_running_mean_is_reset(second: bool) -> dict[str, Any]:
     model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)))
     fit(model)

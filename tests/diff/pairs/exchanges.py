@@ -31,7 +31,7 @@ def parameters_exchanged(second: bool) -> dict[str, Any]:
     return state(model)
 
 
-@pair("update", "is another at the end")
+@pair("update", "is different at the end")
 def parts_exchanged_between_two_models(second: bool) -> dict[str, Any]:
     models = square(), seeded(lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)), 2)
     for model in models:
@@ -41,7 +41,7 @@ def parts_exchanged_between_two_models(second: bool) -> dict[str, Any]:
     return {"first": state(models[0]), "second": state(models[1])}
 
 
-@pair("update", "is another at the end")
+@pair("update", "is different at the end")
 def folds_exchanged(second: bool) -> dict[str, Any]:
     folds = [mlp(), mlp()]
     weights = [fit(fold, first=10 * number) for number, fold in enumerate(folds)]

@@ -152,7 +152,7 @@ def a_second_model_of_the_same_weights_is_evaluated(second: bool) -> dict[str, A
         return {"gives": twin(rows(seed=5 + second))}
 
 
-@pair("gradient", "were not zero when step 1 was over")
+@pair("gradient", "doesn't zero its gradients")
 def a_group_added_on_the_way(second: bool) -> dict[str, Any]:
     model = mlp()
     optimizer = torch.optim.SGD(model[0].parameters(), 0.1)

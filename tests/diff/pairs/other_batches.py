@@ -18,7 +18,7 @@ def one_number(second: bool, change: Any) -> dict[str, Any]:
         return {"gives": torch.cat([model(p) for p in rows(32).split(4 if second else 8)])}
 
 
-@pair("metrics", "in other batches")
+@pair("metrics", "in different batches")
 def one_number_a_row_given_to_other_rows(second: bool) -> dict[str, Any]:
     return one_number(second, lambda x: x.flip(0))
 
