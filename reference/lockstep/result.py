@@ -46,15 +46,17 @@ class Lockstep:
             note = self.found.cannot[0]
             return f"step {note['step']}, {note['link']}: {note['cannot']}"
         if self.found.uncompared:
-            note = self.found.uncompared[0]
-            steps = steps_text(note["steps"], self.run.steps)
-            return f"{note['link']}, {steps}: couldn't be compared, for {note['uncompared']}"
+            return "; ".join(self._uncompared_text(note) for note in self.found.uncompared)
         end = self.run.sides[1].end or {}
         if "final" in end:
             return "A's wasn't put in B's place in all links"
         if end.get("weights_equal") is False:
             return "the weights or buffers at the end are unequal"
         return ""
+
+    def _uncompared_text(self, note: Record) -> str:
+        steps = steps_text(note["steps"], self.run.steps)
+        return f"{note['link']}, {steps}: couldn't be compared, for {note['uncompared']}"
 
     @property
     def exit_code(self) -> int:

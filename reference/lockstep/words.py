@@ -138,7 +138,8 @@ def _share(note: dict[str, Any]) -> str:
 def _clip(difference: Difference) -> tuple[str, str]:
     first = difference.first
     if difference.field == "bound":
-        return f"{_call(difference.a)} and {_call(difference.b)}; what comes out is the same", ""
+        rest = "" if "calls" in first else "; what comes out is the same"
+        return f"{_call(difference.a)} and {_call(difference.b)}{rest}", ""
     texts = [_call(clip_text(clips)) for clips in first["clips"]]
     norms = f"the norm {short(first['norm'])} becomes {both(first['a'], first['b'])} in step "
     words = f"{texts[0]} and {texts[1]}; {norms}{first['step']}"
