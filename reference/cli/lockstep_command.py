@@ -15,13 +15,12 @@ from reference.cli.program import command, json_option, program
 from reference.cli.recipe_options import get_recipe, given_fields, is_given, recipe_options
 from reference.errors import InputError, TrainingFailed
 from reference.lesson.recipe import Recipe
-from reference.lockstep.links import LINKS, links_of
+from reference.lockstep.links import LINKS, PATIENCE, links_of
 from reference.messages import coloured
 from reference.process.whole_files import write_json
 from reference.terminal import table
 
 BETWEEN = "--"  # A's words and B's
-PATIENCE = 60.0
 
 
 @command(
@@ -95,6 +94,10 @@ def lockstep_command(
     a, b = split_words(words)
     if only and but:
         raise InputError("--only: not together with --but; give one of them")
+    for name, is_one in (("--json", as_json), ("--effects", with_effects)):
+        if is_one and (only or but):
+            other = "--only" if only else "--but"
+            raise InputError(f"{other}: not together with {name}; it prints where one run ends")
     put = set(LINKS)
     if only:
         put = set(links_of(only, "--only"))

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from reference.lockstep.differences import Difference
 
 SMALLEST = 4  # of a multiple
+MADE = "made of the same batch"
+KINDS = ("input", "target", "loaded", "look")  # of a batch's notes, before a name
+TARGETS = ("label", "target", "start_positions", "end_positions")
 MANY = 4  # batches, from which on all widths have a divisor in common for a reason
 Facts = list[tuple[Record, Record]]  # A's and B's of one input, step by step
 
@@ -20,20 +23,21 @@ def batch_differences(notes: Iterable[Record]) -> list[Difference]:
     """The rows as one difference, and each thing beside them."""
     from reference.lockstep.differences import Difference
 
-    rows, loaded = Difference("batch", "values"), Difference("batch", "values")
+    own = [n for n in notes if _is_of_a_batch(n)]
+    loaded = Difference("batch", "values", [n for n in own if n["field"].startswith("loaded ")])
+    others = [n for n in own if not n["field"].startswith("loaded ")]
+    moved = {n["step"] for n in own if not n.get("made") and not _is_derived(n)}
+    made = Difference("batch", MADE)
+    rows = Difference("batch", "values")
     of_name: dict[str, list[Record]] = {}
-    for note in notes:
-        kind, _, name = note["field"].partition(" ")
-        is_one = note["link"] == "batch" and kind in ("input", "target", "loaded")
-        if is_one and not note.get("soft") and not note.get("follows"):
-            if kind == "loaded":
-                loaded.notes.append(note)
-                continue
-            rows.notes.append(note)
-            of_name.setdefault(name, []).append(note)
-    if not rows.notes:
-        return [loaded] if loaded.notes else []
-    found = [rows]
+    for note in others:
+        is_made = note.get("made") or (_is_derived(note) and note["step"] not in moved)
+        (made if is_made else rows).notes.append(note)
+        of_name.setdefault(note["field"].partition(" ")[2], []).append(note)
+    found = [each for each in (rows if rows.notes else loaded,) if each.notes]
+    found += _made(made)
+    if not others:
+        return found
     for what, values in BESIDE.items():
         for name, own in of_name.items():
             pairs = values([(n["a"], n["b"]) for n in own], name)
@@ -47,6 +51,29 @@ def batch_differences(notes: Iterable[Record]) -> list[Difference]:
             found.append(Difference("batch", what, kept))
             break  # the other inputs have the same shape
     return found
+
+
+def _is_of_a_batch(note: Record) -> bool:
+    kind = note["field"].split()[0]
+    plain = not note.get("soft") and not note.get("follows")
+    return note["link"] == "batch" and kind in KINDS and plain
+
+
+def _is_derived(note: Record) -> bool:
+    """Whether it goes with rows: where these are equal, another seed can't have made it unequal."""
+    kind, _, name = note["field"].partition(" ")
+    return kind in ("target", "look") or any(word in name.lower() for word in TARGETS)
+
+
+def _made(made: Difference) -> list[Difference]:
+    """One for each input or target."""
+    from reference.lockstep.differences import Difference
+
+    of_name: dict[str, Difference] = {}
+    for note in made.notes:
+        difference = of_name.setdefault(note["field"], Difference("batch", MADE))
+        difference.notes.append(note)
+    return list(of_name.values())
 
 
 Pairs = list[tuple[Any, Any] | None] | None

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TextIO
 
 from reference.errors import InputError
-from reference.lockstep.links import LINKS
-from reference.lockstep.pair import PATIENCE, run_pair
+from reference.lockstep.links import LINKS, PATIENCE
+from reference.lockstep.pair import run_pair
 from reference.lockstep.processes import Function
 from reference.lockstep.result import Lockstep, judge
 

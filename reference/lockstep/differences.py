@@ -7,7 +7,7 @@ from typing import Any
 
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
-from reference.lockstep.batch_differences import batch_differences
+from reference.lockstep.batch_differences import KINDS, MADE, batch_differences
 from reference.lockstep.pair import PairRun
 
 # What any two runs of other seeds have: told last.
@@ -20,6 +20,7 @@ ORDER = (
     ("forward", ""),
     ("gradient", ""),
     ("zeroed", ""),
+    ("batch", MADE),
     ("mode", ""),
     ("optimizer", ""),
     ("clip", ""),
@@ -79,18 +80,22 @@ class Found:
         nothing: Those that do nothing by themselves.
         unsure: What may follow from targets that no hook sees, and that stayed B's own.
         cannot: What couldn't be put in place, each with its link and first step.
+        uncompared: Links that couldn't be held against A's, each with its steps.
     """
 
     differences: list[Difference]
     nothing: list[Difference]
     unsure: list[Difference]
     cannot: list[Record]
+    uncompared: list[Record]
 
 
 def find(run: PairRun) -> Found:
     """What the notes of two trainings come to."""
-    notes = _without_uneven([n for n in run.notes if "cannot" not in n])
+    plain = [n for n in run.notes if "cannot" not in n and "uncompared" not in n]
+    notes = _without_uneven(plain)
     cannot = [n for n in run.notes if "cannot" in n]
+    uncompared = [*(n for n in run.notes if "uncompared" in n), *_after_forward(plain)]
     causes = _causes(notes)
     told: list[Difference] = []
     nothing: list[Difference] = []
@@ -103,7 +108,7 @@ def find(run: PairRun) -> Found:
             continue
         (nothing if _does_nothing(difference, run, causes) else told).append(difference)
     _join_bounds(told, nothing)
-    return Found(sorted(told, key=_rank), nothing, unsure, _once(cannot))
+    return Found(sorted(told, key=_rank), nothing, unsure, _once(cannot), _by_link(uncompared))
 
 
 def _without_uneven(notes: Sequence[Record]) -> list[Record]:
@@ -113,7 +118,7 @@ def _without_uneven(notes: Sequence[Record]) -> list[Record]:
     return [
         n
         for n in notes
-        if not (n["link"] in OF_ALL_PASSES and n["step"] in uneven)
+        if not (n["link"] in OF_ALL_PASSES and n["step"] in uneven and not n.get("calls"))
         and not (n["link"] == "rng" and n["step"] in after)
     ]
 
@@ -125,11 +130,7 @@ def _grouped(notes: Iterable[Record]) -> list[Difference]:
         if note.get("follows"):
             continue
         link, name = note["link"], note["field"]
-        if (
-            link == "batch"
-            and name.split()[0] in ("input", "target", "loaded")
-            and not note.get("soft")
-        ):
+        if link == "batch" and name.split()[0] in KINDS and not note.get("soft"):
             continue  # `batch_differences` has them
         key: Any = (link, name)
         if link == METRICS and name != "evaluations":
@@ -164,6 +165,9 @@ def _follows(difference: Difference, causes: dict[str, set[int]]) -> bool:
     """Whether another difference explains all of it."""
     if difference.link == "forward" and difference.field in ("outputs", "loss"):
         return all(note["because"] for note in difference.notes)
+    if (difference.link, difference.field) == ("update", "buffers"):
+        # From a momentum, or from other outputs: what computes otherwise is told where it begins.
+        return all(note["because"] or note.get("follows") for note in difference.notes)
     if difference.link == "update":
         told = {n for n in causes if n == "class" or not n.startswith(("setting", "argument"))}
         steps: set[int] = set().union(*(causes[name] for name in told))
@@ -173,8 +177,8 @@ def _follows(difference: Difference, causes: dict[str, set[int]]) -> bool:
 
 def _does_nothing(difference: Difference, run: PairRun, causes: dict[str, set[int]]) -> bool:
     if difference.link == "mode" and difference.field == "training":
-        stateful = any(note["stateful"] for note in difference.notes)
-        return not stateful and not run.drew & set(difference.steps)
+        matters = any(note["matters"] for note in difference.notes)
+        return not matters and not run.drew & set(difference.steps)
     if difference.link == METRICS and difference.field == "evaluation":
         return all(note["soft"] for note in difference.notes)
     if not all(note.get("soft") for note in difference.notes):
@@ -193,6 +197,30 @@ def _rank(difference: Difference) -> int:
     if exact in ORDER:
         return ORDER.index(exact)
     return ORDER.index((difference.link, ""))
+
+
+def _after_forward(notes: Sequence[Record]) -> list[Record]:
+    """Gradients of steps whose forward pass was unequal for a reason that isn't known.
+
+    Where a setting is the reason, the next step has A's, and its gradient is compared.
+    """
+    known = {n["step"] for n in notes if n.get("because")}
+    followed = [n for n in notes if n["link"] == "gradient" and n.get("follows") == "forward"]
+    last = max((n["step"] for n in notes), default=0)
+    lacks = {n["step"] for n in followed if n["step"] not in known or n["step"] == last}
+    why = "B's model computes in another way"
+    return [{"step": step, "link": "gradient", "uncompared": why} for step in sorted(lacks)]
+
+
+def _by_link(notes: Iterable[Record]) -> list[Record]:
+    """One for each link and reason, with all of its steps."""
+    found: dict[tuple[str, str], Record] = {}
+    for note in notes:
+        key = note["link"], note["uncompared"]
+        steps = found.setdefault(key, {**note, "steps": []})["steps"]
+        if note["step"] not in steps:
+            steps.append(note["step"])
+    return list(found.values())
 
 
 def _once(notes: Iterable[Record]) -> list[Record]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from reference.ledger.record import Record
 from reference.lockstep.differences import Difference
-from reference.lockstep.links import COMPUTED, LINKS
+from reference.lockstep.links import LINKS
 from reference.lockstep.pair import PairRun
 
 # What is put in place as it was told, and not as it was computed.
@@ -71,18 +71,35 @@ def effects(
     found = [effect_of(alone, AS_IT_IS, failure_of(alone))]
     for number, each in enumerate(differences, 1):
         what = f"{number}. {each.link}, {each.field}"
-        if each.link in COMPUTED and each.field in (
-            "outputs",
-            "loss",
-            "norm",
-            "changed",
-            "tensors",
-        ):
-            found.append(Effect(what, failure="is computed: it stays in all of these rows"))
+        left = _put_as(each)
+        if left is None:
+            found.append(Effect(what, failure="can't be left alone: it stays in all of these rows"))
             continue
-        shown = run(TOLD, [f"{each.link}/{each.field}"])
+        shown = run(TOLD, [left])
         found.append(effect_of(shown, what, failure_of(shown)))
     return found
+
+
+def _put_as(difference: Difference) -> str | None:
+    """What isn't put in place where it is to stay, as 'link/field'; None where nothing is."""
+    link, field = difference.link, difference.field
+    if link == "batch" and not field.startswith(("argument ", "given ")):
+        return None if field in ("passes",) else f"{link}/values"
+    if link == "weights" and field in ("changed between steps", "of another model"):
+        return f"{link}/tensors"
+    if link == "clip":
+        return f"{link}/norm"
+    is_told = {
+        "batch": True,
+        "rng": True,
+        "mode": True,
+        "weights": field != "parameters alone",
+        "forward": field not in ("outputs", "loss"),
+        "zeroed": field == "zeroed",
+        "schedule": True,
+        "optimizer": field != "class",
+    }
+    return f"{link}/{field}" if is_told.get(link) else None
 
 
 def rows(found: Sequence[Effect]) -> list[list[str]]:

@@ -63,13 +63,19 @@ class OwnEvaluations:
         self._evaluations.close()
 
 
-def unequal_fields(theirs: Record, ours: Record) -> list[tuple[str, Any, Any, bool]]:
+def unequal_fields(
+    theirs: Record, ours: Record, *, is_first: bool
+) -> list[tuple[str, Any, Any, bool]]:
     """What is unequal in two evaluations: field, both values, and whether it matters.
 
-    Nothing is said of evaluations with other weights: they were made before the first step.
+    Args:
+        theirs: A's record.
+        ours: B's.
+        is_first: They were made before the first step, where B's weights are still its own: then
+            nothing is said of those with other weights.
     """
     pair = Pair(theirs, ours)
     found = list(evaluation(pair))
-    if any(unequal.field == WEIGHTS for unequal in found):
+    if is_first and any(unequal.field == WEIGHTS for unequal in found):
         return []
     return [(u.field, u.left, u.right, u.weight is HARD) for u in found]

@@ -68,7 +68,7 @@ class Follower:
             self.stream,
             self.notes,
             self._loaders,
-            lambda: sorted(self._soft.untried),
+            self._soft.suspects,
         )
         self._gradients.is_blind = lambda: (
             self._inputs.is_without_targets and not self._losses.is_seen
@@ -91,8 +91,10 @@ class Follower:
         self._report.check_processes()
         begun = self._pass = self.watcher.begin(module, args, kwargs)
         self._is_open = True
+        self._soft.begin()
         step = self.watcher.step
         event = self._begun = self.stream.seek("pass", step=step, skip=("backward",))
+        self._note_evaluations_of_a()
         self._pairs.add(None if event is None else event.record["record"], begun.record)
         if event is None:
             return None
@@ -101,6 +103,7 @@ class Follower:
             self._begun = None
             return None
         self._weights.weights(event)
+        self._loaders.look_at(generator_states())
         self._unequal_rng, self._rng = self._modes.generators(event)
         for undo in (
             self._weights.frozen(event),
@@ -161,6 +164,7 @@ class Follower:
             draws = name in event.record["drawn"] or name in drawn
             step = self.watcher.step
             self.notes.unequal(step, "rng", name, None, None, number=number, soft=not draws)
+        self._loaders.go_on()
         own = outputs_of(output)
         self._pass.outputs = own
         return self._compare_outputs(event, output, own)
@@ -170,6 +174,7 @@ class Follower:
         names = _common(theirs, ours)
         unequal = {a: b for a, b in names if theirs[a]["hash"] != ours[b]["hash"]}
         if not unequal:
+            self._soft.idle()
             return None
         step = self.watcher.step
         first = next(iter(unequal))
@@ -177,7 +182,7 @@ class Follower:
         mine = {b: own[b].item() for b in unequal.values() if own[b].numel() == 1}
         loss = next((a for a, b in unequal.items() if a in numbers and b in mine), None)
         values = (numbers[loss], mine[unequal[loss]]) if loss is not None else (None, None)
-        because = sorted(self._soft.untried)
+        because = self._soft.suspects()
         more = {"first": first, "names": list(unequal), "number": event.number, "because": because}
         self.notes.unequal(step, "forward", "outputs", *values, **more)
         self._soft.matter()
@@ -204,18 +209,21 @@ class Follower:
         self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...] | None:
         """See `Side`."""
-        told = self.watcher.others.take(module, trains=self.watcher.trains(module))
+        trains = self.watcher.trains(module)
+        told = self.watcher.others.take(module, trains=trains)
         if told is not None:
             put_other_model(module, told, self.watcher.step, self.stream, self.notes)
         number = self.watcher.others.number(module)
-        if number is not None:
+        if number is not None and not trains:
             step = self.watcher.step
-            args = put_look(module, args, kwargs, number, step, self.stream, self.notes)
+            made = self._loaders.explains
+            args = put_look(module, args, kwargs, number, step, self.stream, self.notes, made=made)
         self.watcher.evaluations.begin(module, args, kwargs)
         return args
 
     def has_looked(self, output: Any) -> None:
         """See `Side`."""
+        self._loaders.looked()
         self.watcher.evaluations.end(self.watcher.step, output)
 
     def loss(self, name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -270,13 +278,18 @@ class Follower:
             before = self.notes.count
             if self.notes.is_whole or self.notes.puts("update"):
                 self._weights.put_weights("update", event.record["update"], ours)
-            if self.notes.count > before:
+            unequal_weights = self.notes.count > before
+            if self.notes.is_whole:
+                self._weights.put_buffers_of_update(event, ours, self._soft)
+            if unequal_weights:
                 self._after_unequal_update(optimizer)
+        self._note_evaluations_of_a()
         self.stream.release()
-        self.stream.forget(step)
+        self.stream.forget(step, takes_batches=self._loaders.takes)
         self.watcher.end_step()
         self._gradients.end_step()
         self._inputs.end_step()
+        self._soft.end_step()
         self._losses.is_seen = False
         self.notes.end_step(step, drew=self._drew)
         self._drew = False
@@ -312,13 +325,19 @@ class Follower:
             return
         records = event.record["record"], ours
         self._scores = [record[METRICS]["scores"] for record in records]
-        for field, left, right, matters in unequal_fields(event.record["record"], ours):
+        for field, left, right, matters in unequal_fields(*records, is_first=step == 1):
             self.notes.unequal(step, METRICS, field, left, right, soft=not matters)
+
+    def _note_evaluations_of_a(self) -> None:
+        """Those that have come by now and that no evaluation of B's was held against."""
+        for event in self.stream.left_over("evaluation"):
+            self.notes.unequal(event.record["step"], METRICS, "evaluations", 1, 0, soft=True)
 
     def end(self) -> Record:
         """The script has ended; how it stands beside A's end."""
         self.watcher.evaluations.close()
         self.stream.wait()
+        self._note_evaluations_of_a()
         self.notes.end_step(self.watcher.step, drew=False, over=True)
         ended = self.stream.ended
         if ended is None:
@@ -327,6 +346,7 @@ class Follower:
         left, right = ended.record["weights"]["tensors"].split(), ours["tensors"].split()
         pairs = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
         equal = all(left[a] == right[b] for a, b in pairs)
+        equal = equal and not self._weights.unequal_buffers(ended.record["weights"], ours)
         final = {} if self.notes.is_whole else self._final(pairs)
         self.stream.release()
         told = {"others_steps": ended.record["steps"], "goes_on": self._goes_on}

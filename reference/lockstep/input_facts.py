@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reference.ledger.record import Record
-from reference.lockstep.packing import described, unpack_all
+from reference.lockstep.packing import described, is_plain, is_readable, unpack_all
 from reference.lockstep.stream import Event
 
 IDS, MASK = "input_ids", "attention_mask"
@@ -24,11 +24,9 @@ def input_facts(tensor: Tensor) -> Record:
         if not plain.is_floating_point():
             facts["ones"] = bool((plain == 1).all())
             facts["ignored"] = int((plain == -100).sum())
-            facts["zeros"] = int((plain == 0).sum())
             if plain.dim() == 2:
                 facts["begins with 0"] = bool((plain[:, 0] == 0).any())
-        else:
-            facts["mean"] = float(plain.double().mean())
+        facts["mean"] = float(plain.double().mean())
     return facts
 
 
@@ -53,6 +51,8 @@ class BatchFacts:
         self._theirs = unpack_all(event.record["inputs"], event.pieces)
         self._ours = {}
         for name, tensor in ours.items():
+            if not (is_readable(tensor) and is_plain(tensor)):
+                continue
             own = given(described(tensor)["hash"])
             self._ours[name] = tensor if own is None else own
 

@@ -19,6 +19,7 @@ from reference.lockstep.other_models import inputs_of
 from reference.lockstep.packing import comparable, described_all, pack
 from reference.lockstep.put_batch import number_of
 from reference.lockstep.side_report import Report
+from reference.lockstep.sparse_parts import split
 from reference.lockstep.torch_hooks import Call
 from reference.lockstep.watcher import (
     OpenPass,
@@ -45,6 +46,7 @@ class Leader:
         self._rng: dict[str, str] = {}
         self._told: dict[int, tuple[Any, ...]] = {}  # modes and settings, by a module's number
         self._buffers: dict[str, str] = {}
+        self._raw: Record = {}  # gradients, as the step's last backward pass left them
         self._optimizer: Optimizer | None = None
         self._datasets: list[Any] = []
         self._batches: list[int] = []  # that each has given
@@ -125,11 +127,12 @@ class Leader:
 
     def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See `Side`."""
-        told = self.watcher.others.take(module, trains=self.watcher.trains(module))
+        trains = self.watcher.trains(module)
+        told = self.watcher.others.take(module, trains=trains)
         if told is not None:
             self._tell("look", told)
         number = self.watcher.others.number(module)
-        if number is not None:
+        if number is not None and not trains:
             inputs, pieces = pack(local(inputs_of(module, args, kwargs)))
             self._tell("look_pass", {"number": number, "inputs": inputs}, pieces)
         self.watcher.evaluations.begin(module, args, kwargs)
@@ -165,6 +168,7 @@ class Leader:
         self.watcher.backwards += 1
         gradient = parameters.gradients().record
         count = {"passes": self.watcher.passes, "backwards": self.watcher.backwards}
+        self._raw = gradient
         self._tell("backward", {"gradient": gradient, **count}, parks=True)
 
     def clip(self, name: str, bound: float, run: Callable[[float], Any]) -> Any:
@@ -181,6 +185,7 @@ class Leader:
         parameters = self.watcher.parameters
         record = {
             "gradient": parameters.gradients().record,
+            "raw": self._raw,
             "backwards": self.watcher.backwards,
             "passes": self.watcher.passes,
             **groups_of(optimizer, parameters),
@@ -191,7 +196,7 @@ class Leader:
         """See `Side`."""
         self._tell("step_end", {"update": self.watcher.parameters.values()}, parks=True)
         self._outputs.clear()
-        self._pass = None
+        self._pass, self._raw = None, {}
         self.watcher.end_step()
         self._report.steps(self.watcher.step - 1)
 
@@ -242,7 +247,7 @@ class Leader:
             tensors = {str(p): self.watcher.tensor(p).detach() for p in places}
         elif request["get"] == "gradients":
             grads = {str(p): self.watcher.tensor(p).grad for p in places}
-            tensors = {p: g.detach() for p, g in grads.items() if g is not None}
+            tensors = split({p: g.detach() for p, g in grads.items() if g is not None})
         elif request["get"] == "buffers":
             everything = self.watcher.parameters.buffers()
             tensors = {name: everything[name] for name in request["names"]}

@@ -3,10 +3,8 @@
 from reference.ledger.link_table import LINKS as OF_A_STEP
 from reference.messages import nearest
 
+PATIENCE = 60.0  # seconds without a word from one of the two trainings
 LINKS = (*OF_A_STEP, "zeroed")
-# What a machine computed: these differ because something before them does, but for other reasons
-# of their own.
-COMPUTED = ("forward", "gradient", "update")
 
 
 def links_of(text: str, option: str) -> frozenset[str]:

@@ -1,11 +1,12 @@
 """What the modules of one model are set to: mode, settings, and which parameters are frozen."""
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 
+from reference.lockstep.mode_readers import reads_its_mode
 from reference.observe.step.settings import names_of
 from reference.observe.tensors.parameter_names import plain_name
 from reference.observe.torch_internals import modules_of
@@ -35,6 +36,10 @@ class ModelParts:
     def modes(self) -> dict[str, bool]:
         """Whether each module is in train mode."""
         return {name: part.training for name, part in self._parts.items()}
+
+    def read_their_mode(self, names: Iterable[str]) -> bool:
+        """Whether one of these modules may compute something else in the other mode."""
+        return any(reads_its_mode(self._parts[name]) for name in names)
 
     def put_modes(self, modes: Mapping[str, bool]) -> Undo:
         """Set them; what undoes it, where nobody has set them anew since."""

@@ -48,6 +48,10 @@ class Notes:
         self._open.append({"step": step, "link": link, "cannot": what})
         self.follows = self.follows or link
 
+    def uncompared(self, step: int, link: str, why: str) -> None:
+        """A link of the open step that couldn't be held against A's: the proof lacks it."""
+        self._open.append({"step": step, "link": link, "uncompared": why})
+
     def end_step(self, step: int, **more: Any) -> None:
         """The parent gets what was noted."""
         self._report.send("step", {"step": step, "notes": self._open, **more})

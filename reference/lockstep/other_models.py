@@ -13,8 +13,9 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import CallArguments
+from reference.lockstep.input_facts import input_facts
 from reference.lockstep.notes import Notes
-from reference.lockstep.packing import described, hashes, unpack
+from reference.lockstep.packing import described, hashes, is_plain, is_sent, unpack
 from reference.lockstep.stream import Stream
 from reference.observe.step.arguments import arguments_of
 from reference.observe.tensors.held_tensors import held
@@ -72,19 +73,30 @@ def put_look(
     step: int,
     stream: Stream,
     notes: Notes,
+    *,
+    made: bool,
 ) -> tuple[Any, ...]:
     """A's inputs in the place of B's; B's positional arguments then.
 
-    Where A doesn't call its own one in this step, B's pass is left as it is.
+    Where A doesn't call its own one in this step, B's pass is left as it is. `made` says that B had
+    A's batch to make these of.
     """
     ours = inputs_of(module, args, kwargs)
     event = stream.seek("look_pass", step=step, fits=lambda e: e.record["number"] == number)
-    if event is None or not notes.puts("batch", "values"):
+    if event is None:
         return args
     call = CallArguments(module, args, kwargs)
     for name, record in event.record["inputs"].items():
-        if name in ours and described(ours[name]) != record:
-            call.put(name, unpack(record, event.pieces).to(ours[name].device))
+        if name not in ours or described(ours[name]) == record:
+            continue
+        if not (is_sent(record, event.pieces) and is_plain(ours[name])):
+            notes.cannot(step, "batch", f"the input {name} of another model is sparse, and unequal")
+            continue
+        value = unpack(record, event.pieces)
+        about = input_facts(value), input_facts(ours[name])
+        notes.unequal(step, "batch", f"look {name}", *about, made=made)
+        if notes.puts("batch", "values") and not call.put(name, value.to(ours[name].device)):
+            notes.cannot(step, "batch", f"the input {name} of another model can't be replaced")
     return tuple(call.args)
 
 
@@ -100,7 +112,9 @@ def put_other_model(
     names = [name for name in fits if theirs[name] != ours["tensors"][name]]
     if names:
         share = {"count": len(names), "total": len(fits), "first": names[0], "furthest": 0.0}
-        notes.unequal(step, "weights", "tensors", None, None, **share)
+        kind = type(module).__name__
+        field = "tensors" if step == 1 else "of another model"
+        notes.unequal(step, "weights", field, None, None, **share, kind=kind)
         if notes.puts("weights", "tensors"):
             values = stream.ask(get="other", number=event.record["number"], names=names)
             own = tensors_of(module)
@@ -122,7 +136,7 @@ def _put_modes(
         return
     word = {True: "train", False: "eval"}
     values = word[theirs[unequal[0]]], word[ours[unequal[0]]]
-    more = {"count": len(unequal), "total": len(theirs), "first": unequal[0], "stateful": True}
+    more = {"count": len(unequal), "total": len(theirs), "first": unequal[0]}
     notes.unequal(step, "mode", "of another model", *values, **more, kind=type(module).__name__)
     if notes.puts("mode", "of another model"):
         parts = {plain_name(name): part for name, part in module.named_modules()}

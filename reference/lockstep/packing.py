@@ -19,21 +19,25 @@ def described(tensor: Tensor) -> Record:
 
 
 def pack(tensors: Mapping[str, Tensor]) -> tuple[Record, dict[str, Bytes]]:
-    """Records of tensors by name, and their bytes by hash.
+    """Records of tensors by name, and their bytes by hash: of those that can be sent.
 
-    Raises:
-        TypeError: for a tensor whose bytes aren't to be had (nested, or without values).
+    Of a sparse or quantized one there is a record alone; of one without readable values nothing.
     """
-    records = {name: described(tensor) for name, tensor in tensors.items()}
-    pieces = {records[name]["hash"]: _bytes_of(t) for name, t in tensors.items()}
+    readable = {name: tensor for name, tensor in tensors.items() if is_readable(tensor)}
+    records = {name: described(tensor) for name, tensor in readable.items()}
+    pieces: dict[str, Bytes] = {}
+    pieces |= {records[n]["hash"]: buffer_of(t) for n, t in readable.items() if is_plain(t)}
     return records, pieces
 
 
-def _bytes_of(tensor: Tensor) -> Bytes:
-    """A copy, where the tensor may change before it is sent; it is sent at once, so its memory."""
-    if tensor.layout != torch.strided or tensor.is_quantized:
-        raise TypeError("a sparse or quantized tensor can't be put in another's place")
-    return buffer_of(tensor)
+def is_plain(tensor: Tensor) -> bool:
+    """Whether it is made anew from its bytes, type and shape."""
+    return tensor.layout == torch.strided and not tensor.is_quantized
+
+
+def is_sent(record: Record, pieces: Mapping[str, Bytes]) -> bool:
+    """Whether the bytes of a tensor came with its record."""
+    return record["hash"] in pieces
 
 
 def unpack(record: Record, pieces: Mapping[str, Bytes]) -> Tensor:
@@ -47,8 +51,9 @@ def unpack(record: Record, pieces: Mapping[str, Bytes]) -> Tensor:
 
 
 def unpack_all(records: Mapping[str, Record], pieces: Mapping[str, Bytes]) -> dict[str, Tensor]:
-    """Each by its name."""
-    return {name: unpack(record, pieces) for name, record in records.items()}
+    """Each that was sent, by its name."""
+    sent = {name: record for name, record in records.items() if is_sent(record, pieces)}
+    return {name: unpack(record, pieces) for name, record in sent.items()}
 
 
 def comparable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TextIO
 
 from reference.ledger.record import Record
-from reference.lockstep.links import LINKS
+from reference.lockstep.links import LINKS, PATIENCE
 from reference.lockstep.output import Prefixed
 from reference.lockstep.processes import Function, Process, Words, start_function, start_script
 from reference.lockstep.wire import Connection, PeerGone
 from reference.process.workers import stop
 
-PATIENCE = 60.0  # seconds without a word from one of them
 WORKING = 10  # times as long, while it computes
 POLL = 0.5
 LAST_WORDS = 5.0  # seconds to end in, for what is left to run at exit
@@ -206,7 +205,7 @@ class _Pair:
             if side.end is None and not side.failure and not signs.waits:
                 seconds = signs.silent_for(self._patience)
                 if seconds is not None:
-                    side.failure = f"hangs: not a word in {seconds:.0f} s"
+                    side.failure = f"hangs: not a word in {seconds:.0f} s (--patience)"
 
     def stop(self) -> None:
         """End what is left of both, and take what they have printed."""
@@ -240,7 +239,9 @@ class _SignsOfLife:
         now = time.monotonic()
         if lines != self._lines or self.waits:
             self._lines, self._heard = lines, now
-        cpu = _cpu_seconds(pid)
+        cpu = sum(map(_cpu_seconds, with_children(pid)))
+        if cpu < self._cpu:  # one of its children has ended
+            self._cpu = cpu
         if cpu > self._cpu + 0.1 * POLL:
             self._cpu, self._worked = cpu, now
 
@@ -259,6 +260,18 @@ def _cpu_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
+
+
+def with_children(pid: int) -> list[int]:
+    """A process and those that it has started, as a loader's workers."""
+    found = [pid]
+    for each in found:
+        try:
+            children = Path(f"/proc/{each}/task/{each}/children").read_text().split()
+        except OSError:
+            continue
+        found += map(int, children)
+    return found
 
 
 def _pumps(process: Process, prefix: str, out: TextIO | None) -> list[Prefixed]:

@@ -15,7 +15,6 @@ class ParameterPairs:
         self.pairs: list[tuple[int, int]] = []
         self.own: dict[int, int] = {}  # A's place: B's
         self.alone: tuple[list[str], list[str]] = ([], [])  # names that the other lacks
-        self.renamed: list[tuple[str, str]] = []  # by shape and order alone
 
     def add(self, left: Record | None, right: Record | None) -> None:
         """More parameters of either training, as a ledger has a model's record."""
@@ -27,7 +26,6 @@ class ParameterPairs:
         self.pairs = sorted([*pairs, *extra])
         self.own = dict(self.pairs)
         self.alone = alone
-        self.renamed = [(self._matching.name(0, a), self._matching.name(1, b)) for a, b in extra]
 
     def name(self, place: int) -> str:
         """What A calls a parameter of its own."""

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import put_outputs
+from reference.lockstep.generator_states import generator_states
 from reference.lockstep.notes import Notes
-from reference.lockstep.packing import described, unpack_all
+from reference.lockstep.packing import described, is_sent, unpack_all
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher, outputs_of
 
@@ -27,8 +28,12 @@ class LoaderPlacer:
         self._counts: list[int] = []
         self._trains: int | None = None  # B's loader
         self._partner: int | None = None  # A's
-        self._theirs: dict[int, Event] = {}  # A's batches by their number, not yet given
+        # A's batches by their loader and number, not yet given.
+        self._theirs: dict[tuple[int | None, int], Event] = {}
         self._own: dict[str, Tensor] = {}  # by A's hash: what stood there
+        self._missed = 0  # of B's batches, those that stayed its own
+        self._last: dict[str, str] | None = None  # the generators' states when it gave the last
+        self._drawn = False  # since then, by the script itself
 
     @property
     def wanted(self) -> int | None:
@@ -45,9 +50,38 @@ class LoaderPlacer:
         own = outputs_of(batch)
         event = self._find(own, place)
         if event is None:
+            self._missed += self._trains is not None
             return batch
         self._trains = number
+        self._last, self._drawn = generator_states(), False
         return self._put(batch, own, event)
+
+    @property
+    def takes(self) -> bool:
+        """Whether B has a loader that gives A's batches."""
+        return self._trains is not None
+
+    def looked(self) -> None:
+        """A model was called without gradients: before all training that makes no training loader.
+
+        The loader that was taken for it may have been an evaluation's; the next batch tells.
+        """
+        if self._watcher.step == 1 and self._watcher.passes == 0:
+            self._trains = self._partner = None
+
+    def look_at(self, states: dict[str, str]) -> None:
+        """A pass begins, or the script goes on after one: has it drawn numbers in between?"""
+        self._drawn = self._drawn or (self._last is not None and self._last != states)
+
+    def go_on(self) -> None:
+        """A pass is over: what it drew wasn't drawn by the script."""
+        if self._last is not None:
+            self._last = generator_states()
+
+    @property
+    def explains(self) -> bool:
+        """Whether what B makes of its batch has to be what A makes of it: the batch is A's."""
+        return self._trains is not None and not self._missed and not self._drawn
 
     def own(self, hashed: str) -> Tensor | None:
         """What B's loader gave where A's tensor of this hash stands now."""
@@ -62,29 +96,33 @@ class LoaderPlacer:
     def _find(self, own: dict[str, Tensor], place: int) -> Event | None:
         """A's batch of this number, if it is there before A's next pass."""
         step = self._watcher.step
-        while place not in self._theirs:
+        while (self._partner, place) not in self._theirs:
             event = self._stream.seek(
                 "loader", step=step, until=lambda e: e.kind == "pass" and e.record["step"] == step
             )
             if event is None:
                 return None
             self._take(event, own)
-        for earlier in [p for p in self._theirs if p < place]:
+        for earlier in [key for key in self._theirs if key[1] < place]:
             del self._theirs[earlier]
-        return self._theirs.pop(place)
+        return self._theirs.pop((self._partner, place))
 
     def _take(self, event: Event, own: dict[str, Tensor]) -> None:
         loader = event.record["loader"]
         if self._partner is None and _fits(event.record["tensors"], own):
             self._partner = loader
         if loader == self._partner:
-            self._theirs[event.record["index"]] = event
+            self._theirs[loader, event.record["index"]] = event
 
     def _put(self, batch: Any, own: dict[str, Tensor], event: Event) -> Any:
         records: Record = event.record["tensors"]
         if not _fits(records, own):
+            self._missed += 1
             return batch
-        names = [n for n, record in records.items() if described(own[n]) != record]
+        own = {name: own[name] for name in records}
+        unequal = [n for n, record in records.items() if described(own[n]) != record]
+        names = [n for n in unequal if is_sent(records[n], event.pieces)]
+        self._missed += len(names) < len(unequal)
         if not names:
             return batch
         values = unpack_all({n: records[n] for n in names}, event.pieces)

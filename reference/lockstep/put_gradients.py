@@ -12,6 +12,7 @@ from reference.ledger.record import Record
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.notes import Notes
 from reference.lockstep.parameter_pairs import ParameterPairs
+from reference.lockstep.sparse_parts import joined
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher
 
@@ -31,7 +32,7 @@ class GradientPlacer:
         self.is_blind: Callable[[], bool] = lambda: False  # to the targets, which are B's own
         self.in_no_group: set[int] = set()  # A's places of what its optimizer has, and not B's
         self._counts: tuple[int, int] | None = None  # of the step before
-        self._theirs = 0  # A's backward passes in this step
+        self._raw: Record = {}  # B's gradients, as the last backward pass left them
         self.last_losses: list[float | None] = [None, None]  # from which A and B went backwards
         self._norms: tuple[Any, Any] = (None, None)
 
@@ -53,20 +54,27 @@ class GradientPlacer:
         roots = [t.detach().item() if t.numel() == 1 else None for t in tensors]
         run()
         watcher.backwards += 1
-        if begin is None:
+        self._raw = ours = watcher.parameters.gradients().record
+        event = None if begin is None else self._stream.seek("backward", step=step)
+        if begin is None or event is None:
             return
-        event = self._stream.seek("backward", step=step)
-        if event is None:
-            return
-        self._theirs = event.record["backwards"]
-        ours = watcher.parameters.gradients().record
         root = begin.record["root"]
         more: Record = {} if root == roots else {"roots": [root, roots]}
+        if root != roots and self._notes.follows == "forward" and not self.is_blind():
+            # Outputs and losses are A's by now: what is made of them is a difference of its own.
+            self._note_root(begin, root, roots)
         more["blind"] = root != roots and self.is_blind()
         self._compare("gradient", event.record["gradient"], ours, **more)
         self._compared = event.record["backwards"], watcher.backwards
         self._norms = event.record["gradient"]["norm"], event.record["gradient"]["norm"]
         self._stream.release()
+
+    def _note_root(self, begin: Event, root: list[Any], roots: list[Any]) -> None:
+        """Another loss than A's goes backward, though all that it is made of is A's."""
+        values, follows = (root[0], roots[0]), self._notes.follows
+        self._notes.follows = ""
+        self._notes.unequal(self._watcher.step, "gradient", "loss", *values, roots=[root, roots])
+        self._notes.follows = follows
 
     def _next_begin(self, last: int) -> Event | None:
         """A's backward pass beside B's; where A makes more of them, its last one."""
@@ -92,7 +100,7 @@ class GradientPlacer:
             norms = {"norms": [theirs["norm"], ours["norm"]]}
             if not self._are_of_no_group(theirs, ours):
                 self._notes.unequal(self._watcher.step, "zeroed", "zeroed", *values, **norms)
-            if self._notes.puts("zeroed"):
+            if self._notes.puts("zeroed", "zeroed"):
                 self._put(theirs, ours)
         elif not values[0]:
             self._compare("zeroed", theirs, ours)
@@ -116,22 +124,48 @@ class GradientPlacer:
             if self._notes.puts("clip", "norm"):
                 _clip_as(clips, optimizer)
             return
-        if self._compared != counts:
-            if not self._notes.follows:
-                self._notes.follows = "passes"
-            self._compare("gradient", event.record["gradient"], ours)
-        else:
-            theirs = [{k: c[k] for k in ("name", "bound", "norm", "late")} for c in clips]
-            if any(self._pairs.alone):  # their gradients are part of the norm
-                self._notes.follows = self._notes.follows or "weights"
-            told = {"clips": [theirs, self.own_clips], "norm": self._norms[0]}
-            same = _calls(theirs) == _calls(self.own_clips)
-            # Where both clip alike, something else has changed the gradients.
-            link = "gradient" if same and theirs else "clip"
-            self._compare(link, event.record["gradient"], ours, **told)
-            if not same:
-                self._note_bounds(theirs)
+        theirs = [{k: c[k] for k in ("name", "bound", "norm", "late")} for c in clips]
+        if self._compared == counts or not self._takes_the_sum(event, ours, theirs):
+            self._compare_clipped(event, ours, theirs)
         self._counts = counts
+
+    def _compare_clipped(self, event: Event, ours: Record, theirs: list[Record]) -> None:
+        """Where the raw gradients are A's: what clips, or anything else, have made of them."""
+        if any(self._pairs.alone):  # their gradients are part of the norm
+            self._notes.follows = self._notes.follows or "weights"
+        told = {"clips": [theirs, self.own_clips], "norm": self._norms[0]}
+        same = _calls(theirs) == _calls(self.own_clips)
+        # Where both clip alike, something else has changed the gradients.
+        link = "gradient" if same and theirs else "clip"
+        self._compare(link, event.record["gradient"], ours, **told)
+        if not same:
+            self._note_bounds(theirs)
+
+    def _takes_the_sum(self, event: Event, ours: Record, theirs: list[Record]) -> bool:
+        """Backward passes that don't pair up: their sum is compared, as it was before any clip.
+
+        False where that is equal, so that the clips can be compared as always.
+        """
+        step, passes = self._watcher.step, (event.record["passes"], self._watcher.passes)
+        if passes[0] == passes[1]:
+            count = self._notes.count
+            if event.record["raw"] and self._raw:
+                backwards = event.record["backwards"], self._watcher.backwards
+                self._compare("gradient", event.record["raw"], self._raw, backwards=backwards)
+                if self._notes.count == count:
+                    self._norms = event.record["raw"]["norm"], self._raw["norm"]
+                    return False
+            else:
+                self._compare("gradient", event.record["gradient"], ours)
+        else:
+            why = f"{passes[0]} and {passes[1]} forward passes that can't be paired"
+            self._notes.uncompared(step, "gradient", why)
+        if _calls(theirs) != _calls(self.own_clips):
+            texts = [clip_text(clips) for clips in (theirs, self.own_clips)]
+            self._notes.unequal(step, "clip", "bound", *texts, calls=[theirs, self.own_clips])
+        self._put(event.record["gradient"], self._watcher.parameters.gradients().record)
+        self._settled()
+        return True
 
     def _note_bounds(self, theirs: list[Record]) -> None:
         """Clips that aren't the same and did nothing in this step."""
@@ -184,11 +218,11 @@ class GradientPlacer:
         values = self._stream.ask(get="gradients", places=wanted) if wanted else {}
         for a, b in unequal:
             own = self._watcher.tensor(b)
-            value = values.get(str(a))
+            value = joined(str(a), values, own)
             if value is None:
                 own.grad = None
-            elif own.grad is None or own.grad.layout != value.layout:
-                own.grad = value.to(own.device, own.dtype)
+            elif own.grad is None or own.grad.layout != value.layout or value.is_sparse:
+                own.grad = value
             else:
                 own.grad.detach().copy_(value)
 
@@ -196,7 +230,7 @@ class GradientPlacer:
         """The optimizer has stepped."""
         self.own_clips = []
         self._compared = None
-        self._theirs = 0
+        self._raw = {}
 
 
 def _calls(clips: list[Record]) -> list[tuple[Any, ...]]:

@@ -6,15 +6,14 @@ import torch
 from torch import Tensor
 
 from reference.lockstep.arguments_put import MISSING, CallArguments
+from reference.lockstep.batch_differences import TARGETS
 from reference.lockstep.input_facts import BatchFacts
 from reference.lockstep.notes import Notes
-from reference.lockstep.packing import described, unpack
+from reference.lockstep.packing import described, is_plain, is_readable, is_sent, unpack
 from reference.lockstep.put_batch import LoaderPlacer
 from reference.lockstep.put_modes import Soft, same
 from reference.lockstep.stream import Event
 from reference.lockstep.watcher import OpenPass, Watcher
-
-TARGETS = ("label", "target", "start_positions", "end_positions")
 
 
 class InputPlacer:
@@ -70,16 +69,23 @@ class InputPlacer:
             self._put_missing(event, call, theirs, ours)
             return
         record, own = event.record["inputs"][theirs], begun.inputs[ours]
+        if not is_readable(own):
+            notes.uncompared(step, "batch", f"the input {ours} has no values that can be read")
+            return
         mine = described(own)
         if record == mine:
             given = self._loaders.own(record["hash"])
-            if given is not None:  # the loader had another batch
+            if given is not None and is_plain(own):  # the loader had another batch
                 about = self._facts.of(theirs, ours)
                 notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
             return
+        if not (is_sent(record, event.pieces) and is_plain(own)):
+            notes.cannot(step, "batch", f"the input {ours} is sparse or quantized, and unequal")
+            return
         value = unpack(record, event.pieces)
         about = self._facts.of(theirs, ours)
-        notes.unequal(step, "batch", f"input {theirs}", *about, number=event.number)
+        more = {"number": event.number, "made": self._loaders.explains}
+        notes.unequal(step, "batch", f"input {theirs}", *about, **more)
         if not notes.puts("batch", "values"):
             return
         self._direct = True
@@ -103,6 +109,8 @@ class InputPlacer:
             return
         if theirs is None:
             done = call.put(name, MISSING)
+        elif not is_sent(event.record["inputs"][theirs], event.pieces):
+            done = False
         else:
             value = unpack(event.record["inputs"][theirs], event.pieces)
             tensors = (v for v in [*call.args, *call.kwargs.values()] if isinstance(v, Tensor))
@@ -121,7 +129,7 @@ class InputPlacer:
             self._notes.unequal(step, "batch", key, *values, number=event.number, soft=True)
             tried = key in self._soft.proven or not self._notes.is_whole
             if not tried or not self._notes.puts("batch", key):
-                self._soft.untried.add(key)
+                self._soft.leave(key, values)
                 continue
             value: Any = theirs.get(name, MISSING)
             if name in event.record["names"] and value is not MISSING:

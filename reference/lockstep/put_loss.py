@@ -9,7 +9,7 @@ from reference.ledger.record import Record
 from reference.lockstep.input_facts import input_facts
 from reference.lockstep.losses import LossCall
 from reference.lockstep.notes import Notes
-from reference.lockstep.packing import described, unpack
+from reference.lockstep.packing import described, is_sent, unpack
 from reference.lockstep.put_batch import LoaderPlacer
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher
@@ -105,6 +105,9 @@ class LossPlacer:
         whole = True
         for name, record in theirs["tensors"].items():
             own = call.tensors.get(name)
+            if not is_sent(record, pieces):
+                notes.uncompared(step, "batch", f"the loss's {name} is sparse or quantized")
+                continue
             if own is not None and described(own)["hash"] == record["hash"]:
                 given = self._loaders.own(record["hash"])
                 if given is not None and given.numel() == own.numel():
@@ -117,7 +120,8 @@ class LossPlacer:
                 continue
             value = unpack(record, pieces)
             about = input_facts(value), input_facts(own)
-            notes.unequal(step, "batch", f"target {name}", *about)
+            made = self._loaders.explains
+            notes.unequal(step, "batch", f"target {name}", *about, made=made)
             if not notes.puts("batch", "values"):
                 return False
             if not self._give(call, name, value, own):

@@ -1,11 +1,11 @@
 """Generators, modes and settings: A's in B's place when a forward pass begins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from reference.ledger.record import Record
+from reference.lockstep.arguments_put import MISSING
 from reference.lockstep.generator_states import generator_states, put_generator
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
@@ -18,17 +18,50 @@ class Soft:
     """Settings and plain arguments: left as B has them until it shows that they do something.
 
     Attributes:
-        untried: Those that are unequal, and weren't put in place.
+        untried: Those of a pass that are unequal and weren't put in place, with both values.
         proven: Those of which something that is computed was unequal then.
     """
 
-    untried: set[str] = field(default_factory=set)
+    untried: dict[str, Any] = field(default_factory=dict)
     proven: set[str] = field(default_factory=set)
+    _idle: dict[str, Any] = field(default_factory=dict)  # values with which all came out equal
+    _of_step: dict[str, list[str]] = field(default_factory=dict)  # the paths of settings
+
+    def begin(self) -> None:
+        """A pass begins: it has its own."""
+        self.untried = {}
+
+    def leave(self, key: str, values: Any, paths: Sequence[str] = ()) -> None:
+        """It isn't put in place."""
+        self.untried[key] = values
+        self._of_step[key] = list(paths)
+
+    def suspects(self) -> list[str]:
+        """Those that may be why something is unequal: with these values nothing was equal yet."""
+        return sorted(k for k, v in self.untried.items() if self._idle.get(k, MISSING) != v)
 
     def matter(self) -> None:
         """Something that is computed is unequal."""
-        self.proven |= self.untried
-        self.untried = set()
+        self.proven.update(self.suspects())
+
+    def idle(self) -> None:
+        """All that a pass has computed is equal."""
+        self._idle.update(self.untried)
+
+    def of_buffers(self, names: Sequence[str]) -> list[str]:
+        """The settings of the modules that these buffers are of; they do something, then."""
+        owners = {name.rpartition(".")[0] for name in names}
+        found = [
+            key
+            for key, paths in self._of_step.items()
+            if any(_is_part(path.rpartition(".")[0], owner) for path in paths for owner in owners)
+        ]
+        self.proven.update(found)
+        return sorted(found)
+
+    def end_step(self) -> None:
+        """The optimizer has stepped."""
+        self._of_step = {}
 
 
 class ModePlacer:
@@ -64,7 +97,7 @@ class ModePlacer:
         word = {True: "train", False: "eval"}
         values = word[theirs[unequal[0]]], word[ours[unequal[0]]]
         more = {"count": len(unequal), "total": len(common), "first": unequal[0]}
-        more["stateful"] = _depends_on_mode(begun.module)
+        more["matters"] = begun.parts.read_their_mode(unequal)
         self._notes.unequal(self._watcher.step, "mode", "training", *values, **more)
         if not self._notes.puts("mode", "training"):
             return None
@@ -92,15 +125,16 @@ class ModePlacer:
             if tried and self._notes.puts("forward", key):
                 put.update({name: theirs[name] for name in names})
             else:
-                self._soft.untried.add(key)
+                both = [(theirs[name], ours[name]) for name in names]
+                self._soft.leave(key, both, names)
         return begun.parts.put_settings(put) if put else None
+
+
+def _is_part(path: str, owner: str) -> bool:
+    """Whether a buffer's module is a setting's; the paths may begin at another model."""
+    return not path or owner == path or owner.endswith(f".{path}")
 
 
 def same(left: Any, right: Any) -> bool:
     """Whether two plain values are equal, and of one type."""
     return type(left) is type(right) and bool(left == right)
-
-
-def _depends_on_mode(module: torch.nn.Module) -> bool:
-    """Whether a module in it keeps running statistics, as a BatchNorm does."""
-    return any(getattr(part, "running_mean", None) is not None for part in module.modules())

@@ -8,6 +8,7 @@ from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import unpack
 from reference.lockstep.parameter_pairs import ParameterPairs
+from reference.lockstep.put_modes import Soft
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher
 from reference.lockstep.wire import Bytes
@@ -88,7 +89,7 @@ class WeightPlacer:
             return
         share = {"count": len(unequal), "total": len(theirs), "first": unequal[0]}
         self._notes.unequal(step, "weights", "buffers", None, None, **share)
-        if not self._notes.puts("weights"):
+        if not self._notes.puts("weights", "buffers"):
             return
         for name in unequal:
             own = living[named[name]]
@@ -97,6 +98,32 @@ class WeightPlacer:
                 own.data.copy_(value.to(own.device))
             else:
                 self._notes.cannot(step, "weights", f"{name} has another shape or type")
+
+    def unequal_buffers(self, theirs: Record, ours: Record) -> dict[str, str]:
+        """B's names by A's, of those with other values."""
+        left, right = (r.get("buffers", {}).get("tensors", {}) for r in (theirs, ours))
+        named = self._pairs.buffers(right)
+        return {n: named[n] for n, h in left.items() if n in named and right[named[n]] != h}
+
+    def put_buffers_of_update(self, event: Event, ours: Record, soft: Soft) -> None:
+        """What a step has made of them: a norm's running statistics, by its momentum."""
+        theirs = event.record["update"]
+        unequal = self.unequal_buffers(theirs, ours)
+        if not unequal:
+            return
+        step, names = self._watcher.step, list(unequal)
+        total = len(theirs["buffers"]["tensors"])
+        more = {"count": len(names), "total": total, "first": names[0]}
+        because = soft.of_buffers(names)
+        self._notes.unequal(step, "update", "buffers", None, None, **more, because=because)
+        living = self._watcher.parameters.buffers()
+        values = self._stream.ask(get="buffers", names=names)
+        for name, of_b in unequal.items():
+            value, own = values[name], living[of_b]
+            if value.shape == own.shape and value.dtype == own.dtype:
+                own.data.copy_(value.to(own.device))
+            else:
+                self._notes.cannot(step, "update", f"{name} has another shape or type")
 
     def frozen(self, event: Event) -> Undo | None:
         """Parameters that one of them doesn't train."""

@@ -8,7 +8,7 @@ from reference.ledger.record import Record
 from reference.lockstep.differences import Difference, Found, find
 from reference.lockstep.effects import Effect
 from reference.lockstep.pair import ALONE, PairRun, SideRun
-from reference.lockstep.words import difference_text, fix_text
+from reference.lockstep.words import difference_text, fix_text, steps_text
 from reference.messages import json_object, plain
 
 VERSION = 1
@@ -45,12 +45,18 @@ class Lockstep:
         if self.found.cannot:
             note = self.found.cannot[0]
             return f"step {note['step']}, {note['link']}: {note['cannot']}"
+        if self.found.uncompared:
+            return "; ".join(self._uncompared_text(note) for note in self.found.uncompared)
         end = self.run.sides[1].end or {}
         if "final" in end:
             return "A's wasn't put in B's place in all links"
         if end.get("weights_equal") is False:
-            return "the weights at the end are unequal"
+            return "the weights or buffers at the end are unequal"
         return ""
+
+    def _uncompared_text(self, note: Record) -> str:
+        steps = steps_text(note["steps"], self.run.steps)
+        return f"{note['link']}, {steps}: couldn't be compared, for {note['uncompared']}"
 
     @property
     def exit_code(self) -> int:

@@ -78,6 +78,12 @@ class Stream:
                 return None
             self._receive()
 
+    def left_over(self, kind: str) -> list[Event]:
+        """Those of a kind that are there and that nothing of B's was held against; they go."""
+        found = [event for event in self._events if event.kind == kind]
+        self._events = deque(event for event in self._events if event.kind != kind)
+        return found
+
     def wait(self) -> None:
         """Until A waits."""
         while self._parked is None:
@@ -92,9 +98,15 @@ class Stream:
             self._events.remove(parked)
         self._peer.send({"go": True, "loader": self.wanted()})
 
-    def forget(self, step: int) -> None:
-        """A step is over: what is left of it has no counterpart."""
-        kept = (e for e in self._events if e.kind in STAYS or e.record["step"] > step)
+    def forget(self, step: int, *, takes_batches: bool) -> None:
+        """A step is over: what is left of it has no counterpart.
+
+        Args:
+            step: The one that is over.
+            takes_batches: B takes A's batches from a loader; else nobody will ask for those.
+        """
+        stays = STAYS if takes_batches else ("end",)
+        kept = (e for e in self._events if e.kind in stays or e.record["step"] > step)
         self._events = deque(kept)
 
     def ask(self, **request: object) -> dict[str, Tensor]:

@@ -71,13 +71,11 @@ class Connection:
         try:
             size = sum(map(len, fresh.values()))
             if size <= LARGE:
-                self._socket.sendall(
-                    b"".join([HEADER.pack(len(text), size), text, *fresh.values()])
-                )
+                self._send(b"".join([HEADER.pack(len(text), size), text, *fresh.values()]))
             else:
-                self._socket.sendall(HEADER.pack(len(text), size) + text)
+                self._send(HEADER.pack(len(text), size) + text)
                 for piece in fresh.values():
-                    self._socket.sendall(piece)
+                    self._send(piece)
         except OSError:
             raise PeerGone from None
         for name, piece in fresh.items():
@@ -107,6 +105,22 @@ class Connection:
     def close(self) -> None:
         """Nothing more is sent or received."""
         self._socket.close()
+
+    def _send(self, data: Bytes) -> None:
+        """All of it: the other end may be long in taking it, and that is waiting, too."""
+        view, waits = memoryview(data), False
+        while view:
+            if not waits and self.on_wait is not None:
+                waits = not select.select([], [self._socket], [], LONG)[1]
+                if waits:
+                    self.on_wait(True)
+            select.select([], [self._socket], [])
+            try:
+                view = view[self._socket.send(view, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                continue
+        if waits and self.on_wait is not None:
+            self.on_wait(False)
 
     def _wait(self) -> None:
         """Until there is something to read."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from reference.diff.value_text import both, distance, short
 from reference.ledger.link_table import METRICS
+from reference.lockstep.batch_differences import MADE
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.differences import Difference
 from reference.lockstep.rates import rates_text
@@ -58,10 +59,27 @@ def fix_text(difference: Difference) -> str:
     if link == "batch" and name.startswith("given "):
         word = name.removeprefix("given ")
         return f"give the model {word}" if difference.a else f"don't give the model {word}"
+    if link == "schedule":
+        return _rate_fix(difference)
+    if link == "gradient" and name == "norm":
+        factor = difference.first.get("factor")
+        if not factor or any(difference.first.get("absent", [0])) or abs(factor - 1) <= 1e-6:
+            return ""
+        return f"(loss * {1 / factor:.6g}).backward()"
+    if link == "forward" and name.startswith("setting "):
+        where = difference.first["first"].rpartition(".")[0] or "the model"
+        more = " and the others" if difference.first["count"] > 1 else ""
+        return f"{name.removeprefix('setting ')}={difference.a!r} in {where}{more}"
     if link == "forward" and name.startswith("loss ") and difference.a is not None:
         word = name.removeprefix("loss ")
         return f"{difference.first.get('function', 'the loss')}(..., {word}={difference.a!r})"
     return ""
+
+
+def _rate_fix(difference: Difference) -> str:
+    """Where both rates stay what they are: the one that A is given."""
+    rates = {(note["a"], note["b"]) for note in difference.notes}
+    return f"lr={short(difference.a)}, given to the optimizer" if len(rates) == 1 else ""
 
 
 def _words(difference: Difference) -> tuple[str, str]:
@@ -120,7 +138,8 @@ def _share(note: dict[str, Any]) -> str:
 def _clip(difference: Difference) -> tuple[str, str]:
     first = difference.first
     if difference.field == "bound":
-        return f"{_call(difference.a)} and {_call(difference.b)}; what comes out is the same", ""
+        rest = "" if "calls" in first else "; what comes out is the same"
+        return f"{_call(difference.a)} and {_call(difference.b)}{rest}", ""
     texts = [_call(clip_text(clips)) for clips in first["clips"]]
     norms = f"the norm {short(first['norm'])} becomes {both(first['a'], first['b'])} in step "
     words = f"{texts[0]} and {texts[1]}; {norms}{first['step']}"
@@ -153,6 +172,9 @@ def _clip_fix(difference: Difference) -> str:
 
 def _gradient(difference: Difference) -> str:
     first = difference.first
+    if difference.field == "loss":
+        roots_text = both(difference.a, difference.b) + distance(difference.a, difference.b)
+        return f"the loss that is backpropagated, of equal outputs: {roots_text}"
     if difference.field == "changed":
         values = both(difference.a, difference.b) + distance(difference.a, difference.b)
         found = [[c["norm"] for c in clips] for clips in first["clips"]]
@@ -193,6 +215,8 @@ def _batch(difference: Difference) -> str:
         inputs = [name for kind, _, name in fields if kind == "input"]
         names = dict.fromkeys(inputs or [name for _, _, name in fields])
         return f"other rows ({', '.join(names)})"
+    if name == MADE:
+        return _made_of_a_batch(difference)
     if name == "passes":
         return f"{difference.a} and {difference.b} forward passes a step"
     if name == "rows":
@@ -234,6 +258,21 @@ def _batch(difference: Difference) -> str:
     return f"{name}: {both(difference.a, difference.b)}"
 
 
+def _made_of_a_batch(difference: Difference) -> str:
+    """The same rows, and what is unequal in what is made of them."""
+    kind, _, name = difference.first["field"].partition(" ")
+    whose = " of a model that doesn't train" if kind == "look" else ""
+    unequal = [n for n in ("type", "shape", "ignored", "mean") if _unequal(difference, n)]
+    told = [f"{n} {both(difference.a.get(n), difference.b.get(n))}" for n in unequal[:2]]
+    values = f": {', '.join(told)}" if told else ""
+    what = "targets" if kind == "target" else "inputs"
+    return f"of the same batch other {what} are made ({name}{whose}){values}"
+
+
+def _unequal(difference: Difference, fact: str) -> bool:
+    return bool(difference.a.get(fact) != difference.b.get(fact))
+
+
 def _zeroed(difference: Difference) -> str:
     if difference.field == "zeroed":
         which = "B" if difference.a else "A"
@@ -255,6 +294,8 @@ def _weights(difference: Difference) -> str:
     if "state_of_step" in first:
         counts = [f"{count:g}" for count in first["state_of_step"]]
         before = f"the optimizer's state is of its step {counts[0]} in A, {counts[1]} in B; so "
+    if name == "of another model":
+        before = f"{first['kind']}, which doesn't train, has other weights: "
     if name == "changed between steps":
         before = "weights are changed after one step and before the next: "
     return f"{before}{share} tensors, first {first['first']}{far}"
@@ -290,5 +331,6 @@ def _forward(difference: Difference) -> str:
         return f"the loss{of}: {values}"
     if name == "autocast":
         return f"autocast {both(difference.a, difference.b)}"
-    at = f" ({first['count']} modules, first {first['first']})" if "count" in first else ""
+    modules = f"{first['count']} modules, first " if first.get("count", 1) > 1 else ""
+    at = f" ({modules}{first['first']})" if "count" in first else ""
     return f"{name.removeprefix('setting ')}: {both(difference.a, difference.b)}{at}"

@@ -1,5 +1,6 @@
 """What each difference does by itself: B with A's in the place of the others, going its own way."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from reference.lockstep.both import lockstep
 from reference.lockstep.effects import AS_IT_IS, TOLD, Effect, effect_of, effects, rows
 from reference.lockstep.pair import PairRun, run_pair
 from reference.lockstep.result import failure_of
+from tests.lockstep import scenarios
 from tests.lockstep.small_training import A
 
 B = replace(A, seed=7, clip=None, decay=0.0, decay_of_biases=0.0)
@@ -50,6 +52,21 @@ def test_a_table_has_a_row_for_each_and_one_for_b_as_it_is() -> None:
     assert apart["norm"] > 0  # of the clip
     assert apart["weight_decay"] > 0
     assert found[0].apart > max(apart["norm"], apart["weight_decay"])
+
+
+@pytest.mark.parametrize("kind", [scenarios.Unzeroed, scenarios.MoreRows])
+def test_what_moves_the_weights_is_never_told_as_nothing(kind: type[scenarios.Plain]) -> None:
+    a, b = kind(False), kind(True)
+    differences = lockstep(a, b).differences
+
+    def run_both(put: Collection[str], leave_out: Collection[str]) -> PairRun:
+        return run_pair(a, b, put=put, leave_out=leave_out)
+
+    found = effects(differences, run_both, failure_of)
+    assert found[1:]
+    for each in found[1:]:
+        assert each.failure == "" or each.failure.startswith("can't be left alone"), each
+        assert each.failure or each.apart > 0, each
 
 
 def test_an_unknown_link_is_named() -> None:

@@ -1,17 +1,23 @@
 """Trainings that can't be compared, or not to their ends: whose fault it is, and how far."""
 
 import os
+import socket
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from reference import lockstep
+from reference.lockstep.pair import with_children
 from reference.lockstep.result import Lockstep
+from reference.lockstep.wire import Connection
 from tests.helpers.observing import python, write
 from tests.lockstep.small_training import A, Training
 
@@ -67,6 +73,40 @@ def test_one_that_hangs_is_named_and_ended(side: int) -> None:
     both[side] = broken(lambda: time.sleep(3600))
     result = lockstep(*both, patience=2.0)
     assert f"{'AB'[side]} (Broken) hangs: not a word in " in failure(result)
+
+
+def test_one_whose_words_nobody_takes_waits_and_does_not_hang() -> None:
+    """More than a socket holds: the other end begins to read when it hears that one waits."""
+    ends = socket.socketpair()
+    sender, taker = map(Connection, ends)
+    waits: list[bool] = []
+    heard = threading.Event()
+
+    def on_wait(is_one: bool) -> None:
+        waits.append(is_one)
+        heard.set()
+
+    def take() -> None:
+        heard.wait()
+        taken.append(taker.receive())
+
+    sender.on_wait = on_wait
+    taken: list[Any] = []
+    thread = threading.Thread(target=take)
+    thread.start()
+    sender.send({"kind": "pass"}, {"a": bytes(1 << 23)})
+    thread.join()
+    assert waits == [True, False]
+    ((record, pieces),) = taken
+    assert (record, len(pieces["a"])) == ({"kind": "pass"}, 1 << 23)
+    sender.close()
+    taker.close()
+
+
+def test_what_its_children_compute_is_work() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert child.pid in with_children(os.getpid())
+    child.communicate(b"\n")
 
 
 def test_one_that_asks_for_input_is_told_so() -> None:
@@ -132,6 +172,8 @@ def test_two_scripts_by_the_command(tmp_path) -> None:
         (["a.py"], "lockstep: no second script; give A.py [ARGS] -- B.py [ARGS]"),
         (["a.py", "--"], "lockstep: no script after --; give A.py [ARGS] -- B.py [ARGS]"),
         (["--only", "clop", "a.py", "--", "b.py"], "unknown link in --only 'clop'"),
+        (["--only", "clip", "--json", "a.py", "--", "b.py"], "--only: not together with --json"),
+        (["--but", "clip", "--effects", "a.py", "--", "b.py"], "--but: not together with --eff"),
         (["--", "b.py"], "lockstep: no script before --; give A.py, or --recipe"),
     ],
 )
