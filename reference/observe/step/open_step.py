@@ -243,8 +243,8 @@ class OpenStep:
             return {}
         # A second optimizer on the same gradients: no forward pass is its own.
         record: Record = {"batch": [], "rng": {}, "mode": {}, "forward": []}
-        weights = self.weights or before
-        return record if not weights else {**record, "weights": _unless_equal(weights, before)}
+        now = self.weights or before
+        return record if not now else {**record, "weights": _unless_equal(now, before)}
 
     def _of_backward_passes(self) -> Record | None:
         """The link `gradient`."""
