@@ -242,8 +242,8 @@ class OpenStep:
             return {}
         # A second optimizer on the same gradients: no forward pass is its own.
         record: Record = {"batch": [], "rng": {}, "mode": {}, "forward": []}
-        start: Record | None = self.weights or before
-        return record if not start else {**record, "weights": _unless_equal(start, before)}
+        now = self.weights or before
+        return record if not now else {**record, "weights": _unless_equal(now, before)}
 
     def _of_backward_passes(self) -> Record | None:
         """The link `gradient`."""

@@ -63,7 +63,8 @@ MUST = {
     "padded to the longest": ("padded to different lengths: 6 in A and 8 in B",),
     "another tokenizer": ("beside the same labels input_ids has different values", "tokenisation"),
     "another batch size": ("8 in A and 16 in B", "batch_size"),
-    "another order": ("the same data in a different order", "shuffle"),
+    "another order": ("the same data in a different order: all rows", "shuffle"),
+    "another order cut short": ("the same data in a different order: ", " of 16 rows", "shuffle"),
     "the same order each epoch": ("B's batch of step 5 is its own of step 1 again", "set_epoch"),
     "normalised again each epoch": ("in B the same rows have new values from epoch to epoch, and "
                                     "no random numbers are drawn", ".copy()"),

@@ -529,6 +529,13 @@ def another_order(fault: bool) -> None:
 
 
 @training
+def another_order_cut_short(fault: bool) -> None:
+    model, all_rows, all_labels = mlp(), rows(32), labels(32)
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(1 + fault)).split(8)[:3]
+    steps(model, sgd(model), [(all_rows[n], all_labels[n]) for n in order])
+
+
+@training
 def the_same_order_each_epoch(fault: bool) -> None:
     model, all_rows, all_labels = mlp(), rows(32), labels(32)
     given = []
