@@ -70,7 +70,7 @@ BETWEEN = "--"  # A's words and B's
         help="what each difference by itself moves the last loss, the weights and the scores by: "
         "one more run of both for each",
     ),
-    json_option("the list"),
+    json_option("the list", page="docs/lockstep.md"),
     *recipe_options(),
     text="every difference between two trainings, proven",
     options_first=True,

@@ -161,6 +161,8 @@ def failure_of(run: PairRun) -> str:
         return "one of them has lost the other"
     never = [side for side in run.sides if side.steps == 0]
     if never:
+        # One that was ended for the other's sake might have trained yet.
+        never = [side for side in never if side.end is not None] or never
         names = " and ".join(map(_name, never))
         return f"{names} took no optimizer step in {'their' if len(never) > 1 else 'its'} process"
     return ""

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from reference import lockstep
-from reference.lockstep.pair import with_children
-from reference.lockstep.result import Lockstep
+from reference.lockstep.pair import PairRun, SideRun, with_children
+from reference.lockstep.result import Lockstep, failure_of
 from reference.lockstep.wire import Connection
 from tests.helpers.observing import python, write
 from tests.lockstep.small_training import A, Training
@@ -182,3 +182,8 @@ def test_a_wrong_command_is_one_line(words: list[str], error: str) -> None:
     assert result.returncode == 2
     assert error in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_one_that_was_ended_before_it_could_train_is_not_blamed() -> None:
+    ended, never = SideRun("A", ["a.py"]), SideRun("B", ["b.py"], end={"code": 0})
+    assert failure_of(PairRun((ended, never))) == ("B (b.py) took no optimizer step in its process")
