@@ -24,5 +24,6 @@ def test_the_trainer_is_found_wrong_for_bert_on_two_processes(
     assert f"gradients are trainer {times:.4f}, accelerated 1.0000 times as large" in said
     assert "trainer is wrong (https://github.com/huggingface/transformers/issues/47688)" in said
     ratios = json.loads((run / "judge" / "judge.json").read_text())["ratios"]
-    assert ratios["trainer"] == pytest.approx([times] * 4, rel=1e-4)
+    # Its later steps start from weights that the wrong gradient has moved.
+    assert ratios["trainer"][0] == pytest.approx(times, rel=1e-4)
     assert ratios["accelerated"] == pytest.approx([1.0] * 4, rel=1e-4)
