@@ -186,7 +186,9 @@ def test_another_model_is_incomparable() -> None:
             optimizer.step()
 
     text = message(other, max_steps=3)
-    assert text.startswith("incomparable: recipe embedded and other: the models have other param")
+    assert text.startswith(
+        "incomparable: recipe embedded and other: the models have different param"
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,22 @@ def gradient_causes(case: Case) -> Iterator[LikelyCause]:
     yield from _not_zeroed(case)
     yield from _missing(case)
     yield from _scaled(case)
+    yield from _zeroed_at_another_place(case)
+
+
+def _zeroed_at_another_place(case: Case) -> Iterator[LikelyCause]:
+    """Gradients that an optimizer's step didn't leave: of parameters that it doesn't have yet."""
+    left, right = (each.zeroed for each in case.earlier)
+    if case.step == 1 or left is None or right is None or left == right or any(_not_zeroed(case)):
+        return
+    side = int(left)
+    yield LikelyCause(
+        "not-zeroed",
+        f"{RUNS[side]} doesn't zero its gradients right after step {case.step - 1}, as "
+        f"{RUNS[1 - side]} does: where they are still there in the backward pass, it adds to them",
+        f"call zero_grad() in {RUNS[side]} on every model, also for parameters that its optimizer "
+        "doesn't have yet",
+    )
 
 
 def _not_zeroed(case: Case) -> Iterator[LikelyCause]:

@@ -68,7 +68,9 @@ def _setting(each: OtherSetting, kinds: Sequence[str]) -> LikelyCause:
             ", as in " + like[0] if like else ""
         )
     before = BEFORE if each.before else ""
-    if None in (each.left, each.right) and "." in each.name:
+    # A loss goes by its class's name, so that both have the same one; a part by its path.
+    of_loss = each.name[:1].isupper()
+    if None in (each.left, each.right) and "." in each.name and not of_loss:
         return _of_one_module(each)
     if field == FROZEN:
         of_model = f" of {plain(each.name.rpartition('.')[0])}" if "." in each.name else ""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.shards import local_part
+from reference.observe.torch_internals import version
 
 
 class LeftGradients:
@@ -55,7 +56,7 @@ class LeftGradients:
 
 def _mark(grad: Tensor | None) -> tuple[int, int] | None:
     """What changes where it is another tensor, or changed in place."""
-    return None if grad is None else (id(grad), grad._version)
+    return None if grad is None else (id(grad), version(grad))
 
 
 def _is_there(grad: Tensor | None) -> bool:

@@ -77,8 +77,8 @@ def test_other_placements_are_named(mesh: DeviceMesh) -> None:
 
     verdict = reference.diff(trained(tensor_parallel, mesh), trained(other, mesh))
     assert verdict.verdict == "incomparable"
-    assert "['0.weight', [3, 4, 'S(0) over dp 1']]" in verdict.detail
-    assert "['0.weight', [3, 4, 'S(1) over dp 1']]" in verdict.detail
+    assert "A has 0.weight (3, 4, S(0) over dp 1)" in verdict.detail
+    assert "B has 0.weight (3, 4, S(1) over dp 1)" in verdict.detail
 
 
 @pytest.mark.slow
