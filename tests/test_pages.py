@@ -224,3 +224,23 @@ def test_a_commit_is_looked_at_as_ci_does() -> None:
     assert programs == ["ruff", "ruff", "mypy"]
     lint = PROJECT["project"]["optional-dependencies"]["lint"]
     assert {re.split(r"[>=]", need)[0] for need in lint} >= {*programs}
+
+
+def lacking(folder: Path) -> list[str]:
+    """The files of a room that its map, the docstring of its `__init__.py`, doesn't name."""
+    room = (folder / "__init__.py").read_text()
+    files = sorted(path.name for path in folder.glob("[!_]*.py"))
+    return [name for name in files if name not in room]
+
+
+def test_a_rooms_map_names_each_of_its_files(tmp_path: Path) -> None:
+    maps = [path.parent for path in sorted((ROOT / "reference").rglob("__init__.py"))]
+    rooms = [room for room in maps if (room / "__init__.py").read_text().count(".py`") >= 3]
+    assert len(rooms) >= 15
+    assert {room.name: lacking(room) for room in rooms if room.name != "reference"} == {
+        room.name: [] for room in rooms if room.name != "reference"
+    }
+    (tmp_path / "__init__.py").write_text('"""- `one.py`"""')
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).touch()
+    assert lacking(tmp_path) == ["two.py"]

@@ -33,6 +33,8 @@ To be read in this order; all but the last two load without torch:
 - `deviation.py`: the fields of an entry
 - `catalogue/`: the entries, a file a theme
 - `citations.py`: the sources that several entries name
+- `conditions.py`: what a recipe has to be like so that one can show
+- `anchors.py`: pieces of the loop that edits of several themes stand on
 - `source_edits.py`: edits of a text, each anchored on a piece of it
 - `edited_loop.py`: a loop with some deviations, as text, diff and function
 - `listing.py`: the catalogue as the command line prints it

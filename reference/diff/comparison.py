@@ -23,11 +23,12 @@ from reference.diff.learning_rates import Rates, next_rates
 from reference.diff.link_comparators import COMPARATORS, forward
 from reference.diff.notes import PartBeside, WithoutEffect
 from reference.diff.one_numbering import OneNumbering
+from reference.diff.order_of_causes import in_order_of_cause, named_link
 from reference.diff.parameter_matching import Matching
 from reference.diff.passes_in_order import in_same_order, split_at_first_output
 from reference.diff.self_contradiction import contradiction
 from reference.diff.shared_passes import passes_of_one
-from reference.diff.unequal import HARD, SOFT, Pair, RateDifference, Unequal
+from reference.diff.unequal import HARD, Pair, RateDifference, Unequal
 from reference.diff.unmatched_models import first_other, takes_part, trained_by_one, untied
 from reference.diff.without_effect import Ineffective
 from reference.errors import InputError
@@ -239,13 +240,13 @@ class Comparison:
         # A soft one is settled by what follows from it: where that isn't compared, it counts.
         settled = set(links) >= DECISIVE
         effects: list[Unequal] = []
-        for link in _in_order_of_cause(links):
+        for link in in_order_of_cause(links):
             unequal = list(COMPARATORS[link](pair))
             if link == "batch" and "forward" in links:
                 unequal, effects = split_at_first_output(pair, unequal)
             if any(u.weight == HARD or not settled for u in unequal):
                 causes = causes_before_later_calls(pair, link, unequal)
-                named = _cause(link, unequal, before, causes)
+                named = named_link(link, unequal, before, causes)
                 fields = [*before, *causes, *unequal, *effects]
                 return Divergence(step, named, fields, left, right)
             before = [*before, *unequal]
@@ -275,24 +276,6 @@ class Comparison:
         self.numbering.remember(ours, theirs)
         for earlier, record in zip(self.earlier, (ours, theirs), strict=True):
             earlier.remember(record, self.last + 1)
-
-
-def _in_order_of_cause(links: list[str]) -> list[str]:
-    """As the table has them, but for the rates: an update follows from them."""
-    ordered = [link for link in links if link != "schedule"]
-    if "schedule" in links:
-        at = ordered.index("update") if "update" in ordered else len(ordered)
-        ordered.insert(at, "schedule")
-    return ordered
-
-
-def _cause(link: str, unequal: list[Unequal], before: list[Unequal], causes: list[Unequal]) -> str:
-    """The link that is named: the first that may be why the hard one is unequal, or else that."""
-    if causes:
-        return causes[0].link
-    if link == "schedule":  # a rate is told, and follows from nothing in its step
-        return unequal[0].link
-    return next((u.link for u in before if u.weight == SOFT), link)
 
 
 def _has_pass(record: Record) -> bool:

@@ -5,6 +5,7 @@
 - `command.py`: the command; reads and checks the ledger
 - `session.py`: the command after that, with its progress
 - `search.py`: the search through deviations, and sets of them
+- `explanation.py`: what it came to
 - `path.py`: what of a search's path is kept, and what was chance
 - `first_batch.py`: whether a ledger can be of the recipe's data at all
 - `replay.py`: one training with some deviations, against the ledger

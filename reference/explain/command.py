@@ -17,7 +17,7 @@ from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
 
 if TYPE_CHECKING:
-    from reference.explain.search import Explanation
+    from reference.explain.explanation import Explanation
 
 
 def explain(

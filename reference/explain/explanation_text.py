@@ -6,8 +6,8 @@ python -m reference explain LEDGER
 from dataclasses import asdict
 
 from reference.diff.verdict_text import unequal_as_json
+from reference.explain.explanation import Explanation, OwnLength
 from reference.explain.report import REPLAY, Named, Parting, Report, Result, make_report
-from reference.explain.search import Explanation, OwnLength
 from reference.messages import json_object
 
 JSON_SCHEMA = 1  # of `explain --json`; docs/diff-and-explain.md has its fields

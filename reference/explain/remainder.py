@@ -1,7 +1,7 @@
 """Why the divergence that is left has no name, and what to do about it, in words."""
 
 from reference.diff.verdict import Reason
-from reference.explain.search import Explanation
+from reference.explain.explanation import Explanation
 
 
 def why_left(explanation: Explanation) -> str:

@@ -13,9 +13,9 @@ from reference.diff.sides import Sides
 from reference.diff.unequal import Unequal
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import in_words
+from reference.explain.explanation import Explanation, OwnLength
 from reference.explain.outcome import Outcome
 from reference.explain.remainder import what_next, why_left
-from reference.explain.search import Explanation, OwnLength
 
 REPLAY = Sides("the replay", "the ledger", "the replay and the ledger", "the replay")
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from reference.deviations import Chosen, Clue, Conflict, Deviation, edited_source
 from reference.deviations.edited_loop import lacks_a_name
-from reference.diff.verdict import Verdict
+from reference.explain.explanation import Explanation
 from reference.explain.first_batch import FirstBatches
 from reference.explain.outcome import Outcome
 from reference.explain.path import Path, dropped, is_seed, until_contradicted, without_idle
@@ -23,7 +23,6 @@ from reference.ledger.reader import Ledger
 from reference.ledger.record import Record
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
-from reference.messages import as_html, plain
 
 MOST_TOGETHER = 5  # deviations in one explanation
 MOST_STEPS = 60_000  # steps replayed in search, the proof's own left out
@@ -31,62 +30,6 @@ MOST_PAIR_STEPS = 3_000  # of them, for two that only show together
 MOST_FIRST_BATCHES = 3_000  # first batches that are looked at, of two deviations together
 GENERAL = 2  # the generality of deviations that fit much, as any slope of a schedule
 FEW_VALUES = 3  # so many were read off the ledger; more are guesses
-
-
-@dataclass(frozen=True)
-class OwnLength:
-    """How long the recipe's run was made because the ledger's is.
-
-    Attributes:
-        steps: so many steps.
-        told: its header says so; otherwise it came to its end after so many.
-    """
-
-    steps: int
-    told: bool
-
-
-@dataclass(frozen=True, repr=False)
-class Explanation:
-    """What a search came to.
-
-    At a prompt and in a notebook it shows what `python -m reference explain` prints.
-
-    Attributes:
-        outcome: the last replay: the proof, or as far as it goes.
-        path: the replay before each deviation was added, the first with none.
-        replays: how many replays there were.
-        steps: how many steps they trained, in all.
-        tried: deviations that were switched on in vain at the divergence that is left.
-        foreign: orders and forms of the data, none of which gives the ledger's first batch.
-        dropped: the deviations that got further by chance, and the verdict with them.
-        own_length: how long the recipe's run was made, where the ledger said so.
-    """
-
-    outcome: Outcome
-    path: Path
-    replays: int
-    steps: int
-    tried: int = 0
-    foreign: int = 0
-    dropped: tuple[tuple[Chosen, ...], Verdict] | None = None
-    own_length: OwnLength | None = None
-
-    @property
-    def proven(self) -> bool:
-        """Every step and link that the ledger has came out equal."""
-        return self.outcome.proven
-
-    def __repr__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _repr_html_(self) -> str:
-        return as_html(self._lines())
-
-    def _lines(self) -> list[str]:
-        from reference.explain.explanation_text import words  # which is about this class
-
-        return [plain(line) for line in words(self)]
 
 
 class Replayable(Protocol):

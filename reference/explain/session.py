@@ -9,9 +9,10 @@ from pathlib import Path
 from reference.deviations.clues.clue import MOST_STEPS, part
 from reference.deviations.deviation import ACCELERATED, MANUAL
 from reference.errors import InputError
+from reference.explain.explanation import Explanation, OwnLength
 from reference.explain.explanation_text import json_line, words
 from reference.explain.ranks_replay import RankReplays, replay_starter
-from reference.explain.search import Explanation, OwnLength, explain, explain_by
+from reference.explain.search import explain, explain_by
 from reference.ledger.reader import Ledger
 from reference.ledger.record import Record
 from reference.lesson.checkpoints import check_checkpoint

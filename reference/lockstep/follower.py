@@ -8,16 +8,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
-from reference.lockstep.arguments_put import in_place_of, put_outputs
-from reference.lockstep.evaluations import unequal_fields
+from reference.lockstep.evaluation_pairs import EvaluationPairs
 from reference.lockstep.losses import loss_call
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
-from reference.lockstep.optimizer_state import put_state, state_of
 from reference.lockstep.other_models import put_look, put_other_model
-from reference.lockstep.packing import comparable, described_all
 from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.put_autocast import put_autocast
 from reference.lockstep.put_batch import LoaderPlacer
@@ -26,6 +22,7 @@ from reference.lockstep.put_inputs import InputPlacer
 from reference.lockstep.put_loss import LossPlacer
 from reference.lockstep.put_modes import ModePlacer, Soft
 from reference.lockstep.put_optimizer import OptimizerPlacer
+from reference.lockstep.put_outputs import OutputPlacer
 from reference.lockstep.put_weights import WeightPlacer
 from reference.lockstep.side_report import Report
 from reference.lockstep.stream import Event, Stream
@@ -52,15 +49,17 @@ class Follower:
         leave_out: Collection[str] = (),
     ) -> None:
         self._report = report
-        self.watcher = Watcher(self._compare_evaluation)
+        self.watcher = Watcher(self._evaluated)
         self.stream, self.notes = Stream(peer), Notes(report, put, leave_out)
         self._pairs = ParameterPairs()
+        self._evaluations = EvaluationPairs(self.watcher, self.stream, self.notes)
         self._loaders = LoaderPlacer(self.watcher, self.stream, self.notes)
         self.stream.wanted = lambda: self._loaders.wanted
         self._soft = Soft()
         self._weights = WeightPlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._modes = ModePlacer(self.watcher, self.notes, self._soft)
         self._inputs = InputPlacer(self.watcher, self.notes, self._loaders, self._soft)
+        self._outputs = OutputPlacer(self.watcher, self.stream, self.notes, self._soft)
         self._gradients = GradientPlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._optimizers = OptimizerPlacer(self.watcher, self._pairs, self.notes)
         self._losses = LossPlacer(
@@ -80,7 +79,6 @@ class Follower:
         self._undo_autocast: Undo | None = None
         self._rng: dict[str, str] = {}
         self._unequal_rng: list[str] = []
-        self._scores: list[Record] = [{}, {}]  # of the last evaluation, A's and B's
         self._drew = False  # from a generator, within a pass of this step
         self._goes_on = False  # to steps that A hasn't got
 
@@ -94,7 +92,7 @@ class Follower:
         self._soft.begin()
         step = self.watcher.step
         event = self._begun = self.stream.seek("pass", step=step, skip=("backward",))
-        self._note_evaluations_of_a()
+        self._evaluations.note_those_of_a()
         self._pairs.add(None if event is None else event.record["record"], begun.record)
         if event is None:
             return None
@@ -167,39 +165,7 @@ class Follower:
         self._loaders.go_on()
         own = outputs_of(output)
         self._pass.outputs = own
-        return self._compare_outputs(event, output, own)
-
-    def _compare_outputs(self, event: Event, output: Any, own: dict[str, Tensor]) -> Any:
-        theirs, ours = event.record["outputs"], described_all(comparable(own))
-        names = _common(theirs, ours)
-        unequal = {a: b for a, b in names if theirs[a]["hash"] != ours[b]["hash"]}
-        if not unequal:
-            self._soft.idle()
-            return None
-        step = self.watcher.step
-        first = next(iter(unequal))
-        numbers = event.record["numbers"]
-        mine = {b: own[b].item() for b in unequal.values() if own[b].numel() == 1}
-        loss = next((a for a, b in unequal.items() if a in numbers and b in mine), None)
-        values = (numbers[loss], mine[unequal[loss]]) if loss is not None else (None, None)
-        because = self._soft.suspects()
-        more = {"first": first, "names": list(unequal), "number": event.number, "because": because}
-        self.notes.unequal(step, "forward", "outputs", *values, **more)
-        self._soft.matter()
-        self.notes.follows = "forward"
-        if not self.notes.is_whole:
-            return None
-        fits = {a: b for a, b in unequal.items() if theirs[a]["shape"] == ours[b]["shape"]}
-        if len(fits) < len(unequal):
-            self.notes.cannot(step, "forward", f"{first} has another shape")
-        if not fits:
-            return None
-        values_of = self.stream.ask(get="outputs", names=list(fits), **{"pass": event.number})
-        put = {}
-        for a, b in fits.items():
-            like = own[b]
-            put[b] = in_place_of(like, values_of[a].to(like.device, like.dtype))
-        return put_outputs(output, put)
+        return self._outputs.compare(event, output, own)
 
     def pass_fails(self) -> None:
         """See `Side`."""
@@ -282,8 +248,8 @@ class Follower:
             if self.notes.is_whole:
                 self._weights.put_buffers_of_update(event, ours, self._soft)
             if unequal_weights:
-                self._after_unequal_update(optimizer)
-        self._note_evaluations_of_a()
+                self._optimizers.after_unequal_update(optimizer, self.stream)
+        self._evaluations.note_those_of_a()
         self.stream.release()
         self.stream.forget(step, takes_batches=self._loaders.takes)
         self.watcher.end_step()
@@ -294,50 +260,18 @@ class Follower:
         self.notes.end_step(step, drew=self._drew)
         self._drew = False
 
-    def _after_unequal_update(self, optimizer: Optimizer) -> None:
-        """A's state beside its weights; and from now on A's way to compute, if that is another."""
-        if self._optimizers.how_is_unequal:
-            self._optimizers.puts_how = True
-        if self.notes.puts("update"):
-            state = self.stream.ask(get="state")
-            theirs = {float(v) for name, v in state.items() if name.endswith(".step")}
-            ours = {
-                float(v)
-                for name, v in state_of(optimizer, self.watcher.parameters).items()
-                if name.endswith(".step")
-            }
-            if len(theirs) == len(ours) == 1 and theirs != ours:
-                self.notes.amend(state_of_step=[theirs.pop(), ours.pop()])
-            put_state(optimizer, self.watcher.parameters, self._pairs.own, state)
-
     def loader_yields(self, dataset: Any, batch: Any) -> Any:
         """See `Side`."""
         return self._loaders.yields(dataset, batch)
 
-    def _compare_evaluation(self, ours: Record) -> None:
-        """One of B's, with A's of the same place."""
-        step = self.watcher.step
-        event = self.stream.seek(
-            "evaluation", step=step, until=lambda e: e.kind == "pass" and e.record["step"] == step
-        )
-        if event is None:
-            self.notes.unequal(step, METRICS, "evaluations", 0, 1, soft=True)
-            return
-        records = event.record["record"], ours
-        self._scores = [record[METRICS]["scores"] for record in records]
-        for field, left, right, matters in unequal_fields(*records, is_first=step == 1):
-            self.notes.unequal(step, METRICS, field, left, right, soft=not matters)
-
-    def _note_evaluations_of_a(self) -> None:
-        """Those that have come by now and that no evaluation of B's was held against."""
-        for event in self.stream.left_over("evaluation"):
-            self.notes.unequal(event.record["step"], METRICS, "evaluations", 1, 0, soft=True)
+    def _evaluated(self, ours: Record) -> None:
+        self._evaluations.compare(ours)
 
     def end(self) -> Record:
         """The script has ended; how it stands beside A's end."""
         self.watcher.evaluations.close()
         self.stream.wait()
-        self._note_evaluations_of_a()
+        self._evaluations.note_those_of_a()
         self.notes.end_step(self.watcher.step, drew=False, over=True)
         ended = self.stream.ended
         if ended is None:
@@ -347,39 +281,13 @@ class Follower:
         pairs = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
         equal = all(left[a] == right[b] for a, b in pairs)
         equal = equal and not self._weights.unequal_buffers(ended.record["weights"], ours)
-        final = {} if self.notes.is_whole else self._final(pairs)
+        final = {}
+        if not self.notes.is_whole:
+            apart = self._weights.apart(pairs)
+            losses, scores = self._gradients.last_losses, self._evaluations.scores
+            final = {"loss": losses, "weights": apart, "scores": scores}
         self.stream.release()
         told = {"others_steps": ended.record["steps"], "goes_on": self._goes_on}
         if self.notes.is_whole:
             return {**told, "weights_equal": equal}
         return {**told, "final": final}
-
-    def _final(self, pairs: list[tuple[int, int]]) -> Record:
-        """Where both came to, where B was left to go its own way."""
-        values = self.stream.ask(get="weights", places=[a for a, _ in pairs])
-        apart = norm = furthest = 0.0
-        for a, b in pairs:
-            theirs = values[str(a)].double()
-            difference = self.watcher.tensor(b).detach().to("cpu", torch.float64) - theirs
-            apart += float(difference.square().sum())
-            norm += float(theirs.square().sum())
-            if difference.numel():
-                furthest = max(furthest, float(difference.abs().max()))
-        share = math.sqrt(apart / norm) if norm else 0.0
-        weights = {"apart": share, "furthest": furthest}
-        return {"loss": self._gradients.last_losses, "weights": weights, "scores": self._scores}
-
-
-def _common(theirs: Record, ours: Record) -> list[tuple[str, str]]:
-    """Outputs that both have: by name, and else by their shapes, in their order."""
-    named = [(name, name) for name in theirs if name in ours]
-    if named:
-        return named
-    left = list(ours)
-    pairs = []
-    for name, record in theirs.items():
-        fit = next((n for n in left if ours[n]["shape"] == record["shape"]), None)
-        if fit is not None:
-            left.remove(fit)
-            pairs.append((name, fit))
-    return pairs

@@ -8,25 +8,14 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from reference.ledger.record import Record
+from reference.process.new_python import words_for
 from reference.process.workers import Worker
 
 Words = Sequence[str]
 Function = Callable[[], Any]
-
-PACKAGES = str(Path(__file__).parents[2])  # the folder that holds this package
-START = (
-    "import os, sys\n"
-    "sys.path[:1] = [os.getcwd()] if sys.path[:1] == [''] else sys.path[:1]\n"
-    "sys.path.insert(0, sys.argv.pop(1))\n"
-    "import reference\n"
-    "from reference.lockstep import side\n"
-    "del sys.path[0]\n"
-    "sys.exit(side.main())\n"
-)
 
 
 class Process:
@@ -45,7 +34,7 @@ class Process:
 def start_script(words: Words, options: Record, python: str) -> Process:
     """A new Python that runs a script. Its sockets' numbers are among the options."""
     process = subprocess.Popen(
-        [python, "-c", START, PACKAGES, json.dumps(options), *words],
+        [python, *words_for("reference.lockstep.side"), json.dumps(options), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -11,7 +11,9 @@ from torch.optim import Optimizer
 from reference.ledger.record import Record
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
+from reference.lockstep.optimizer_state import put_state, state_of
 from reference.lockstep.parameter_pairs import ParameterPairs
+from reference.lockstep.stream import Stream
 from reference.lockstep.watcher import NO_GROUP, Watcher, groups_of, is_how
 from reference.observe.step.optimizer_record import effective
 
@@ -61,6 +63,22 @@ class OptimizerPlacer:
         puts_how = self.puts_how or not self._notes.is_whole
         put = {n for n in put if not is_how(n) or puts_how}
         return self._put(theirs, ours, optimizer, put) if put else None
+
+    def after_unequal_update(self, optimizer: Optimizer, stream: Stream) -> None:
+        """A's state beside its weights; and from now on A's way to compute, if that is another."""
+        if self.how_is_unequal:
+            self.puts_how = True
+        if self._notes.puts("update"):
+            state = stream.ask(get="state")
+            theirs = {float(v) for name, v in state.items() if name.endswith(".step")}
+            ours = {
+                float(v)
+                for name, v in state_of(optimizer, self._watcher.parameters).items()
+                if name.endswith(".step")
+            }
+            if len(theirs) == len(ours) == 1 and theirs != ours:
+                self._notes.amend(state_of_step=[theirs.pop(), ours.pop()])
+            put_state(optimizer, self._watcher.parameters, self._pairs.own, state)
 
     def _moved(self, theirs: Record, ours: Record) -> Iterator[tuple[int, int]]:
         """The pairs of which either optimizer moves one."""

@@ -1,5 +1,7 @@
 """What a step begins with, and what it ends with: A's weights and buffers in B's place."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -38,6 +40,19 @@ class WeightPlacer:
         self._put_buffers(theirs.get("buffers", {}).get("tensors", {}), hashes)
         if step == 1 and event.record["record"] is not None:
             self._note_alone(step)
+
+    def apart(self, pairs: list[tuple[int, int]]) -> Record:
+        """How far B's weights are from A's at the end, where B was left to go its own way."""
+        values = self._stream.ask(get="weights", places=[a for a, _ in pairs])
+        apart = norm = furthest = 0.0
+        for a, b in pairs:
+            theirs = values[str(a)].double()
+            difference = self._watcher.tensor(b).detach().to("cpu", torch.float64) - theirs
+            apart += float(difference.square().sum())
+            norm += float(theirs.square().sum())
+            if difference.numel():
+                furthest = max(furthest, float(difference.abs().max()))
+        return {"apart": math.sqrt(apart / norm) if norm else 0.0, "furthest": furthest}
 
     def _note_alone(self, step: int) -> None:
         for side, names in enumerate(self._pairs.alone):

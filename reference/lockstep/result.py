@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from reference.ledger.record import Record
 from reference.lockstep.differences import Difference, Found, find
 from reference.lockstep.effects import Effect
+from reference.lockstep.fixes import fix_text
 from reference.lockstep.pair import ALONE, PairRun, SideRun
-from reference.lockstep.words import difference_text, fix_text, steps_text
+from reference.lockstep.words import difference_text, steps_text
 from reference.messages import json_object, plain
 
 VERSION = 1

@@ -1,11 +1,11 @@
-"""A difference in words: the link, the steps, both values, and what makes B like A."""
+"""A difference in words: the link, the steps, and both values."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from reference.diff.value_text import both, distance, short
 from reference.ledger.link_table import METRICS
-from reference.lockstep.batch_differences import MADE
+from reference.lockstep.batch_text import batch_text
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.differences import Difference
 from reference.lockstep.rates import rates_text
@@ -36,52 +36,6 @@ def difference_text(difference: Difference, total: int) -> str:
     return plain(f"{difference.link}, {steps}: {words}")
 
 
-def fix_text(difference: Difference) -> str:
-    """The line of code that makes B like A; '' where none is known."""
-    link, name = difference.link, difference.field
-    if link == "clip":
-        return _clip_fix(difference)
-    if link == "mode" and name == "of another model":
-        return f"{'train' if difference.a == 'train' else 'eval'}() of that model, once"
-    if link == "mode" and name == "training":
-        call = "model.train()" if difference.a == "train" else "model.eval()"
-        return f"{call} before each forward pass of the training"
-    if link == "mode" and name == "frozen":
-        return f"parameter.requires_grad_({not difference.a}) of those"
-    if link == "zeroed":
-        return "optimizer.zero_grad() after each optimizer.step()" if difference.a else ""
-    if link == "optimizer" and name not in ("class", "in a group"):
-        value = short(difference.a)
-        whose = "" if difference.first["count"] == difference.first["total"] else " in their group"
-        return f"{name}={value}{whose}, given to the optimizer"
-    if link == "optimizer" and name == "class":
-        return f"the optimizer {difference.a}"
-    if link == "batch" and name.startswith("given "):
-        word = name.removeprefix("given ")
-        return f"give the model {word}" if difference.a else f"don't give the model {word}"
-    if link == "schedule":
-        return _rate_fix(difference)
-    if link == "gradient" and name == "norm":
-        factor = difference.first.get("factor")
-        if not factor or any(difference.first.get("absent", [0])) or abs(factor - 1) <= 1e-6:
-            return ""
-        return f"(loss * {1 / factor:.6g}).backward()"
-    if link == "forward" and name.startswith("setting "):
-        where = difference.first["first"].rpartition(".")[0] or "the model"
-        more = " and the others" if difference.first["count"] > 1 else ""
-        return f"{name.removeprefix('setting ')}={difference.a!r} in {where}{more}"
-    if link == "forward" and name.startswith("loss ") and difference.a is not None:
-        word = name.removeprefix("loss ")
-        return f"{difference.first.get('function', 'the loss')}(..., {word}={difference.a!r})"
-    return ""
-
-
-def _rate_fix(difference: Difference) -> str:
-    """Where both rates stay what they are: the one that A is given."""
-    rates = {(note["a"], note["b"]) for note in difference.notes}
-    return f"lr={short(difference.a)}, given to the optimizer" if len(rates) == 1 else ""
-
-
 def _words(difference: Difference) -> tuple[str, str]:
     """What is unequal, with both values; and where, if that isn't told by the steps."""
     link, name, first = difference.link, difference.field, difference.first
@@ -90,7 +44,7 @@ def _words(difference: Difference) -> tuple[str, str]:
     if link == "gradient":
         return _gradient(difference), ""
     if link == "batch":
-        return _batch(difference), ""
+        return batch_text(difference), ""
     if link == "schedule":
         return rates_text(difference), ""
     if link == "rng":
@@ -156,20 +110,6 @@ def _call(text: str | None) -> str:
     return text or "no clip"
 
 
-def _clip_fix(difference: Difference) -> str:
-    if difference.field == "bound":
-        return ""
-    theirs = difference.first["clips"][0]
-    if not theirs:
-        return "take the clip away"
-    if len(theirs) > 1:
-        return ""
-    clip = theirs[0]
-    where = "after" if clip["late"] else "before"
-    call = f"torch.nn.utils.{clip['name']}(model.parameters(), {clip['bound']:g})"
-    return f"{call} {where} optimizer.step()"
-
-
 def _gradient(difference: Difference) -> str:
     first = difference.first
     if difference.field == "loss":
@@ -206,71 +146,6 @@ def _gradient(difference: Difference) -> str:
         words += f"; the loss that is backpropagated: {both(*losses)}{distance(*losses)}"
         words += "; the model's outputs are equal, so it is made of them in another way"
     return words
-
-
-def _batch(difference: Difference) -> str:
-    name, first = difference.field, difference.first
-    if name == "values":
-        fields = [note["field"].partition(" ") for note in difference.notes]
-        inputs = [name for kind, _, name in fields if kind == "input"]
-        names = dict.fromkeys(inputs or [name for _, _, name in fields])
-        return f"other rows ({', '.join(names)})"
-    if name == MADE:
-        return _made_of_a_batch(difference)
-    if name == "passes":
-        return f"{difference.a} and {difference.b} forward passes a step"
-    if name == "rows":
-        return f"{difference.a} and {difference.b} rows"
-    if name == "width":
-        sides = [sorted({note[side] for note in difference.notes}) for side in ("a", "b")]
-        texts = [str(w[0]) if len(w) == 1 else f"{w[0]} to {w[-1]}" for w in sides]
-        return f"{first['name']} is {texts[0]} wide in A, {texts[1]} in B"
-    if name == "multiple":
-        return (
-            f"{first['name']} is padded to a multiple of {both(difference.a, difference.b)} places"
-        )
-    if name == "left":
-        which = "A" if difference.a else "B"
-        return f"rows are padded on the left in {which} alone ({first['name']} begins with zeros)"
-    if name == "again":
-        which = "A" if difference.a else "B"
-        return f"a batch that {which} has had before"
-    if name == "ids":
-        which, other = ("A", "B") if difference.a else ("B", "A")
-        return f"{first['name']} are the input_ids in {which}, and aren't in {other}: shifted, say"
-    if name == "ignored inside":
-        which = "A" if difference.a else "B"
-        count = difference.a or difference.b
-        return (
-            f"{first['name']} are -100 at places that are no padding in {which} ({count} of them)"
-        )
-    if name == "mask":
-        which = "A" if difference.notes[0]["a"] else "B"
-        return f"{first['name']} leaves nothing out in {which}: padding, where there is any, counts"
-    if name == "ignored labels":
-        return f"{both(difference.a, difference.b)} labels are -100 in {first['name']}"
-    if name.startswith("given "):
-        which = "A" if difference.a else "B"
-        return f"{name.removeprefix('given ')} is given to the model in {which} alone"
-    if name.startswith("target "):
-        which = "A" if difference.a else "B"
-        return f"{name.removeprefix('target ')} is given to the model in {which} alone"
-    return f"{name}: {both(difference.a, difference.b)}"
-
-
-def _made_of_a_batch(difference: Difference) -> str:
-    """The same rows, and what is unequal in what is made of them."""
-    kind, _, name = difference.first["field"].partition(" ")
-    whose = " of a model that doesn't train" if kind == "look" else ""
-    unequal = [n for n in ("type", "shape", "ignored", "mean") if _unequal(difference, n)]
-    told = [f"{n} {both(difference.a.get(n), difference.b.get(n))}" for n in unequal[:2]]
-    values = f": {', '.join(told)}" if told else ""
-    what = "targets" if kind == "target" else "inputs"
-    return f"of the same batch other {what} are made ({name}{whose}){values}"
-
-
-def _unequal(difference: Difference, fact: str) -> bool:
-    return bool(difference.a.get(fact) != difference.b.get(fact))
 
 
 def _zeroed(difference: Difference) -> str:

@@ -14,8 +14,9 @@ from reference.observe.generators import StatesOfStep
 from reference.observe.hooks.fail_safe import FailSafe
 from reference.observe.step.chores import Chores
 from reference.observe.step.evaluation import Evaluations
+from reference.observe.step.forward_pass import ForwardPass
 from reference.observe.step.left_gradients import LeftGradients
-from reference.observe.step.open_step import ForwardPass, OpenStep
+from reference.observe.step.open_step import OpenStep
 from reference.observe.step.settings import Settings
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModels

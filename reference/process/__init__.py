@@ -12,9 +12,11 @@ In the order to read them in:
 - `workers.py`: processes that are started here, watched, and ended with this one;
 - `fork_server.py`: a process that imports once and forks such processes; `fork_server_main.py`
   is its command;
+- `new_python.py`: a Python, also of another environment, that runs a part of this package;
 - `alarm.py`: a limit on how long something may take;
 - `ports.py`: a port for processes to meet at;
 - `notebook_processes.py`: processes that are forked from a notebook's kernel: a time limit;
+- `streams.py`: the standard streams, where libraries in other languages write;
 - `cores.py`: how many cores there are to use;
 - `versions.py`: the versions of what a run's bits depend on.
 """

@@ -21,20 +21,10 @@ from reference.ledger.link_table import METRICS
 from reference.ledger.record import LEDGER_FILE
 from reference.ledger.steps import open_ledger
 from reference.messages import last_line, plain, say
+from reference.process.new_python import words_for
 from reference.process.workers import stop
 from reference.rerun.command_of_ledger import Again, command_of
 
-PACKAGES = str(Path(__file__).parents[2])  # the folder that holds this package
-# As `python -m reference`, also where the package is found from this process's folder alone.
-START = (
-    "import os, sys\n"
-    "sys.path[:1] = [os.getcwd()] if sys.path[:1] == [''] else sys.path[:1]\n"
-    "sys.path.insert(0, sys.argv.pop(1))\n"
-    "import reference\n"
-    "del sys.path[0]\n"
-    "from reference.__main__ import main\n"
-    "sys.exit(main())\n"
-)
 OURS = "reference: "  # begins the lines that are no script's own
 TOLD = ("batch", "weights", METRICS)  # links that say all, and that no module computes
 INSIDE = (PartsInside, EqualInside, CutInside)
@@ -94,7 +84,7 @@ def _run(ledger: Path, command: Again, step: int, work: Path) -> Path:
     log = work / "log"
     with open(log, "wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", START, PACKAGES, *command.words],
+            [sys.executable, *words_for("reference.__main__"), *command.words],
             cwd=command.folder,
             env=dict(os.environ),
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,8 @@ trains is imported when it is called. In the order to read them in:
 - `check.py`: the loop observed, compared with the recipe's run, the difference explained;
 - `loop_arguments.py`: what the loop gets, by the names of its parameters;
 - `diagnosis.py`: the lines of a failed test;
-- `global_state.py`: global state put back when it is over.
+- `global_state.py`: global state put back when it is over;
+- `same_training.py`: two trainings of anybody's, by lockstep.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from reference.diff.curve_text import curve, curve_title
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
 from reference.diff.verdict_text import lines, sentence
+from reference.explain.explanation import Explanation
 from reference.explain.explanation_text import words
-from reference.explain.search import Explanation
 from reference.ledger.reader import Ledger
 
 PATIENCE = 60.0  # seconds that a failed test may search for its explanation

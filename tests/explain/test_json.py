@@ -11,9 +11,9 @@ from reference.deviations import Chosen
 from reference.diff.divergence import Divergence
 from reference.diff.unequal import Unequal
 from reference.diff.verdict import Reason, Verdict
+from reference.explain.explanation import Explanation, OwnLength
 from reference.explain.explanation_text import json_line, words
 from reference.explain.outcome import Outcome
-from reference.explain.search import Explanation, OwnLength
 from reference.explain.session import print_explanation
 from tests.conftest import ROOT
 from tests.helpers.planted import planted

@@ -18,11 +18,11 @@ from reference.cli.main import main
 from reference.deviations import CATALOGUE, Chosen, Conflict
 from reference.diff.ledgers import diff
 from reference.diff.verdict import Verdict
+from reference.explain.explanation import Explanation
 from reference.explain.explanation_text import words
 from reference.explain.outcome import Outcome
 from reference.explain.path import without_idle
 from reference.explain.replay import Replays
-from reference.explain.search import Explanation
 from reference.ledger.reader import Item, Ledger, Memory
 from reference.ledger.record import encode
 from reference.lesson import metrics

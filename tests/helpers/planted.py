@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from reference.deviations import CATALOGUE, Chosen, train_with
-from reference.explain.search import Explanation, explain
+from reference.explain.explanation import Explanation
+from reference.explain.search import explain
 from reference.ledger.reader import Ledger, Memory
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe

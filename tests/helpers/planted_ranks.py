@@ -7,8 +7,9 @@ from typing import Any
 
 from reference.deviations import OF_SEVERAL, Chosen
 from reference.deviations.deviation import ACCELERATED
+from reference.explain.explanation import Explanation
 from reference.explain.ranks_replay import RankReplays, train_ranks
-from reference.explain.search import Explanation, explain_by
+from reference.explain.search import explain_by
 from reference.ledger.ledger_path import find_ledgers
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe import Recipe

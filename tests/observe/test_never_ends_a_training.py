@@ -17,7 +17,8 @@ from torch.func import functional_call
 from reference.ledger.reader import Ledger, Memory
 from reference.observe.observer import Observer
 from reference.observe.recording import Recording
-from reference.observe.step.open_step import ForwardPass, OpenStep
+from reference.observe.step.forward_pass import ForwardPass
+from reference.observe.step.open_step import OpenStep
 
 
 def watch(train: Callable[[], Any]) -> Ledger:

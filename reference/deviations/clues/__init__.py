@@ -6,5 +6,6 @@ type, is None, and rules nothing out.
 
 In reading order: `clue.py` (a divergence, and how a value is read out of a record), `batches.py`,
 `gradients.py`, `optimizer.py`, `rates.py`, `schedule.py` (what the rates say of the schedule),
-`seeds.py`, `recipe_model.py` (the recipe's own model: its parameters' names).
+`seeds.py`, `evaluations.py` (when a run evaluates),
+`recipe_model.py` (the recipe's own model: its parameters' names).
 """

@@ -8,6 +8,7 @@ Each file has the causes of some links, the likeliest first; `find.py` asks them
 - `modes.py`, `weights.py`, `outputs.py`: mode, weights and updates, outputs and random numbers;
 - `gradients.py`, `clips.py`: gradients, as they come and as an optimizer gets them;
 - `optimizers.py`, `rates.py`: what an optimizer is told;
-- `evaluations.py`: evaluations; `other_models.py`: models that don't fit;
+- `evaluations.py`: evaluations; `ends.py`: what differs after the last step;
+- `other_models.py`: models that don't fit;
 - `find.py`: the causes of one divergence.
 """

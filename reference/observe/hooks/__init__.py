@@ -1,6 +1,7 @@
 """What torch calls while a training goes on. The files, in the order of a step:
 
 - `forward_passes.py`: a model is called; what it takes and gives goes into the open step;
+- `outermost_call.py`: the call that the calls of its parts belong to;
 - `module_calls.py`: which calls of modules are such passes;
 - `training_thread.py`: in which thread they may be made;
 - `loss_modules.py`: a loss that is a module of its own follows one;

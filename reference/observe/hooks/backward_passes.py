@@ -8,7 +8,8 @@ from torch import Tensor, is_grad_enabled
 
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.recording import Recording
-from reference.observe.step.open_step import ForwardPass, OpenStep
+from reference.observe.step.forward_pass import ForwardPass
+from reference.observe.step.open_step import OpenStep
 from reference.observe.torch_internals import backward_run, call_after_backward
 
 

@@ -4,9 +4,7 @@ The outermost call with parameters is a model's pass; what it calls is a part of
 is a module of its own follows it.
 """
 
-import threading
 import weakref
-from types import FrameType
 from typing import Any
 
 import torch
@@ -18,38 +16,18 @@ from reference.observe.hooks import module_calls
 from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.fail_safe import reason
 from reference.observe.hooks.loss_modules import LossModules
+from reference.observe.hooks.outermost_call import OutermostCall
 from reference.observe.hooks.training_thread import TrainingThread
 from reference.observe.recording import Recording
 from reference.observe.step import describe
 from reference.observe.step.arguments import Arguments, arguments_of
 from reference.observe.step.chores import padding_without_mask
 from reference.observe.step.content import Content
+from reference.observe.step.forward_pass import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.inside import InsidePass
-from reference.observe.step.open_step import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import numbers_in, tensors_in
 from reference.observe.tensors.shards import local_parts
-
-
-class _OutermostCall(threading.local):
-    """The outermost call of a module that is running in this thread, and its pass."""
-
-    module: torch.nn.Module | None = None
-    forward: ForwardPass | None = None
-    frame_id = 0  # of torch's own: after Ctrl-C no hook tells that the call is over
-    depth = 0  # of the calls that it makes of itself (a tree of one cell)
-    skips_parts = False  # the calls of its parts, of which there are many, need no look
-
-    def begin(self, module: torch.nn.Module, frame: FrameType | None) -> None:
-        self.end()
-        self.module, self.frame_id = module, id(frame)
-
-    def end(self) -> None:
-        if self.forward is not None and self.forward.inside is not None:
-            self.forward.inside.end()
-        self.module = self.forward = None
-        self.frame_id = self.depth = 0
-        self.skips_parts = False
 
 
 class ForwardPasses:
@@ -59,7 +37,7 @@ class ForwardPasses:
         self.recording = recording
         self._backward = backward
         self._losses = LossModules(recording)
-        self._call = _OutermostCall()
+        self._call = OutermostCall()
         recording.fail_safe.when_lost.append(self._call.end)
         self._thread = TrainingThread()
         self._said = False
@@ -79,7 +57,7 @@ class ForwardPasses:
         except Exception as error:
             self._miss(error)
 
-    def _before(self, call: _OutermostCall, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+    def _before(self, call: OutermostCall, module: torch.nn.Module, args: tuple[Any, ...]) -> None:
         frame = torch_internals.frame_of_call() if module is call.module else None
         interrupted = frame is not None and not torch_internals.is_within_call(
             frame, module, call.frame_id
@@ -114,7 +92,7 @@ class ForwardPasses:
             self._miss(error)
 
     def _after(
-        self, call: _OutermostCall, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
+        self, call: OutermostCall, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
     ) -> None:
         forward = call.forward
         if forward is not None and forward.inside is not None:

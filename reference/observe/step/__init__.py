@@ -1,8 +1,12 @@
 """What is recorded between two optimizer's steps. The files, in reading order:
 
 - `open_step.py`: one step as it is being seen, and the line that it becomes;
+- `forward_pass.py`: one forward pass in it, and whether autograd comes back to it;
 - `content.py`: what one forward pass takes and gives, by its rows;
 - `evaluation.py`: forward passes that are no part of a step, made one evaluation of;
+- `passes_after_passes.py`: whether a pass of it goes on with another, or begins anew;
+- `evaluation_streams.py`: what all its passes take and give; `projections.py`: numbers that tell
+  rows apart in any batches;
 - `rows.py`: the rows of a batch, without their padding;
 - `describe.py`: what is written of batches, outputs and modes;
 - `arguments.py`: what a module's `forward` is given, by name;
@@ -12,5 +16,6 @@
 - `inside.py`: the calls of all modules in a forward pass, where somebody asks for them;
 - `optimizer_record.py`: what is written of an optimizer;
 - `chores.py`: what a loop does beside the links of a step, for `check`;
+- `left_gradients.py`: gradients that were added to what a step had left;
 - `schedulers.py`: how often learning rate schedulers were stepped.
 """
