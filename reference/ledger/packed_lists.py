@@ -39,6 +39,8 @@ def repeat_runs(text: str) -> str:
 
 def pack(hashes: str) -> str:
     """A list of hashes, as the file has it; what packing would change, or lengthen, as it is."""
+    if ABSENT not in hashes and "*" not in hashes:
+        return _packed(hashes)  # no runs: each entry is a hash, as in most steps of most trainings
     return " ".join(_packed(part) for part in _AROUND.split(count_runs(hashes)) if part)
 
 

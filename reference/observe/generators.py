@@ -91,9 +91,10 @@ class StatesOfStep:
 
     def at_first(self) -> dict[str, str]:
         """As `generator_states`."""
-        state = np.random.get_state(legacy=False)
-        self._numpy = hash_numpy(state)
-        self._words = b"" if state.get("has_gauss") else _numpys_words()
+        if not self._words or self._words != _numpys_words():
+            state = np.random.get_state(legacy=False)
+            self._numpy = hash_numpy(state)
+            self._words = b"" if state.get("has_gauss") else _numpys_words()
         return {"python": self._pythons(), "numpy": self._numpy, **_torchs()}
 
     def later(self) -> dict[str, str]:

@@ -114,9 +114,9 @@ class Views:
             return _pieces(tensor)
         address, size = tensor.data_ptr(), tensor.nbytes
         known = self._known.get(id(tensor))
-        if known is not None and known[1:3] == (address, size):
+        if known is not None and known[1] == address and known[2] == size:
             return known[3]
-        pieces = _pieces(tensor)
+        pieces = _cut(memory_of(tensor))
         self._known[id(tensor)] = tensor, address, size, pieces
         return pieces
 
@@ -169,7 +169,10 @@ def _pieces(tensor: torch.Tensor) -> list[Piece]:
     tensor = local_part(tensor)
     if tensor.layout != torch.strided or tensor.dtype != torch.float32:
         return [tensor.detach().cpu()]  # copied by this thread, in its stream
-    memory = memory_of(tensor) if _lies_plainly(tensor) else buffer_of(tensor)
+    return _cut(memory_of(tensor) if _lies_plainly(tensor) else buffer_of(tensor))
+
+
+def _cut(memory: memoryview) -> list[Piece]:
     if memory.nbytes <= PIECE:
         return [memory]
     return [memory[start : start + PIECE] for start in range(0, memory.nbytes, PIECE)]
@@ -228,9 +231,12 @@ def _square(memory: memoryview, kind: type[np.floating[Any]]) -> float:
     values = np.frombuffer(memory, kind)
     if len(values) < ROW:
         return float(np.dot(values, values))
-    whole = len(values) // ROW * ROW
-    rest, rows = values[whole:], values[:whole].reshape(-1, ROW)
-    square = float(np.dot(rest, rest)) if len(rest) else 0.0
+    left_over = len(values) % ROW
+    square = 0.0
+    if left_over:
+        rest, values = values[-left_over:], values[:-left_over]
+        square = float(np.dot(rest, rest))
+    rows = values.reshape(-1, ROW)
     return square + float(sum(np.vecdot(rows, rows).tolist()))
 
 

@@ -58,7 +58,7 @@ class Parameters:
         self._number_of: dict[int, int] = {}  # a module's id -> its number
         self._places_of: dict[int, list[int]] = {}  # a model's number -> its tensors' places
         self._known: dict[int, list[int]] = {}  # a model's number -> its tensors' ids, as last seen
-        self._buffers: dict[int, tuple[Any, memoryview]] = {}  # by place
+        self._buffers: dict[int, tuple[int, memoryview]] = {}  # by place: address, bytes
         self._with_state: dict[int, list[State]] = {}
         self._wrappers: list[_Wrapper] = []
         self._uncalled: set[int] = set()  # models that an optimizer steps, and nobody has called
@@ -297,12 +297,11 @@ class Parameters:
         tensor = local_part(tensor)
         if not tensor.is_cpu:
             return buffer_of(tensor)
-        key = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
-        known = self._buffers.get(place)
-        if known is None or known[0] != key:
-            if not tensor.is_contiguous():
-                return buffer_of(tensor)  # a copy: it would not follow the tensor
-            known = self._buffers[place] = (key, buffer_of(tensor))
+        if not tensor.is_contiguous():
+            return buffer_of(tensor)  # a copy: it would not follow the tensor
+        known, address = self._buffers.get(place), tensor.data_ptr()
+        if known is None or known[0] != address or known[1].nbytes != tensor.nbytes:
+            known = self._buffers[place] = (address, buffer_of(tensor))
         return known[1]
 
     def let_go_of_gradients(self) -> None:

@@ -63,11 +63,14 @@ class Places:
 
     def living(self) -> dict[int, torch.Tensor]:
         """Those that are still there, by their places, in order."""
-        there = {place: entry.reference() for place, entry in self._entries.items()}
-        gone = [place for place, tensor in there.items() if tensor is None]
-        if gone:
-            self._forget([self._entries[place] for place in gone])
-        return {place: tensor for place, tensor in there.items() if tensor is not None}
+        there = {
+            place: tensor
+            for place, entry in self._entries.items()
+            if (tensor := entry.reference()) is not None
+        }
+        if len(there) < len(self._entries):
+            self._forget([e for place, e in self._entries.items() if place not in there])
+        return there
 
     def _forget(self, gone: Sequence[Entry]) -> None:
         for entry in gone:

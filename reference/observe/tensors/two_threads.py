@@ -51,19 +51,21 @@ class SharedWork(Generic[Item, Result]):
         within: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._work, self._within = work, within
-        self._left = deque(enumerate(items))
-        self._done: list[Result | None] = [None] * len(items)
         self._other: Future[None] | None = None
         if len(items) > 1 and size >= WORTH_IT and usable_cores() >= THREADS:
+            self._left = deque(enumerate(items))
+            self._done: list[Result | None] = [None] * len(items)
             self._other = _pool().submit(self._do, self._left.popleft)
         else:
-            self._do(self._left.popleft)
+            with within():
+                self._done = [work(item) for item in items]
 
     def results(self) -> list[Result]:
         """In the items' order; waits for the other thread."""
-        self._do(self._left.pop)
-        if self._other is not None and not self._other.cancel():
-            self._other.result()
+        if self._other is not None:
+            self._do(self._left.pop)
+            if not self._other.cancel():
+                self._other.result()
         return self._done  # type: ignore[return-value]  # none is left
 
     def _do(self, take: Callable[[], tuple[int, Item]]) -> None:
@@ -95,6 +97,9 @@ def digest(buffer: memoryview) -> str:
 
 def hash_buffers(buffers: Sequence[memoryview | None]) -> list[str]:
     """16 hex digits for each buffer (of single bytes), '-' for None."""
+    sizes = [0 if buffer is None else buffer.nbytes for buffer in buffers]
+    if sum(sizes) < WORTH_IT and max(sizes, default=0) <= PIECE:
+        return [ABSENT if buffer is None else digest(buffer) for buffer in buffers]
     pieces: list[tuple[int, memoryview]] = []
     for place, buffer in enumerate(buffers):
         if buffer is None:
