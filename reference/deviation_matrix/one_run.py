@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from transformers import BertForSequenceClassification
+from transformers import PreTrainedModel
 
 from reference.deviations import CATALOGUE, Chosen, train_with
 from reference.diff.ledgers import diff
@@ -61,7 +61,7 @@ class Outside:
     """
 
     losses: list[float] = field(default_factory=list)
-    model: BertForSequenceClassification | None = None
+    model: PreTrainedModel | None = None
     _open: float = 0.0
 
     def __enter__(self) -> "Outside":
@@ -89,7 +89,7 @@ class Outside:
         self._open = 0.0
 
     def _called(self, module: torch.nn.Module, _args: Any) -> None:
-        if isinstance(module, BertForSequenceClassification):
+        if isinstance(module, PreTrainedModel):
             self.model = module
 
     def weights(self) -> dict[str, Tensor]:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+from transformers import AutoTokenizer
 
 from reference.errors import InputError
 from reference.keep.saved_model import model_folder
 from reference.lesson.checkpoint_config import CONFIG, LARGEST
-from reference.lesson.checkpoints import find_checkpoint, unusable
-from reference.lesson.recipe import Recipe
+from reference.lesson.checkpoints import find_checkpoint, row_length, unusable
+from reference.lesson.encoders import inputs_of, make_config, model_class
+from reference.lesson.recipe import MANY, Recipe
 from reference.lesson.recipe_sources import RECIPE_FILE, load_recipe
 from reference.lesson.tasks import get_task
 from reference.process.bounded_files import read_bounded
@@ -54,13 +55,14 @@ class SavedModel:
             raise InputError(f"{path}: no such folder; give a run's, or a saved model's")
         checkpoint = find_checkpoint(str(self.folder.absolute()))
         self.labels = _labels(self.folder)
-        config = BertConfig(
-            **checkpoint.config,
+        config = make_config(
+            self.folder,
+            checkpoint.config,
             id2label=dict(enumerate(self.labels)),
             label2id={label: number for number, label in enumerate(self.labels)},
         )
         try:
-            self.model, info = BertForSequenceClassification.from_pretrained(
+            self.model, info = model_class(config).from_pretrained(
                 str(self.folder), config=config, use_safetensors=True, output_loading_info=True
             )
             self.tokenizer: Any = AutoTokenizer.from_pretrained(
@@ -74,7 +76,9 @@ class SavedModel:
                 f"{checkpoint.weights}: lacks {lacking[0]}: it is no trained classifier; train "
                 "one, and give its run's folder"
             )
-        self.max_length = min(self.tokenizer.model_max_length, config.max_position_embeddings)
+        most = row_length(config)
+        self.max_length = min(self.tokenizer.model_max_length, MANY if most is None else most)
+        self.inputs = inputs_of(config)
         self.model.eval()
 
     def recipe(self) -> Recipe:
@@ -121,7 +125,7 @@ class SavedModel:
                 return_tensors="pt",
             )
             with torch.no_grad():
-                logits = self.model(**batch).logits
+                logits = self.model(**{k: v for k, v in batch.items() if k in self.inputs}).logits
             rows = logits.softmax(-1).tolist()
             classes = logits.argmax(-1).tolist()
             predictions += [Prediction(*row) for row in zip(classes, rows, strict=True)]

@@ -63,7 +63,8 @@ class Recipe:
         "embedded",
         MODEL,
         "embedded (a small BERT made from code), minilm (pretrained, in the package's extra "
-        "offline), a folder, or a hub name as bert-base-uncased",
+        "offline), a folder, or a hub name as bert-base-uncased: of any encoder within "
+        "transformers (BERT, RoBERTa, DistilBERT, DeBERTa, ELECTRA, ModernBERT, ALBERT, ...)",
     )
     # NumPy takes no larger one.
     seed: int = number(
@@ -128,7 +129,7 @@ class Recipe:
         1, FROM_1, SCHEDULE, "batches of which the gradients add up to one optimizer step"
     )
     dropout: float = number(
-        0.1, Bounds(0.0, 0.99), MODEL, "probability, in BERT's layers, attention and head"
+        0.1, Bounds(0.0, 0.99), MODEL, "probability, in the encoder's layers, attention and head"
     )
     sharing: str = choice(
         "exact",

@@ -7,6 +7,7 @@ Their imports take 5 s of CPU. A wrong word, row or folder is answered before th
 
 from reference.errors import InputError
 from reference.lesson import embedded
+from reference.lesson.checkpoint_config import positions
 from reference.lesson.checkpoints import check_positions, find_checkpoint, is_local
 from reference.lesson.data.sources import check_source
 from reference.lesson.loops import LOOPS_OF_SEVERAL
@@ -28,7 +29,8 @@ def check_inputs(recipe: Recipe) -> None:
         check_positions(recipe.max_length, int(embedded.CONFIG["max_position_embeddings"]))
     elif is_local(recipe.checkpoint):
         config = find_checkpoint(recipe.checkpoint).config
-        check_positions(recipe.max_length, config["max_position_embeddings"])
+        count, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
+        check_positions(recipe.max_length, positions(config["model_type"], count, padding))
 
 
 def check_processes(recipe: Recipe, loop: str, world_size: int) -> None:

@@ -53,7 +53,8 @@ def _tokenize(data: Data, recipe: Recipe, max_length: int | None = None) -> Data
 def _tokenized(data: Data, recipe: Recipe, longest: int) -> tuple[Dataset, Dataset]:
     raw = load_raw(get_task(data.task.name), recipe.data)
     raw.pop("test", None)
-    splits = tokenize(raw, data.task, data.tokenizer, longest)
+    inputs = data.train.column_names
+    splits = tokenize(raw, data.task, data.tokenizer, longest, inputs)
     return splits["train"], splits["validation"]
 
 
