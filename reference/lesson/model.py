@@ -17,6 +17,8 @@ from reference.lesson.shards import shard
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
 NO_DECAY = ("bias", "layernorm")
 
+Model = BertForSequenceClassification
+
 _listening: list[list[BertForSequenceClassification]] = []
 
 
