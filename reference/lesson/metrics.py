@@ -4,12 +4,25 @@
 in the working directory. This class does neither.
 """
 
+from collections.abc import Mapping
+
 import datasets
 import evaluate
 import numpy as np
+import torch
+from torch import Tensor
 from transformers import EvalPrediction
 
 from reference.lesson.tasks import TASKS, get_task
+
+Scores = dict[str, float]  # by name
+LOSS = "loss"  # stands among the scores of an evaluation, and is none
+
+
+def last_scores(evaluations: Mapping[int, Scores]) -> Scores:
+    """The scores of a run: those of its last evaluation, without the loss."""
+    last = evaluations[max(evaluations)]
+    return {name: value for name, value in last.items() if name != LOSS}
 
 
 class GlueMetric(evaluate.Metric):  # type: ignore[misc]  # it has no types
@@ -49,6 +62,19 @@ def compute_metrics(task: str, prediction: EvalPrediction) -> dict[str, float]:
     metric = load_metric(task)
     metric.add_batch(predictions=np.argmax(logits, axis=-1), references=labels)
     return dict(metric.compute())
+
+
+def mean_loss(losses: list[Tensor]) -> float:
+    """The mean over all rows of an evaluation, to the last digit the Trainer's `eval_loss`.
+
+    Args:
+        losses: of each batch, its loss (a mean of its rows) once for each of them, of shape (n,).
+
+    Returns:
+        The mean as NumPy sums it, in float32. torch's sum goes in another order, and ends in other
+        digits.
+    """
+    return torch.cat(losses).float().cpu().numpy().mean().item()  # type: ignore[no-any-return]
 
 
 def accuracy(predictions: np.ndarray, references: np.ndarray) -> float:

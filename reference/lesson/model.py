@@ -20,6 +20,8 @@ from reference.lesson.shards import shard
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
 NO_DECAY = re.compile(r"bias|layernorm|rmsnorm|(^|\.|_)norm($|\.)")
 
+Model = PreTrainedModel
+
 _listening: list[list[PreTrainedModel]] = []
 
 

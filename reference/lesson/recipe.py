@@ -128,6 +128,17 @@ class Recipe:
     gradient_accumulation_steps: int = number(
         1, FROM_1, SCHEDULE, "batches of which the gradients add up to one optimizer step"
     )
+    eval_strategy: str = choice(
+        "no",
+        "epoch",
+        "steps",
+        group=SCHEDULE,
+        meaning="when the model is evaluated beside the end: no, after each epoch, or after every "
+        "--eval-steps steps",
+    )
+    eval_steps: int = number(
+        100, FROM_1, SCHEDULE, "steps between two evaluations, with --eval-strategy steps"
+    )
     dropout: float = number(
         0.1, Bounds(0.0, 0.99), MODEL, "probability, in the encoder's layers, attention and head"
     )
@@ -179,6 +190,16 @@ class Recipe:
         if self.max_steps > 0:
             return math.ceil(self.max_steps / steps_per_epoch), self.max_steps
         return self.num_train_epochs, self.num_train_epochs * steps_per_epoch
+
+    def evaluation_steps(self, batches_per_epoch: int) -> range:
+        """The steps before the last one after which the model is evaluated, as `Trainer` does it.
+
+        Whatever the strategy, it is evaluated after the last step, too.
+        """
+        _, last = self.duration(batches_per_epoch)
+        each_epoch = self.steps_per_epoch(batches_per_epoch)
+        every = {"no": last, "epoch": each_epoch, "steps": self.eval_steps}[self.eval_strategy]
+        return range(every, last, every)
 
     def steps_per_epoch(self, batches_per_epoch: int) -> int:
         """How many optimizer steps so many batches make; the last window may hold fewer."""

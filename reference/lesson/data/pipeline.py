@@ -29,6 +29,8 @@ from reference.lesson.encoders import inputs_of
 from reference.lesson.recipe import Recipe
 from reference.lesson.tasks import Task, get_task
 
+Loader = DataLoader[BatchEncoding]
+
 COLUMNS = ["attention_mask", "input_ids", "labels", "token_type_ids"]
 OPTIONAL = "token_type_ids"
 
@@ -98,9 +100,7 @@ def tokenize(
     return tokenized
 
 
-def get_dataloaders(
-    recipe: Recipe, data: Data
-) -> tuple[DataLoader[BatchEncoding], DataLoader[BatchEncoding]]:
+def get_dataloaders(recipe: Recipe, data: Data) -> tuple[Loader, Loader]:
     """(train_dataloader, eval_dataloader); each batch holds (n, L) tensors and (n,) labels.
 
     L is the longest of that batch. Training rows come in the recipe's order, evaluation rows in
@@ -160,9 +160,7 @@ class SeededSampler(Sampler[int]):
         self.epoch = epoch
 
 
-def windows(
-    dataloader: DataLoader[BatchEncoding], batches_per_step: int
-) -> Iterator[list[BatchEncoding]]:
+def windows(dataloader: Loader, batches_per_step: int) -> Iterator[list[BatchEncoding]]:
     """The batches of each optimizer step; the last list of an epoch may be shorter."""
     window = []
     for batch in dataloader:
@@ -175,7 +173,7 @@ def windows(
 
 
 def weighted_windows(
-    dataloader: DataLoader[BatchEncoding], batches_per_step: int
+    dataloader: Loader, batches_per_step: int
 ) -> Iterator[list[tuple[BatchEncoding, float]]]:
     """As `windows`, each batch with the weight of its mean loss in the step's.
 
