@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from reference.errors import InputError
 from reference.lesson.checkpoint_config import NUMBERS
+from reference.lesson.data.own_table import columns_of
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
 from reference.messages import brief
 from reference.process.bounded_files import need_file, read_bounded
 
@@ -82,7 +82,7 @@ def try_tokenizer(
     tokenizer: "PreTrainedTokenizerBase", config: "PreTrainedConfig", recipe: Recipe
 ) -> None:
     """Raise InputError unless what it makes of a row can go into the model's embeddings."""
-    texts = ["a"] * len(get_task(recipe.task).text)
+    texts = ["a"] * len(columns_of(recipe).text)
     row = tokenizer(*texts, truncation=True, max_length=recipe.max_length)
     sizes = {"input_ids": config.vocab_size}
     types = getattr(config, "type_vocab_size", None)

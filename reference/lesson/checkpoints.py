@@ -29,8 +29,8 @@ from reference.lesson.checkpoint_config import (
     shape_of,
 )
 from reference.lesson.checkpoint_tokenizer import check_tokenizer_files, try_tokenizer
+from reference.lesson.data.own_table import task_of
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
 from reference.process.bounded_files import check_name
 from reference.process.streams import nothing_on_stderr
 
@@ -285,13 +285,14 @@ def _minilm_folder() -> Path:
 def _config(checkpoint: Checkpoint, recipe: Recipe) -> "PreTrainedConfig":
     from reference.lesson.encoders import make_config
 
+    task = task_of(recipe)
     return make_config(
         checkpoint.folder,
         checkpoint.config,
         recipe.dropout,
-        num_labels=len(get_task(recipe.task).labels),
+        num_labels=len(task.labels),
         # A checkpoint's own would go before the task: it may come from another.
-        problem_type="single_label_classification",
+        problem_type="regression" if task.regression else "single_label_classification",
     )
 
 

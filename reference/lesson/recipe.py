@@ -24,8 +24,9 @@ from reference.lesson.recipe_fields import (
     choice,
     number,
     parse,
-    text,
+    words,
 )
+from reference.lesson.tasks import get_task
 from reference.messages import nearest
 
 RECIPE_VERSION = 1
@@ -50,16 +51,25 @@ class Recipe:
         InputError: a value makes no sense; names the field and the values that it takes.
     """
 
-    name: str = text("embedded", DATA, "what the recipe is called; changes nothing")
-    task: str = text("mrpc", DATA, "GLUE's task: mrpc, sst2, cola, rte, qnli, qqp, mnli or wnli")
-    data: str = text(
+    name: str = words("embedded", DATA, "what the recipe is called; changes nothing")
+    task: str = words(
+        "mrpc",
+        DATA,
+        "GLUE's task: mrpc, sst2, cola, rte, qnli, qqp, mnli, stsb or wnli; or, of a table of your "
+        "own, classification (what --text alone means) or regression",
+    )
+    data: str = words(
         "embedded",
         DATA,
         "embedded (a synthetic corpus in MRPC's shape; also for sst2), hub (nyu-mll/glue), or a "
         "folder with GLUE's files: TSV, CSV, parquet or saved datasets, such as FOLDER/MRPC/"
-        "train.tsv",
+        "train.tsv. With --text: your own table, one file or a folder of train and validation: "
+        "CSV, TSV, JSONL, parquet or a saved dataset",
     )
-    checkpoint: str = text(
+    text: str = words("", DATA, "your own table: the column of the texts")
+    text_pair: str = words("", DATA, "your own table: the column of the second texts, of pairs")
+    label: str = words("", DATA, "your own table: the column of the labels")
+    checkpoint: str = words(
         "embedded",
         MODEL,
         "embedded (a small BERT made from code), minilm (pretrained, in the package's extra "
@@ -177,8 +187,24 @@ class Recipe:
             )
         for name in FIELDS:
             check(name, about(FIELDS[name]), _HINTS[name], getattr(self, name))
+        if not get_task(self.task).own:
+            for name in ("text", "text_pair", "label"):
+                if getattr(self, name):
+                    raise InputError(
+                        f"{name}: is for a table of your own, and task {self.task} is GLUE's; give "
+                        "--task classification or regression"
+                    )
+        elif not self.text or not self.label:
+            raise InputError(
+                f"task {self.task}: is on a table of your own; give its columns, --text and --label"
+            )
         if self.max_steps == 0:
             raise InputError("max_steps: 0 trains nothing; give -1 for all epochs, or 1 and up")
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the model gives a number, and no class."""
+        return get_task(self.task).regression
 
     def duration(self, batches_per_epoch: int) -> tuple[int, int]:
         """How long this run is, on so many batches an epoch: (epochs, optimizer steps).

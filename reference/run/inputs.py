@@ -9,10 +9,10 @@ from reference.errors import InputError
 from reference.lesson import embedded
 from reference.lesson.checkpoint_config import positions
 from reference.lesson.checkpoints import check_positions, find_checkpoint, is_local
+from reference.lesson.data.own_table import columns_of
 from reference.lesson.data.sources import check_source
 from reference.lesson.loops import LOOPS_OF_SEVERAL
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
 
 
 def check_inputs(recipe: Recipe) -> None:
@@ -24,7 +24,7 @@ def check_inputs(recipe: Recipe) -> None:
     Raises:
         InputError: names file, row and field of what is of no use, and says what to do.
     """
-    check_source(get_task(recipe.task), recipe.data)
+    check_source(columns_of(recipe), recipe.data)
     if recipe.checkpoint == "embedded":
         check_positions(recipe.max_length, int(embedded.CONFIG["max_position_embeddings"]))
     elif is_local(recipe.checkpoint):

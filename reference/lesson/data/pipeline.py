@@ -17,6 +17,7 @@ from transformers import BatchEncoding, DataCollatorWithPadding, PreTrainedToken
 
 from reference.errors import InputError
 from reference.lesson.checkpoints import check_checkpoint, load_tokenizer
+from reference.lesson.data.own_table import split_rule, task_of
 from reference.lesson.data.shares import (
     EvaluationShares,
     TrainingShares,
@@ -27,7 +28,7 @@ from reference.lesson.data.shares import (
 from reference.lesson.data.sources import digest, load_raw
 from reference.lesson.encoders import inputs_of
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import Task, get_task
+from reference.lesson.tasks import Task
 
 Loader = DataLoader[BatchEncoding]
 
@@ -45,6 +46,7 @@ class Data:
     tokenizer: PreTrainedTokenizerBase
     collator: DataCollatorWithPadding
     digest: str  # SHA-256 of the raw text and labels
+    split_rule: str = ""  # how the validation split was made, where the table has none of its own
 
 
 def load_data(recipe: Recipe) -> Data:
@@ -53,7 +55,7 @@ def load_data(recipe: Recipe) -> Data:
     Raises:
         InputError: data or a checkpoint of no use.
     """
-    task = get_task(recipe.task)
+    task = task_of(recipe)
     tokenizer = load_tokenizer(recipe)
     raw_datasets = load_raw(task, recipe.data)
     # Nothing is trained or scored on a test split.
@@ -62,7 +64,8 @@ def load_data(recipe: Recipe) -> Data:
     inputs = inputs_of(check_checkpoint(recipe))
     tokenized = tokenize(raw_datasets, task, tokenizer, recipe.max_length, inputs)
     collator = DataCollatorWithPadding(tokenizer)
-    return Data(task, tokenized["train"], tokenized["validation"], tokenizer, collator, sha256)
+    train, validation = tokenized["train"], tokenized["validation"]
+    return Data(task, train, validation, tokenizer, collator, sha256, split_rule(recipe))
 
 
 def tokenize(

@@ -77,7 +77,7 @@ def evaluate(recipe: Recipe, model: Model, dataloader: Loader, accelerator: Acce
     for batch in dataloader:
         with torch.no_grad():
             outputs = model(**batch)
-        predictions = torch.argmax(outputs.logits, dim=-1)
+        predictions = outputs.logits[:, 0] if recipe.is_regression else outputs.logits.argmax(-1)
         answers = predictions, batch["labels"], outputs.loss.repeat(len(batch["labels"]))
         predictions, references, loss = accelerator.gather_for_metrics(answers)
         metric.add_batch(predictions=predictions, references=references)

@@ -75,7 +75,7 @@ def evaluate(recipe: Recipe, model: Model, dataloader: Loader, bf16: bool) -> Sc
         batch = {k: v.to(model.device) for k, v in batch.items()}
         with torch.no_grad(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
             outputs = model(**batch)
-        predictions = torch.argmax(outputs.logits, dim=-1)
+        predictions = outputs.logits[:, 0] if recipe.is_regression else outputs.logits.argmax(-1)
         metric.add_batch(predictions=predictions, references=batch["labels"])
         losses.append(outputs.loss.repeat(len(batch["labels"])))
     return {"loss": mean_loss(losses), **metric.compute()}
