@@ -78,9 +78,9 @@ def evaluate(recipe: Recipe, model: Model, dataloader: Loader, accelerator: Acce
         with torch.no_grad():
             outputs = model(**batch)
         predictions = outputs.logits[:, 0] if recipe.is_regression else outputs.logits.argmax(-1)
-        answers = predictions, batch["labels"], outputs.loss.repeat(len(batch["labels"]))
-        predictions, references, loss = accelerator.gather_for_metrics(answers)
-        metric.add_batch(predictions=predictions, references=references)
+        labels, loss = batch["labels"], outputs.loss.repeat(len(predictions))
+        predictions, labels, loss = accelerator.gather_for_metrics((predictions, labels, loss))
+        metric.add_batch(predictions=predictions, references=labels)
         losses.append(loss)
     return {"loss": mean_loss(losses), **metric.compute()}
 

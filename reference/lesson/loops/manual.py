@@ -76,8 +76,9 @@ def evaluate(recipe: Recipe, model: Model, dataloader: Loader, bf16: bool) -> Sc
         with torch.no_grad(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
             outputs = model(**batch)
         predictions = outputs.logits[:, 0] if recipe.is_regression else outputs.logits.argmax(-1)
-        metric.add_batch(predictions=predictions, references=batch["labels"])
-        losses.append(outputs.loss.repeat(len(batch["labels"])))
+        labels, loss = batch["labels"], outputs.loss.repeat(len(predictions))
+        metric.add_batch(predictions=predictions, references=labels)
+        losses.append(loss)
     return {"loss": mean_loss(losses), **metric.compute()}
 
 
