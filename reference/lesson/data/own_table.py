@@ -107,20 +107,26 @@ def _state(path: Path) -> tuple[int, ...]:
 @functools.lru_cache(maxsize=2)  # `states` is there to be a part of the key
 def _read(task: Task, data: str, states: tuple[object, ...]) -> OwnTable:
     raw: dict[str, Split] = {}
-    names: tuple[str, ...] = ()
+    named: dict[str, tuple[str, ...]] = {}
     for split, paths in find_own(data).items():
         if paths[0].is_dir():
-            raw[split], names = read_saved_split(paths[0], task, split)
+            raw[split], named[split] = read_saved_split(paths[0], task, split)
         else:
             raw[split] = READERS[paths[0].suffix.lower()](paths, task, split)
-            names = parquet_names(paths[0], task) if paths[0].suffix == ".parquet" else ()
+            if paths[0].suffix.lower() == ".parquet":
+                named[split] = parquet_names(paths[0], task)
         check_texts(task, raw[split])
     labels: dict[str, list[Any]]
     if task.regression:
         labels = {split: numbers(task, columns) for split, columns in raw.items()}
         task = dataclasses.replace(task, labels=get_task(task.name).labels)
     else:
-        words = {split: class_words(task, columns, names) for split, columns in raw.items()}
+        # The names of a ClassLabel's numbers, which one split may have and the other lack.
+        names = next((named[split] for split in raw if named.get(split)), ())
+        words = {
+            split: class_words(task, columns, named.get(split) or names)
+            for split, columns in raw.items()
+        }
         task = dataclasses.replace(task, labels=names or in_order(words["train"]))
         labels = {split: class_numbers(task, raw[split], words[split]) for split in raw}
     columns = {split: _columns(task, raw[split][1], labels[split]) for split in raw}
