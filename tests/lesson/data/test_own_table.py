@@ -1,4 +1,4 @@
-"""A table of one's own, in every format: read, split, trained and scored; or refused in one line."""
+"""A table of one's own, in every format: read, split, trained and scored; or refused."""
 
 import csv
 import json
@@ -84,7 +84,7 @@ def saved(place: Path) -> Path:
 
 
 def classes_in_parquet(place: Path) -> Path:
-    """Names of classes by the schema, in an order that is none of letters; a train file in parts."""
+    """Names of classes by the schema, in an order of their own; a train file in parts."""
     place.mkdir()
     rows = table(60)
     whole = dataset({**rows, "stars": [STARS.index(word) for word in rows["stars"]]}, STARS)
