@@ -26,6 +26,8 @@ SLACK = 64 << 20  # bytes of a model, or of weights, on which nobody waits: the 
 # A weight may be stored in a byte, or be one of two that are tied.
 TIMES = 8
 FLOAT = 4  # bytes
+LARGEST_HEADER = 1 << 24  # bytes, of a file of weights
+HEADS = ("classifier.weight", "classifier.out_proj.weight")  # whose rows are the labels
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,31 @@ def check_size(folder: Path, config: Mapping[str, Any], weights: int) -> None:
     layer = 4 * width * width + 2 * width * inner
     needed = FLOAT * (rows * shape.get("embedding_size", width) + int(layers) * layer)
     check_bytes(folder, needed, weights)
+
+
+def check_head(weights: Path, num_labels: int, task: str) -> None:
+    """Raise InputError where the weights hold a trained head of another number of labels.
+
+    Only the header of the file is read. Where that isn't whole, the loading says so.
+
+    Args:
+        weights: the file.
+        num_labels: of the task.
+        task: its name, for the message.
+    """
+    try:
+        with open(weights, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, LARGEST_HEADER)))
+        shapes = {name: header[name]["shape"] for name in HEADS if name in header}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return
+    for name, shape in shapes.items():
+        if isinstance(shape, list) and len(shape) == 2 and shape[0] != num_labels:
+            raise InputError(
+                f"{weights}: {name} is a head of {brief(shape[0])} labels, and the task {task} has "
+                f"{num_labels}; use the checkpoint that it was trained from, or another"
+            )
 
 
 def check_bytes(folder: Path, needed: int, weights: int) -> None:

@@ -251,6 +251,19 @@ def test_another_width_is_refused(kind: str, copied: Callable[[str], Path]) -> N
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
+def test_a_head_of_another_number_of_labels_is_refused_at_once(
+    kind: str, copied: Callable[[str], Path]
+) -> None:
+    """From the weights' header; and when it is loaded, where nobody has looked before."""
+    folder = copied(kind)
+    load_model(recipe(folder, task="mnli")).save_pretrained(folder)
+    line = refusal(lambda: check_inputs(recipe(folder)))
+    says(line, f"{folder / WEIGHTS}: classifier", "a head of 3 labels", "the task mrpc has 2")
+    says(refusal(lambda: load_model(recipe(folder))), "classifier", "(3,", "the task's 2 labels")
+    assert load_model(recipe(folder, task="mnli")).config.num_labels == 3
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
 def test_code_of_its_own_is_refused_at_once(kind: str, copied: Callable[[str], Path]) -> None:
     """Also where the architecture is one that nobody has heard of."""
     folder = copied(kind)

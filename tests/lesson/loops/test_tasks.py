@@ -1,4 +1,4 @@
-"""All nine tasks of GLUE, in GLUE's own files: three loops are one run, and its scores are right."""
+"""All nine tasks of GLUE, in its own files: three loops are one run, and its scores are right."""
 
 from dataclasses import replace
 from pathlib import Path
