@@ -110,7 +110,8 @@ class Progress:
             run.begun = time.monotonic(), done
         if bar is not None:
             if begins:
-                bar.initial, bar.start_t = done, time.time()  # tqdm's own clock
+                bar.reset(total)  # its clock
+                bar.initial = done
             bar.total = total
             bar.n = done
             bar.set_postfix_str(run.shown_loss, refresh=False)
