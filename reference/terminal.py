@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -32,6 +33,25 @@ def in_notebook() -> bool:
     return kernelapp is not None and bool(kernelapp.IPKernelApp.initialized())
 
 
+@dataclass
+class _Run:
+    """How far one run has come.
+
+    Attributes:
+        begun: when its first step was seen, and how many it had then: imports are no part of a
+            rate.
+    """
+
+    done: int = 0
+    total: int | None = None
+    loss: float | None = None
+    begun: tuple[float, int] | None = None
+
+    @property
+    def shown_loss(self) -> str:
+        return "" if self.loss is None else f"loss {self.loss:.4f}"
+
+
 class Progress:
     """How far several runs have come: on a terminal, a bar for each of them.
 
@@ -55,9 +75,9 @@ class Progress:
         unit: str = "step",
     ) -> None:
         self._out = out or sys.stderr
+        self._unit = unit
         self._started = self._last = time.monotonic()
-        self._done = dict.fromkeys(names, 0)
-        self._totals: dict[str, int | None] = dict.fromkeys(names)
+        self._runs = {name: _Run() for name in names}
         self._leave = leave
         self._bars: dict[str, Any] = {}
         self._over = in_notebook()
@@ -74,28 +94,53 @@ class Progress:
                     leave=leave,  # on the screen when it is done
                 )
 
-    def update(self, name: str, done: int, total: int | None) -> None:
-        """Show that the run `name` has done so many steps of `total` (None: not known yet)."""
-        self._done[name], self._totals[name] = done, total
-        bar = self._bars.get(name)
+    def update(self, name: str, done: int, total: int | None, loss: float | None = None) -> None:
+        """Show how far a run has come.
+
+        Args:
+            name: the run's.
+            done: its steps so far.
+            total: of how many; None: not known yet.
+            loss: of its last step, where it is known.
+        """
+        run, bar = self._runs[name], self._bars.get(name)
+        run.done, run.total, run.loss = done, total, loss
+        begins = done > 0 and run.begun is None
+        if begins:
+            run.begun = time.monotonic(), done
         if bar is not None:
+            if begins:
+                bar.reset(total)  # its clock
+                bar.initial = done
             bar.total = total
             bar.n = done
+            bar.set_postfix_str(run.shown_loss, refresh=False)
             bar.refresh()
         elif time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()
             self._write(self._line())
 
     def _line(self, *, last: bool = False) -> str:
+        now = time.monotonic()
         # The runs are as long as each other: one that hasn't begun has the total that is known.
-        known = max((t for t in self._totals.values() if t), default=None)
-        totals = {name: total or known for name, total in self._totals.items()}
-        parts = [f"{name} {done}/{totals[name] or '?'}" for name, done in self._done.items()]
-        done, total = sum(self._done.values()), sum(t or 0 for t in totals.values())
-        elapsed = time.monotonic() - self._started
-        goes_on = done and known and not last
-        left = f", about {elapsed * (total - done) / done:.0f} s left" if goes_on else ""
-        return f"{elapsed:.0f} s: {', '.join(parts)}{left}"
+        known = max((run.total for run in self._runs.values() if run.total), default=None)
+        parts = [
+            f"{name} {run.done}/{run.total or known or '?'} {run.shown_loss}".rstrip()
+            for name, run in self._runs.items()
+        ]
+        line = f"{now - self._started:.0f} s: {', '.join(parts)}"
+        rate = self._rate(now)
+        if last or not known or not rate:
+            return line
+        left = sum((run.total or known) - run.done for run in self._runs.values())
+        return f"{line}, {rate:.3g} {self._unit}s/s, about {left / rate:.0f} s left"
+
+    def _rate(self, now: float) -> float:
+        """Steps a second, of all runs together, since the first of them had one; 0 if unknown."""
+        begun = [run.begun for run in self._runs.values() if run.begun is not None]
+        seconds = now - min((when for when, _ in begun), default=now)
+        steps = sum(run.done for run in self._runs.values()) - sum(first for _, first in begun)
+        return steps / seconds if seconds > 0 else 0.0
 
     def _write(self, line: str) -> None:
         # What a shorter line leaves of the one below it is covered by blanks.
@@ -107,7 +152,7 @@ class Progress:
         """Show how far all have come, or take it off the screen (`leave`)."""
         for bar in self._bars.values():
             bar.close()
-        if self._bars or not any(self._done.values()):
+        if self._bars or not any(run.done for run in self._runs.values()):
             return
         if self._leave:
             self._write(self._line(last=True))

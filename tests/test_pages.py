@@ -21,6 +21,7 @@ from tests.torture.families import COUNTS
 
 PAGES = [
     "README.md",
+    "docs/own-data.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",

@@ -23,6 +23,15 @@ METRICS: dict[str, Any] = {
 }
 
 
+class Clock:
+    """The time, which passes when a test says so; tqdm's own clock goes with it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(terminal.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr("tqdm.std.time", lambda: self.now)
+
+
 # A module that says that this process is a notebook's kernel.
 KERNEL: Any = SimpleNamespace(IPKernelApp=SimpleNamespace(initialized=lambda: True))
 
@@ -38,16 +47,50 @@ def test_a_comparison_has_each_number() -> None:
 
 
 def test_progress_in_a_plain_log_has_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 5.0, 11.0, 11.0, 11.0, 12.0, 13.0])
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock))
+    clock = Clock(monkeypatch)
     out = io.StringIO()
     progress = Progress(["a", "b"], out)
-    progress.update("a", 5, 10)  # too early for a line
-    progress.update("b", 5, 10)
-    progress.update("b", 6, 10)  # again too early
+    clock.now = 2.0
+    progress.update("a", 0, None)
+    clock.now = 5.0
+    progress.update("a", 1, 10, 0.75)  # too early for a line
+    clock.now = 11.0
+    progress.update("b", 1, 10)
+    progress.update("a", 5, 10, 0.5)
+    clock.now = 21.0
+    progress.update("b", 9, 10)
     progress.close()
-    lines = ["11 s: a 5/10, b 5/10, about 11 s left", "13 s: a 5/10, b 6/10"]
+    lines = [
+        "11 s: a 1/10 loss 0.7500, b 1/10",  # no rate yet: one step each is where it begins
+        "21 s: a 5/10 loss 0.5000, b 9/10, 0.75 steps/s, about 8 s left",  # 12 steps in 16 s
+        "21 s: a 5/10 loss 0.5000, b 9/10",
+    ]
     assert out.getvalue().splitlines() == lines
+
+
+class Terminal(io.StringIO):
+    """An output that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_imports_are_no_part_of_a_bars_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """600 s pass before the first step, then a step takes 2 s: 45 steps are left, so 90 s."""
+    clock = Clock(monkeypatch)
+    out = Terminal()
+    progress = Progress(["manual"], out)
+    clock.now = 600.0
+    progress.update("manual", 0, None)
+    progress.update("manual", 1, 50, 0.7)
+    clock.now = 608.0
+    progress.update("manual", 5, 50, 0.6543)
+    line = out.getvalue().split("\r")[-1]
+    assert " 5/50 " in line
+    assert "<01:30" in line
+    assert "2.00s/step" in line
+    assert "loss 0.6543" in line
+    progress.close()
 
 
 def test_progress_ends_with_its_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,14 +137,18 @@ def shown_to_its_end(progress: Progress) -> None:
 
 def test_the_time_left_counts_runs_that_havent_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with `--jobs 1`: one after another."""
-    clock = iter([0.0, 5.0, 5.0, 5.0, 15.0, 15.0, 15.0])
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock))
+    clock = Clock(monkeypatch)
     monkeypatch.setattr(terminal, "PLAIN_EVERY", 5.0)
     out = io.StringIO()
     progress = Progress(["a", "b"], out)
+    clock.now = 5.0
     progress.update("a", 0, None)  # nothing is known yet
+    clock.now = 6.0
+    progress.update("a", 1, 10)
+    clock.now = 14.0
     progress.update("a", 5, 10)
-    assert out.getvalue() == "5 s: a 0/?, b 0/?\n15 s: a 5/10, b 0/10, about 45 s left\n"
+    lines = ["5 s: a 0/?, b 0/?", "14 s: a 5/10, b 0/10, 0.5 steps/s, about 30 s left"]
+    assert out.getvalue().splitlines() == lines
 
 
 def test_the_verdict_in_words() -> None:

@@ -22,6 +22,7 @@ from benchmarks.timing.checkpoints import cases, named, source_of
 from benchmarks.timing.device_moments import Moments
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.metrics import Scores
 from reference.observe.tensors.hashing import hash_tensors
 
 # Rows to train and to evaluate on. Larger models take the first ones only: an epoch of BERT-base
@@ -62,7 +63,7 @@ def test_epoch_and_evaluation(
         moments.mark()
         weights[:] = [p for group in optimizer.param_groups for p in group["params"]]
 
-    def run() -> dict[str, float]:
+    def run() -> dict[int, Scores]:
         handle = register_optimizer_step_post_hook(stepped)
         try:
             with quiet.without_output():

@@ -6,6 +6,7 @@ python -m reference env
 
 import math
 import platform
+from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -15,11 +16,14 @@ from reference.errors import InputError
 from reference.lesson import embedded
 from reference.lesson.checkpoints import find_checkpoint
 from reference.lesson.data.hub import check_hub
-from reference.lesson.data.pipeline import get_dataloaders, load_data
+from reference.lesson.data.pipeline import Data, get_dataloaders, load_data
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
+from reference.messages import brief
 from reference.process.versions import versions
 from reference.run.prepare import quiet, resolve_device
+
+MANY = 12  # names of labels in a line
 
 
 def show_batch(recipe: Recipe) -> None:
@@ -39,6 +43,10 @@ def show_batch(recipe: Recipe) -> None:
     model = load_model(recipe).to(recipe.device).eval()  # what is wrong is said before all else
     synthetic = ", a synthetic corpus" if recipe.data == "embedded" else ""
     print(f"task {recipe.task}, data {recipe.data}{synthetic}, checkpoint {recipe.checkpoint}")
+    if data.split_rule:
+        print(data.split_rule)
+    if data.task.own and not data.task.regression:
+        print(f"labels: {', '.join(_counted(data))}")
     print(f"rows: train {len(data.train)}, validation {len(data.validation)}")
     print(f"steps: {epochs} epochs of {len(train_dataloader)} batches, {steps} in all")
     for name, tensor in sorted(batch.items()):
@@ -47,11 +55,19 @@ def show_batch(recipe: Recipe) -> None:
     print(f"first row: {data.tokenizer.decode(row)}")
     with torch.no_grad():
         outputs = model(**{k: v.to(recipe.device) for k, v in batch.items()})
-    expected = math.log(len(data.task.labels))
+    count = len(data.task.labels)
+    expected = "" if data.task.regression else f" (ln {count} is {math.log(count):.4f})"
     print(
-        f"before training: loss {outputs.loss:.4f} (ln {len(data.task.labels)} is {expected:.4f}),"
-        f" logits {tuple(outputs.logits.shape)}"
+        f"before training: loss {outputs.loss:.4f}{expected}, logits {tuple(outputs.logits.shape)}"
     )
+
+
+def _counted(data: Data) -> list[str]:
+    """Each label's name, and how many training rows have it; the first few of many."""
+    numbers = Counter(data.train.with_format(None)["labels"])
+    names = data.task.labels[:MANY]
+    more = ["..."] if len(data.task.labels) > MANY else []
+    return [f"{brief(name)} {numbers[number]}" for number, name in enumerate(names)] + more
 
 
 def show_environment() -> None:

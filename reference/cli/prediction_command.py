@@ -58,6 +58,9 @@ def predict_command(
         return 0
     saved.check_texts(len(texts))
     (prediction,) = saved.predict(*([text] for text in texts))
+    if prediction.value is not None:
+        print(f"{prediction.value:.4f}  {saved.labels[0]}")
+        return 0
     best = sorted(range(len(saved.labels)), key=lambda n: -prediction.probabilities[n])
     for number in best:
         print(f"{prediction.probabilities[number]:.4f}  {saved.labels[number]}")

@@ -18,13 +18,13 @@ from reference.errors import InputError
 from reference.lesson.recipe import ALIASES, FIELDS, Recipe, parse_field
 from reference.lesson.recipe_fields import GROUPS, MACHINE, about
 from reference.lesson.recipe_sources import RECIPES, load_recipe
-from reference.lesson.tasks import TASKS
+from reference.lesson.tasks import OWN_TASKS, TASKS
 from reference.messages import nearest
 from reference.process.bounded_files import check_name
 
 CHECKPOINTS = ("embedded", "minilm")  # by name; any other is a folder or a hub name
 KNOWN: dict[str, tuple[str, ...]] = {
-    "task": tuple(TASKS),
+    "task": (*TASKS, *OWN_TASKS),
     "data": ("embedded", "hub"),
     "checkpoint": CHECKPOINTS,
 }
@@ -131,15 +131,15 @@ def get_recipe(ctx: click.Context) -> Recipe:
 
     recipe = load_recipe(ctx.params["recipe"], given_fields(ctx))
     check_environment(recipe)
-    get_task(recipe.task)
+    own = get_task(recipe.task).own
     for name in (recipe.data, recipe.checkpoint):
         check_name(name)
-    if recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
+    if not own and recipe.data not in ("embedded", "hub") and not Path(recipe.data).is_dir():
         raise InputError(
             f"{recipe.data}: no such folder; --data takes embedded, hub, or a folder with GLUE's "
             "files"
         )
-    if recipe.data == "hub":
+    if recipe.data == "hub" and not own:
         check_no_namesake()
         check_hub()
     elif recipe.checkpoint not in CHECKPOINTS and not Path(recipe.checkpoint).exists():

@@ -19,6 +19,7 @@ from reference.diff.verdict_text import as_json, sentences
 from reference.errors import InputError
 from reference.ledger.reader import read_ledger
 from reference.ledger.record import LEDGER_FILE
+from reference.lesson.data.own_table import split_rule
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.messages import coloured
@@ -82,6 +83,8 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool, save: boo
     print(comparison(metrics))
     if recipe.data == "embedded":
         print("data: the embedded corpus, which is synthetic")
+    if rule := split_rule(recipe):
+        print(f"data: {rule}")
     said = list(sentences(LOOPS[0], verdicts))
     for line in said:
         print(coloured(line, sys.stdout))

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from transformers import BertForSequenceClassification
+from transformers import PreTrainedModel
 
 from reference.deviations import CATALOGUE, Chosen, train_with
 from reference.diff.ledgers import diff
@@ -29,9 +29,11 @@ from reference.ledger.reader import read_ledger
 from reference.ledger.record import LEDGER_FILE, Record, Writer
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import LOOPS, get_loop
+from reference.lesson.metrics import last_scores
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
 from reference.observe.observer import Observer
+from reference.observe.script.evaluate_scores import scores_taken
 from reference.process.signals import signals_raise, stop_at_end_of_input
 from reference.process.whole_files import write_json
 from reference.run.environment_variables import put_aside
@@ -61,7 +63,7 @@ class Outside:
     """
 
     losses: list[float] = field(default_factory=list)
-    model: BertForSequenceClassification | None = None
+    model: PreTrainedModel | None = None
     _open: float = 0.0
 
     def __enter__(self) -> "Outside":
@@ -89,7 +91,7 @@ class Outside:
         self._open = 0.0
 
     def _called(self, module: torch.nn.Module, _args: Any) -> None:
-        if isinstance(module, BertForSequenceClassification):
+        if isinstance(module, PreTrainedModel):
             self.model = module
 
     def weights(self) -> dict[str, Tensor]:
@@ -112,9 +114,8 @@ def train(folder: Path, what: str, recipe: Recipe, data: Data) -> None:
     began = time.time()
     with Outside() as outside:
         try:
-            with put_aside(), observer:
-                scores = loop(recipe, data)
-                observer.add_scores(scores)
+            with put_aside(), observer, scores_taken(observer.add_scores):
+                scores = last_scores(loop(recipe, data))
         except Exception as error:  # a deviation may break the loop in any way; the page says so
             failure = f"{type(error).__name__}: {error}"
     save_file(outside.weights(), run_dir / WEIGHTS)

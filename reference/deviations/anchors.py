@@ -25,7 +25,7 @@ REPLACE = imports("from dataclasses import replace")
 
 # An evaluation beside the loop's own, of which no scores are made.
 WITHOUT_GRADIENTS = (
-    "with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):"
+    "with torch.no_grad(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):"
 )
-ON_DEVICE = "model(**{k: v.to(device) for k, v in batch.items()})"
+ON_DEVICE = "model(**{k: v.to(model.device) for k, v in batch.items()})"
 EVALUATION = f"for batch in eval_dataloader:\n    {WITHOUT_GRADIENTS}\n        {ON_DEVICE}"

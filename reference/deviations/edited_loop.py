@@ -23,6 +23,7 @@ from reference.deviations.source_edits import Conflict, Edit, apply
 if TYPE_CHECKING:
     from reference.lesson.data.pipeline import Data
     from reference.lesson.loops import Loop
+    from reference.lesson.metrics import Scores
     from reference.lesson.recipe import Recipe
 
 # What Accelerate changes in the manual loop's text, so that edits of it have their place in the
@@ -127,7 +128,7 @@ def train_with(chosen: Sequence[Chosen], loop: str = MANUAL) -> "Loop":
     """As `loop_with`, without torch's warning of a schedule that steps too soon."""
     train = loop_with(chosen, loop)
 
-    def quietly(recipe: "Recipe", data: "Data") -> dict[str, float]:
+    def quietly(recipe: "Recipe", data: "Data") -> "dict[int, Scores]":
         with expected_warnings():
             return train(recipe, data)
 

@@ -1,78 +1,45 @@
-"""The manual loop in two halves: training, and the evaluation after it.
+"""The manual loop in two halves: its training, and the function that evaluates.
 
 Where two texts train alike, the training is run once: what it leaves behind is the other text's
 starting point as well.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
-# The evaluation's first statement assigns to this name.
-EVALUATION_BEGINS = "metric"
+TRAIN, EVALUATE = "train", "evaluate"  # the loop's functions
 
 
 @dataclass(frozen=True)
 class Halves:
-    """A text of the loop, cut where its evaluation begins.
+    """A text of the loop, as its two functions.
 
     Attributes:
-        training: the first half, without comments and layout: equal texts are equal trainings.
+        training: the text of `train`, without comments and layout: of two texts in which it is
+            equal the trainings are, up to the first evaluation.
     """
 
     training: str
-    _module: ast.Module
-    _at: int
+    _names: dict[str, Any]
 
-    def train(self, recipe: Any, data: Any) -> dict[str, Any]:
-        """Run the first half; the loop's variables as it leaves them."""
-        half = ast.parse("def train(recipe, data):\n    return locals()")
-        function = half.body[0]
-        assert isinstance(function, ast.FunctionDef)
-        function.body[:0] = self._statements()[: self._at]
-        left: dict[str, Any] = self._function(half, "train")(recipe, data)
-        return left
+    def train(self, recipe: Any, data: Any, evaluate: Callable[..., Any]) -> Any:
+        """Train, with another function in the place of the text's own `evaluate`."""
+        train = self._names[TRAIN]
+        return FunctionType(train.__code__, {**self._names, EVALUATE: evaluate})(recipe, data)
 
-    def evaluate(self, variables: Mapping[str, Any]) -> dict[str, float]:
-        """Run the second half on the first one's variables; the scores."""
-        names = ", ".join(variables)
-        half = ast.parse(f"def evaluate({names}):\n    pass")
-        function = half.body[0]
-        assert isinstance(function, ast.FunctionDef)
-        function.body = self._statements()[self._at :]
-        scores: dict[str, float] = self._function(half, "evaluate")(**variables)
+    def evaluate(self, *arguments: Any) -> dict[str, float]:
+        """Evaluate, by what `train` gave; the loss and the scores."""
+        scores: dict[str, float] = self._names[EVALUATE](*arguments)
         return scores
 
-    def _statements(self) -> list[ast.stmt]:
-        return _train_of(self._module).body
 
-    def _function(self, half: ast.Module, name: str) -> Any:
-        """The half as a function, among the module's own imports and helpers."""
-        around = [s for s in self._module.body if s is not _train_of(self._module)]
-        module = ast.Module([*around, *half.body], type_ignores=[])
-        namespace: dict[str, Any] = {"__name__": "reference.lesson.loops.manual"}
-        exec(compile(ast.fix_missing_locations(module), f"<manual.py, {name}>", "exec"), namespace)
-        return namespace[name]
-
-
-def halves(text: str) -> Halves | None:
-    """The two halves; None for a text whose evaluation doesn't begin as the manual loop's does."""
+def halves(text: str) -> Halves:
+    """The two halves of a text of the manual loop."""
     module = ast.parse(text)
-    statements = _train_of(module).body
-    at = next((i for i, s in enumerate(statements) if _assigns(s)), None)
-    if at is None:
-        return None
-    training = ast.unparse(ast.Module(statements[:at], type_ignores=[]))
-    return Halves(training, module, at)
-
-
-def _train_of(module: ast.Module) -> ast.FunctionDef:
-    return next(s for s in module.body if isinstance(s, ast.FunctionDef) and s.name == "train")
-
-
-def _assigns(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Assign) and any(
-        isinstance(target, ast.Name) and target.id == EVALUATION_BEGINS
-        for target in statement.targets
-    )
+    train = next(s for s in module.body if isinstance(s, ast.FunctionDef) and s.name == TRAIN)
+    names: dict[str, Any] = {"__name__": "reference.lesson.loops.manual"}
+    exec(compile(module, "<manual.py>", "exec"), names)
+    return Halves(ast.unparse(train), names)

@@ -19,7 +19,6 @@ from reference.deviations import (
     Deviation,
     edited_source,
     expected_warnings,
-    train_with,
 )
 from reference.deviations.deviation import MANUAL
 from reference.errors import NotFinite
@@ -33,6 +32,7 @@ from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
 from reference.observe.generators import generators, set_generators
 from reference.observe.observer import Observer
+from reference.observe.script.evaluate_scores import scores_taken
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Trained:
 
     Attributes:
         training: the text of the loop's first half.
-        variables: the loop's variables.
+        arguments: what the loop evaluates with.
         states: the generators' states.
         observer: the observer of the training, to go on with the evaluation.
         follower: how far the comparison had come.
@@ -49,7 +49,7 @@ class Trained:
     """
 
     training: str
-    variables: dict[str, Any]
+    arguments: tuple[Any, ...]
     states: tuple[Any, ...]
     observer: Observer
     follower: Follower
@@ -101,45 +101,47 @@ class Replays:
             InputError: where the ledger isn't as its schema has it.
         """
         parts, trained = halves(edited_source(chosen)), self._trained
-        if parts is not None and trained is not None and parts.training == trained.training:
+        if trained is not None and parts.training == trained.training:
             follower = trained.follower.fork()
             replay = partial(self._evaluate_again, trained, parts, follower)
         else:
             theirs = self.target.header
             follower = Follower.of(self.header, theirs, self._groups, self.on_step)
-            replay = partial(self._train, parts or train_with(chosen), follower)
+            replay = partial(self._train, parts, follower)
         steps_before = follower.counts[0]
         failure = failure_of(replay)
         if follower.fault is not None:
             raise follower.fault
         return outcome_of(follower, chosen, self.known_steps, failure, steps_before=steps_before)
 
-    def _train(self, loop: Halves | Callable[..., Any], follower: Follower) -> None:
+    def _train(self, loop: Halves, follower: Follower) -> None:
         """Train and evaluate; what the training leaves behind is kept where it was all equal."""
-        with Observer(follower, stop_if_not_finite=True) as observer:
-            if not isinstance(loop, Halves):
-                observer.add_scores(loop(self.recipe, self.data))
-                return
-            variables = loop.train(self.recipe, self.data)
+        observer = Observer(follower, stop_if_not_finite=True)
+
+        def evaluate(*arguments: Any) -> Any:
             observer.settle()
-            if follower.counts[0] == self.known_steps:
+            # An evaluation in between is a part of the training: another one may change it.
+            if self.recipe.eval_strategy == "no" and follower.counts[0] == self.known_steps:
                 self._trained = Trained(
                     loop.training,
-                    variables,
+                    arguments,
                     generators(),
                     observer.go_on(),
                     follower.fork(),
-                    _modes(variables),
+                    _modes(arguments),
                 )
-            observer.add_scores(loop.evaluate(variables))
+            return loop.evaluate(*arguments)
+
+        with observer, scores_taken(observer.add_scores):
+            loop.train(self.recipe, self.data, evaluate)
 
     def _evaluate_again(self, trained: Trained, parts: Halves, follower: Follower) -> None:
         """The same training isn't run twice: evaluate from where it ended."""
         set_generators(trained.states)
         for module, training in trained.modes:
             module.training = training
-        with trained.observer.go_on(follower) as observer:
-            observer.add_scores(parts.evaluate(trained.variables))
+        with trained.observer.go_on(follower) as observer, scores_taken(observer.add_scores):
+            parts.evaluate(*trained.arguments)
 
 
 def failure_of(replay: Callable[[], None]) -> str:
@@ -157,6 +159,6 @@ def failure_of(replay: Callable[[], None]) -> str:
     return ""
 
 
-def _modes(variables: dict[str, Any]) -> list[tuple[torch.nn.Module, bool]]:
-    models = [value for value in variables.values() if isinstance(value, torch.nn.Module)]
+def _modes(arguments: Sequence[Any]) -> list[tuple[torch.nn.Module, bool]]:
+    models = [value for value in arguments if isinstance(value, torch.nn.Module)]
     return [(module, module.training) for model in models for module in model.modules()]

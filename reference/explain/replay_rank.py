@@ -29,6 +29,7 @@ from reference.ledger.steps import groups
 from reference.lesson.data.pipeline import load_data
 from reference.lesson.recipe_sources import load_recipe
 from reference.observe.observer import Observer
+from reference.observe.script.evaluate_scores import scores_taken
 from reference.observe.script.launcher import launched
 from reference.process.exit_codes import ended
 from reference.process.signals import stop_at_end_of_input
@@ -78,8 +79,9 @@ def replay(folder: Path) -> int:
         sink = WhileEqual(writer, follower)
 
         def once() -> None:
-            with Observer(sink, stop_if_not_finite=True) as observer:
-                observer.add_scores(train(recipe, data))
+            observer = Observer(sink, stop_if_not_finite=True)
+            with observer, scores_taken(observer.add_scores):
+                train(recipe, data)
 
         with put_aside(launch.world_size):
             failure = failure_of(once)

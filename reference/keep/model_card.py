@@ -10,11 +10,18 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from reference.ledger.record import Record
+from reference.lesson.data.own_table import task_of
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import Task, get_task
+from reference.lesson.tasks import Task
 from reference.process.run_folder import MODEL_FOLDER
 
-NAMES = {"accuracy": "accuracy", "f1": "F1", "matthews_correlation": "Matthews correlation"}
+NAMES = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "matthews_correlation": "Matthews correlation",
+    "pearson": "Pearson correlation",
+    "spearmanr": "Spearman correlation",
+}
 SHOWN = [
     "learning_rate",
     "train_batch_size",
@@ -42,19 +49,19 @@ def write_card(
         metrics: what the run's `metrics.json` holds.
         parity: what was said of the three loops, in a sentence or two.
     """
-    task = get_task(recipe.task)
+    task = task_of(recipe)
     card = ModelCard(f"---\n{_facts(recipe, task, metrics).to_yaml()}\n---\n\n")
     card.text = _text(recipe, task, header, metrics, parity)
     card.save(run_dir / MODEL_FOLDER / "README.md")
 
 
 def _facts(recipe: Recipe, task: Task, metrics: Mapping[str, Any]) -> ModelCardData:
-    synthetic = recipe.data == "embedded"
+    kind, dataset = _dataset(recipe, task)
     results = [
         EvalResult(
             task_type="text-classification",
-            dataset_type="glue" if not synthetic else "synthetic",
-            dataset_name=f"GLUE {task.folder}" if not synthetic else f"synthetic {task.folder}",
+            dataset_type=kind,
+            dataset_name=dataset,
             dataset_config=task.name,
             dataset_split=task.validation,
             metric_type=name,
@@ -74,6 +81,15 @@ def _facts(recipe: Recipe, task: Task, metrics: Mapping[str, Any]) -> ModelCardD
     )
 
 
+def _dataset(recipe: Recipe, task: Task) -> tuple[str, str]:
+    """The kind and the name of the data, as a card has them."""
+    if task.own:
+        return "own", Path(recipe.data).name
+    if recipe.data == "embedded":
+        return "synthetic", f"synthetic {task.folder}"
+    return "glue", f"GLUE {task.folder}"
+
+
 def _is_on_hub(checkpoint: str) -> bool:
     return checkpoint not in ("embedded", "minilm") and not Path(checkpoint).exists()
 
@@ -86,6 +102,10 @@ def _text(
         "embedded": f"a synthetic corpus in the shape of {task.folder}, made from code",
         "hub": f"GLUE {task.folder} (nyu-mll/glue)",
     }.get(recipe.data, f"GLUE {task.folder}, from files")
+    if task.own:
+        columns = ", ".join(f"`{name}`" for name in (*task.text, task.label))
+        rule = data.get("split", "the validation split is a file of its own")
+        source = f"a table of one's own (`{Path(recipe.data).name}`, columns {columns}; {rule})"
     scores = [
         f"- {NAMES.get(name, name)}: {value:.4f}" for name, value in metrics["scores"].items()
     ]
@@ -98,7 +118,7 @@ def _text(
         limits += ["- It knows the synthetic corpus alone, and is of no use for real text."]
     return "\n".join(
         [
-            f"# {task.name}: {' or '.join(task.labels)}",
+            f"# {task.name}: {' or '.join(task.labels) if not task.regression else 'a number'}",
             "",
             f"Takes {len(task.text)} text{'s' * (len(task.text) > 1)} ({', '.join(task.text)}), of "
             f"up to {recipe.max_length} tokens together.",

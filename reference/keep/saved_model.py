@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import BertForSequenceClassification
+from transformers import PreTrainedModel
 
 from reference.lesson.data.pipeline import Data
 from reference.lesson.recipe import Recipe
@@ -23,7 +23,7 @@ from reference.process.whole_files import write_json
 
 
 def save_model(
-    model: BertForSequenceClassification,
+    model: PreTrainedModel,
     recipe: Recipe,
     data: Data,
     run_dir: Path,

@@ -3,13 +3,13 @@
     python -m reference predict runs/mine --submission out
 
 A file a task, with the columns `index` and `prediction`, as gluebenchmark.com's page on submissions
-has them. Labels are numbers, but in the tasks whose own files have words.
+has them. Labels are numbers, but in the tasks whose own files have words; STS-B's have a fraction.
 """
 
 from pathlib import Path
 
 from reference.errors import InputError
-from reference.keep.predictions import SavedModel
+from reference.keep.predictions import Prediction, SavedModel
 from reference.lesson.data.sources import load_raw
 from reference.lesson.tasks import get_task
 from reference.process.whole_files import write_new
@@ -32,6 +32,11 @@ def write_submission(saved: SavedModel, data: str, out: Path) -> tuple[Path, int
         InputError: The source has no test split, or the file is there.
     """
     task = get_task(saved.recipe().task)
+    if task.own:
+        raise InputError(
+            f"--submission: writes GLUE's files, and this model's task is {task.name} on a table "
+            "of its own; give TEXT"
+        )
     splits = load_raw(task, data)
     if "test" not in splits:
         raise InputError(f"{data}: no test split of {task.name}; give --data with one")
@@ -40,10 +45,16 @@ def write_submission(saved: SavedModel, data: str, out: Path) -> tuple[Path, int
         raise InputError(f"{path}: is there already; give another folder")
     test = splits["test"]
     predictions = saved.predict(*(test[name] for name in task.text))
-    words = [saved.labels[p.label] if task.label_words else str(p.label) for p in predictions]
+    words = [_word(saved, p, words=task.label_words) for p in predictions]
     rows = [f"{number}\t{word}" for number, word in enumerate(words)]
     try:
         write_new(path, "\n".join(["index\tprediction", *rows, ""]))
     except OSError as error:
         raise InputError(f"{path}: can't be written ({error.strerror}); give another") from None
     return path, len(rows)
+
+
+def _word(saved: SavedModel, prediction: Prediction, *, words: bool) -> str:
+    if prediction.value is not None:
+        return f"{prediction.value:.6f}"
+    return saved.labels[prediction.label] if words else str(prediction.label)

@@ -108,7 +108,7 @@ def _watch(workers: Mapping[int, Worker], logs: Mapping[int, Path], loop: str, t
                 if told.exists():
                     ledger.path = Path(told.read_text()) / name
                     ledger.look()
-                progress.update(loop, ledger.steps, ledger.total)
+                progress.update(loop, ledger.steps, ledger.total, ledger.loss)
                 rank = first_failed(codes)
                 if rank is not None:
                     raise _failure(rank, codes[rank] or 0, logs[rank])

@@ -12,6 +12,7 @@ in reading order:
 - `chores_record.py`: what a loop does beside the links of a step;
 - `odd_modules.py`: modules in another mode than their parent's, written once;
 - `setting_names.py`: how several settings of modules have one name;
+- `losses.py`: the loss of a step;
 - `marks.py`: what stands in a list for a parameter without a value;
 - `field_checks.py`: the checks that a schema is made of;
 - `schema.py`: whether a line is as its schema has it, and the error where it isn't;

@@ -17,6 +17,7 @@ In the order to read it in:
 - `data/`: from a source's rows to the batches of all three loops;
 - `checkpoints.py`: a checkpoint found and checked, and its tokenizer;
 - `checkpoint_config.py`, `checkpoint_tokenizer.py`: its files, before a library reads them;
+- `encoders.py`: an encoder's configuration by its own class, and what of its weights is a head's;
 - `model.py`: a checkpoint's model with a new head, and its parameter groups;
 - `shards.py`: such a model sharded over processes;
 - `metrics.py`: GLUE's scores;

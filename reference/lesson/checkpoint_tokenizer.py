@@ -12,33 +12,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reference.errors import InputError
+from reference.lesson.checkpoint_config import NUMBERS
+from reference.lesson.data.own_table import columns_of
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
 from reference.messages import brief
 from reference.process.bounded_files import need_file, read_bounded
 
 if TYPE_CHECKING:
-    from transformers import BertConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 LARGEST = 64 << 20  # bytes; a vocabulary of a million words has a third of that
 FEW = 16  # ids of one token that is put around every row
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 ADDED_TOKENS = "added_tokens.json"
-TEXTS = (TOKENIZER, TOKENIZER_CONFIG, ADDED_TOKENS, "special_tokens_map.json", "vocab.txt")
+TEXTS = (
+    *(TOKENIZER, TOKENIZER_CONFIG, ADDED_TOKENS, "special_tokens_map.json"),
+    *("vocab.txt", "vocab.json", "merges.txt"),
+)
+# Where `type_vocab_size` is 0, these make no embedding of types, and leave the input unread.
+UNTYPED = ("deberta", "deberta-v2")
 ADAPTERS = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 
 
-def check_tokenizer_files(folder: Path, vocab_size: int) -> None:
+def check_tokenizer_files(folder: Path, vocab_size: int | None) -> None:
     """Check the files as far as plain Python can.
 
     Args:
         folder: of the checkpoint.
-        vocab_size: of the model; each token's id has to be below.
+        vocab_size: of the model; each token's id has to be below. None: `config.json` leaves it
+            to the architecture, and the largest that is taken at all is the bound.
 
     Raises:
         InputError: names the file, and the token.
     """
+    if vocab_size is None:
+        vocab_size = int(NUMBERS["vocab_size"].bounds.high)
     for name in ADAPTERS:
         if (folder / name).exists():
             raise InputError(
@@ -65,17 +74,20 @@ def check_tokenizer_files(folder: Path, vocab_size: int) -> None:
     if isinstance(config := _read(folder / TOKENIZER_CONFIG), dict) and config.get("auto_map"):
         raise InputError(
             f"{folder / TOKENIZER_CONFIG}: field auto_map: asks for code that comes with the "
-            "checkpoint, which isn't run; use a plain BERT's checkpoint, or take the field out"
+            "checkpoint, which isn't run; use a plain encoder's checkpoint, or take the field out"
         )
 
 
 def try_tokenizer(
-    tokenizer: "PreTrainedTokenizerBase", config: "BertConfig", recipe: Recipe
+    tokenizer: "PreTrainedTokenizerBase", config: "PreTrainedConfig", recipe: Recipe
 ) -> None:
     """Raise InputError unless what it makes of a row can go into the model's embeddings."""
-    texts = ["a"] * len(get_task(recipe.task).text)
+    texts = ["a"] * len(columns_of(recipe).text)
     row = tokenizer(*texts, truncation=True, max_length=recipe.max_length)
-    sizes = {"input_ids": config.vocab_size, "token_type_ids": config.type_vocab_size}
+    sizes = {"input_ids": config.vocab_size}
+    types = getattr(config, "type_vocab_size", None)
+    if types is not None and not (types == 0 and config.model_type in UNTYPED):
+        sizes["token_type_ids"] = types
     for name, size in sizes.items():
         largest = max(row.get(name) or [0])
         if largest >= size:

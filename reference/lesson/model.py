@@ -3,27 +3,32 @@
 python -m reference train manual
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from transformers import BertForSequenceClassification, set_seed
+from torch import nn
+from transformers import PreTrainedModel, set_seed
 
 from reference.errors import InputError
 from reference.lesson.checkpoints import WEIGHTS, check_checkpoint, find_checkpoint, unusable
+from reference.lesson.encoders import check_loaded, model_class
 from reference.lesson.recipe import Recipe
 from reference.lesson.shards import shard
 
 # What `Trainer` never decays: biases, and the weights of norms (its own rule, in our words).
-NO_DECAY = ("bias", "layernorm")
+NO_DECAY = re.compile(r"bias|layernorm|rmsnorm|(^|\.|_)norm($|\.)")
 
-_listening: list[list[BertForSequenceClassification]] = []
+Model = PreTrainedModel
+
+_listening: list[list[PreTrainedModel]] = []
 
 
 @contextmanager
-def models_made() -> Iterator[list[BertForSequenceClassification]]:
+def models_made() -> Iterator[list[PreTrainedModel]]:
     """The models that `load_model` makes within it: a loop keeps its own to itself, as it reads."""
-    made: list[BertForSequenceClassification] = []
+    made: list[PreTrainedModel] = []
     _listening.append(made)
     try:
         yield made
@@ -31,8 +36,8 @@ def models_made() -> Iterator[list[BertForSequenceClassification]]:
         _listening.remove(made)
 
 
-def load_model(recipe: Recipe) -> BertForSequenceClassification:
-    """The checkpoint's BERT with a new head of the task's labels, float32, on the CPU.
+def load_model(recipe: Recipe) -> PreTrainedModel:
+    """The checkpoint's encoder with a new head of the task's labels, float32, on the CPU.
 
     The head is drawn from the recipe's seed, so that every call gives the same weights; it seeds
     the global generators to do so. By the recipe's `fsdp` each process has its shard of it.
@@ -44,7 +49,7 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
     source = str(find_checkpoint(recipe.checkpoint).folder)
     set_seed(recipe.seed)
     try:
-        model, info = BertForSequenceClassification.from_pretrained(
+        model, info = model_class(config).from_pretrained(
             source,
             config=config,
             dtype=torch.float32,
@@ -60,26 +65,7 @@ def load_model(recipe: Recipe) -> BertForSequenceClassification:
             f"the task's {config.num_labels} labels make it {tuple(wanted)}; save the checkpoint "
             "anew, or use another"
         )
-    # Loading fills in what a file lacks, at random and in silence; only the head may be new.
-    lacking = sorted(key for key in info["missing_keys"] if not key.startswith("classifier."))
-    if lacking:
-        raise InputError(
-            f"{source}: {WEIGHTS} lacks {lacking[0]} and {len(lacking) - 1} more of BERT's "
-            "weights; save the checkpoint anew"
-        )
-    # A pretraining head goes unused; a layer of the encoder must not.
-    unused = sorted(key for key in info["unexpected_keys"] if ".layer." in key)
-    if unused:
-        raise InputError(
-            f"{source}: {WEIGHTS} holds {unused[0]}, which config.json has no place for; "
-            "field num_hidden_layers doesn't belong to these weights"
-        )
-    for name, tensor in model.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            raise InputError(
-                f"{source}: {WEIGHTS}: {name} holds NaN or an infinity; save the checkpoint "
-                "anew, or use another"
-            )
+    check_loaded(model, info, f"{source}: {WEIGHTS}", recipe.dropout)
     if recipe.fsdp == "full_shard":
         shard(model, recipe.device)
     for made in _listening:
@@ -97,14 +83,19 @@ def parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[s
     Returns:
         Two groups: weights, which are decayed; biases and the weights of norms, which never are.
     """
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    norms = {
+        f"{name}.{parameter}"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.LayerNorm)
+        for parameter, _ in module.named_parameters()
+    }
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            never = name in norms or NO_DECAY.search(name.lower())
+            (others if never else decayed).append(parameter)
     return [
-        {
-            "params": [p for n, p in named if not any(word in n.lower() for word in NO_DECAY)],
-            "weight_decay": weight_decay,
-        },
-        {
-            "params": [p for n, p in named if any(word in n.lower() for word in NO_DECAY)],
-            "weight_decay": 0.0,
-        },
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
     ]

@@ -24,8 +24,9 @@ from reference.lesson.recipe_fields import (
     choice,
     number,
     parse,
-    text,
+    words,
 )
+from reference.lesson.tasks import get_task
 from reference.messages import nearest
 
 RECIPE_VERSION = 1
@@ -50,20 +51,30 @@ class Recipe:
         InputError: a value makes no sense; names the field and the values that it takes.
     """
 
-    name: str = text("embedded", DATA, "what the recipe is called; changes nothing")
-    task: str = text("mrpc", DATA, "GLUE's task: mrpc, sst2, cola, rte, qnli, qqp, mnli or wnli")
-    data: str = text(
+    name: str = words("embedded", DATA, "what the recipe is called; changes nothing")
+    task: str = words(
+        "mrpc",
+        DATA,
+        "GLUE's task: mrpc, sst2, cola, rte, qnli, qqp, mnli, stsb or wnli; or, of a table of your "
+        "own, classification (what --text alone means) or regression",
+    )
+    data: str = words(
         "embedded",
         DATA,
         "embedded (a synthetic corpus in MRPC's shape; also for sst2), hub (nyu-mll/glue), or a "
         "folder with GLUE's files: TSV, CSV, parquet or saved datasets, such as FOLDER/MRPC/"
-        "train.tsv",
+        "train.tsv. With --text: your own table, one file or a folder of train and validation: "
+        "CSV, TSV, JSONL, parquet or a saved dataset",
     )
-    checkpoint: str = text(
+    text: str = words("", DATA, "your own table: the column of the texts")
+    text_pair: str = words("", DATA, "your own table: the column of the second texts, of pairs")
+    label: str = words("", DATA, "your own table: the column of the labels")
+    checkpoint: str = words(
         "embedded",
         MODEL,
         "embedded (a small BERT made from code), minilm (pretrained, in the package's extra "
-        "offline), a folder, or a hub name as bert-base-uncased",
+        "offline), a folder, or a hub name as bert-base-uncased: of any encoder within "
+        "transformers (BERT, RoBERTa, DistilBERT, DeBERTa, ELECTRA, ModernBERT, ALBERT, ...)",
     )
     # NumPy takes no larger one.
     seed: int = number(
@@ -127,8 +138,19 @@ class Recipe:
     gradient_accumulation_steps: int = number(
         1, FROM_1, SCHEDULE, "batches of which the gradients add up to one optimizer step"
     )
+    eval_strategy: str = choice(
+        "no",
+        "epoch",
+        "steps",
+        group=SCHEDULE,
+        meaning="when the model is evaluated beside the end: no, after each epoch, or after every "
+        "--eval-steps steps",
+    )
+    eval_steps: int = number(
+        100, FROM_1, SCHEDULE, "steps between two evaluations, with --eval-strategy steps"
+    )
     dropout: float = number(
-        0.1, Bounds(0.0, 0.99), MODEL, "probability, in BERT's layers, attention and head"
+        0.1, Bounds(0.0, 0.99), MODEL, "probability, in the encoder's layers, attention and head"
     )
     sharing: str = choice(
         "exact",
@@ -165,8 +187,24 @@ class Recipe:
             )
         for name in FIELDS:
             check(name, about(FIELDS[name]), _HINTS[name], getattr(self, name))
+        if not get_task(self.task).own:
+            for name in ("text", "text_pair", "label"):
+                if getattr(self, name):
+                    raise InputError(
+                        f"{name}: is for a table of your own, and task {self.task} is GLUE's; give "
+                        "--task classification or regression"
+                    )
+        elif not self.text or not self.label:
+            raise InputError(
+                f"task {self.task}: is on a table of your own; give its columns, --text and --label"
+            )
         if self.max_steps == 0:
             raise InputError("max_steps: 0 trains nothing; give -1 for all epochs, or 1 and up")
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the model gives a number, and no class."""
+        return get_task(self.task).regression
 
     def duration(self, batches_per_epoch: int) -> tuple[int, int]:
         """How long this run is, on so many batches an epoch: (epochs, optimizer steps).
@@ -178,6 +216,16 @@ class Recipe:
         if self.max_steps > 0:
             return math.ceil(self.max_steps / steps_per_epoch), self.max_steps
         return self.num_train_epochs, self.num_train_epochs * steps_per_epoch
+
+    def evaluation_steps(self, batches_per_epoch: int) -> range:
+        """The steps before the last one after which the model is evaluated, as `Trainer` does it.
+
+        Whatever the strategy, it is evaluated after the last step, too.
+        """
+        _, last = self.duration(batches_per_epoch)
+        each_epoch = self.steps_per_epoch(batches_per_epoch)
+        every = {"no": last, "epoch": each_epoch, "steps": self.eval_steps}[self.eval_strategy]
+        return range(every, last, every)
 
     def steps_per_epoch(self, batches_per_epoch: int) -> int:
         """How many optimizer steps so many batches make; the last window may hold fewer."""

@@ -55,7 +55,7 @@ class About:
     bounds: Bounds | None = None
 
 
-def text(default: str, group: str, meaning: str) -> Any:
+def words(default: str, group: str, meaning: str) -> Any:
     """A field of text that is checked where it is used, as a folder's name is."""
     return _field(default, About(group, meaning))
 
@@ -75,7 +75,7 @@ def _field(default: Any, about: About) -> Any:
 
 
 def about(field: "dataclasses.Field[Any]") -> About:
-    """What is known of a field that `text`, `choice` or `number` made."""
+    """What is known of a field that `words`, `choice` or `number` made."""
     known: About = field.metadata["about"]
     return known
 

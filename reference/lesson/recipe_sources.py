@@ -13,6 +13,7 @@ from typing import Any
 
 from reference.errors import InputError
 from reference.lesson.recipe import FIELDS, RECIPE_VERSION, Recipe, parse_field, unknown_field
+from reference.lesson.tasks import get_task
 from reference.messages import nearest
 from reference.process.bounded_files import check_name, each_once, read_bounded
 
@@ -43,7 +44,8 @@ def load_recipe(source: str, overrides: dict[str, Any] | None = None) -> Recipe:
         source: One of RECIPES; a file that ends in .json, .yaml or .yml; or a run's folder, which
             holds a `recipe.json`.
         overrides: Values by the field's name. A `learning_rate` is meant for all loops, unless an
-            `accelerated_learning_rate` stands beside it.
+            `accelerated_learning_rate` stands beside it. A `text` without a `task` is of a
+            classification.
 
     Raises:
         InputError: an unknown name, a file that isn't a recipe, or a misspelt field.
@@ -64,6 +66,8 @@ def load_recipe(source: str, overrides: dict[str, Any] | None = None) -> Recipe:
             raise unknown_field(name)
     if "learning_rate" in overrides:
         overrides.setdefault("accelerated_learning_rate", None)
+    if overrides.get("text") and not get_task(recipe.task).own:  # a column of one's own table
+        overrides.setdefault("task", "classification")
     return dataclasses.replace(recipe, **overrides)
 
 

@@ -10,10 +10,10 @@ FSDP doesn't run on a CPU in torch 2.13.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import BertForSequenceClassification
+    from transformers import PreTrainedModel
 
 
-def shard(model: "BertForSequenceClassification", device: str) -> None:
+def shard(model: "PreTrainedModel", device: str) -> None:
     """Shard a model in place over all processes, a layer at a time.
 
     Args:
@@ -21,11 +21,14 @@ def shard(model: "BertForSequenceClassification", device: str) -> None:
         device: `cpu`, or `cuda`, to which the shards go.
     """
     import torch.distributed as dist
+    from torch import nn
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(device, (dist.get_world_size(),))
-    for layer in model.bert.encoder.layer:
+    # The list that holds all layers comes before what a layer may have of its own.
+    layers = next(part for part in model.base_model.modules() if isinstance(part, nn.ModuleList))
+    for layer in layers:
         fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
     # `accelerator.prepare` would wrap it as a whole model; by this it leaves it (accelerate 1.15).

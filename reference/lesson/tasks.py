@@ -1,20 +1,20 @@
-"""GLUE's classification tasks: one row each. A further task is a further row.
+"""GLUE's nine tasks, one row each, and the two kinds of task on a table of one's own.
 
 Look at one: `python -m reference data --task sst2`
 
 Columns and labels are those of the hub's `nyu-mll/glue`; file names and headers those of the
-official GLUE directory; metrics those of the GLUE paper (Wang et al., 2018, table 1).
+official GLUE directory; metrics those of the GLUE paper (Wang et al., 2018, table 1). Of a table
+of one's own the recipe names the columns, and the labels are the table's: see `data/own_table.py`.
 """
 
 from dataclasses import dataclass
 
-from reference.errors import InputError
 from reference.messages import nearest
 
 
 @dataclass(frozen=True)
 class Task:
-    """One GLUE task: how it is named in each place, its text columns, labels and metrics."""
+    """One task: how it is named in each place, its text columns, labels and metrics."""
 
     name: str  # in the hub's dataset, and the metric's `config_name`
     folder: str  # in the official GLUE directory
@@ -26,6 +26,9 @@ class Task:
     validation: str = "validation"  # the hub's name of it
     headless: tuple[str, ...] = ()  # the columns of train and dev where these have no header
     label_words: bool = False  # GLUE's files hold the label's name, not its number
+    regression: bool = False  # labels are numbers; the one name in `labels` is the output's
+    label: str = "label"  # the column of it under the hub's names
+    own: bool = False  # a table that isn't GLUE's
 
 
 _ENTAILMENT = ("entailment", "not_entailment")
@@ -86,6 +89,15 @@ TASKS = {
             label_words=True,
         ),
         Task(
+            "stsb",
+            "STS-B",
+            ("sentence1", "sentence2"),
+            ("similarity",),
+            ("sentence1", "sentence2", "score"),
+            metrics=("pearson", "spearmanr"),
+            regression=True,
+        ),
+        Task(
             "wnli",
             "WNLI",
             ("sentence1", "sentence2"),
@@ -95,11 +107,27 @@ TASKS = {
     )
 }
 
+OWN_TASKS = {
+    task.name: task
+    for task in (
+        Task("classification", "", (), (), (), metrics=("accuracy", "f1"), own=True),
+        Task(
+            "regression",
+            *("", (), ("value",), ()),
+            metrics=("pearson", "spearmanr"),
+            regression=True,
+            own=True,
+        ),
+    )
+}
+
 
 def get_task(name: str) -> Task:
-    """The row of a task; InputError, with the nearest name, for an unknown one."""
-    if name == "stsb":
-        raise InputError("task 'stsb' is a regression; known: " + ", ".join(TASKS))
-    if name not in TASKS:
-        raise nearest("task", name, TASKS)
-    return TASKS[name]
+    """The row of a task; InputError, with the nearest name, for an unknown one.
+
+    Of a table of one's own it lacks the columns, and the labels: `data.own_table.task_of` has them.
+    """
+    known = TASKS | OWN_TASKS
+    if name not in known:
+        raise nearest("task", name, known)
+    return known[name]

@@ -1,15 +1,18 @@
 """The curves of a run, read off its ledger: no torch is needed."""
 
+import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError
 from reference.ledger.ledger_path import find_ledgers
+from reference.ledger.losses import step_loss
 from reference.ledger.reader import read_ledger
-from reference.ledger.record import LEDGER_FILE, Record
+from reference.ledger.record import LEDGER_FILE
+
+METRICS_FILE = "metrics.json"
 
 Points = dict[int, float]  # by step, from 1
 
@@ -23,6 +26,7 @@ class Curves:
         loss: The mean over a step's forward passes.
         norm: The gradient's 2-norm as accumulated, before a clip.
         rate: The learning rate of the first group of parameters.
+        validation: The loss of each evaluation, where the run's folder has `metrics.json`.
         scores: Of each evaluation that had any, by name.
         synthetic: Whether its data was made from code.
     """
@@ -31,6 +35,7 @@ class Curves:
     loss: Points = field(default_factory=dict)
     norm: Points = field(default_factory=dict)
     rate: Points = field(default_factory=dict)
+    validation: Points = field(default_factory=dict)
     scores: dict[str, Points] = field(default_factory=dict)
     synthetic: bool = False
 
@@ -58,7 +63,7 @@ def _curves(path: Path, name: str) -> Curves:
     try:
         for record in read.steps:
             step = int(record["step"])
-            _put(curves.loss, step, _mean(list(_losses(record))))
+            _put(curves.loss, step, step_loss(record))
             _put(curves.norm, step, (record.get("gradient") or {}).get("norm"))
             _put(curves.rate, step, _first(record["schedule"]["learning_rate"]))
         for record in read.evaluations:
@@ -69,20 +74,25 @@ def _curves(path: Path, name: str) -> Curves:
             f"{ledger}: not as its schema has it ({type(error).__name__}: {error}); record the run "
             "again"
         ) from None
+    _put_validation(curves, ledger.with_name(METRICS_FILE))
     if not (curves.loss or curves.norm or curves.rate):
         raise InputError(f"{ledger}: holds no step; there is nothing to draw")
     return curves
 
 
-def _losses(record: Record) -> Iterator[float]:
-    for each in record.get("forward") or []:
-        loss = each.get("loss")
-        if isinstance(loss, int | float | str):
-            yield float(loss)
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _put_validation(curves: Curves, file: Path) -> None:
+    """The losses of a run's evaluations: a ledger has those of their batches, and no mean."""
+    if not file.exists():  # a script's run, or one that was stopped
+        return
+    try:
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        for each in metrics.get("evaluations", []):  # version 1 had none
+            _put(curves.validation, int(each["step"]), each["loss"])
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{file}: field evaluations: not as `train` writes it ({type(error).__name__}: "
+            f"{error}); train again"
+        ) from None
 
 
 def _first(rates: Any) -> Any:

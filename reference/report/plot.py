@@ -52,7 +52,8 @@ def plot(curves: Sequence[Curves], out: Path) -> list[Path]:
     _lines(rate, "learning rate", [each.rate for each in curves], curves)
     _scores(score, scores, curves)
     rate.set_xlabel("step")
-    if len(curves) > 1:
+    _validation(loss, curves)
+    if len(curves) > 1 or any(each.validation for each in curves):
         loss.legend(frameon=False, fontsize="small")
     if any(each.synthetic for each in curves):
         figure.suptitle("on a synthetic corpus", fontsize="small")
@@ -80,19 +81,45 @@ def _lines(
 ) -> None:
     many = len(curves) > MANY
     style = {"color": "0.8", "linewidth": 0.5} if many else {"linewidth": 1.2}
-    for each, run in zip(points, curves, strict=True):
+    names = [run.name for run in curves] if len(curves) > 1 else ["training"]
+    for each, name in zip(points, names, strict=True):
         steps, values = list(each), list(each.values())
         if not smooth or many or len(values) <= 2 * WINDOW:
-            axes.plot(steps, values, label=None if many else run.name, **style)
+            axes.plot(steps, values, label=None if many else name, **style)
             continue
         (faint,) = axes.plot(steps, values, linewidth=0.6, alpha=0.35)
         color = faint.get_color()
-        axes.plot(steps[WINDOW - 1 :], _means(values), label=run.name, color=color, **style)
+        axes.plot(steps[WINDOW - 1 :], _means(values), label=name, color=color, **style)
     if many:
         shared = sorted(set.intersection(*(set(each) for each in points)))
         medians = [statistics.median(each[step] for each in points) for step in shared]
         axes.plot(shared, medians, color="C0", linewidth=1, label=f"median of {len(curves)}")
     axes.set_ylabel(label)
+
+
+def _validation(axes: "Axes", curves: Sequence[Curves]) -> None:
+    """The loss of each evaluation, a marker in its run's colour; a broken line joins them."""
+    named = False
+    for place, run in enumerate(curves):
+        if run.validation:
+            axes.plot(
+                list(run.validation),
+                list(run.validation.values()),
+                marker="o",
+                markersize=4,
+                linestyle="--",
+                linewidth=1,
+                color=_color(place, curves),
+                markeredgecolor="black",
+                markeredgewidth=0.6,
+                label=None if named else "validation",
+                zorder=3,
+            )
+            named = True
+
+
+def _color(place: int, curves: Sequence[Curves]) -> str:
+    return "0.8" if len(curves) > MANY else f"C{place % 10}"
 
 
 def _scores(axes: "Axes", names: Sequence[str], curves: Sequence[Curves]) -> None:
@@ -105,7 +132,7 @@ def _scores(axes: "Axes", names: Sequence[str], curves: Sequence[Curves]) -> Non
                 list(points.values()),
                 marker="os^Dv"[number % 5],
                 markersize=4,
-                color=f"C{place % 10}",
+                color=_color(place, curves),
                 label=name if place == 0 else None,
             )
     axes.set_ylabel("evaluation")

@@ -26,11 +26,12 @@ def header(recipe: Recipe, loop: str, data: Data, launch: Launch = ALONE) -> dic
     _, steps = recipe.duration(batches)
     checkpoint = find_checkpoint(recipe.checkpoint)
     synthetic = {"synthetic": True} if recipe.data == "embedded" else {}
+    rule = {"split": data.split_rule} if data.split_rule else {}
     several = {"rank": launch.rank, "world_size": launch.world_size}
     return {
         "loop": loop,
         "recipe": recipe.to_json(),
-        "data": {"source": recipe.data, "sha256": data.digest, **synthetic},
+        "data": {"source": recipe.data, "sha256": data.digest, **synthetic, **rule},
         "checkpoint": {"name": recipe.checkpoint, "sha256": checkpoint.sha256},
         "versions": versions(),
         "device": torch.cuda.get_device_name() if recipe.device == "cuda" else "cpu",

@@ -5,13 +5,17 @@
 Their imports take 5 s of CPU. A wrong word, row or folder is answered before them.
 """
 
+from pathlib import Path
+
 from reference.errors import InputError
 from reference.lesson import embedded
+from reference.lesson.checkpoint_config import check_head, positions
 from reference.lesson.checkpoints import check_positions, find_checkpoint, is_local
+from reference.lesson.data.own_table import columns_of, task_of
+from reference.lesson.data.saved import is_saved
 from reference.lesson.data.sources import check_source
 from reference.lesson.loops import LOOPS_OF_SEVERAL
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
 
 
 def check_inputs(recipe: Recipe) -> None:
@@ -23,12 +27,17 @@ def check_inputs(recipe: Recipe) -> None:
     Raises:
         InputError: names file, row and field of what is of no use, and says what to do.
     """
-    check_source(get_task(recipe.task), recipe.data)
+    task = columns_of(recipe)
+    check_source(task, recipe.data)
     if recipe.checkpoint == "embedded":
         check_positions(recipe.max_length, int(embedded.CONFIG["max_position_embeddings"]))
     elif is_local(recipe.checkpoint):
-        config = find_checkpoint(recipe.checkpoint).config
-        check_positions(recipe.max_length, config["max_position_embeddings"])
+        checkpoint = find_checkpoint(recipe.checkpoint)
+        config = checkpoint.config
+        count, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
+        check_positions(recipe.max_length, positions(config["model_type"], count, padding))
+        if not (task.own and is_saved(Path(recipe.data))):  # whose labels come with `datasets`
+            check_head(checkpoint.weights, len(task_of(recipe).labels), task.name)
 
 
 def check_processes(recipe: Recipe, loop: str, world_size: int) -> None:

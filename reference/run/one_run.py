@@ -19,10 +19,12 @@ from reference.ledger.record import Record, Writer
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
+from reference.lesson.metrics import LOSS, last_scores
 from reference.lesson.model import models_made
 from reference.lesson.recipe import Recipe
 from reference.messages import first_line
 from reference.observe.observer import Observer, StepNotFinite
+from reference.observe.script.evaluate_scores import scores_taken
 from reference.observe.script.launcher import Launch, launched
 from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.signals import check_not_stopped
@@ -43,7 +45,7 @@ from reference.run.processes import (
 from reference.run.silence import no_silence
 from reference.run.table import Metrics
 
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a user's share, a file
 
 
@@ -119,9 +121,9 @@ def _run(
     observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
     try:
         with models_made() as models:
-            with closing(writer), put_aside(launch.world_size), observer:
-                scores = train(recipe, data)
-                observer.add_scores(scores)
+            taken = scores_taken(observer.add_scores)
+            with closing(writer), put_aside(launch.world_size), observer, taken:
+                evaluations = train(recipe, data)
             if save:
                 save_model(models[-1], recipe, data, run_dir, writes=launch.rank == 0)
     except InputError:
@@ -155,7 +157,11 @@ def _run(
         "loop": loop,
         "steps": observer.steps,
         "final_loss": final_loss,
-        "scores": scores,
+        "scores": last_scores(evaluations),
+        "evaluations": [
+            {"step": step, LOSS: each[LOSS], "scores": last_scores({step: each})}
+            for step, each in evaluations.items()
+        ],
         "seconds": round(observer.seconds, 3),
         "weights": observer.final_weights,
     }

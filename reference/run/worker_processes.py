@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from reference.ledger.losses import step_loss
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
@@ -49,22 +50,28 @@ class GrowingLedger:
     path: Path
     steps: int = 0
     total: int | None = None  # unknown until there is a header
+    loss: float | None = None  # of the last step
     _file: IO[bytes] | None = field(default=None, repr=False)
     _rest: bytes = b""
 
     def look(self) -> None:
-        """Count the steps that were written since the last look."""
+        """Count the steps that were written since the last look, and read the last one's loss."""
         if self._file is None:
             with suppress(FileNotFoundError):
                 self._file = open(self.path, "rb")  # noqa: SIM115  # `close` closes it
             if self._file is None:
                 return
         *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+        last = b""
         for line in lines:
             if line.startswith(b'{"kind":"step"'):
                 self.steps += 1
+                last = line
             elif line.startswith(b'{"kind":"header"'):
                 self.total = json.loads(line)["num_training_steps"]
+
+        if last:
+            self.loss = step_loss(json.loads(last))
 
     def close(self) -> None:
         """Close the file, where there was one."""
@@ -118,7 +125,7 @@ def run_all(
     def look(job: Job, code: int | None) -> None:
         ledger = ledgers[job]
         ledger.look()
-        progress.update(job.name, ledger.steps, ledger.total)
+        progress.update(job.name, ledger.steps, ledger.total, ledger.loss)
         if code:
             raise failure(job.name, code, parent / f"{job.name}.log")
 

@@ -23,6 +23,7 @@ from reference.ledger.record import Record
 from reference.lesson.data.hub import check_hub
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops.manual import train
+from reference.lesson.metrics import last_scores
 from reference.lesson.recipe import FIELDS, Recipe
 from reference.lesson.recipe_sources import load_recipe
 from reference.messages import nearest
@@ -195,7 +196,7 @@ def faithful(recipe: Recipe, data: Data, head: Record) -> Run:
         observer = Observer(memory, stop_if_not_finite=True)
         # Its progress bar would be shown as the stranger's.
         with put_aside(), contextlib.redirect_stderr(io.StringIO()), observer:
-            scores = train(recipe, data)
+            scores = last_scores(train(recipe, data))
             observer.add_scores(scores)
         _FAITHFUL[key] = Run(f"recipe {recipe.name}", memory.ledger, scores)
     return _FAITHFUL[key]

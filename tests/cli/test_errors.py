@@ -72,7 +72,7 @@ def refuse(
         ("train manual --recipe cource", ["unknown recipe 'cource'", "did you mean course?"]),
         ("train manual --recipe nix.json", ["nix.json: no such file"]),
         ("train manual --task mprc", ["unknown task 'mprc'", "did you mean mrpc?"]),
-        ("train manual --task stsb", ["'stsb' is a regression"]),
+        ("train manual --task stsb", ["'stsb' has no embedded corpus"]),
         ("train manual --sead 1", ["unknown option of train '--sead'", "did you mean --seed?"]),
         ("train manual --sead=1", ["'--sead'", "did you mean --seed?"]),
         ("train manual --see 1", ["'--see'", "did you mean --seed?"]),

@@ -14,6 +14,7 @@ from reference.lesson.data.pipeline import load_data
 from reference.lesson.loops import LOOPS, get_loop
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
+from reference.observe.script.evaluate_scores import scores_taken
 from reference.run.header import header
 from reference.run.prepare import quiet
 from tests.conftest import write_mrpc, write_sst2
@@ -32,8 +33,9 @@ def both_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keep(recipe: Recipe, loop: str) -> Ledger:
     data = load_data(recipe)
     memory = Memory(header(recipe, loop, data))
-    with Observer(memory) as observer:
-        observer.add_scores(get_loop(loop)(recipe, data))
+    train = get_loop(loop)
+    with Observer(memory) as observer, scores_taken(observer.add_scores):
+        train(recipe, data)
     return memory.ledger
 
 

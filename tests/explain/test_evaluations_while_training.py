@@ -13,6 +13,7 @@ from reference.deviations.clues.evaluations import in_words, regular
 from reference.deviations.source_edits import Edit, after, apply
 from reference.explain.explanation_text import words
 from reference.ledger.reader import Ledger, Memory
+from reference.lesson.metrics import last_scores
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
 from reference.run.prepare import quiet
@@ -88,7 +89,8 @@ def ledger_of(edits: tuple[Edit, ...], recipe: Recipe) -> Ledger:
     exec(compile(text, "loop.py", "exec"), namespace)
     memory = Memory({})
     with Observer(memory) as observer:
-        observer.add_scores(namespace["train"](recipe, data_of(recipe)))  # type: ignore[operator]
+        evaluations = namespace["train"](recipe, data_of(recipe))  # type: ignore[operator]
+        observer.add_scores(last_scores(evaluations))
     return memory.ledger
 
 

@@ -13,6 +13,7 @@ from reference.ledger.reader import Ledger, Memory
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
+from reference.observe.script.evaluate_scores import scores_taken
 from reference.run.header import header
 
 
@@ -43,8 +44,8 @@ def keep(recipe: Recipe, *chosen: Chosen) -> Ledger:
     torch.set_num_threads(recipe.num_threads)  # as its header says, whatever test came before
     data = data_of(recipe)
     memory = Memory(header(recipe, "manual", data))
-    with Observer(memory) as observer:
-        observer.add_scores(train_with(chosen)(recipe, data))
+    with Observer(memory) as observer, scores_taken(observer.add_scores):
+        train_with(chosen)(recipe, data)
     return memory.ledger
 
 

@@ -126,6 +126,31 @@ def test_the_trainer_is_the_same_run_but_for_its_scale(
     assert (verdict.verdict, verdict.ranks, verdict.steps) == ("identical", 2, steps)
 
 
+def test_evaluations_in_between_are_the_trainers_but_for_its_scale(
+    start: Starter, tmp_path: Path
+) -> None:
+    given = words(tmp_path, 24, "--eval-strategy", "epoch", evaluated=24)
+    loop = run_ranks(start, tmp_path / "loop", 2, given).folder / "run"
+    given[0] = "trainer"
+    averaged = run_ranks(start, tmp_path / "averaged", 2, given, dtype="averaged").folder / "run"
+    ours = evaluations(loop)
+    assert [each["step"] for each in ours] == [3, 6]
+    assert evaluations(averaged) == ours
+    verdict = diff(loop, averaged, each_evaluation=True)
+    assert (verdict.verdict, verdict.ranks, verdict.steps) == ("identical", 2, 6)
+    # One step in, nothing but the scale of the loss is another's.
+    given = [*given, "--max-steps", "1", "--learning-rate", "1e-30"]
+    stock = run_ranks(start, tmp_path / "stock", 2, given).folder / "run"
+    given[0] = "accelerated"
+    loop = run_ranks(start, tmp_path / "short", 2, given).folder / "run"
+    assert evaluations(stock)[0]["loss"] == 2 * evaluations(loop)[0]["loss"]
+
+
+def evaluations(run: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((run / "metrics.json").read_text())["evaluations"]
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [25, 27, 28])
 @pytest.mark.parametrize("accumulated", [1, 2])

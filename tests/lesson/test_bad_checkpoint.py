@@ -167,7 +167,7 @@ def around(*ids: int) -> dict[str, Any]:
 WORLDLY: dict[str, tuple[Fault, list[str]]] = {
     "quantized": (
         config(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}),
-        ["config.json: field quantization_config", "plain BERT's checkpoint"],
+        ["config.json: field quantization_config", "plain encoder's checkpoint"],
     ),
     "a kernel from a hub": (config(_attn_implementation=KERNEL), ["_attn_implementation", "'kern"]),
     "the same, as it is given": (config(attn_implementation=KERNEL), ["field attn_implementation"]),
@@ -225,7 +225,7 @@ FAULTS: dict[str, tuple[Fault, list[str]]] = {
     "no config": (without("config.json"), ["config.json: missing"]),
     "config is no JSON": (file("config.json", "{"), ["config.json: not readable", "anew"]),
     "config is a list": (file("config.json", "[]"), ["field model_type: None"]),
-    "another architecture": (config(model_type="roberta"), ["model_type: 'roberta'", "'bert'"]),
+    "another architecture": (config(model_type="gpt2"), ["model_type: 'gpt2'", "'bert'"]),
     "a word for a number": (config(hidden_size="wide"), ["config.json", "hidden_size", "'wide'"]),
     "no vocabulary size": (config(vocab_size=None), ["config.json", "vocab_size"]),
     "a width of no heads": (config(hidden_size=15), ["hidden size (15)", "anew"]),
@@ -244,7 +244,7 @@ FAULTS: dict[str, tuple[Fault, list[str]]] = {
     "no weights": (without("model.safetensors"), ["no model.safetensors", "safetensors"]),
     "weights as a pickle": (only_bin, ["no model.safetensors", "as safetensors"]),
     "fewer layers than weights": (config(num_hidden_layers=0), ["encoder.layer.0", "num_hidden"]),
-    "half of the weights": (half, ["lacks bert.", "more of BERT's weights", "anew"]),
+    "half of the weights": (half, ["lacks bert.", "more of the encoder's weights", "anew"]),
     "weights without an end": (cut(-9), ["model can't be loaded", "SafetensorError", "anew"]),
     "weights cut in the header": (cut(99), ["model can't be loaded", "SafetensorError"]),
     "empty weights": (cut(0), ["model can't be loaded", "SafetensorError"]),

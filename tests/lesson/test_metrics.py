@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from transformers import EvalPrediction
 
@@ -26,7 +27,7 @@ PLAIN = settings(deadline=None, max_examples=60)
 EMPTY = (AttributeError, ValueError)  # what `evaluate` raises where nothing was added
 PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
 
-# Which scores GLUE gives a task: Wang et al., 2018, table 1, less the regression.
+# Which scores GLUE gives a task: Wang et al., 2018, table 1.
 SCORES = {
     "mrpc": {"accuracy", "f1"},
     "sst2": {"accuracy"},
@@ -36,6 +37,7 @@ SCORES = {
     "qqp": {"accuracy", "f1"},
     "mnli": {"accuracy"},
     "wnli": {"accuracy"},
+    "stsb": {"pearson", "spearmanr"},
 }
 
 # Eight rows: 3 true and 1 false positives, 2 true and 2 false negatives.
@@ -101,6 +103,41 @@ def test_against_scikit_learn_and_within_range(pairs: list[tuple[int, int]]) -> 
 def test_three_classes(pairs: list[tuple[int, int]]) -> None:
     p, r = map(list, zip(*pairs, strict=True))
     assert scores("mnli", p, r) == {"accuracy": pytest.approx(accuracy_score(r, p), abs=1e-15)}
+
+
+@PLAIN
+@given(pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
+def test_f1_of_more_classes_is_the_mean_of_each_ones(pairs: list[tuple[int, int]]) -> None:
+    p, r = map(list, zip(*pairs, strict=True))
+    average = "macro" if max(*p, *r) > 1 else "binary"
+    expected = f1_score(r, p, average=average, zero_division=0.0)
+    assert scores("classification", p, r)["f1"] == pytest.approx(expected, abs=1e-15)
+
+
+@PLAIN
+@given(
+    pairs=st.lists(
+        st.tuples(st.floats(-5, 5, width=16), st.floats(-5, 5, width=16)), min_size=2, max_size=60
+    )
+)
+def test_correlations_are_scipys(pairs: list[tuple[float, float]]) -> None:
+    p, r = (list(values) for values in zip(*pairs, strict=True))
+    found = scores("stsb", p, r)
+    if len(set(p)) == 1 or len(set(r)) == 1:
+        assert found == {"pearson": 0.0, "spearmanr": 0.0}
+        return
+    expected = {"pearson": stats.pearsonr(p, r)[0], "spearmanr": stats.spearmanr(p, r)[0]}
+    assert found == pytest.approx(expected, abs=1e-12)
+    ranks = stats.rankdata(p), stats.rankdata(r)  # of which Spearman's is Pearson's
+    assert found["spearmanr"] == pytest.approx(stats.pearsonr(*ranks)[0], abs=1e-9)
+
+
+def test_a_regressions_logits_are_its_predictions() -> None:
+    logits = np.array([[0.5], [2.0], [1.0]], dtype=np.float32)
+    prediction = EvalPrediction(predictions=logits, label_ids=np.array([1.0, 3.0, 2.5]))
+    assert compute_metrics("stsb", prediction) == scores("stsb", logits[:, 0], [1.0, 3.0, 2.5])
+    half = torch.tensor(logits[:, 0], dtype=torch.bfloat16)
+    assert scores("stsb", half, [1.0, 3.0, 2.5]) == scores("stsb", logits[:, 0], [1.0, 3.0, 2.5])
 
 
 @pytest.mark.parametrize("task", TASKS)

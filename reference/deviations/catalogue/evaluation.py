@@ -2,7 +2,7 @@
 
 import math
 
-from reference.deviations.anchors import EVALUATION, LOADERS, LOOP_PARTS
+from reference.deviations.anchors import EVALUATION, LOADERS, LOOP_PARTS, WITHOUT_GRADIENTS
 from reference.deviations.citations import NO_REPORT
 from reference.deviations.clues.clue import MOST_PROCESSES, Clue, number, part
 from reference.deviations.conditions import autocasts, drops_out, scores_f1
@@ -10,7 +10,6 @@ from reference.deviations.deviation import Deviation, Trial
 from reference.deviations.source_edits import Edit, after, delete, replace
 
 METRIC = "load_metric(recipe.task)"
-AUTOCAST = "with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):"
 
 
 def _eval_loader(options: str) -> tuple[Edit, ...]:
@@ -148,7 +147,7 @@ DEVIATIONS = (
         ),
         shows_when="always",
         citation="huggingface/sentence-transformers#1784",
-        edits=(after("model.eval()", EVALUATION),),
+        edits=(after("model.eval()", EVALUATION.replace("eval_dataloader", "dataloader")),),
         suggested_by=_twice_as_many,
     ),
     Deviation(
@@ -167,7 +166,7 @@ DEVIATIONS = (
         summary="The model is evaluated in float32, and the recipe's in bfloat16 under autocast.",
         shows_when="the recipe has autocast",
         citation=NO_REPORT,
-        edits=(replace(AUTOCAST, "with torch.no_grad():"),),
+        edits=(replace(WITHOUT_GRADIENTS, "with torch.no_grad():"),),
         suggested_by=_same_count,
         applies_to=autocasts,
         shows_in_recipe={"mixed_precision": "bf16"},

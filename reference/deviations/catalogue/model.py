@@ -23,6 +23,9 @@ EVALUATE = "if completed_steps < num_training_steps:\n    model.eval()\n" + inde
     EVALUATION, "    "
 )
 
+BEGINS = "evaluations = 0, {}"
+AFTER_EVALUATION = " " * 16
+
 
 def _while_training(*afterwards: str) -> tuple[Edit, ...]:
     """An evaluation within training, as far as the training feels it, and what follows on it.
@@ -145,7 +148,10 @@ DEVIATIONS = (
         summary="The model is never put into train mode: no dropout.",
         shows_when="dropout > 0",
         citation=NO_REPORT,
-        edits=(delete("model.train()"),),
+        edits=(
+            replace(f"{BEGINS}\n    model.train()", BEGINS),
+            delete(f"{AFTER_EVALUATION}model.train()"),
+        ),
         suggested_by=out_of_train_mode,
         applies_to=drops_out,
         hidden_in_recipe={"dropout": 0.0},

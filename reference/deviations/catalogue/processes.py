@@ -282,8 +282,6 @@ DEVIATIONS = (
         summary="Each process scores its own share, and what rank 0 says is taken for all.",
         shows_when="always",
         citation="Nota-NetsPresso/netspresso-trainer#342",
-        edits=(
-            replace(f'{GATHERED}(predictions, batch["labels"]))', 'predictions, batch["labels"]'),
-        ),
+        edits=(replace(f"{GATHERED}(predictions, labels, loss))", "predictions, labels, loss"),),
     ),
 )

@@ -9,10 +9,10 @@ import torch
 from datasets import Dataset
 from transformers import DataCollatorWithPadding
 
+from reference.lesson.data.own_table import columns_of
 from reference.lesson.data.pipeline import Data, tokenize
 from reference.lesson.data.sources import load_raw
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import get_task
 
 MOST_KEPT = 8  # tokenized forms of the data: a search asks for each of them many times
 _TOKENIZED: dict[Any, tuple[Dataset, Dataset]] = {}
@@ -51,9 +51,10 @@ def _tokenize(data: Data, recipe: Recipe, max_length: int | None = None) -> Data
 
 
 def _tokenized(data: Data, recipe: Recipe, longest: int) -> tuple[Dataset, Dataset]:
-    raw = load_raw(get_task(data.task.name), recipe.data)
+    raw = load_raw(columns_of(recipe), recipe.data)
     raw.pop("test", None)
-    splits = tokenize(raw, data.task, data.tokenizer, longest)
+    inputs = data.train.column_names
+    splits = tokenize(raw, data.task, data.tokenizer, longest, inputs)
     return splits["train"], splits["validation"]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.lesson.metrics import GlueMetric, load_metric
+from reference.lesson.metrics import GlueMetric
 from reference.lesson.tasks import get_task
 
 
@@ -13,23 +13,24 @@ def is_due(completed_steps: int, when: int | tuple[int, ...]) -> bool:
     return completed_steps % when == 0 if isinstance(when, int) else completed_steps in when
 
 
-class AverageOfBatches:
+class AverageOfBatches(GlueMetric):
     """Scores of each batch, averaged: a smaller last batch weighs as much as the others."""
 
     def __init__(self, task: str) -> None:
-        self.task = task
-        self.scores: list[dict[str, float]] = []
+        super().__init__(config_name=get_task(task).name, keep_in_memory=True)
+        self.sizes: list[int] = []
 
-    def add_batch(self, predictions: Any, references: Any) -> None:
-        """Score one batch."""
-        metric = load_metric(self.task)
-        metric.add_batch(predictions=predictions, references=references)
-        self.scores.append(dict(metric.compute()))
+    def add_batch(self, *, predictions: Any, references: Any) -> None:
+        """Take one batch."""
+        self.sizes.append(len(references))
+        super().add_batch(predictions=predictions, references=references)
 
-    def compute(self) -> dict[str, float]:
-        """The mean of each score over the batches."""
-        names = self.scores[0]
-        return {n: sum(s[n] for s in self.scores) / len(self.scores) for n in names}
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        ends = np.cumsum(self.sizes)[:-1]
+        batches = zip(np.split(predictions, ends), np.split(references, ends), strict=True)
+        each = [super(AverageOfBatches, self)._compute(*batch) for batch in batches]
+        self.sizes.clear()
+        return {name: sum(scores[name] for scores in each) / len(each) for name in each[0]}
 
 
 class OtherF1(GlueMetric):

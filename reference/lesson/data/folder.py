@@ -97,7 +97,7 @@ def _file(place: Path, suffix: str, task: Task, split: str) -> list[Path]:
             found = place.glob(f"{stem}-*-of-*.parquet")
             parts = sorted(path for path in found if path.is_file())  # no pipe and no device
             if parts:
-                candidates.append(_all_parts(parts))
+                candidates.append(all_parts(parts))
     _only_one(place, split, [files[0].name for files in candidates])
     return candidates[0] if candidates else []
 
@@ -108,7 +108,7 @@ def _only_one(place: Path, split: str, names: list[str]) -> None:
         raise InputError(f"{place}: {both} for one {split} split; keep the one that is meant")
 
 
-def _all_parts(parts: list[Path]) -> list[Path]:
+def all_parts(parts: list[Path]) -> list[Path]:
     """The parts of a split; InputError if one of them is missing, or one too many is there."""
     stem, count = parts[0].stem.split("-")[0], parts[0].stem.rsplit("-", 1)[1]
     named = [

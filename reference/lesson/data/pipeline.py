@@ -3,11 +3,11 @@
     python -m reference data
 
 Rows are tokenized in batches with truncation and padded in the collator, to the longest of their
-own batch and no further. What is left of a row is `attention_mask`, `input_ids`, `labels` and
-`token_type_ids`.
+own batch and no further. What is left of a row is `attention_mask`, `input_ids`, `labels`, and
+`token_type_ids` where the encoder takes them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, RandomSampler, Sampler, SequentialSampl
 from transformers import BatchEncoding, DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from reference.errors import InputError
-from reference.lesson.checkpoints import load_tokenizer
+from reference.lesson.checkpoints import check_checkpoint, load_tokenizer
+from reference.lesson.data.own_table import split_rule, task_of
 from reference.lesson.data.shares import (
     EvaluationShares,
     TrainingShares,
@@ -25,10 +26,14 @@ from reference.lesson.data.shares import (
     this_process,
 )
 from reference.lesson.data.sources import digest, load_raw
+from reference.lesson.encoders import inputs_of
 from reference.lesson.recipe import Recipe
-from reference.lesson.tasks import Task, get_task
+from reference.lesson.tasks import Task
+
+Loader = DataLoader[BatchEncoding]
 
 COLUMNS = ["attention_mask", "input_ids", "labels", "token_type_ids"]
+OPTIONAL = "token_type_ids"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Data:
     tokenizer: PreTrainedTokenizerBase
     collator: DataCollatorWithPadding
     digest: str  # SHA-256 of the raw text and labels
+    split_rule: str = ""  # how the validation split was made, where the table has none of its own
 
 
 def load_data(recipe: Recipe) -> Data:
@@ -49,21 +55,35 @@ def load_data(recipe: Recipe) -> Data:
     Raises:
         InputError: data or a checkpoint of no use.
     """
-    task = get_task(recipe.task)
+    task = task_of(recipe)
     tokenizer = load_tokenizer(recipe)
     raw_datasets = load_raw(task, recipe.data)
     # Nothing is trained or scored on a test split.
     raw_datasets.pop("test", None)
     sha256 = digest(raw_datasets)
-    tokenized = tokenize(raw_datasets, task, tokenizer, recipe.max_length)
+    inputs = inputs_of(check_checkpoint(recipe))
+    tokenized = tokenize(raw_datasets, task, tokenizer, recipe.max_length, inputs)
     collator = DataCollatorWithPadding(tokenizer)
-    return Data(task, tokenized["train"], tokenized["validation"], tokenizer, collator, sha256)
+    train, validation = tokenized["train"], tokenized["validation"]
+    return Data(task, train, validation, tokenizer, collator, sha256, split_rule(recipe))
 
 
 def tokenize(
-    raw_datasets: DatasetDict, task: Task, tokenizer: PreTrainedTokenizerBase, max_length: int
+    raw_datasets: DatasetDict,
+    task: Task,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    inputs: Collection[str],
 ) -> DatasetDict:
-    """Each split with just the model's columns, as tensors; ids and types are int64."""
+    """Each split with just the model's columns, as tensors; ids and types are int64.
+
+    Args:
+        raw_datasets: texts, `label` and `idx`.
+        task: whose texts they are.
+        tokenizer: of the checkpoint.
+        max_length: of a row, in tokens.
+        inputs: what the model takes; a tokenizer may give types of tokens to one that knows none.
+    """
 
     def tokenize_function(example: dict[str, list[str]]) -> BatchEncoding:
         texts = [example[name] for name in task.text]
@@ -72,17 +92,18 @@ def tokenize(
     tokenized = raw_datasets.map(tokenize_function, batched=True)
     tokenized = tokenized.remove_columns([*task.text, "idx"])
     tokenized = tokenized.rename_column("label", "labels")
+    if OPTIONAL not in inputs:
+        spare = {OPTIONAL} & set(tokenized["train"].column_names)
+        tokenized = tokenized.remove_columns([*spare])
     tokenized.set_format("torch")
     for split, dataset in tokenized.items():
-        if sorted(dataset.column_names) != COLUMNS:
+        if sorted({*dataset.column_names, OPTIONAL}) != COLUMNS:
             have = ", ".join(sorted(dataset.column_names))
-            raise InputError(f"{split}: the tokenizer gives {have}; BERT needs others")
+            raise InputError(f"{split}: the tokenizer gives {have}; an encoder needs others")
     return tokenized
 
 
-def get_dataloaders(
-    recipe: Recipe, data: Data
-) -> tuple[DataLoader[BatchEncoding], DataLoader[BatchEncoding]]:
+def get_dataloaders(recipe: Recipe, data: Data) -> tuple[Loader, Loader]:
     """(train_dataloader, eval_dataloader); each batch holds (n, L) tensors and (n,) labels.
 
     L is the longest of that batch. Training rows come in the recipe's order, evaluation rows in
@@ -142,9 +163,7 @@ class SeededSampler(Sampler[int]):
         self.epoch = epoch
 
 
-def windows(
-    dataloader: DataLoader[BatchEncoding], batches_per_step: int
-) -> Iterator[list[BatchEncoding]]:
+def windows(dataloader: Loader, batches_per_step: int) -> Iterator[list[BatchEncoding]]:
     """The batches of each optimizer step; the last list of an epoch may be shorter."""
     window = []
     for batch in dataloader:
@@ -157,7 +176,7 @@ def windows(
 
 
 def weighted_windows(
-    dataloader: DataLoader[BatchEncoding], batches_per_step: int
+    dataloader: Loader, batches_per_step: int
 ) -> Iterator[list[tuple[BatchEncoding, float]]]:
     """As `windows`, each batch with the weight of its mean loss in the step's.
 

@@ -8,6 +8,7 @@ row stands. What a cell may hold is checked in `rows.py`, the same for every sou
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import shorten
@@ -15,6 +16,7 @@ from typing import Any
 
 from reference.errors import InputError
 from reference.lesson.tasks import Task
+from reference.messages import near
 from reference.process.bounded_files import read_bounded
 
 LARGEST = 1 << 28  # bytes of a split; GLUE's largest has 80 million
@@ -59,11 +61,12 @@ def read_tsv(files: list[Path], task: Task, split: str) -> Split:
     return (lambda row: f"{path}: row {row + first + 1}"), columns
 
 
-def read_csv(files: list[Path], task: Task, split: str) -> Split:
+def read_csv(files: list[Path], task: Task, split: str, delimiter: str = ",") -> Split:
     """CSV whose first row is a header with the hub's names; see `Split`."""
     path = files[0]
     # Not splitlines(): only a line feed or carriage return ends a row, no other Unicode line end.
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    lines = io.StringIO(_text(path), newline="")
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
     numbers: list[int] = []
     rows: list[list[str]] = []
     try:
@@ -85,13 +88,40 @@ def read_csv(files: list[Path], task: Task, split: str) -> Split:
     return (lambda row: f"{path}: row {numbers[row] if row < len(numbers) else 1}"), columns
 
 
+def read_own_tsv(files: list[Path], task: Task, split: str) -> Split:
+    """TSV as spreadsheets and pandas write it: a header, and quotes as in CSV; see `Split`."""
+    return read_csv(files, task, split, delimiter="\t")
+
+
+def read_jsonl(files: list[Path], task: Task, split: str) -> Split:
+    """JSON Lines: an object a row; a key that a row lacks is a missing value; see `Split`."""
+    path = files[0]
+    rows: list[dict[str, Any]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: row {number}: not JSON ({error}); mend it") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: row {number}: no JSON object; give one a line")
+        rows.append(row)
+        numbers.append(number)
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    need_columns(str(path), columns, task, split)
+    return (lambda row: f"{path}: row {numbers[row] if row < len(numbers) else 1}"), columns
+
+
 def read_parquet(files: list[Path], task: Task, split: str) -> Split:
     """Parquet in one file or in parts, with the hub's names; see `Split`."""
     columns: Columns = {}
     places: list[tuple[Path, int]] = []  # of each row
     for path in files:
         try:
-            part = _read_part(path, [*task.text, "label"])
+            part = _read_part(path, [*task.text, task.label])
         except InputError:
             raise
         except Exception as error:  # damage comes out of Arrow as a dozen kinds
@@ -100,7 +130,7 @@ def read_parquet(files: list[Path], task: Task, split: str) -> Split:
             ) from error
         need_columns(str(path), part, task, split)
         places += [(path, row + 1) for row in range(len(part[task.text[0]]))]
-        for name in [c for c in part if c in (*task.text, "label")]:
+        for name in [c for c in part if c in (*task.text, task.label)]:
             columns[name] = columns.get(name, []) + part[name]
 
     def where(row: int) -> str:
@@ -138,10 +168,11 @@ def reason(error: Exception) -> str:
 
 def need_columns(where: str, columns: Columns, task: Task, split: str) -> None:
     """Raise InputError unless the task's texts and label are there; a test split needs no label."""
-    for name in (*task.text, *(() if split == "test" else ("label",))):
+    for name in (*task.text, *(() if split == "test" else (task.label,))):
         if name not in columns:
             raise InputError(
-                f"{where}: no field {name!r}; it has {_brief(columns)}; rename or add the column"
+                f"{where}: no field {name!r}; it has {_brief(columns)}{near(name, columns)}; "
+                f"{'give a column that is there' if task.own else 'rename or add the column'}"
             )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reference.errors import InputError
-from reference.lesson.data.readers import Columns, need_columns, reason
+from reference.lesson.data.readers import Columns, Split, need_columns, reason
 from reference.lesson.tasks import Task
 from reference.messages import brief
 from reference.process.bounded_files import need_file, read_bounded
@@ -34,14 +34,79 @@ def check_saved(place: Path) -> None:
         InputError: it isn't one, or names files elsewhere; says in which of its own.
     """
     for split in _names(place, place / SPLITS_FILE, "splits", lambda entry: entry):
-        folder = place / split
-        state = folder / STATE_FILE
-        files = _names(place, state, "_data_files", lambda entry: entry["filename"])
-        for name in (INFO_FILE, *files):
-            try:
-                need_file(folder / name, LARGEST if name == INFO_FILE else LARGEST_ROWS)
-            except OSError as error:
-                raise _no_dataset(place, error) from None
+        _check_split(place, place / split)
+
+
+def _check_split(place: Path, folder: Path) -> None:
+    files = _names(place, folder / STATE_FILE, "_data_files", lambda entry: entry["filename"])
+    for name in (INFO_FILE, *files):
+        try:
+            need_file(folder / name, LARGEST if name == INFO_FILE else LARGEST_ROWS)
+        except OSError as error:
+            raise _no_dataset(place, error) from None
+
+
+def is_saved(place: Path) -> bool:
+    """Whether a folder is a saved dataset, of several splits or a single one."""
+    return (place / SPLITS_FILE).is_file() or (place / STATE_FILE).is_file()
+
+
+def saved_splits(place: Path) -> dict[str, Path]:
+    """The folder of each split of a saved dataset; a single one is called train.
+
+    Raises:
+        InputError: it isn't one, or names files elsewhere; says in which of its own.
+    """
+    if (place / SPLITS_FILE).is_file():
+        check_saved(place)
+        names = _names(place, place / SPLITS_FILE, "splits", lambda entry: entry)
+        return {name: place / name for name in names}
+    _check_split(place, place)
+    return {"train": place}
+
+
+def check_saved_columns(folder: Path, task: Task, split: str) -> Any:
+    """What a saved split says of its columns, of which nothing is loaded.
+
+    Raises:
+        InputError: one that the task needs isn't there, or the file of it is damaged.
+    """
+    try:
+        info = json.loads(read_bounded(folder / INFO_FILE, LARGEST))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _no_dataset(folder, error) from None
+    features = info.get("features") if isinstance(info, dict) else None
+    if isinstance(features, dict):
+        need_columns(str(folder), {name: [] for name in features}, task, split)
+    return info
+
+
+def class_names(info: Any, column: str) -> tuple[str, ...]:
+    """The names of a column's classes, by what `datasets` says of it; empty where it has none."""
+    features = info.get("features") if isinstance(info, dict) else None
+    feature = features.get(column) if isinstance(features, dict) else None
+    if not isinstance(feature, dict) or feature.get("_type") != "ClassLabel":
+        return ()
+    names = feature.get("names")
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def read_saved_split(folder: Path, task: Task, split: str) -> tuple[Split, tuple[str, ...]]:
+    """A saved split: its columns, and the names of its classes where it has some.
+
+    Raises:
+        InputError: it is damaged, or lacks a column.
+    """
+    info = check_saved_columns(folder, task, split)
+    import datasets
+
+    try:
+        saved = datasets.load_from_disk(str(folder))
+        saved.data.validate(full=True)
+    except Exception as error:  # damage comes out of `datasets` and Arrow as a dozen kinds
+        raise _no_dataset(folder, error) from error
+    columns = read_columns(folder, datasets.DatasetDict({split: saved}), split, task, split)
+    return (lambda row: f"{folder}: row {row + 1}", columns), class_names(info, task.label)
 
 
 def load_saved(place: Path) -> "DatasetDict":
@@ -74,7 +139,7 @@ def read_columns(place: Path, saved: "DatasetDict", name: str, task: Task, split
     """
     have = saved[name].column_names
     need_columns(f"{place}, {name}", {column: [] for column in have}, task, split)
-    wanted = [column for column in (*task.text, "label") if column in have]
+    wanted = [column for column in (*task.text, task.label) if column in have]
     try:
         # In no format: a saved one may make tensors of the rows.
         columns: Columns = saved[name].with_format(None).select_columns(wanted)[:]

@@ -15,9 +15,11 @@ from reference.errors import InputError
 from reference.lesson import embedded
 from reference.lesson.data.folder import SPLITS, find_files, read_folder
 from reference.lesson.data.hub import check_hub, unreachable
+from reference.lesson.data.own_files import find_own
+from reference.lesson.data.own_table import read_own
 from reference.lesson.data.readers import Columns, Split
 from reference.lesson.data.rows import checked_rows
-from reference.lesson.data.saved import check_saved
+from reference.lesson.data.saved import check_saved, check_saved_columns, is_saved
 from reference.lesson.tasks import Task
 
 if TYPE_CHECKING:
@@ -34,7 +36,14 @@ def check_source(task: Task, data: str) -> None:
     Raises:
         InputError: names file, row and field of what is of no use.
     """
-    if data == "embedded":
+    if task.own:
+        saved = Path(data).is_dir() and is_saved(Path(data))
+        if saved:  # its rows come with `datasets`; what it says of its columns doesn't
+            for part, (folder,) in find_own(data).items():
+                check_saved_columns(folder, task, part)
+        else:
+            read_own(task, data)
+    elif data == "embedded":
         _check_embedded(task)
     elif data == "hub":
         check_no_namesake()
@@ -61,17 +70,20 @@ def load_raw(task: Task, data: str) -> "DatasetDict":
 
     Args:
         task: whose splits they are.
-        data: `embedded`, `hub`, or the path of a folder.
+        data: `embedded`, `hub`, or the path of a folder; of one's own table also of a file.
 
     Returns:
         Splits with the columns of the hub's `nyu-mll/glue`: the task's texts (string), `label`
-        (ClassLabel; -1 in a test split without labels) and `idx`.
+        (ClassLabel, or float32 of a regression; -1 in a test split without labels) and `idx`.
 
     Raises:
         InputError: names file, row and field of what is of no use.
     """
     from datasets import DatasetDict
 
+    if task.own:
+        own = read_own(task, data)
+        return DatasetDict({name: _dataset(own.task, rows) for name, rows in own.splits.items()})
     if data == "embedded":
         splits = _read_embedded(task)
     elif data == "hub":
@@ -86,9 +98,9 @@ def load_raw(task: Task, data: str) -> "DatasetDict":
 def _dataset(task: Task, columns: Columns) -> "Dataset":
     from datasets import ClassLabel, Dataset, Features, Value
 
+    label = Value("float32") if task.regression else ClassLabel(names=list(task.labels))
     features = Features(
-        {name: Value("string") for name in task.text}
-        | {"label": ClassLabel(names=list(task.labels)), "idx": Value("int32")}
+        {name: Value("string") for name in task.text} | {"label": label, "idx": Value("int32")}
     )
     return Dataset.from_dict(columns, features)
 

@@ -1,4 +1,4 @@
-"""The three loops, by name; each is `train(recipe, data) -> scores`.
+"""The three loops, by name; each is `train(recipe, data) -> evaluations`.
 
     python -m reference train manual
 
@@ -16,8 +16,10 @@ from reference.messages import nearest
 
 if TYPE_CHECKING:
     from reference.lesson.data.pipeline import Data
+    from reference.lesson.metrics import Scores
 
-    Loop = Callable[[Recipe, Data], dict[str, float]]
+    # Loss and scores of each evaluation, by the steps before it; the last one is the end's.
+    Loop = Callable[[Recipe, Data], dict[int, Scores]]
 
 # Also the order in which they are shown: the baseline first.
 LOOPS = ("trainer", "manual", "accelerated")
@@ -26,7 +28,7 @@ LOOPS_OF_SEVERAL = ("trainer", "accelerated")
 
 
 def get_loop(name: str) -> "Loop":
-    """A loop's `train`, which takes a recipe and its data and returns the task's scores.
+    """A loop's `train`, which takes a recipe and its data and returns its evaluations.
 
     It is imported when it is asked for: `Trainer`'s own import takes seconds.
 

@@ -10,15 +10,15 @@ from torch.optim import AdamW
 from tqdm.auto import tqdm
 from transformers import get_scheduler, set_seed
 
-from reference.lesson.data.pipeline import Data, get_dataloaders, weighted_windows
+from reference.lesson.data.pipeline import Data, Loader, get_dataloaders, weighted_windows
 from reference.lesson.loop_file import train_by
-from reference.lesson.metrics import load_metric
-from reference.lesson.model import load_model, parameter_groups
+from reference.lesson.metrics import Scores, load_metric, mean_loss
+from reference.lesson.model import Model, load_model, parameter_groups
 from reference.lesson.recipe import Recipe
 
 
-def train(recipe: Recipe, data: Data) -> dict[str, float]:
-    """Train and evaluate by the recipe; returns the task's scores on the validation split."""
+def train(recipe: Recipe, data: Data) -> dict[int, Scores]:
+    """Train and evaluate by the recipe; returns what each evaluation gave, by its step."""
     accelerator = Accelerator(
         mixed_precision=recipe.mixed_precision,
         cpu=recipe.device == "cpu",
@@ -47,14 +47,13 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
     )
 
     progress_bar = tqdm(range(num_training_steps), disable=not accelerator.is_main_process)
-    completed_steps = 0
+    completed_steps, evaluations = 0, {}
     model.train()
     for _epoch in range(num_epochs):
         for batches in weighted_windows(train_dataloader, recipe.gradient_accumulation_steps):
             for batch, weight in batches:
                 outputs = model(**batch)
-                # Each sample of the step weighs the same, on however many processes.
-                loss = outputs.loss * weight
+                loss = outputs.loss * weight  # each sample of the step weighs the same
                 accelerator.backward(loss)
             if recipe.max_grad_norm > 0:
                 accelerator.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
@@ -63,18 +62,27 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
             optimizer.zero_grad()
             progress_bar.update(1)
             completed_steps += 1
+            if completed_steps in recipe.evaluation_steps(len(train_dataloader)):  # not the last
+                evaluations[completed_steps] = evaluate(recipe, model, eval_dataloader, accelerator)
+                model.train()
             if completed_steps == num_training_steps:  # max_steps may end within an epoch
                 break
+    return {**evaluations, completed_steps: evaluate(recipe, model, eval_dataloader, accelerator)}
 
-    metric = load_metric(recipe.task)
+
+def evaluate(recipe: Recipe, model: Model, dataloader: Loader, accelerator: Accelerator) -> Scores:
+    """Loss and scores on the validation split; the model is left in eval mode."""
+    metric, losses = load_metric(recipe.task), []
     model.eval()
-    for batch in eval_dataloader:
+    for batch in dataloader:
         with torch.no_grad():
             outputs = model(**batch)
-        predictions = torch.argmax(outputs.logits, dim=-1)
-        predictions, references = accelerator.gather_for_metrics((predictions, batch["labels"]))
-        metric.add_batch(predictions=predictions, references=references)
-    return dict(metric.compute())
+        predictions = outputs.logits[:, 0] if recipe.is_regression else outputs.logits.argmax(-1)
+        labels, loss = batch["labels"], outputs.loss.repeat(len(predictions))
+        predictions, labels, loss = accelerator.gather_for_metrics((predictions, labels, loss))
+        metric.add_batch(predictions=predictions, references=labels)
+        losses.append(loss)
+    return {"loss": mean_loss(losses), **metric.compute()}
 
 
 if __name__ == "__main__":

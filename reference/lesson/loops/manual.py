@@ -9,15 +9,15 @@ from torch.optim import AdamW
 from tqdm.auto import tqdm
 from transformers import get_scheduler, set_seed
 
-from reference.lesson.data.pipeline import Data, get_dataloaders, windows
+from reference.lesson.data.pipeline import Data, Loader, get_dataloaders, windows
 from reference.lesson.loop_file import train_by
-from reference.lesson.metrics import load_metric
-from reference.lesson.model import load_model, parameter_groups
+from reference.lesson.metrics import Scores, load_metric, mean_loss
+from reference.lesson.model import Model, load_model, parameter_groups
 from reference.lesson.recipe import Recipe
 
 
-def train(recipe: Recipe, data: Data) -> dict[str, float]:
-    """Train and evaluate by the recipe; returns the task's scores on the validation split."""
+def train(recipe: Recipe, data: Data) -> dict[int, Scores]:
+    """Train and evaluate by the recipe; returns what each evaluation gave, by its step."""
     device = torch.device(recipe.device)
     bf16 = recipe.mixed_precision == "bf16"
     train_dataloader, eval_dataloader = get_dataloaders(recipe, data)
@@ -41,7 +41,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
     )
 
     progress_bar = tqdm(range(num_training_steps))
-    completed_steps = 0
+    completed_steps, evaluations = 0, {}
     model.train()
     for _epoch in range(num_epochs):
         for batches in windows(train_dataloader, recipe.gradient_accumulation_steps):
@@ -50,8 +50,7 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
                 batch = {k: v.to(device) for k, v in batch.items()}
                 with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                     outputs = model(**batch)
-                # Each sample of the step weighs the same, also in a smaller last batch.
-                loss = outputs.loss * (len(batch["labels"]) / num_samples)
+                loss = outputs.loss * (len(batch["labels"]) / num_samples)  # each weighs the same
                 loss.backward()
             if recipe.max_grad_norm > 0:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
@@ -60,18 +59,27 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
             optimizer.zero_grad()
             progress_bar.update(1)
             completed_steps += 1
+            if completed_steps in recipe.evaluation_steps(len(train_dataloader)):  # not the last
+                evaluations[completed_steps] = evaluate(recipe, model, eval_dataloader, bf16)
+                model.train()
             if completed_steps == num_training_steps:  # max_steps may end within an epoch
                 break
+    return {**evaluations, completed_steps: evaluate(recipe, model, eval_dataloader, bf16)}
 
-    metric = load_metric(recipe.task)
+
+def evaluate(recipe: Recipe, model: Model, dataloader: Loader, bf16: bool) -> Scores:
+    """Loss and scores on the validation split; the model is left in eval mode."""
+    metric, losses = load_metric(recipe.task), []
     model.eval()
-    for batch in eval_dataloader:
-        batch = {k: v.to(device) for k, v in batch.items()}
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    for batch in dataloader:
+        batch = {k: v.to(model.device) for k, v in batch.items()}
+        with torch.no_grad(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
             outputs = model(**batch)
-        predictions = torch.argmax(outputs.logits, dim=-1)
-        metric.add_batch(predictions=predictions, references=batch["labels"])
-    return dict(metric.compute())
+        predictions = outputs.logits[:, 0] if recipe.is_regression else outputs.logits.argmax(-1)
+        labels, loss = batch["labels"], outputs.loss.repeat(len(predictions))
+        metric.add_batch(predictions=predictions, references=labels)
+        losses.append(loss)
+    return {"loss": mean_loss(losses), **metric.compute()}
 
 
 if __name__ == "__main__":

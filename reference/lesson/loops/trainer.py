@@ -12,13 +12,13 @@ from transformers import Trainer, TrainingArguments
 from reference.lesson.data.pipeline import Data
 from reference.lesson.data.shares import this_process
 from reference.lesson.loop_file import train_by
-from reference.lesson.metrics import compute_metrics
+from reference.lesson.metrics import Scores, compute_metrics
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
 
 
-def train(recipe: Recipe, data: Data) -> dict[str, float]:
-    """Train and evaluate by the recipe; returns the task's scores on the validation split."""
+def train(recipe: Recipe, data: Data) -> dict[int, Scores]:
+    """Train and evaluate by the recipe; returns what each evaluation gave, by its step."""
     _, num_processes = this_process()
     num_shares = 1 if recipe.sharing == "whole" else num_processes
     with tempfile.TemporaryDirectory() as output_dir:  # nothing is saved in it
@@ -47,6 +47,8 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
                 "sequential" if recipe.data_order == "sequential" else "random"
             ),
             dataloader_pin_memory=recipe.device == "cuda",
+            eval_strategy=recipe.eval_strategy,
+            eval_steps=recipe.eval_steps,
             save_strategy="no",
             logging_strategy="no",
             report_to="none",
@@ -61,8 +63,13 @@ def train(recipe: Recipe, data: Data) -> dict[str, float]:
             compute_metrics=partial(compute_metrics, recipe.task),
         )
         trainer.train()
-        metrics = trainer.evaluate()
-    return {name: metrics[f"eval_{name}"] for name in data.task.metrics}
+        if recipe.eval_strategy == "no":  # by another it evaluates after the last step, too
+            trainer.evaluate()
+    return {
+        log["step"]: {name: log[f"eval_{name}"] for name in ("loss", *data.task.metrics)}
+        for log in trainer.state.log_history
+        if "eval_loss" in log
+    }
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def rows(task: Task, count: int, start: int = 0) -> Rows:
         ]
         for j, name in enumerate(task.text)
     }
-    return {**texts, "label": [i % len(task.labels) for i in numbers]}
+    labels = [i / 4 if task.regression else i % len(task.labels) for i in numbers]
+    return {**texts, "label": labels}
 
 
 def splits(name: str) -> dict[str, Rows]:
@@ -118,7 +119,8 @@ def dataset(name: str, columns: Rows) -> Dataset:
     """As the hub's own: `label` a ClassLabel, and a column `idx`."""
     task = get_task(name)
     features: dict[str, Any] = {text: Value("string") for text in task.text}
-    features |= {"label": ClassLabel(names=list(task.labels)), "idx": Value("int32")}
+    label = Value("float32") if task.regression else ClassLabel(names=list(task.labels))
+    features |= {"label": label, "idx": Value("int32")}
     return Dataset.from_dict(
         {**columns, "idx": list(range(len(columns["label"])))}, Features(features)
     )

@@ -120,7 +120,7 @@ def test_an_unlabelled_test_split_is_taken(tmp_path: Path) -> None:
     [
         ("mprc", ["'mprc'", "did you mean mrpc?"]),
         ("sst-2", ["did you mean sst2?"]),
-        ("stsb", ["regression", "mrpc"]),
+        ("sstb", ["did you mean stsb?", "mrpc", "classification"]),
         ("", ["unknown task", "mrpc"]),
     ],
 )

@@ -81,8 +81,8 @@ def test_the_readme_shows_it() -> None:
 
 
 # Beside the lines with Accelerate's name: what it takes over (devices, precision), and what several
-# processes change (the weight of a share, and answers that are gathered).
-PARTS = ("ccelerat", "model(**batch)", "no_grad", "weight", "references=references")
+# processes change (the weight of a share).
+PARTS = ("ccelerat", "model(**batch)", "no_grad", "weight")
 
 
 def test_only_what_accelerate_changes() -> None:
