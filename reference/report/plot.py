@@ -80,9 +80,9 @@ def _lines(
     smooth: bool = False,
 ) -> None:
     many = len(curves) > MANY
-    style = {"color": "0.8", "linewidth": 0.5} if many else {"linewidth": 1.2}
     names = [run.name for run in curves] if len(curves) > 1 else ["training"]
-    for each, name in zip(points, names, strict=True):
+    for place, (each, name) in enumerate(zip(points, names, strict=True)):
+        style = {"color": "0.8", "linewidth": 0.5} if many else {"linewidth": _width(place, curves)}
         steps, values = list(each), list(each.values())
         if not smooth or many or len(values) <= 2 * WINDOW:
             axes.plot(steps, values, label=None if many else name, **style)
@@ -108,7 +108,7 @@ def _validation(axes: "Axes", curves: Sequence[Curves]) -> None:
                 marker="o",
                 markersize=4,
                 linestyle="--",
-                linewidth=1,
+                linewidth=_width(place, curves),
                 color=_color(place, curves),
                 markeredgecolor="black",
                 markeredgewidth=0.6,
@@ -116,6 +116,11 @@ def _validation(axes: "Axes", curves: Sequence[Curves]) -> None:
                 zorder=3,
             )
             named = True
+
+
+def _width(place: int, curves: Sequence[Curves]) -> float:
+    """The last one's line is the thinnest: of runs that are the same none hides another."""
+    return 1.2 + 2.4 * (len(curves) - 1 - place) / len(curves)
 
 
 def _color(place: int, curves: Sequence[Curves]) -> str:
@@ -132,6 +137,7 @@ def _scores(axes: "Axes", names: Sequence[str], curves: Sequence[Curves]) -> Non
                 list(points.values()),
                 marker="os^Dv"[number % 5],
                 markersize=4,
+                linewidth=_width(place, curves),
                 color=_color(place, curves),
                 label=name if place == 0 else None,
             )
@@ -140,10 +146,10 @@ def _scores(axes: "Axes", names: Sequence[str], curves: Sequence[Curves]) -> Non
         axes.legend(frameon=False, fontsize="small")
     else:
         axes.text(0.5, 0.5, "no scores", transform=axes.transAxes, ha="center")
-    axes.set_xlim(*_width(curves))
+    axes.set_xlim(*_steps(curves))
 
 
-def _width(curves: Sequence[Curves]) -> tuple[float, float]:
+def _steps(curves: Sequence[Curves]) -> tuple[float, float]:
     last = max(max(each.rate or each.norm or each.loss) for each in curves)
     return -0.05 * last + 1, 1.05 * last
 
