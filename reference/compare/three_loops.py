@@ -26,6 +26,7 @@ from reference.process.run_folder import MODEL_FOLDER, clear_run_dir, make_run_d
 from reference.process.whole_files import write_json
 from reference.run.table import comparison
 from reference.run.worker_processes import Job, default_jobs, run_all, starter
+from reference.seeds.judge import judged
 
 VERDICT_VERSION = 1
 VERDICTS = ("diverged", "incomparable", "identical")  # the worst first: it is the verdict on all
@@ -82,6 +83,10 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool, save: boo
     print(comparison(metrics))
     if recipe.data == "embedded":
         print("data: the embedded corpus, which is synthetic")
+    # Once for all loops that have the same scores.
+    judgements = [judged(ledgers[each["loop"]].header, each["scores"]) for each in metrics]
+    for line in dict.fromkeys(filter(None, judgements)):
+        print(coloured(line, sys.stdout))
     said = list(sentences(LOOPS[0], verdicts))
     for line in said:
         print(coloured(line, sys.stdout))

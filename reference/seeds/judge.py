@@ -1,0 +1,46 @@
+"""Whether a run's scores are those that its recipe has with other seeds: by what is stored of them.
+
+    python -m reference train manual
+
+A rule for both sides: a score that is too good is as suspicious as one that is too bad. A run whose
+rows of validation leak into training is of the first kind.
+"""
+
+from reference.ledger.record import Record
+from reference.seeds.stored_ranges import find_range
+
+UNUSUAL = "unusual scores"  # how the line begins; `messages.py` has its colour
+
+
+def judged(header: Record, scores: dict[str, float]) -> str | None:
+    """A line on a run's scores.
+
+    The rule: each score lies within the interval in which one more seed's would lie, at the level
+    that is stored with it (99 %), if the stored ones are normally distributed. One sound run in a
+    hundred doesn't, so no exit code follows from it.
+
+    Args:
+        header: the first line of the run's ledger.
+        scores: by name.
+
+    Returns:
+        None where no seeds are stored of this recipe, data, checkpoint and device.
+    """
+    stored = find_range(header)
+    if stored is None:
+        return None
+    n, level = len(stored["seeds"]), f"{100 * stored['prediction']:g} %"
+    inside, outside = [], []
+    for name, value in scores.items():
+        low, high = stored["statistics"][name]["prediction_interval"]
+        if low <= value <= high:
+            inside.append(f"{name} {value:.4f} in {low:.4f} to {high:.4f}")
+        else:
+            side = "below" if value < low else "above"
+            outside.append(f"{name} {value:.4f} is {side} {low:.4f} to {high:.4f}")
+    if not outside:
+        return f"scores: as {n} seeds of this recipe have them ({level}): {', '.join(inside)}"
+    return (
+        f"{UNUSUAL}: {', '.join(outside)}, where one more of {n} seeds of this recipe lies "
+        f"({level}); too good is as odd as too bad: look at data, evaluation and versions"
+    )
