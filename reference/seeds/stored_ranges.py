@@ -5,7 +5,6 @@
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ def find_range(header: Record) -> Record | None:
     return next((each for each in stored() if _identity(each) == mine), None)
 
 
-@cache
 def stored() -> tuple[Record, ...]:
     """All of them, by the files' names."""
     return tuple(json.loads(path.read_text()) for path in sorted(RANGES.glob("*.json")))
