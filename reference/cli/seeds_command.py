@@ -57,8 +57,8 @@ ALONE = ("n", "loop", "run_dir", "jobs", "recipe")  # options of a training
         default=0.01,
         metavar="FLOAT",
         section="options",
-        help="of A and B: a difference too small to matter [default: 0.01, a percent point, about "
-        "what another seed does]",
+        help="of A and B: a difference too small to matter [default: 0.01, a percent point: "
+        "another seed does more]",
     ),
     Option(
         ["--plot"],

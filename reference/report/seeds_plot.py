@@ -1,4 +1,4 @@
-"""The picture of many seeds' scores: one by one, their mean, and two intervals.
+"""The picture of many seeds' scores: one by one, their mean with its interval, and their range.
 
 python -m reference seeds runs/A --plot
 """
@@ -11,7 +11,7 @@ from reference.errors import InputError
 from reference.process.whole_files import write_whole
 from reference.report.plot import FORMATS, INCHES
 from reference.seeds.seed_scores import SeedScores
-from reference.seeds.statistics import CONFIDENCE, PREDICTION
+from reference.seeds.statistics import CONFIDENCE
 
 HEIGHT = 2.3  # inches of each score's part
 
@@ -44,7 +44,7 @@ def plot_seeds(recipes: Sequence[SeedScores], out: Path) -> list[Path]:
             color, marker = f"C{place}", "os"[place]
             of = f"{'AB'[place]}: " if len(recipes) > 1 else ""
             one = each.statistics()[name]
-            axes.axhspan(*one.prediction_interval, color=color, alpha=0.10, linewidth=0)
+            axes.axhspan(one.lowest, one.highest, color=color, alpha=0.10, linewidth=0)
             axes.axhspan(*one.mean_interval, color=color, alpha=0.30, linewidth=0)
             axes.axhline(one.mean, color=color, linewidth=1, label=f"{of}mean {one.mean:.4f}")
             axes.plot(list(each.metrics), each.values(name), marker, markersize=4, color=color)
@@ -52,7 +52,7 @@ def plot_seeds(recipes: Sequence[SeedScores], out: Path) -> list[Path]:
         axes.legend(frameon=False, fontsize="small", loc="best")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     parts[-1].set_xlabel(
-        f"seed (bands: the mean, {100 * CONFIDENCE:g} %; one more seed, {100 * PREDICTION:g} %)"
+        f"seed (dark: the mean's interval, {100 * CONFIDENCE:g} %; light: lowest to highest)"
     )
     if any(each.header["data"].get("synthetic") for each in recipes):
         figure.suptitle("on a synthetic corpus", fontsize="small")

@@ -14,8 +14,8 @@ from reference.errors import InputError
 from reference.seeds.seed_scores import SeedScores
 from reference.seeds.statistics import Interval
 
-# A percent point: four of MRPC's 408 pairs, and about as much as another seed does to a run of the
-# embedded recipe (`ranges/embedded.json`): nobody who trains once can see less.
+# A percent point: four of MRPC's 408 pairs. Another seed alone moves a run by more (see `ranges/`),
+# so nobody who trains once can see less.
 MARGIN = 0.01
 ALPHA = 0.05  # of each of the two tests, and so of both
 SAME = 1e-12  # differences this near to each other are equal: scores are quotients of small numbers

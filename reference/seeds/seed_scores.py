@@ -8,7 +8,7 @@ from typing import Any
 from reference.ledger.record import Record
 from reference.lesson.checkpoints import is_local
 from reference.messages import as_html
-from reference.seeds.statistics import CONFIDENCE, PREDICTION, Statistics, statistics_of
+from reference.seeds.statistics import CONFIDENCE, Statistics, coverage, statistics_of
 
 SEEDS_VERSION = 1
 SOURCES = ("embedded", "hub")  # of data; any other is a folder's name, which only its machine has
@@ -51,7 +51,7 @@ class SeedScores:
             **_without_folders(self.header),
             **self.provenance,
             "confidence": CONFIDENCE,
-            "prediction": PREDICTION,
+            "coverage": coverage(len(self.metrics)),
             "statistics": {
                 score: dataclasses.asdict(each) for score, each in self.statistics().items()
             },

@@ -12,7 +12,7 @@ from reference.seeds.equivalence import (
     verdict_of,
 )
 from reference.seeds.seed_scores import SEEDS_VERSION, SeedScores, differences
-from reference.seeds.statistics import CONFIDENCE, PREDICTION, Interval
+from reference.seeds.statistics import CONFIDENCE, Interval, coverage
 from reference.terminal import table
 
 
@@ -26,14 +26,17 @@ def lines_of(scores: SeedScores) -> list[str]:
             "lowest",
             "highest",
             f"mean ({100 * CONFIDENCE:g} %)",
-            f"one more seed ({100 * PREDICTION:g} %)",
         ]
     ]
     for name, each in scores.statistics().items():
         numbers = (each.mean, each.standard_deviation, each.lowest, each.highest)
-        intervals = (each.mean_interval, each.prediction_interval)
-        rows.append([name, *(f"{v:.4f}" for v in numbers), *map(_interval, intervals)])
-    lines = [*table(rows).splitlines(), f"{len(scores.metrics)} seeds: {_numbers(scores.metrics)}"]
+        rows.append([name, *(f"{v:.4f}" for v in numbers), _interval(each.mean_interval)])
+    n = len(scores.metrics)
+    lines = [
+        *table(rows).splitlines(),
+        f"{n} seeds: {_numbers(scores.metrics)}; one more lies from the lowest to the highest with "
+        f"a probability of {100 * coverage(n):.0f} %, whatever the distribution",
+    ]
     if scores.header["data"].get("synthetic"):
         lines.append("data: the embedded corpus, which is synthetic")
     return lines

@@ -223,15 +223,16 @@ def test_train_and_compare_judge_by_stored_seeds(
     """The stored ones are the trained ones; then the same with what nobody reaches planted."""
     monkeypatch.setattr(stored_ranges, "RANGES", tmp_path)
     stored = trained.to_json()
-    wide = {"prediction_interval": [0.0, 1.0]}
+    wide = {"lowest": 0.0, "highest": 1.0}
     stored["statistics"] = dict.fromkeys(stored["statistics"], wide)
     (tmp_path / "tiny.json").write_text(json.dumps(stored))
     options = words(tiny, tmp_path)[3:-2]
     assert main(["train", "manual", "--no-save", *options, "--run-dir", str(tmp_path / "a")]) == 0
     out = capsys.readouterr().out.splitlines()
     (line,) = [line for line in out if line.startswith("scores: ")]
-    says(line, "as 3 seeds of this recipe have them (99 %): accuracy ", " in 0.0000 to 1.0000, f1 ")
-    best = {"prediction_interval": [1.5, 1.6]}
+    says(line, "of 3 stored seeds of this recipe: accuracy ", " in 0.0000 to 1.0000, f1 ")
+    says(line, "(50 of 100 seeds are)")
+    best = {"lowest": 1.5, "highest": 1.6}
     stored["statistics"] = dict.fromkeys(stored["statistics"], best)
     (tmp_path / "tiny.json").write_text(json.dumps(stored))
     assert main(["compare", *options, "--run-dir", str(tmp_path / "b")]) == 0
