@@ -37,7 +37,7 @@ def judged(header: Record, scores: dict[str, float]) -> str | None:
         if low <= value <= high:
             inside.append(f"{name} {value:.4f} in {low:.4f} to {high:.4f}")
         else:
-            side = "below" if value < low else "above"
+            side = "below" if value < low else "above" if value > high else "not in"  # a NaN
             outside.append(f"{name} {value:.4f} is {side} {low:.4f} to {high:.4f}")
     share = f"{100 * coverage(n):.0f} of 100 seeds"
     if not outside:
