@@ -30,6 +30,7 @@ PAGES = [
     "docs/diff-and-explain.md",
     "docs/ledger.md",
     "docs/lockstep.md",
+    "docs/seeds.md",
     "docs/several-processes.md",
     "tests/README.md",
 ]
