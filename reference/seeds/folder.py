@@ -123,7 +123,7 @@ def read_plan(path: Path) -> Record:
     """What `seeds.json` of a folder says; InputError where there is none, or another file."""
     try:
         return _read_json(path / PLAN, ("loop", "recipe", "versions", *PROVENANCE))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{path}: no folder of seeds; `python -m reference seeds` makes one"
         ) from None
@@ -205,7 +205,7 @@ def check_scores(path: Path, metrics: dict[int, Record]) -> None:
 def _read_json(path: Path, fields: Collection[str]) -> Record:
     try:
         value = json.loads(read_bounded(path, LARGEST), object_pairs_hook=each_once)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

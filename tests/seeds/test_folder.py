@@ -107,7 +107,9 @@ def test_too_few_seeds_and_other_folders_are_refused(tmp_path: Path) -> None:
     one = write_seeds(tmp_path / "one", {42: 0.9})
     says(refusal(lambda: read_seeds(one)), "1 finished seeds", "no spread")
     says(refusal(lambda: read_seeds(tmp_path)), "no folder of seeds", "reference seeds")
-    says(refusal(lambda: read_seeds(tmp_path / "nix")), "no folder of seeds")
+    (tmp_path / "file").write_text("mine")
+    for name in ("nix", "file"):
+        says(refusal(lambda name=name: read_seeds(tmp_path / name)), "no folder of seeds")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """A run's scores against stored seeds of its recipe: on both sides, and of its recipe alone."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,13 @@ def ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def of(**fields: Any) -> Record:
     return header(recipe(**fields))
+
+
+def test_judging_takes_no_slow_import() -> None:
+    """`compare` does it at the end of every run."""
+    code = "import sys, reference.seeds.judge; print({'scipy', 'torch', 'numpy'} & {*sys.modules})"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
 
 
 @pytest.mark.usefixtures("ranges")
