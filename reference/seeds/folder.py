@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -130,9 +131,18 @@ def read_plan(path: Path) -> Record:
 
 
 def finished(path: Path) -> list[int]:
-    """The seeds that a folder holds, in order."""
+    """The seeds that a folder holds, in order.
+
+    Raises:
+        InputError: a seed's folder has lost what it was scored: a finished one alone gets there.
+    """
     names = [each.name for each in path.iterdir() if re.fullmatch("0|[1-9][0-9]{0,9}", each.name)]
-    return sorted(int(name) for name in names if (path / name / METRICS).exists())
+    for name in names:
+        if not (path / name / METRICS).exists():
+            raise InputError(
+                f"{path / name}: has no {METRICS}; take the folder away, and train again"
+            )
+    return sorted(map(int, names))
 
 
 def read_seeds(path: Path, wanted: Collection[int] | None = None) -> SeedScores:
@@ -192,14 +202,18 @@ def check_scores(path: Path, metrics: dict[int, Record]) -> None:
     names: list[str] | None = None
     for seed, each in metrics.items():
         scores = each["scores"]
-        if isinstance(scores, dict) and all(isinstance(v, int | float) for v in scores.values()):
+        if isinstance(scores, dict) and all(map(_is_number, scores.values())):
             names = names or list(scores)
             if names and list(scores) == names:
                 continue
         raise InputError(
             f"{path / str(seed) / METRICS}: field scores: {brief(scores)} is not one number for "
-            "each of the task's scores; take its folder away, and train the seed again"
+            "each of the task's scores; look at that run, or take its folder away and train again"
         )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _read_json(path: Path, fields: Collection[str]) -> Record:

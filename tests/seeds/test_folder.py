@@ -21,8 +21,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_is_read_as_it_was_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "47").mkdir()  # of no seed that is finished
-    (folder / "048").mkdir()
+    (folder / "unfinished-1" / "47").mkdir(parents=True)
+    (folder / "048").mkdir()  # no seed's name
     assert read_seeds(folder).values("accuracy") == [*SEEDS.values()]
     assert main(["seeds", str(folder)]) == 0
     out = capsys.readouterr().out
@@ -92,6 +92,11 @@ def test_a_seed_under_another_s_name_is_named(folder: Path) -> None:
             '{"scores": {"accuracy": 1}, "final_loss": 1, "weights": "h"}',
             ("field scores", "not one number for each"),
         ),
+        (
+            "44/metrics.json",
+            '{"scores": {"accuracy": 1, "f1": NaN}, "final_loss": 1, "weights": "h"}',
+            ("field scores", "not one number for each"),
+        ),
         ("44/ledger.jsonl", "", ("44/ledger.jsonl: empty",)),
         (PLAN, "{}", ("seeds.json", "field loop: missing")),
     ],
@@ -101,6 +106,11 @@ def test_what_is_damaged_is_named(
 ) -> None:
     (folder / name).write_text(content)
     says(refusal(lambda: read_seeds(folder)), *parts)
+
+
+def test_a_seed_that_lost_its_scores_is_named(folder: Path) -> None:
+    (folder / "44" / "metrics.json").unlink()
+    says(refusal(lambda: read_seeds(folder)), "44: has no metrics.json", "train again")
 
 
 def test_too_few_seeds_and_other_folders_are_refused(tmp_path: Path) -> None:
