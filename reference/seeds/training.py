@@ -88,6 +88,10 @@ def seeds(
             if not finished(path):
                 clear_run_dir(path, new=new)
             raise
+        except BaseException:
+            done = len({*wanted} & {*finished(path)})
+            say(f"{path}: {done} of {n} seeds are there; the same command goes on from there")
+            raise
         return read_seeds(path, wanted)
 
 
@@ -140,6 +144,3 @@ def _train(
             ledger.close()
         with suppress(OSError):  # a closed terminal shows no bars
             progress.close()
-        done = sum((path / str(seed)).exists() for seed in left)
-        if done < len(left):
-            say(f"{done} of {len(left)} seeds are finished; the same command goes on from there")
