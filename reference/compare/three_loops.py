@@ -84,7 +84,8 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool, save: boo
     if recipe.data == "embedded":
         print("data: the embedded corpus, which is synthetic")
     # Once for all loops that have the same scores.
-    judgements = [judged(ledgers[each["loop"]].header, each["scores"]) for each in metrics]
+    headers = [ledger.header for ledger in ledgers.values()]
+    judgements = map(judged, headers, [each["scores"] for each in metrics])
     for line in dict.fromkeys(filter(None, judgements)):
         print(coloured(line, sys.stdout))
     said = list(sentences(LOOPS[0], verdicts))

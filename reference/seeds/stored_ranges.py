@@ -24,10 +24,10 @@ def find_range(header: Record) -> Record | None:
         header: the first line of its ledger.
 
     Returns:
-        What a file of `ranges/` holds; None where none is of that run, or several processes shared
-        it.
+        What a file of `ranges/` holds; None where none is of that run, it is no recipe's, or
+        several processes shared it.
     """
-    if "world_size" in header:
+    if "recipe" not in header or "world_size" in header:
         return None
     mine = _identity(header)
     return next((each for each in stored() if _identity(each) == mine), None)

@@ -48,6 +48,7 @@ def children_of(pid: int) -> set[int]:
     return {*map(int, listed)}.union(*inner)
 
 
+@pytest.mark.smoke
 def test_seeds_are_runs_of_the_recipe_with_the_seeds_that_follow(trained: SeedScores) -> None:
     folder = Path(trained.name)
     assert list(trained.metrics) == [7, 8, 9]
