@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reference.ledger.record import Record
-from reference.messages import brief
+from reference.messages import brief, folded
 from reference.seeds.equivalence import (
     ALPHA,
     EQUIVALENT,
@@ -43,7 +43,7 @@ def lines_of(scores: SeedScores) -> list[str]:
 
 
 def lines_of_pairs(a: SeedScores, b: SeedScores, pairs: Sequence[Paired]) -> Iterator[str]:
-    """What two recipes differ in, their paired differences, and the verdict first."""
+    """The verdict on two recipes, its numbers by score and by seed, and what they differ in."""
     margin = f"{pairs[0].margin:g}"
     seeds = list(pairs[0].differences)
     verdict = verdict_of(pairs)
@@ -63,7 +63,7 @@ def lines_of_pairs(a: SeedScores, b: SeedScores, pairs: Sequence[Paired]) -> Ite
     yield from table(rows).splitlines()
     score = pairs[0]
     by_seed = (f"{seed} {value:+.4f}" for seed, value in score.differences.items())
-    yield f"{score.score} by seed: {', '.join(by_seed)}"
+    yield folded(f"{score.score} by seed: {', '.join(by_seed)}")
     unequal = differences(a.header, b.header)
     for field, left, right in unequal:
         yield f"{field}: {brief(left)} in A, {brief(right)} in B"
