@@ -7,6 +7,7 @@ From Python, each loaded when it is first used (this import takes no torch):
 - `Recipe`: everything that determines a run
 - `run(recipe, loop, run_dir)`: train one loop into a folder
 - `compare(recipe, run_dir)`: train the three loops, and the verdict on them
+- `seeds(recipe, n)`: train one recipe with n seeds, and the statistics of their scores
 - `diff(a, b)`: the first divergence between two ledgers
 - `lockstep(a, b)`: every difference between two trainings, proven
 - `explain(ledger, recipe)`: the known deviations that make a ledger out of a recipe's run
@@ -14,8 +15,8 @@ From Python, each loaded when it is first used (this import takes no torch):
 - `assert_same_run(loop)`: fails unless a training loop is the recipe's run, to the last bit
 - `assert_same_training(mine, theirs)`: fails unless two trainings differ in their seeds alone
 
-`diff`, `run`, `compare`, `explain` and `lockstep` are also the packages that the functions live in:
-see `callable_package.py`.
+`diff`, `run`, `compare`, `explain`, `lockstep` and `seeds` are also the packages that the functions
+live in: see `callable_package.py`.
 """
 
 import importlib
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reference.lockstep.both import lockstep
     from reference.observe.script import observing
     from reference.run.one_run import run
+    from reference.seeds.training import seeds
     from reference.testing import assert_same_run, assert_same_training
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "lockstep",
     "observing",
     "run",
+    "seeds",
 ]
 __version__ = "0.1.0"
 

@@ -36,6 +36,10 @@ COLOURS = {
     "wrong:": RED,
     "likely:": YELLOW,
     "nothing found": GREEN,
+    "unusual scores": YELLOW,
+    "equivalent": GREEN,
+    "not equivalent": RED,
+    "not shown": YELLOW,
 }
 HTML_COLOURS = {RED: "firebrick", GREEN: "green", YELLOW: "darkgoldenrod"}
 

@@ -31,6 +31,7 @@ PAGES = [
     "docs/diff-and-explain.md",
     "docs/ledger.md",
     "docs/lockstep.md",
+    "docs/seeds.md",
     "docs/several-processes.md",
     "tests/README.md",
 ]
@@ -45,7 +46,7 @@ OTHERS = {
     "recipe.json",
     "ledger.jsonl",
     "ledger-1.jsonl",
-} | {*("metrics.json", "verdict.json", "runs/", "seen.json", "../shared/glue")}
+} | {*("metrics.json", "verdict.json", "seeds.json", "runs/", "seen.json", "../shared/glue")}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 

@@ -18,6 +18,7 @@ PACKAGES = {
     "run": "reference.run.one_run",
     "compare": "reference.compare.three_loops",
     "explain": "reference.explain.command",
+    "seeds": "reference.seeds.training",
 }
 # Three ways to come to a function whose name is a package's, and what each of them must see.
 WAYS = {
@@ -95,7 +96,7 @@ def test_a_package_without_its_function_says_so(monkeypatch: pytest.MonkeyPatch)
         made()
 
 
-@pytest.mark.parametrize("name", ["compare", "diff", "explain", "run"])
+@pytest.mark.parametrize("name", ["compare", "diff", "explain", "run", "seeds"])
 def test_a_function_goes_to_another_process_by_its_name(name: str) -> None:
     function = getattr(reference, name)
     assert pickle.loads(pickle.dumps(function)) is function

@@ -63,6 +63,13 @@ def test_it_runs_from_elsewhere(installed: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_stored_seeds_come_with_it(installed: Path, tmp_path: Path) -> None:
+    code = "from reference.seeds.stored_ranges import RANGES, stored; print(RANGES, len(stored()))"
+    said = call("-c", code, cwd=tmp_path, PYTHONPATH=str(installed))
+    ours = len([*(ROOT / "reference" / "seeds" / "ranges").glob("*.json")])
+    assert said == f"{installed / 'reference' / 'seeds' / 'ranges'} {ours}\n"
+
+
 def test_it_is_a_command_too(installed: Path, tmp_path: Path) -> None:
     path = {"PYTHONPATH": str(installed)}
     said = call(str(installed / "bin" / PROGRAM), "--version", cwd=tmp_path, **path)

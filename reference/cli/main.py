@@ -25,6 +25,9 @@ from reference.cli import inspection_commands as inspection_commands
 from reference.cli import lockstep_command as lockstep_command
 
 # isort: split
+from reference.cli import seeds_command as seeds_command
+
+# isort: split
 from reference.cli import plot_command as plot_command
 from reference.cli.program import COMPLETION, PROGRAM, program
 from reference.cli.usage_errors import in_one_line

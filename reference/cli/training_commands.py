@@ -3,6 +3,7 @@
 python -m reference compare --help
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from reference.cli.recipe_options import (
     recipe_options,
 )
 from reference.errors import InputError
+from reference.ledger.record import LEDGER_FILE
 from reference.lesson.loops import LOOPS
-from reference.messages import nearest
+from reference.messages import coloured, nearest
 from reference.observe.script.launcher import launched
 from reference.observe.script.shared_folder import folder_of
 from reference.process import signals
@@ -133,6 +135,7 @@ def train_command(
         if tell_run_dir is not None:
             write_whole(tell_run_dir, str(path))
 
+    metrics = None
     try:
         metrics = run(recipe, loop, folder, inside=inside, until=until, take=take, save=save)
         rule = split_rule(recipe)
@@ -142,6 +145,8 @@ def train_command(
         said, kept = f"ended after step {until}, as --until asks", ""
     if launch.rank == 0:
         print(said)
+        if metrics is not None:
+            _say_of_scores(taken[0], metrics["scores"])
     if launch.is_first_of_host:
         print(f"run: {taken[0]}{kept if launch.rank == 0 else ''}")
     if launch.rank == 0 and push_to_hub is not None and kept:
@@ -216,6 +221,16 @@ def observe_command(ctx: click.Context, program: tuple[str, ...], **_: Any) -> i
     `accelerate launch`, torchrun, mpirun and srun too. Ends with the script's exit code; as the
     only process, with 2 where no optimizer step was seen."""
     raise NotImplementedError  # `main` calls it, outside click: a script's callers are its own
+
+
+def _say_of_scores(run_dir: Path, scores: dict[str, float]) -> None:
+    """A line on the scores of a run, where seeds of its recipe are stored."""
+    from reference.ledger.reader import read_header
+    from reference.seeds.judge import judged
+
+    line = judged(read_header(run_dir / LEDGER_FILE), scores)
+    if line is not None:
+        print(coloured(line, sys.stdout))
 
 
 def _free_folder(run_dir: Path | None, what: str) -> Path:

@@ -27,6 +27,7 @@ from reference.process.run_folder import MODEL_FOLDER, clear_run_dir, make_run_d
 from reference.process.whole_files import write_json
 from reference.run.table import comparison
 from reference.run.worker_processes import Job, default_jobs, run_all, starter
+from reference.seeds.judge import judged
 
 VERDICT_VERSION = 1
 VERDICTS = ("diverged", "incomparable", "identical")  # the worst first: it is the verdict on all
@@ -85,6 +86,11 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool, save: boo
         print("data: the embedded corpus, which is synthetic")
     if rule := split_rule(recipe):
         print(f"data: {rule}")
+    # Once for all loops that have the same scores.
+    headers = [ledger.header for ledger in ledgers.values()]
+    judgements = map(judged, headers, [each["scores"] for each in metrics])
+    for line in dict.fromkeys(filter(None, judgements)):
+        print(coloured(line, sys.stdout))
     said = list(sentences(LOOPS[0], verdicts))
     for line in said:
         print(coloured(line, sys.stdout))

@@ -155,6 +155,17 @@ def _check_header(item: Item) -> None:
         )
 
 
+def read_header(path: Path) -> Record:
+    """The first line of a ledger; the others aren't read.
+
+    Raises:
+        InputError: The file isn't a ledger of this schema, or it is empty.
+    """
+    for item in read_items(path):
+        return item.record
+    raise InputError(f"{path}: empty; record the run again")
+
+
 def has_end(path: Path) -> bool:
     """Whether a ledger's last line is the record of its run's end; reads no more than that line.
 

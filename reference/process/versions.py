@@ -28,6 +28,16 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}"
 
 
+def processor() -> str:
+    """What the processor calls itself; where it doesn't, its kind alone."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
 def commit() -> str:
     """The commit of this package's code, short; `+` after it where files were changed since.
 

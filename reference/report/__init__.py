@@ -4,4 +4,5 @@
 
 - `curves.py` reads loss, gradient norm, learning rate and scores off a ledger
 - `plot.py` draws them
+- `seeds_plot.py` draws the scores of many seeds
 """

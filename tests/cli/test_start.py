@@ -49,6 +49,8 @@ def call(*words: str) -> tuple[int, str, str]:
         ("explain README.md", 2, "README.md: row 1: not JSON"),
         ("explain tests/scripts/gan.py", 2, "row 1: not JSON"),
         ("explain nix", 2, "nix: no such ledger"),
+        ("seeds nix", 2, "nix: no folder of seeds"),
+        ("seeds --n 2 --data nix", 2, "nix: no such folder"),
         ("train manual --data nix", 2, "nix: no such folder"),
         ("train manual --checkpoint ./nix", 2, "./nix"),
     ],

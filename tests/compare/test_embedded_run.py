@@ -19,8 +19,8 @@ MAJORITY_F1 = 2 * 279 / (2 * 279 + 129)
 MARGIN = 0.15
 
 
-def compare_whole(run_dir: Path, *arguments: str, timeout: float) -> None:
-    """`compare` in a process of its own; fails unless it says identical over 1377 steps."""
+def compare_whole(run_dir: Path, *arguments: str, timeout: float) -> str:
+    """What `compare` prints in a process of its own, which says identical over 1377 steps."""
     result = subprocess.run(
         [sys.executable, "-m", "reference", "compare", *arguments, "--run-dir", str(run_dir)],
         cwd=ROOT,
@@ -31,11 +31,13 @@ def compare_whole(run_dir: Path, *arguments: str, timeout: float) -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "identical: 3 loops, 1377 steps" in result.stdout
+    return result.stdout
 
 
 @pytest.mark.slow  # CI runs the command itself, and looks at what it prints
 def test_compare_as_the_readme_has_it(tmp_path: Path) -> None:
-    compare_whole(tmp_path / "run", timeout=3600)
+    said = compare_whole(tmp_path / "run", timeout=3600)
+    assert "\nscores: within the range of 30 stored seeds of this recipe: " in said
     for loop in LOOPS:
         metrics = json.loads((tmp_path / "run" / loop / "metrics.json").read_text())
         assert metrics["steps"] == 1377
