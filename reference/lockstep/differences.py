@@ -8,11 +8,12 @@ from typing import Any
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 from reference.lockstep.batch_differences import KINDS, MADE, batch_differences
+from reference.lockstep.links import SEED
 from reference.lockstep.pair import PairRun
+from reference.lockstep.pass_weights import pass_weights
 
 # What any two runs of other seeds have: told last.
 OF_A_SEED = (("batch", "values"), ("rng", "generators"), ("weights", "tensors"))
-OF_ALL_PASSES = ("zeroed", "gradient", "clip")  # of a step
 # The likeliest causes of other results first; within a link, in the order of the notes.
 ORDER = (
     ("weights", "parameters alone"),
@@ -26,6 +27,7 @@ ORDER = (
     ("clip", ""),
     ("schedule", ""),
     ("update", ""),
+    ("rng", ""),
     ("batch", ""),
     ("weights", ""),
     ("metrics", ""),
@@ -93,14 +95,16 @@ class Found:
 def find(run: PairRun) -> Found:
     """What the notes of two trainings come to."""
     plain = [n for n in run.notes if "cannot" not in n and "uncompared" not in n]
-    notes = _without_uneven(plain)
+    # What comes after the last step moves nothing: passes that no step takes, evaluations.
+    plain = [n for n in plain if n["link"] == METRICS or n["step"] <= max(1, run.steps)]
+    notes = _without_uneven(plain, run.steps)
     cannot = [n for n in run.notes if "cannot" in n]
     uncompared = [*(n for n in run.notes if "uncompared" in n), *_after_forward(plain)]
     causes = _causes(notes)
     told: list[Difference] = []
     nothing: list[Difference] = []
     unsure: list[Difference] = []
-    for difference in [*_grouped(notes), *batch_differences(notes)]:
+    for difference in [*_grouped(notes), *pass_weights(notes), *batch_differences(notes)]:
         if _follows(difference, causes):
             continue
         if all(note.get("blind") for note in difference.notes):
@@ -111,15 +115,28 @@ def find(run: PairRun) -> Found:
     return Found(sorted(told, key=_rank), nothing, unsure, _once(cannot), _by_link(uncompared))
 
 
-def _without_uneven(notes: Sequence[Record]) -> list[Record]:
-    """Without what follows from another number of passes: their sum, and what they draw."""
+def _without_uneven(notes: Sequence[Record], total: int) -> list[Record]:
+    """Without what follows from another number of passes: their weights, and what they draw.
+
+    Once one step had more of them, an epoch begins within another step: where generators stand
+    elsewhere, or a loss weighs more, in a few of the steps from there on, it follows from that.
+    """
     uneven = {n["step"] for n in notes if n["field"] == "passes"}
+    if not uneven:
+        return list(notes)
+    shifted = range(min(uneven), total + 1)
+    drawn = {n["step"] for n in notes if n["link"] == "rng"}
+    weighed = {n["step"] for n in notes if n["link"] == "gradient" and n.get("weight")}
     after = {step + 1 for step in uneven}
+    follows = {"rng": uneven | after, "gradient": {*uneven}}
+    for link, steps in (("rng", drawn - after), ("gradient", weighed - uneven)):
+        if 2 * len(steps & {*shifted}) < len({*shifted} - follows[link]):
+            follows[link] |= {*shifted}
     return [
         n
         for n in notes
-        if not (n["link"] in OF_ALL_PASSES and n["step"] in uneven and not n.get("calls"))
-        and not (n["link"] == "rng" and n["step"] in after)
+        if not (n["link"] == "rng" and n["step"] in follows["rng"] and n["of"] != SEED)
+        and not (n["link"] == "gradient" and n["step"] in follows["gradient"] and n.get("weight"))
     ]
 
 
@@ -136,8 +153,8 @@ def _grouped(notes: Iterable[Record]) -> list[Difference]:
         if link == METRICS and name != "evaluations":
             key, name = link, "evaluation"
         if link == "rng":
-            soft = bool(note.get("soft"))
-            key, name = (link, soft), "generators"
+            name = note["of"]
+            key = link, name, bool(note.get("soft"))
         elif link == "optimizer" and "count" in note:
             key = (link, name, note["first"])
         elif (link, name) == ("weights", "tensors"):

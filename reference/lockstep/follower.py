@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from reference.ledger.record import Record
 from reference.lockstep.evaluation_pairs import EvaluationPairs
+from reference.lockstep.links import rng_field
 from reference.lockstep.losses import loss_call
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
@@ -80,6 +81,7 @@ class Follower:
         self._rng: dict[str, str] = {}
         self._unequal_rng: list[str] = []
         self._drew = False  # from a generator, within a pass of this step
+        self._drawn_otherwise: set[str] = set()  # by the last pass itself, not by what came after
         self._goes_on = False  # to steps that A hasn't got
 
     def pass_begins(
@@ -161,7 +163,12 @@ class Follower:
         for name in self._unequal_rng:
             draws = name in event.record["drawn"] or name in drawn
             step = self.watcher.step
-            self.notes.unequal(step, "rng", name, None, None, number=number, soft=not draws)
+            # It stood there before the pass: what the pass has come to isn't why.
+            follows = "rng" if name in self._drawn_otherwise else ""
+            more: Record = {"of": rng_field(step, number), "follows": follows, "soft": not draws}
+            self.notes.unequal(step, "rng", name, None, None, **more)
+        left = event.record["after"]
+        self._drawn_otherwise = {n for n, state in after.items() if left.get(n, state) != state}
         self._loaders.go_on()
         own = outputs_of(output)
         self._pass.outputs = own
@@ -224,7 +231,10 @@ class Follower:
             raise TheOtherEnded
         passes = event.record["passes"], self.watcher.passes
         if passes[0] != passes[1]:
-            self.notes.unequal(step, "batch", "passes", *passes)
+            rows = event.record["rows"], self.watcher.rows
+            weights = list(self._gradients.weights)
+            self.notes.unequal(step, "batch", "passes", *passes, rows=rows, weights=weights)
+            self._loaders.shift(passes[0] - passes[1])
         self._gradients.before_step(event, optimizer)
         undo = self._optimizers.compare(event.record, optimizer)
         self._gradients.in_no_group = self._optimizers.in_no_group

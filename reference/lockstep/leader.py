@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.lockstep.generator_states import generator_states, pack_generators
 from reference.lockstep.losses import LossCall, loss_call
@@ -119,6 +120,7 @@ class Leader:
         numbers = {n: t.item() for n, t in outputs.items() if t.numel() == 1}
         losses, pieces = _packed(self._inner)
         record = {"outputs": records, "numbers": numbers, "drawn": drawn, "losses": losses}
+        record["after"] = after
         self._tell("pass_end", record, pieces)
 
     def pass_fails(self) -> None:
@@ -163,7 +165,8 @@ class Leader:
         first = self.watcher.backwards == 0
         left = parameters.gradients().record if first else {}
         record = {"root": numbers, "left": left, "passes": self.watcher.passes}
-        self._tell("backward_begin", record, parks=bool(left.get("norm")))
+        is_left = any(each != ABSENT for each in left.get("tensors", "").split())
+        self._tell("backward_begin", record, parks=is_left)
         run()
         self.watcher.backwards += 1
         gradient = parameters.gradients().record
@@ -188,6 +191,7 @@ class Leader:
             "raw": self._raw,
             "backwards": self.watcher.backwards,
             "passes": self.watcher.passes,
+            "rows": self.watcher.rows,
             **groups_of(optimizer, parameters),
         }
         self._tell("step", record, parks=True)

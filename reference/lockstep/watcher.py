@@ -67,6 +67,7 @@ class Watcher:
         self.step = 1
         self.passes = 0
         self.backwards = 0
+        self.rows = 0  # of the step's passes
         self._called: list[ModelParts] = []
 
     def begin(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: Any) -> OpenPass:
@@ -82,6 +83,7 @@ class Watcher:
         given = arguments_of(module, args, kwargs)
         inputs = {name: t for name, t in given.tensors.items() if t.dim() and t.grad_fn is None}
         self.passes += 1
+        self.rows += next((len(tensor) for tensor in inputs.values()), 0)
         parts = self._called[called]
         return OpenPass(self.passes, module, model, record, called, parts, given, inputs)
 
@@ -93,7 +95,7 @@ class Watcher:
                 self.evaluations.take_step_of(module)
         self._trained = {}
         self.step += 1
-        self.passes = self.backwards = 0
+        self.passes = self.backwards = self.rows = 0
 
     def trains(self, module: torch.nn.Module) -> bool:
         """Whether the module is one whose parameters are known: it was called with gradients."""

@@ -8,6 +8,8 @@ from reference.ledger.link_table import METRICS
 from reference.lockstep.batch_text import batch_text
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.differences import Difference
+from reference.lockstep.links import SEED
+from reference.lockstep.pass_weights import WEIGHT
 from reference.lockstep.rates import rates_text
 from reference.messages import plain
 
@@ -49,7 +51,9 @@ def _words(difference: Difference) -> tuple[str, str]:
         return rates_text(difference), ""
     if link == "rng":
         names = dict.fromkeys(note["field"] for note in difference.notes)
-        return f"the generators of {', '.join(names)} stand elsewhere", ""
+        where = f"the generators of {', '.join(names)} stand elsewhere"
+        since = "" if name == SEED else ": the scripts draw otherwise from them between two passes"
+        return where + since, ""
     if link == "zeroed":
         return _zeroed(difference), ""
     if link in ("weights", "update"):
@@ -112,6 +116,12 @@ def _call(text: str | None) -> str:
 
 def _gradient(difference: Difference) -> str:
     first = difference.first
+    if difference.field == WEIGHT:
+        a, b = first["passes"]
+        return (
+            f"each of B's passes weighs {short(difference.b)} times what A's does: with {a} and "
+            f"{b} of them a step it would be {short(difference.a)}"
+        )
     if difference.field == "loss":
         roots_text = both(difference.a, difference.b) + distance(difference.a, difference.b)
         return f"the loss that is backpropagated, of equal outputs: {roots_text}"
