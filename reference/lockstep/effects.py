@@ -97,7 +97,7 @@ def _put_as(difference: Difference) -> str | None:
         "forward": field not in ("outputs", "loss"),
         "zeroed": field == "zeroed",
         "schedule": True,
-        "optimizer": field != "class",
+        "optimizer": field not in ("class", "state"),
     }
     return f"{link}/{field}" if is_told.get(link) else None
 

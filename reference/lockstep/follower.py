@@ -24,6 +24,7 @@ from reference.lockstep.put_loss import LossPlacer
 from reference.lockstep.put_modes import ModePlacer, Soft
 from reference.lockstep.put_optimizer import OptimizerPlacer
 from reference.lockstep.put_outputs import OutputPlacer
+from reference.lockstep.put_state import StatePlacer
 from reference.lockstep.put_weights import WeightPlacer
 from reference.lockstep.side_report import Report
 from reference.lockstep.stream import Event, Stream
@@ -63,6 +64,7 @@ class Follower:
         self._outputs = OutputPlacer(self.watcher, self.stream, self.notes, self._soft)
         self._gradients = GradientPlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._optimizers = OptimizerPlacer(self.watcher, self._pairs, self.notes)
+        self._states = StatePlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._losses = LossPlacer(
             self.watcher,
             self.stream,
@@ -238,6 +240,8 @@ class Follower:
         self._gradients.before_step(event, optimizer)
         undo = self._optimizers.compare(event.record, optimizer)
         self._gradients.in_no_group = self._optimizers.in_no_group
+        same_class = not self._optimizers.class_is_unequal
+        self._states.before_step(event.record["state"], optimizer, same_class=same_class)
         if undo is not None:
             self._undo.append(undo)
         self.stream.release()
@@ -257,8 +261,12 @@ class Follower:
             unequal_weights = self.notes.count > before
             if self.notes.is_whole:
                 self._weights.put_buffers_of_update(event, ours, self._soft)
-            if unequal_weights:
-                self._optimizers.after_unequal_update(optimizer, self.stream)
+            how = self._optimizers.how_is_unequal
+            # Its way to compute is A's from now on, if that is another.
+            self._optimizers.puts_how = self._optimizers.puts_how or (unequal_weights and how)
+            if unequal_weights or how:
+                same_class = not self._optimizers.class_is_unequal
+                self._states.after_step(optimizer, same_class=same_class)
         self._evaluations.note_those_of_a()
         self.stream.release()
         self.stream.forget(step, takes_batches=self._loaders.takes)

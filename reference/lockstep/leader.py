@@ -15,7 +15,7 @@ from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.lockstep.generator_states import generator_states, pack_generators
 from reference.lockstep.losses import LossCall, loss_call
-from reference.lockstep.optimizer_state import state_of
+from reference.lockstep.optimizer_state import described_state, digest, state_of
 from reference.lockstep.other_models import inputs_of
 from reference.lockstep.packing import comparable, described_all, pack
 from reference.lockstep.put_batch import number_of
@@ -192,6 +192,7 @@ class Leader:
             "backwards": self.watcher.backwards,
             "passes": self.watcher.passes,
             "rows": self.watcher.rows,
+            "state": digest(described_state(optimizer, parameters)),
             **groups_of(optimizer, parameters),
         }
         self._tell("step", record, parks=True)
@@ -246,6 +247,7 @@ class Leader:
 
     def _answer(self, request: Record) -> None:
         tensors: dict[str, Tensor] = {}
+        record: Record = {}
         places = request.get("places", [])
         if request["get"] == "weights":
             tensors = {str(p): self.watcher.tensor(p).detach() for p in places}
@@ -262,9 +264,13 @@ class Leader:
             everything = self.watcher.others.tensors(request["number"])
             tensors = {name: everything[name] for name in request["names"]}
         elif request["get"] == "state" and self._optimizer is not None:
-            tensors = state_of(self._optimizer, self.watcher.parameters)
+            everything = state_of(self._optimizer, self.watcher.parameters)
+            tensors = {name: everything[name] for name in request["names"]}
+        elif request["get"] == "state described" and self._optimizer is not None:
+            own = self._optimizer, self.watcher.parameters
+            record = {"parts": described_state(*own), "tensors": list(state_of(*own))}
         records, pieces = pack(local(tensors))
-        self._peer.send({"kind": "answer", "tensors": records}, pieces)
+        self._peer.send({"kind": "answer", "tensors": records, "record": record}, pieces)
 
 
 def local(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

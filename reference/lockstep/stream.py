@@ -111,10 +111,18 @@ class Stream:
 
     def ask(self, **request: object) -> dict[str, Tensor]:
         """A's tensors by name, when it waits."""
+        record, pieces = self._ask(request)
+        return unpack_all(record["tensors"], pieces)
+
+    def ask_record(self, **request: object) -> Record:
+        """What A says of itself, when it waits."""
+        answer: Record = self._ask(request)[0]["record"]
+        return answer
+
+    def _ask(self, request: Record) -> tuple[Record, dict[str, Bytes]]:
         self.wait()
         self._peer.send(request)
-        record, pieces = self._peer.receive()
-        return unpack_all(record["tensors"], pieces)
+        return self._peer.receive()
 
     def _receive(self) -> None:
         record, pieces = self._peer.receive()

@@ -66,8 +66,21 @@ def _words(difference: Difference) -> tuple[str, str]:
         which = ("A's", "B's") if difference.a else ("B's", "A's")
         share = f"{first['count']} of {first['total']} parameters, first {first['first']}"
         return f"{which[0]} has {share}; {which[1]} hasn't", ""
+    if name == "state":
+        return _state(first), ""
     values = f"{name} {both(difference.a, difference.b)}{distance(difference.a, difference.b)}"
     return values + _share(first), ""
+
+
+def _state(first: dict[str, Any]) -> str:
+    """Of an optimizer: how many steps it has counted, or what is unequal in it."""
+    share = f"of {first['parameters']} parameters, first {first['first']}"
+    if first["counts"] is not None:
+        counts = ["none" if c is None else f"step {float(c):g}" for c in first["counts"]]
+        return f"its state, {share}, is of {counts[0]} in A, of {counts[1]} in B"
+    if None in (first["a"], first["b"]):
+        return f"its state, {share}: in {'B' if first['a'] is None else 'A'} alone"
+    return f"its state ({', '.join(first['names'])}), {share}, is unequal"
 
 
 def _metrics(difference: Difference) -> str:
@@ -176,9 +189,6 @@ def _weights(difference: Difference) -> str:
     apart = first["furthest"]
     far = f", up to {apart:.2g} apart" if apart else ""
     before = {"update": "the step's result is unequal in ", "weights": "the first weights: "}[link]
-    if "state_of_step" in first:
-        counts = [f"{count:g}" for count in first["state_of_step"]]
-        before = f"the optimizer's state is of its step {counts[0]} in A, {counts[1]} in B; so "
     if name == "of another model":
         before = f"{first['kind']}, which doesn't train, has other weights: "
     if name == "changed between steps":
