@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SMALLEST = 4  # of a multiple
 MADE = "made of the same batch"
+CONTENT = "content"  # of rows, which come in another order
 KINDS = ("input", "target", "loaded", "look")  # of a batch's notes, before a name
 TARGETS = ("label", "target", "start_positions", "end_positions")
 MANY = 4  # batches, from which on all widths have a divisor in common for a reason
@@ -36,6 +37,10 @@ def batch_differences(notes: Sequence[Record]) -> list[Difference]:
         of_name.setdefault(note["field"].partition(" ")[2], []).append(note)
     found = [each for each in (rows if rows.notes else loaded,) if each.notes]
     found += _made(made)
+    unlike = next((n for n in notes if n["link"] == "batch" and n["field"] == CONTENT), None)
+    if unlike is not None and rows.notes:
+        steps = dict.fromkeys(note["step"] for note in rows.notes)
+        found.append(Difference("batch", CONTENT, [{**unlike, "step": step} for step in steps]))
     if not others:
         return found
     uneven = any(note["link"] == "batch" and note["field"] == "passes" for note in notes)
@@ -160,12 +165,17 @@ def _type(facts: Facts, _name: str) -> Pairs:
 
 
 def _mask(facts: Facts, name: str) -> Pairs:
-    """A mask that leaves nothing out, in one of the two."""
+    """A mask that leaves nothing out, in one of the two, though rows end in the other's filler."""
     if "mask" not in name:
         return None
     ones = [(a.get("ones"), b.get("ones")) for a, b in facts]
     whole = [all(pair[side] for pair in ones) for side in (0, 1)]
-    return list(ones) if whole[0] != whole[1] and len(facts) > 1 else None
+    if whole[0] == whole[1] or len(facts) < 2:
+        return None
+    side = whole.index(True)
+    fillers = {pair[1 - side].get("filler") for pair in facts} - {None}
+    ends = {token for pair in facts for token in pair[side].get("ends", [])}
+    return list(ones) if not fillers or fillers & ends else None
 
 
 def _ignored(facts: Facts, name: str) -> Pairs:

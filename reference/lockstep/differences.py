@@ -7,7 +7,7 @@ from typing import Any
 
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
-from reference.lockstep.batch_differences import KINDS, MADE, batch_differences
+from reference.lockstep.batch_differences import CONTENT, KINDS, MADE, batch_differences
 from reference.lockstep.links import SEED
 from reference.lockstep.pair import PairRun
 from reference.lockstep.pass_weights import pass_weights
@@ -149,6 +149,8 @@ def _grouped(notes: Iterable[Record]) -> list[Difference]:
         link, name = note["link"], note["field"]
         if link == "batch" and name.split()[0] in KINDS and not note.get("soft"):
             continue  # `batch_differences` has them
+        if link == "batch" and name == CONTENT:
+            continue
         key: Any = (link, name)
         if link == METRICS and name != "evaluations":
             key, name = link, "evaluation"

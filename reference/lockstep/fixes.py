@@ -19,7 +19,7 @@ def fix_text(difference: Difference) -> str:
     if link == "zeroed":
         return "optimizer.zero_grad() after each optimizer.step()" if difference.a else ""
     if link == "optimizer" and name not in ("class", "in a group", "state"):
-        value = short(difference.a)
+        value = "None" if difference.a is None else short(difference.a)
         whose = "" if difference.first["count"] == difference.first["total"] else " in their group"
         return f"{name}={value}{whose}, given to the optimizer"
     if link == "optimizer" and name == "class":

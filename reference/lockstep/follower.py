@@ -184,15 +184,16 @@ class Follower:
         self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...] | None:
         """See `Side`."""
-        trains = self.watcher.trains(module)
-        told = self.watcher.others.take(module, trains=trains)
+        trains, step = self.watcher.trains(module), self.watcher.step
+        others = self.watcher.others
+        told = others.take(module, step, trains=trains)
         if told is not None:
-            put_other_model(module, told, self.watcher.step, self.stream, self.notes)
-        number = self.watcher.others.number(module)
+            put_other_model(module, told, step, self.stream, self.notes, others.partners)
+        number = others.number(module)
         if number is not None and not trains:
-            step = self.watcher.step
             made = self._loaders.explains
-            args = put_look(module, args, kwargs, number, step, self.stream, self.notes, made=made)
+            theirs = others.partners.get(number, number)
+            args = put_look(module, args, kwargs, theirs, step, self.stream, self.notes, made=made)
         self.watcher.evaluations.begin(module, args, kwargs)
         return args
 
@@ -290,6 +291,7 @@ class Follower:
         self.watcher.evaluations.close()
         self.stream.wait()
         self._evaluations.note_those_of_a()
+        self._inputs.note_content()
         self.notes.end_step(self.watcher.step, drew=False, over=True)
         ended = self.stream.ended
         if ended is None:

@@ -130,7 +130,7 @@ class Leader:
     def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See `Side`."""
         trains = self.watcher.trains(module)
-        told = self.watcher.others.take(module, trains=trains)
+        told = self.watcher.others.take(module, self.watcher.step, trains=trains)
         if told is not None:
             self._tell("look", told)
         number = self.watcher.others.number(module)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reference.lockstep.arguments_put import MISSING, CallArguments
-from reference.lockstep.batch_differences import TARGETS
+from reference.lockstep.batch_differences import CONTENT, TARGETS
 from reference.lockstep.input_facts import BatchFacts
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, is_plain, is_readable, is_sent, unpack
@@ -28,6 +28,14 @@ class InputPlacer:
     def end_step(self) -> None:
         """The optimizer has stepped."""
         self._direct = self._targets = False
+
+    def note_content(self) -> None:
+        """The script has ended: whether both have had the same rows, in whatever order."""
+        unlike = self._facts.unlike()
+        if unlike is not None:
+            name, *counts = unlike
+            step = max(1, self._watcher.step - 1)
+            self._notes.unequal(step, "batch", CONTENT, *counts, name=name)
 
     @property
     def is_without_targets(self) -> bool:

@@ -75,11 +75,16 @@ class OptimizerPlacer:
         self, theirs: Record, ours: Record, pairs: list[tuple[int, int]]
     ) -> dict[str, list[_Unequal]]:
         found: dict[str, list[_Unequal]] = {}
+        # Of another model's parameters: its groups are held against A's in their order.
+        is_strange = all(_group(ours, b) == NO_GROUP for _, b in pairs)
+        is_strange = is_strange and len(theirs["groups"]) == len(ours["groups"])
         of_groups: dict[tuple[int, int], list[tuple[str, Any, Any]]] = {}
         for a, b in pairs:
             groups = _group(theirs, a), _group(ours, b)
             if groups not in of_groups:
                 of_groups[groups] = list(_fields(theirs, ours, *groups))
+                if is_strange and groups[0] != NO_GROUP:
+                    of_groups[groups] += _fields(theirs, ours, groups[0], groups[0])
             for name, left, right in of_groups[groups]:
                 each = found.setdefault(name, [])
                 known = next((u for u in each if (u.a, u.b) == (left, right)), None)

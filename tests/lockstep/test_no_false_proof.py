@@ -28,7 +28,7 @@ FAULTS: list[tuple[type[Plain], Told, Told, int]] = [
     (s.InputsWithNoise, OF_A_SEED, set(), 1),
     (s.LabelsFlippedWithoutALoader, {MADE}, set(), 1),
     (s.TeacherOfOtherInputs, {MADE}, set(), 1),
-    (s.TeacherThatMovesOtherwise, {MADE, ("metrics", "evaluation")}, set(), 1),
+    (s.TeacherThatMovesOtherwise, {SHADOW}, set(), 1),
     (s.SecondBackward, {("gradient", "norm")}, set(), 1),
     (s.SumAndMean, {("gradient", "norm")}, set(), 1),
     (s.Accumulated, {*ROWS, ("batch", "passes"), ("clip", "bound")}, set(), 1),
@@ -41,7 +41,7 @@ FAULTS: list[tuple[type[Plain], Told, Told, int]] = [
     (s.SparseInput, set(), set(), 0),
     (s.AnotherSparseInput, set(), set(), 2),
     (s.LabelsFlippedAfterAnEvaluation, {*OF_A_SEED, MADE}, set(), 1),
-    (s.ShadowThatMovesOtherwise, {SHADOW, ("metrics", "evaluation")}, set(), 1),
+    (s.ShadowThatMovesOtherwise, {SHADOW}, set(), 1),
     (s.EvaluatedBeforeItsFirstStep, {("metrics", "evaluation")}, set(), 1),
 ]
 
