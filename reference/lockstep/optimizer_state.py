@@ -109,9 +109,7 @@ def _is_how(optimizer: Optimizer) -> bool:
     return any(group.get(name) for group in optimizer.param_groups for name in (HOW[0], HOW[2]))
 
 
-def drop_state(
-    optimizer: Optimizer, parameters: Parameters, places: Collection[int]
-) -> None:
+def drop_state(optimizer: Optimizer, parameters: Parameters, places: Collection[int]) -> None:
     """Take the state of these parameters away: the other optimizer has none yet."""
     living = parameters.living()
     for place in places:

@@ -300,9 +300,12 @@ class GradientPlacer:
 
 def _give(tensor: Tensor, gradient: Tensor | None) -> None:
     """A parameter's gradient: in its own memory, where it has any of that kind."""
-    if gradient is None or tensor.grad is None or gradient.is_sparse:
-        tensor.grad = gradient
-    elif tensor.grad.layout != gradient.layout:
+    if (
+        gradient is None
+        or tensor.grad is None
+        or gradient.is_sparse
+        or tensor.grad.layout != gradient.layout
+    ):
         tensor.grad = gradient
     else:
         tensor.grad.detach().copy_(gradient)

@@ -57,8 +57,12 @@ class InputPlacer:
     def _names(self, event: Event, begun: OpenPass) -> list[tuple[str | None, str | None]]:
         """Names of inputs in both; where they have none in common, in their order."""
         theirs, ours = list(event.record["inputs"]), list(begun.inputs)
-        if not set(theirs) & set(ours) and len(theirs) == len(ours):
-            return list(zip(theirs, ours, strict=True))
+        if not set(theirs) & set(ours) and theirs and ours:
+            if len(theirs) == len(ours):
+                return list(zip(theirs, ours, strict=True))
+            what = f"the models are given other inputs ({', '.join(theirs)}; {', '.join(ours)})"
+            self._notes.cannot(self._watcher.step, "batch", what)
+            return []
         # What comes out of another pass is no input, on neither side.
         made_here, made_there = begun.given.tensors.keys() - ours, set(event.record["names"])
         there = [(n, n if n in begun.inputs else None) for n in theirs if n not in made_here]

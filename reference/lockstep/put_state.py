@@ -93,9 +93,7 @@ class StatePlacer:
         ]
         return {path: (theirs.get(path), ours.get(path)) for path in paths}
 
-    def _put(
-        self, optimizer: Optimizer, unequal: dict[str, tuple[str | None, str | None]]
-    ) -> None:
+    def _put(self, optimizer: Optimizer, unequal: dict[str, tuple[str | None, str | None]]) -> None:
         theirs = {path: pair[0] for path, pair in unequal.items() if pair[0] is not None}
         tensors = [path for path in theirs if path in self._theirs["tensors"]]
         numbers = {path: each for path, each in theirs.items() if path not in tensors}
