@@ -63,7 +63,7 @@ def batch_differences(notes: Sequence[Record]) -> list[Difference]:
 
 def _have_as_many_at_most(notes: list[Record]) -> bool:
     counts = [max(n[side]["shape"][0] for n in notes if n[side]["shape"]) for side in ("a", "b")]
-    return counts[0] == counts[1]
+    return bool(counts[0] == counts[1])
 
 
 def _is_of_a_batch(note: Record) -> bool:

@@ -111,9 +111,9 @@ def _beside(name: str, inputs: dict[str, Tensor]) -> Record:
     tensor, ids, mask = inputs[name], inputs.get(IDS), inputs.get(MASK)
     facts: Record = {}
     if name == MASK and ids is not None and ids.shape == tensor.shape and ids.dim() == 2:
-        fillers = ids[tensor == 0].unique().tolist()
+        fillers = sorted({*ids[tensor == 0].tolist()})
         facts["filler"] = fillers[0] if len(fillers) == 1 else None
-        facts["ends"] = ids[:, [0, -1]].unique().tolist() if tensor.numel() else []
+        facts["ends"] = sorted({*ids[:, [0, -1]].flatten().tolist()}) if tensor.numel() else []
     if name in (IDS, MASK) or tensor.is_floating_point() or tensor.dim() != 2:
         return facts
     kept = tensor != -100

@@ -31,7 +31,7 @@ class Notes:
         return link in self._put and f"{link}/{field}" not in self._leave_out
 
     def unequal(self, step: int, link: str, field: str, a: Any, b: Any, **more: Any) -> None:
-        """One field of a link; it follows from what the step knows, unless `more` says otherwise."""
+        """One field of a link; `more` may say that it follows from nothing before."""
         self.count += 1
         note = {"step": step, "link": link, "field": field, "a": a, "b": b}
         if self.follows:
@@ -43,7 +43,7 @@ class Notes:
         self._open[-1].update(more)
 
     def withdraw(self, field: str, links: Collection[str]) -> None:
-        """It has turned out that these notes of the open step were of two things unlike each other."""
+        """Notes of the open step that were of a part, and not of the whole."""
         kept = [n for n in self._open if n["link"] not in links or n.get("field") != field]
         self._open[:] = kept
 

@@ -77,7 +77,8 @@ def put_state(
         numbers: As `described_state` gives those that are no tensors.
     """
     living = parameters.living()
-    for path, value in [*state.items(), *((p, float(n)) for p, n in numbers.items())]:
+    values: dict[str, Tensor | float] = {**state, **{p: float(n) for p, n in numbers.items()}}
+    for path, value in values.items():
         place, _, rest = path.partition(".")
         name, _, number = rest.partition(".")
         tensor = living.get(own_place.get(int(place), -1))

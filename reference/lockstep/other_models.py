@@ -1,7 +1,8 @@
 """Models that are called without gradients and don't train: a teacher, a reference, a judge.
 
 What they give goes into the loss, so that A's weights and modes are put in place here, too, at the
-first call of each step: a teacher may be an average that goes with the training. A model that is to be trained may be evaluated before its first step: it is one of them.
+first call of each step: a teacher may be an average that goes with the training. A model that is to
+be trained may be evaluated before its first step: it is one of them.
 """
 
 import weakref
@@ -35,7 +36,7 @@ class OtherModels:
         self.partners: dict[int, int] = {}  # the other training's numbers, by those of this one
 
     def take(self, module: torch.nn.Module, step: int, *, trains: bool) -> Record | None:
-        """What is said of one that is called; None where that was said in this step, or it trains."""
+        """What is said of one that is called: once in a step, and nothing of one that trains."""
         number = self.number(module)
         if trains or (number is None and len(self._known) == MOST):
             return None
@@ -116,7 +117,7 @@ def put_other_model(
     notes: Notes,
     partners: dict[int, int],
 ) -> None:
-    """A's weights and modes in a model that B calls, if A has it, too, and calls it in this step."""
+    """A's weights and modes in a model that B calls, if A calls it in this step, too."""
     fits, known = list(ours["tensors"]), partners.get(ours["number"])
     taken = {*partners.values()}
 

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.lockstep.clip_text import clip_text
+from reference.lockstep.gradient_weights import are_weighed, weight_of
 from reference.lockstep.notes import Notes
 from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.sparse_parts import joined
@@ -55,7 +56,7 @@ class GradientPlacer:
             return
         root = begin.record["root"]
         self.last_losses[0] = root[0]
-        before = self._copies() if _weight(root, roots) not in (None, 1.0) else {}
+        before = self._copies() if weight_of(root, roots) not in (None, 1.0) else {}
         run()
         watcher.backwards += 1
         self._raw = ours = watcher.parameters.gradients().record
@@ -67,7 +68,7 @@ class GradientPlacer:
             # Outputs and losses are A's by now: what is made of them is a difference of its own.
             self._note_root(begin, root, roots)
         more["blind"] = root != roots and self.is_blind()
-        weight = _weight(root, roots)
+        weight = weight_of(root, roots)
         self.weights.append(1.0)
         self._own = {}
         self._compare("gradient", event.record["gradient"], ours, weight=weight, **more)
@@ -118,21 +119,8 @@ class GradientPlacer:
 
     def _are_weighed(self, before: Tensors, weight: float) -> bool:
         """Whether B's gradients of this pass are A's times a number, but for rounding."""
-        pairs = []
-        for b, own in self._own.items():
-            theirs, start = self._watcher.tensor(b).grad, before.get(b)
-            if own is None or theirs is None or own.layout != torch.strided:
-                return False
-            if start is not None:
-                own, theirs = own - start, theirs - start
-            pairs.append((own.double(), weight * theirs.double(), _tolerance(own)))
-        largest = [float(theirs.abs().max()) if theirs.numel() else 0.0 for _, theirs, _ in pairs]
-        # A gradient that is zero but for rounding, as of attention's key biases, has any value.
-        floor = 1e-2 * max(largest, default=0.0)
-        return all(
-            bool(((own - theirs).abs() <= tolerance * (most + floor)).all())
-            for (own, theirs, tolerance), most in zip(pairs, largest, strict=True)
-        )
+        pairs = [(own, self._watcher.tensor(b).grad, before.get(b)) for b, own in self._own.items()]
+        return are_weighed(pairs, weight)
 
     def _note_root(self, begin: Event, root: list[Any], roots: list[Any]) -> None:
         """Another loss than A's goes backward, though all that it is made of is A's."""
@@ -313,18 +301,6 @@ def _give(tensor: Tensor, gradient: Tensor | None) -> None:
 
 def _calls(clips: list[Record]) -> list[tuple[Any, ...]]:
     return [(c["name"], c["bound"], c["late"]) for c in clips]
-
-
-def _weight(root: list[Any], roots: list[Any]) -> float | None:
-    """What B's loss weighs beside A's; None where that isn't one number of each."""
-    if len(root) != 1 or len(roots) != 1 or None in (root[0], roots[0]) or not root[0]:
-        return None
-    return float(roots[0] / root[0])
-
-
-def _tolerance(tensor: Tensor) -> float:
-    """What rounding may make of a gradient that is computed with another weight."""
-    return min(256 * torch.finfo(tensor.dtype).eps, 0.1)
 
 
 def _number(tensors: list[Tensor]) -> float | None:
