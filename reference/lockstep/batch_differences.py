@@ -27,12 +27,14 @@ def batch_differences(notes: Sequence[Record]) -> list[Difference]:
     own = [n for n in notes if _is_of_a_batch(n)]
     loaded = Difference("batch", "values", [n for n in own if n["field"].startswith("loaded ")])
     others = [n for n in own if not n["field"].startswith("loaded ")]
+    uneven = {n["step"] for n in notes if n["link"] == "batch" and n["field"] == "passes"}
     moved = {n["step"] for n in own if not n.get("made") and not _is_derived(n)}
     made = Difference("batch", MADE)
     rows = Difference("batch", "values")
     of_name: dict[str, list[Record]] = {}
     for note in others:
         is_made = note.get("made") or (_is_derived(note) and note["step"] not in moved)
+        is_made = is_made and note["step"] not in uneven  # a batch may be cut into passes
         (made if is_made else rows).notes.append(note)
         of_name.setdefault(note["field"].partition(" ")[2], []).append(note)
     found = [each for each in (rows if rows.notes else loaded,) if each.notes]
@@ -43,7 +45,6 @@ def batch_differences(notes: Sequence[Record]) -> list[Difference]:
         found.append(Difference("batch", CONTENT, [{**unlike, "step": step} for step in steps]))
     if not others:
         return found
-    uneven = any(note["link"] == "batch" and note["field"] == "passes" for note in notes)
     for what, values in BESIDE.items():
         for name, own in of_name.items():
             if what == "rows" and uneven and _have_as_many_at_most(own):
@@ -59,6 +60,13 @@ def batch_differences(notes: Sequence[Record]) -> list[Difference]:
             found.append(Difference("batch", what, kept))
             break  # the other inputs have the same shape
     return found
+
+
+def has_other_rows(note: Record) -> bool:
+    """Whether it is of an input that has more rows, or fewer."""
+    if not _is_of_a_batch(note) or note["a"] is None or note["b"] is None:
+        return False
+    return bool(note["a"]["shape"][:1] != note["b"]["shape"][:1])
 
 
 def _have_as_many_at_most(notes: list[Record]) -> bool:

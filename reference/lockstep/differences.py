@@ -7,7 +7,13 @@ from typing import Any
 
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
-from reference.lockstep.batch_differences import CONTENT, KINDS, MADE, batch_differences
+from reference.lockstep.batch_differences import (
+    CONTENT,
+    KINDS,
+    MADE,
+    batch_differences,
+    has_other_rows,
+)
 from reference.lockstep.links import SEED
 from reference.lockstep.pair import PairRun
 from reference.lockstep.pass_weights import pass_weights
@@ -101,11 +107,12 @@ def find(run: PairRun) -> Found:
     cannot = [n for n in run.notes if "cannot" in n]
     uncompared = [*(n for n in run.notes if "uncompared" in n), *_after_forward(plain)]
     causes = _causes(notes)
+    uneven = {n["step"] for n in notes if n["field"] == "passes"}
     told: list[Difference] = []
     nothing: list[Difference] = []
     unsure: list[Difference] = []
     for difference in [*_grouped(notes), *pass_weights(notes), *batch_differences(notes)]:
-        if _follows(difference, causes):
+        if _follows(difference, causes, uneven):
             continue
         if all(note.get("blind") for note in difference.notes):
             unsure.append(difference)
@@ -116,15 +123,16 @@ def find(run: PairRun) -> Found:
 
 
 def _without_uneven(notes: Sequence[Record], total: int) -> list[Record]:
-    """Without what follows from another number of passes: their weights, and what they draw.
+    """Without what follows from more passes, or other numbers of rows: weights, and what is drawn.
 
-    Once one step had more of them, an epoch begins within another step: where generators stand
-    elsewhere, or a loss weighs more, in a few of the steps from there on, it follows from that.
+    Once one step had more of them, epochs begin at other steps: where generators stand elsewhere,
+    or a loss weighs more, in a few of the steps from there on, it follows from that.
     """
     uneven = {n["step"] for n in notes if n["field"] == "passes"}
-    if not uneven:
+    other = uneven | {n["step"] for n in notes if has_other_rows(n)}
+    if not other:
         return list(notes)
-    shifted = range(min(uneven), total + 1)
+    shifted = range(min(other), total + 1)
     drawn = {n["step"] for n in notes if n["link"] == "rng"}
     weighed = {n["step"] for n in notes if n["link"] == "gradient" and n.get("weight")}
     after = {step + 1 for step in uneven}
@@ -137,6 +145,7 @@ def _without_uneven(notes: Sequence[Record], total: int) -> list[Record]:
         for n in notes
         if not (n["link"] == "rng" and n["step"] in follows["rng"] and n["of"] != SEED)
         and not (n["link"] == "gradient" and n["step"] in follows["gradient"] and n.get("weight"))
+        and not (n["link"] == METRICS and n["step"] in uneven)  # a teacher's passes count as one
     ]
 
 
@@ -180,13 +189,16 @@ def _causes(notes: Sequence[Record]) -> dict[str, set[int]]:
     return causes
 
 
-def _follows(difference: Difference, causes: dict[str, set[int]]) -> bool:
+def _follows(difference: Difference, causes: dict[str, set[int]], uneven: set[int]) -> bool:
     """Whether another difference explains all of it."""
     if difference.link == "forward" and difference.field in ("outputs", "loss"):
         return all(note["because"] for note in difference.notes)
     if (difference.link, difference.field) == ("update", "buffers"):
-        # From a momentum, or from other outputs: what computes otherwise is told where it begins.
-        return all(note["because"] or note.get("follows") for note in difference.notes)
+        # From a momentum, from other outputs or more passes: that is told where it begins.
+        return all(
+            note["because"] or note.get("follows") or note["step"] in uneven
+            for note in difference.notes
+        )
     if difference.link == "update":
         told = {n for n in causes if n == "class" or not n.startswith(("setting", "argument"))}
         steps: set[int] = set().union(*(causes[name] for name in told))

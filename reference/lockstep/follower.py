@@ -150,6 +150,9 @@ class Follower:
             self._undo_autocast()
             self._undo_autocast = None
         assert self._pass is not None
+        given = outputs_of(output).get("loss")
+        if given is not None and given.numel() == 1:  # the model's own, made of others or not
+            self._gradients.losses = [given.detach().item()]
         if self._begun is None:
             return None
         number = self._begun.number
@@ -206,8 +209,12 @@ class Follower:
         """See `Side`."""
         call = loss_call(name, function, args, kwargs)
         if self._begun is None:
-            return call.run()
-        return self._losses.compute(call, self._begun.number, inside=self._is_open)
+            result = call.run()
+        else:
+            result = self._losses.compute(call, self._begun.number, inside=self._is_open)
+        if isinstance(result, Tensor) and result.numel() == 1:
+            self._gradients.losses.append(result.detach().item())
+        return result
 
     def backward(self, tensors: list[Tensor], run: Callable[[], None]) -> None:
         """See `Side`."""
@@ -218,9 +225,10 @@ class Follower:
         if self.notes.puts("clip", "norm") and not self.notes.is_whole:
             # A's own clips are made in its place, when the optimizer is about to step.
             return run(math.inf) if name == NORM_CLIP else None
-        result = run(bound)
-        norm = float(result) if isinstance(result, Tensor) else None
         late = self.watcher.passes == 0
+        with self.watcher.clipping(is_watched=self.stream.watches_clips and not late):
+            result = run(bound)
+        norm = float(result) if isinstance(result, Tensor) else None
         clip = {"name": name, "bound": bound, "norm": norm, "late": late}
         self._gradients.own_clips.append(clip)
         return result
@@ -234,7 +242,7 @@ class Follower:
             raise TheOtherEnded
         passes = event.record["passes"], self.watcher.passes
         if passes[0] != passes[1]:
-            rows = event.record["rows"], self.watcher.rows
+            rows = event.record["rows"], list(self.watcher.rows)
             weights = list(self._gradients.weights)
             self.notes.unequal(step, "batch", "passes", *passes, rows=rows, weights=weights)
             self._loaders.shift(passes[0] - passes[1])
@@ -265,8 +273,8 @@ class Follower:
             how = self._optimizers.how_is_unequal
             # Its way to compute is A's from now on, if that is another.
             self._optimizers.puts_how = self._optimizers.puts_how or (unequal_weights and how)
-            if unequal_weights or how:
-                same_class = not self._optimizers.class_is_unequal
+            same_class = not self._optimizers.class_is_unequal
+            if unequal_weights or how or not same_class:
                 self._states.after_step(optimizer, same_class=same_class)
         self._evaluations.note_those_of_a()
         self.stream.release()

@@ -1,6 +1,7 @@
 """Gradients that are another's but for a number: of a loss that weighs more, or less."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,11 @@ def weight_of(root: list[Any], roots: list[Any]) -> float | None:
     if len(root) != 1 or len(roots) != 1 or None in (root[0], roots[0]) or not root[0]:
         return None
     return float(roots[0] / root[0])
+
+
+def are_alike(weights: Sequence[float]) -> bool:
+    """Whether the passes of a step weigh the same, as far as losses of float32 tell."""
+    return bool(weights) and all(math.isclose(each, weights[0], rel_tol=1e-3) for each in weights)
 
 
 def are_weighed(

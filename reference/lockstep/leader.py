@@ -49,6 +49,7 @@ class Leader:
         self._buffers: dict[str, str] = {}
         self._raw: Record = {}  # gradients, as the step's last backward pass left them
         self._optimizer: Optimizer | None = None
+        self._watches_clips = True
         self._datasets: list[Any] = []
         self._batches: list[int] = []  # that each has given
         self._wanted: int | None = None  # the loader whose batches B takes, once that is known
@@ -176,9 +177,10 @@ class Leader:
 
     def clip(self, name: str, bound: float, run: Callable[[float], Any]) -> Any:
         """See `Side`."""
-        result = run(bound)
-        norm = float(result) if isinstance(result, Tensor) else None
         late = self.watcher.passes == 0  # after the step before
+        with self.watcher.clipping(is_watched=self._watches_clips and not late):
+            result = run(bound)
+        norm = float(result) if isinstance(result, Tensor) else None
         self._tell("clip", {"name": name, "bound": bound, "norm": norm, "late": late})
         return result
 
@@ -192,6 +194,7 @@ class Leader:
             "backwards": self.watcher.backwards,
             "passes": self.watcher.passes,
             "rows": self.watcher.rows,
+            "clipped": self.watcher.clipped,
             "state": digest(described_state(optimizer, parameters)),
             **groups_of(optimizer, parameters),
         }
@@ -241,7 +244,7 @@ class Leader:
         while parks:
             request, _ = self._peer.receive()
             if "go" in request:
-                self._wanted = request.get("loader")
+                self._wanted, self._watches_clips = request["loader"], request["clips"]
                 return
             self._answer(request)
 

@@ -27,7 +27,8 @@ def pass_weights(notes: Sequence[Record]) -> list[Difference]:
     of_steps = [n for n in of_steps if n["weights"]]
     other = []
     for note in of_steps:
-        goes_with = [a / b for a, b in ((note["a"], note["b"]), note["rows"]) if a and b]
+        shares = [rows[0] / sum(rows) if rows and sum(rows) else 0.0 for rows in note["rows"]]
+        goes_with = [note["a"] / note["b"], *([shares[1] / shares[0]] if all(shares) else [])]
         weight = note["weights"][0]
         if not any(math.isclose(weight, each, rel_tol=CLOSE) for each in goes_with):
             other.append({**note, "a": goes_with[0], "b": weight, "passes": [note["a"], note["b"]]})

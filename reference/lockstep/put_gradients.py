@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.lockstep.clip_text import clip_text
-from reference.lockstep.gradient_weights import are_weighed, weight_of
+from reference.lockstep.gradient_weights import are_alike, are_weighed, weight_of
 from reference.lockstep.notes import Notes
 from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.sparse_parts import joined
@@ -36,9 +36,12 @@ class GradientPlacer:
         self._later: Event | None = None  # A's next backward pass, of more forward passes than B's
         self._raw: Record = {}  # B's gradients, as the last backward pass left them
         self._own: Tensors = {}  # of those, what A's were put in place of
+        self._has_other_clips = False
         self._has_put = self._is_mixed = False  # whether a sum is of both sides' gradients by now
         self._emptied: list[int] = []  # B's places that its script had zeroed before the step
         self.weights: list[float | None] = []  # B's losses by A's, where the gradients are so, too
+        self.losses: list[float] = []  # that B's pass, or what stands after it, has come to
+        self._own_weights: list[tuple[float | None, int]] = []  # of B's passes, with their rows
         self.last_losses: list[float | None] = [None, None]  # from which A and B went backwards
         self._norms: tuple[Any, Any] = (None, None)
 
@@ -48,6 +51,9 @@ class GradientPlacer:
         begin = self._partner()
         roots = [t.detach().item() if t.numel() == 1 else None for t in tensors]
         self.last_losses[1] = _number(tensors)
+        loss = self.losses[0] if len(self.losses) == 1 else None
+        self._own_weights.append((weight_of([loss], roots), watcher.rows[-1]))
+        self.losses = []
         if begin is None:
             self._take_back()  # of the sum that this one adds to
             run()
@@ -187,9 +193,28 @@ class GradientPlacer:
         same = _calls(theirs) == _calls(self.own_clips)
         # Where both clip alike, something else has changed the gradients.
         link = "gradient" if same and theirs else "clip"
+        if not same:
+            self._note_changed(event, ours, told)
         self._compare(link, event.record["gradient"], ours, **told)
         if not same:
             self._note_bounds(theirs)
+        # Clips are called alike in all steps, as a rule: the first one tells.
+        self._has_other_clips = self._has_other_clips or not same
+        self._stream.watches_clips = self._has_other_clips
+
+    def _note_changed(self, event: Event, ours: Record, told: Record) -> None:
+        """Where both clip otherwise, what else has changed the gradients, before or after that."""
+        clipped = event.record["clipped"], self._watcher.clipped
+        gets = event.record["gradient"], ours
+        is_watched = self._stream.watches_clips
+        found = [c[0][0] if c else g["tensors"] for c, g in zip(clipped, gets, strict=True)]
+        before = self._unequal({"tensors": found[0]}, {"tensors": found[1]})
+        after = any(c and c[-1][1] != g["tensors"] for c, g in zip(clipped, gets, strict=True))
+        if is_watched and (before or after):
+            when = "before" if before else "after"
+            norms = gets[0]["norm"], gets[1]["norm"]
+            step = self._watcher.step
+            self._notes.unequal(step, "gradient", "changed", *norms, **told, when=when)
 
     def _takes_the_sum(self, event: Event, ours: Record, theirs: list[Record]) -> bool:
         """Backward passes that don't pair up: their sum is compared, as it was before any clip.
@@ -211,12 +236,23 @@ class GradientPlacer:
         elif not self.weights:
             why = f"{passes[0]} and {passes[1]} forward passes that can't be paired"
             self._notes.uncompared(step, "gradient", why)
+        else:
+            self._weigh_passes(step, passes)
         if _calls(theirs) != _calls(self.own_clips):
             texts = [clip_text(clips) for clips in (theirs, self.own_clips)]
             self._notes.unequal(step, "clip", "bound", *texts, calls=[theirs, self.own_clips])
         self._put(event.record["gradient"], self._watcher.parameters.gradients().record)
         self._settled()
         return True
+
+    def _weigh_passes(self, step: int, passes: tuple[int, int]) -> None:
+        """B's passes beside each other: those that A hasn't got weigh what the others do."""
+        own = [weight for weight, _ in self._own_weights if weight is not None]
+        if len(own) < passes[1]:
+            why = f"{passes[0]} and {passes[1]} forward passes, of whose losses B makes one sum"
+            self._notes.uncompared(step, "gradient", why)
+        elif not are_alike(own) and not are_alike([w / n for w, n in self._own_weights if w and n]):
+            self._notes.unequal(step, "gradient", "weight of a pass", None, own)
 
     def _note_bounds(self, theirs: list[Record]) -> None:
         """Clips that aren't the same and did nothing in this step."""
@@ -281,7 +317,7 @@ class GradientPlacer:
             self._watcher.tensor(b).grad = None
         self._own, self._emptied, self._later = {}, [], None
         self._has_put = self._is_mixed = False
-        self.own_clips, self.weights = [], []
+        self.own_clips, self.weights, self._own_weights = [], [], []
         self._compared = None
         self._raw = {}
 

@@ -33,6 +33,7 @@ class Stream:
     def __init__(self, peer: Connection) -> None:
         self._peer = peer
         self.wanted: Callable[[], int | None] = lambda: None  # A's loader whose batches B takes
+        self.watches_clips = True  # A is to say what its clips find and leave
         self._events: deque[Event] = deque()
         self._parked: Event | None = None
 
@@ -96,7 +97,7 @@ class Stream:
             return
         if parked.kind != "end" and parked in self._events:
             self._events.remove(parked)
-        self._peer.send({"go": True, "loader": self.wanted()})
+        self._peer.send({"go": True, "loader": self.wanted(), "clips": self.watches_clips})
 
     def forget(self, step: int, *, takes_batches: bool) -> None:
         """A step is over: what is left of it has no counterpart.

@@ -1,7 +1,8 @@
 """What both sides know of their own training: models, the open step, what a pass begins with."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,7 +68,9 @@ class Watcher:
         self.step = 1
         self.passes = 0
         self.backwards = 0
-        self.rows = 0  # of the step's passes
+        # The gradients' hashes before and after each clip, of those that are watched.
+        self.clipped: list[tuple[str, str]] = []
+        self.rows: list[int] = []  # of each of the step's passes
         self._called: list[ModelParts] = []
 
     def begin(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: Any) -> OpenPass:
@@ -83,7 +86,7 @@ class Watcher:
         given = arguments_of(module, args, kwargs)
         inputs = {name: t for name, t in given.tensors.items() if t.dim() and t.grad_fn is None}
         self.passes += 1
-        self.rows += next((len(tensor) for tensor in inputs.values()), 0)
+        self.rows.append(next((len(tensor) for tensor in inputs.values()), 0))
         parts = self._called[called]
         return OpenPass(self.passes, module, model, record, called, parts, given, inputs)
 
@@ -95,7 +98,18 @@ class Watcher:
                 self.evaluations.take_step_of(module)
         self._trained = {}
         self.step += 1
-        self.passes = self.backwards = self.rows = 0
+        self.passes = self.backwards = 0
+        self.rows, self.clipped = [], []
+
+    @contextmanager
+    def clipping(self, *, is_watched: bool) -> Iterator[None]:
+        """Gradients are clipped within it: note what they were before and after."""
+        if not is_watched:
+            yield
+            return
+        before = self.parameters.gradients().record["tensors"]
+        yield
+        self.clipped.append((before, self.parameters.gradients().record["tensors"]))
 
     def trains(self, module: torch.nn.Module) -> bool:
         """Whether the module is one whose parameters are known: it was called with gradients."""

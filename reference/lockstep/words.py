@@ -129,6 +129,8 @@ def _call(text: str | None) -> str:
 
 def _gradient(difference: Difference) -> str:
     first = difference.first
+    if difference.field == "weight of a pass":
+        return f"B's passes of one step weigh {', '.join(map(short, difference.b))}"
     if difference.field == WEIGHT:
         a, b = first["passes"]
         return (
@@ -139,6 +141,10 @@ def _gradient(difference: Difference) -> str:
         roots_text = both(difference.a, difference.b) + distance(difference.a, difference.b)
         return f"the loss that is backpropagated, of equal outputs: {roots_text}"
     if difference.field == "changed":
+        if "when" in first:
+            return (
+                f"gradients are changed {first['when']} the clip, by no known one, in one of them"
+            )
         values = both(difference.a, difference.b) + distance(difference.a, difference.b)
         found = [[c["norm"] for c in clips] for clips in first["clips"]]
         if found[0] != found[1] and len(found[0]) == len(found[1]) == 1:
