@@ -118,6 +118,7 @@ def find(run: PairRun) -> Found:
             unsure.append(difference)
             continue
         (nothing if _does_nothing(difference, run, causes) else told).append(difference)
+    _join_losses(told)
     _join_bounds(told, nothing)
     return Found(sorted(told, key=_rank), nothing, unsure, _once(cannot), _by_link(uncompared))
 
@@ -215,6 +216,16 @@ def _does_nothing(difference: Difference, run: PairRun, causes: dict[str, set[in
     if not all(note.get("soft") for note in difference.notes):
         return False
     return difference.field not in causes
+
+
+def _join_losses(told: list[Difference]) -> None:
+    """Where outputs were unequal once, another loss is told of that step, and then its gradient."""
+    later = next((d for d in told if (d.link, d.field) == ("gradient", "norm")), None)
+    first = next((d for d in told if (d.link, d.field) == ("gradient", "loss")), None)
+    if later is not None and first is not None and "roots" in later.first:
+        later.notes += [{**later.first, "step": step} for step in first.steps]
+        later.notes.sort(key=lambda note: note["step"])
+        told.remove(first)
 
 
 def _join_bounds(told: list[Difference], nothing: list[Difference]) -> None:

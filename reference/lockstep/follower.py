@@ -70,7 +70,7 @@ class Follower:
             self.stream,
             self.notes,
             self._loaders,
-            self._soft.suspects,
+            self._soft,
         )
         self._gradients.is_blind = lambda: (
             self._inputs.is_without_targets and not self._losses.is_seen
