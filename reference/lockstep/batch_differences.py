@@ -47,7 +47,7 @@ def batch_differences(notes: Sequence[Record]) -> list[Difference]:
         return found
     for what, values in BESIDE.items():
         for name, own in of_name.items():
-            if what == "rows" and uneven and _have_as_many_at_most(own):
+            if what == "rows" and uneven and _have_as_many_at_most(others):
                 continue  # other passes come to the smaller batches at other steps
             pairs = values([(n["a"], n["b"]) for n in own], name)
             if pairs is None:
@@ -183,7 +183,7 @@ def _mask(facts: Facts, name: str) -> Pairs:
     side = whole.index(True)
     fillers = {pair[1 - side].get("filler") for pair in facts} - {None}
     ends = {token for pair in facts for token in pair[side].get("ends", [])}
-    return list(ones) if not fillers or fillers & ends else None
+    return list(ones) if not fillers or not ends or fillers & ends else None
 
 
 def _ignored(facts: Facts, name: str) -> Pairs:

@@ -138,8 +138,8 @@ def _without_uneven(notes: Sequence[Record], total: int) -> list[Record]:
     weighed = {n["step"] for n in notes if n["link"] == "gradient" and n.get("weight")}
     after = {step + 1 for step in uneven}
     follows = {"rng": uneven | after, "gradient": {*uneven}}
-    for link, steps in (("rng", drawn - after), ("gradient", weighed - uneven)):
-        if 2 * len(steps & {*shifted}) < len({*shifted} - follows[link]):
+    for link, steps, share in (("rng", drawn - after, 1), ("gradient", weighed - uneven, 2)):
+        if share * len(steps & {*shifted}) < len({*shifted} - follows[link]):
             follows[link] |= {*shifted}
     return [
         n

@@ -152,7 +152,7 @@ class Follower:
         assert self._pass is not None
         given = outputs_of(output).get("loss")
         if given is not None and given.numel() == 1:  # the model's own, made of others or not
-            self._gradients.losses = [given.detach().item()]
+            self._gradients.losses.append(given.detach().item())
         if self._begun is None:
             return None
         number = self._begun.number

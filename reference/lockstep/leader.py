@@ -169,7 +169,7 @@ class Leader:
         is_left = any(each != ABSENT for each in left.get("tensors", "").split())
         self._tell("backward_begin", record, parks=is_left)
         run()
-        self.watcher.backwards += 1
+        self.watcher.end_backward()
         gradient = parameters.gradients().record
         count = {"passes": self.watcher.passes, "backwards": self.watcher.backwards}
         self._raw = gradient

@@ -41,7 +41,8 @@ class GradientPlacer:
         self._emptied: list[int] = []  # B's places that its script had zeroed before the step
         self.weights: list[float | None] = []  # B's losses by A's, where the gradients are so, too
         self.losses: list[float] = []  # that B's pass, or what stands after it, has come to
-        self._own_weights: list[tuple[float | None, int]] = []  # of B's passes, with their rows
+        # Of B's passes, by each of their losses; and their rows.
+        self._own_weights: list[tuple[list[float | None], int]] = []
         self.last_losses: list[float | None] = [None, None]  # from which A and B went backwards
         self._norms: tuple[Any, Any] = (None, None)
 
@@ -51,20 +52,20 @@ class GradientPlacer:
         begin = self._partner()
         roots = [t.detach().item() if t.numel() == 1 else None for t in tensors]
         self.last_losses[1] = _number(tensors)
-        loss = self.losses[0] if len(self.losses) == 1 else None
-        self._own_weights.append((weight_of([loss], roots), watcher.rows[-1]))
+        weights = [weight_of([loss], roots) for loss in self.losses]
+        self._own_weights.append((weights, watcher.rows[-1]))
         self.losses = []
         if begin is None:
             self._take_back()  # of the sum that this one adds to
             run()
-            watcher.backwards += 1
+            watcher.end_backward()
             self._raw = watcher.parameters.gradients().record
             return
         root = begin.record["root"]
         self.last_losses[0] = root[0]
         before = self._copies() if weight_of(root, roots) not in (None, 1.0) else {}
         run()
-        watcher.backwards += 1
+        watcher.end_backward()
         self._raw = ours = watcher.parameters.gradients().record
         event = self._stream.seek("backward", step=step)
         if event is None:
@@ -247,12 +248,19 @@ class GradientPlacer:
 
     def _weigh_passes(self, step: int, passes: tuple[int, int]) -> None:
         """B's passes beside each other: those that A hasn't got weigh what the others do."""
-        own = [weight for weight, _ in self._own_weights if weight is not None]
-        if len(own) < passes[1]:
+        given = [(weights, rows) for weights, rows in self._own_weights if None not in weights]
+        # Of several losses in a pass the one that goes backward is that by which all weigh alike.
+        by_loss = list(zip(*(weights for weights, _ in given), strict=False))
+        rows = [rows for _, rows in given]
+        is_even = any(
+            are_alike(each) or are_alike([w / n for w, n in zip(each, rows, strict=True) if n])
+            for each in by_loss
+        )
+        if len(given) < passes[1] or not by_loss or (not is_even and len(by_loss) > 1):
             why = f"{passes[0]} and {passes[1]} forward passes, of whose losses B makes one sum"
             self._notes.uncompared(step, "gradient", why)
-        elif not are_alike(own) and not are_alike([w / n for w, n in self._own_weights if w and n]):
-            self._notes.unequal(step, "gradient", "weight of a pass", None, own)
+        elif not is_even:
+            self._notes.unequal(step, "gradient", "weight of a pass", None, list(by_loss[0]))
 
     def _note_bounds(self, theirs: list[Record]) -> None:
         """Clips that aren't the same and did nothing in this step."""

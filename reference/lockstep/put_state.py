@@ -1,5 +1,6 @@
 """What an optimizer keeps between steps: A's moments and counts in B's place."""
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from reference.ledger.record import Record
@@ -79,11 +80,10 @@ class StatePlacer:
         ours = {with_places(path, there): each for path, each in own.items()}
         self._theirs = self._stream.ask_record(get="state described")
         theirs: Record = self._theirs["parts"]
-        held = {
-            there.get(-1 if place is None else place)
-            for group in optimizer.param_groups
-            for place in map(self._watcher.parameters.place, group["params"])
-        }
+        tensors = [p for group in optimizer.param_groups for p in group["params"]]
+        tensors += [p for p in optimizer.state if isinstance(p, Tensor)]  # that were lent a group
+        places = map(self._watcher.parameters.place, tensors)
+        held = {there.get(-1 if place is None else place) for place in places}
         paths = [
             path
             for path in dict.fromkeys([*theirs, *ours])

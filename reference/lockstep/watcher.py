@@ -101,6 +101,11 @@ class Watcher:
         self.passes = self.backwards = 0
         self.rows, self.clipped = [], []
 
+    def end_backward(self) -> None:
+        """A backward pass is over; what was clipped before is part of a sum."""
+        self.backwards += 1
+        self.clipped = []
+
     @contextmanager
     def clipping(self, *, is_watched: bool) -> Iterator[None]:
         """Gradients are clipped within it: note what they were before and after."""

@@ -96,6 +96,8 @@ INSTEAD: dict[Field, set[Field]] = {
     GRADIENT: {WEIGHT, ("gradient", "weight of a pass"), ("gradient", "loss"), CHANGED},
     CLIP: {("clip", "bound")},
     WEIGHT: {GRADIENT},
+    PASSES: {GRADIENT, WEIGHT},  # of whole windows alone the losses are divided otherwise
+    ROWS: {PASSES},  # a window without its last batch
 }
 
 

@@ -10,7 +10,7 @@ MADE = ("batch", "made of the same batch")
 OF_A_SEED = {("batch", "values"), ("weights", "tensors")}
 ROWS = {("batch", "values"), ("batch", "rows")}
 SHADOW = ("weights", "of another model")
-WEIGHT = ("gradient", "weight of a pass")
+WEIGHTS = {("gradient", "weight"), ("gradient", "weight of a pass")}
 RNG = ("rng", "generators")  # which is beside each other seed
 Told = set[tuple[str, str]]
 
@@ -32,7 +32,7 @@ FAULTS: list[tuple[type[Plain], Told, Told, int]] = [
     (s.TeacherThatMovesOtherwise, {SHADOW}, set(), 1),
     (s.SecondBackward, {("gradient", "norm")}, set(), 1),
     (s.SumAndMean, {("gradient", "norm")}, set(), 1),
-    (s.Accumulated, {*ROWS, ("batch", "passes"), ("clip", "bound"), WEIGHT}, set(), 1),
+    (s.Accumulated, {*ROWS, ("batch", "passes"), ("clip", "bound"), *WEIGHTS}, set(), 1),
     (s.AnotherGelu, {("forward", "outputs")}, set(), 2),
     (s.AnotherGeluAndLoss, {("forward", "outputs"), ("gradient", "loss")}, set(), 2),
     (s.OnceDoubled, {("forward", "outputs")}, {("batch", "argument flag")}, 2),

@@ -50,13 +50,27 @@ def images(_adapted: bool) -> tuple[nn.Module, Rows]:
     return ViTForImageClassification(config), named(pixel_values=pixels, labels=labels)
 
 
-def adapted(_adapted: bool) -> tuple[nn.Module, Rows]:
-    """The language model with low-rank adapters."""
-    from peft import LoraConfig, get_peft_model
+def adapted(is_other: bool) -> tuple[nn.Module, Rows]:
+    """The tagger, frozen, with low-rank adapters; of another scale if `is_other`."""
+    model, rows = tagger(is_other)
+    model.requires_grad_(False)
+    for layer in model.bert.encoder.layer:
+        layer.attention.self.query = Adapter(layer.attention.self.query, 4.0 if is_other else 2.0)
+    return model, rows
 
-    model, rows = language_model(_adapted)
-    config = LoraConfig(r=2, lora_alpha=8 if _adapted else 4, target_modules=["c_attn"])
-    return get_peft_model(model, config), rows
+
+class Adapter(nn.Module):
+    """A linear layer, and a low-rank one beside it."""
+
+    def __init__(self, base: nn.Linear, scale: float) -> None:
+        super().__init__()
+        self.base, self.scale = base, scale
+        self.down = nn.Linear(base.in_features, 2, bias=False)
+        self.up = nn.Linear(2, base.out_features, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.base(x) + self.scale * self.up(self.down(x))
+        return out
 
 
 def named(**columns: Tensor) -> Rows:
