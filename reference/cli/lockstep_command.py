@@ -3,6 +3,7 @@
 python -m reference lockstep --help
 """
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Sequence
@@ -38,10 +39,11 @@ BETWEEN = "--"  # A's words and B's
         help="end both after so many steps [default: when they end]",
     ),
     Option(
-        ["--python"],
-        metavar="FILE",
+        ["--effects", "with_effects"],
+        is_flag=True,
         section="options",
-        help="B's interpreter, of another environment with other versions [default: this one]",
+        help="what each difference by itself moves the last loss, the weights and the scores by: "
+        "one more run of both for each",
     ),
     Option(
         ["--only"],
@@ -55,6 +57,13 @@ BETWEEN = "--"  # A's words and B's
         section="options",
         help="put A's in B's place in all links but these",
     ),
+    json_option("the list", page="docs/lockstep.md"),
+    Option(
+        ["--python"],
+        metavar="FILE",
+        section="options",
+        help="B's interpreter, of another environment with other versions [default: this one]",
+    ),
     Option(
         ["--patience"],
         type=click.FloatRange(min=1),
@@ -63,14 +72,6 @@ BETWEEN = "--"  # A's words and B's
         section="options",
         help="without a word or any work, after which one of them counts as hung [default: 60]",
     ),
-    Option(
-        ["--effects", "with_effects"],
-        is_flag=True,
-        section="options",
-        help="what each difference by itself moves the last loss, the weights and the scores by: "
-        "one more run of both for each",
-    ),
-    json_option("the list", page="docs/lockstep.md"),
     *recipe_options(),
     text="every difference between two trainings, proven",
     options_first=True,
@@ -98,6 +99,8 @@ def lockstep_command(
         if is_one and (only or but):
             other = "--only" if only else "--but"
             raise InputError(f"{other}: not together with {name}; it prints where one run ends")
+    if python and shutil.which(python) is None:
+        raise InputError(f"--python: {python} can't be run; give an environment's bin/python")
     put = set(LINKS)
     if only:
         put = set(links_of(only, "--only"))
@@ -133,7 +136,8 @@ def lockstep_command(
         return 0
     run = run_both(put)
     result = judge(run)
-    found = effects(result.differences, run_both, failure_of) if with_effects else []
+    is_wanted = with_effects and not result.failure
+    found = effects(result.differences, run_both, failure_of, _tell) if is_wanted else []
     if as_json:
         print(result.json(found))
     else:
@@ -145,6 +149,10 @@ def lockstep_command(
         for side in run.sides:
             print(side.traceback, end="", file=sys.stderr)
     return result.exit_code
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:

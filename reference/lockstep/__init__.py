@@ -12,7 +12,9 @@ reading order:
 - `leader.py`: A, which says what it does and waits where its tensors would change;
 - `follower.py`: B, which compares, notes and puts in place: `put_weights.py`, `put_modes.py`,
   `put_batch.py`, `put_inputs.py`, `put_autocast.py`, `put_loss.py`, `put_gradients.py`,
-  `put_optimizer.py`, `put_outputs.py`, `arguments_put.py`; `evaluation_pairs.py`: evaluations;
+  `put_optimizer.py`, `put_state.py`, `put_outputs.py`, `arguments_put.py`;
+  `gradient_weights.py`: gradients that are the other's but for a number; `evaluation_pairs.py`:
+  evaluations;
 - `watcher.py`, `model_parts.py`, `parameter_pairs.py`, `losses.py`, `optimizer_state.py`,
   `generator_states.py`, `mode_readers.py`,
   `evaluations.py`, `other_models.py`, `input_facts.py`, `clip_text.py`:
@@ -20,8 +22,9 @@ reading order:
 - `links.py`: the links that are held;
 - `wire.py`, `packing.py`, `sparse_parts.py`, `stream.py`: how it goes from one to the other;
 - `notes.py`, `side_report.py`: what is told to the parent;
-- `differences.py`, `batch_differences.py`: the notes of all steps made differences; `words.py`,
-  `batch_text.py`, `rates.py`: these in words; `fixes.py`: the line that makes B like A;
+- `differences.py`, `batch_differences.py`, `pass_weights.py`: the notes of all steps made
+  differences; `words.py`, `batch_text.py`, `rates.py`: these in words; `fixes.py`: the line that
+  makes B like A;
   `result.py`: the list and the proof;
 - `effects.py`: what each difference does by itself.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reference.ledger.record import Record
@@ -13,33 +13,42 @@ if TYPE_CHECKING:
 
 SMALLEST = 4  # of a multiple
 MADE = "made of the same batch"
+CONTENT = "content"  # of rows, which come in another order
 KINDS = ("input", "target", "loaded", "look")  # of a batch's notes, before a name
 TARGETS = ("label", "target", "start_positions", "end_positions")
 MANY = 4  # batches, from which on all widths have a divisor in common for a reason
 Facts = list[tuple[Record, Record]]  # A's and B's of one input, step by step
 
 
-def batch_differences(notes: Iterable[Record]) -> list[Difference]:
+def batch_differences(notes: Sequence[Record]) -> list[Difference]:
     """The rows as one difference, and each thing beside them."""
     from reference.lockstep.differences import Difference
 
     own = [n for n in notes if _is_of_a_batch(n)]
     loaded = Difference("batch", "values", [n for n in own if n["field"].startswith("loaded ")])
     others = [n for n in own if not n["field"].startswith("loaded ")]
+    uneven = {n["step"] for n in notes if n["link"] == "batch" and n["field"] == "passes"}
     moved = {n["step"] for n in own if not n.get("made") and not _is_derived(n)}
     made = Difference("batch", MADE)
     rows = Difference("batch", "values")
     of_name: dict[str, list[Record]] = {}
     for note in others:
         is_made = note.get("made") or (_is_derived(note) and note["step"] not in moved)
+        is_made = is_made and note["step"] not in uneven  # a batch may be cut into passes
         (made if is_made else rows).notes.append(note)
         of_name.setdefault(note["field"].partition(" ")[2], []).append(note)
     found = [each for each in (rows if rows.notes else loaded,) if each.notes]
     found += _made(made)
+    unlike = next((n for n in notes if n["link"] == "batch" and n["field"] == CONTENT), None)
+    if unlike is not None and rows.notes:
+        steps = dict.fromkeys(note["step"] for note in rows.notes)
+        found.append(Difference("batch", CONTENT, [{**unlike, "step": step} for step in steps]))
     if not others:
         return found
     for what, values in BESIDE.items():
         for name, own in of_name.items():
+            if what == "rows" and uneven and _have_as_many_at_most(others):
+                continue  # other passes come to the smaller batches at other steps
             pairs = values([(n["a"], n["b"]) for n in own], name)
             if pairs is None:
                 continue
@@ -51,6 +60,18 @@ def batch_differences(notes: Iterable[Record]) -> list[Difference]:
             found.append(Difference("batch", what, kept))
             break  # the other inputs have the same shape
     return found
+
+
+def has_other_rows(note: Record) -> bool:
+    """Whether it is of an input that has more rows, or fewer."""
+    if not _is_of_a_batch(note) or note["a"] is None or note["b"] is None:
+        return False
+    return bool(note["a"]["shape"][:1] != note["b"]["shape"][:1])
+
+
+def _have_as_many_at_most(notes: list[Record]) -> bool:
+    counts = [max(n[side]["shape"][0] for n in notes if n[side]["shape"]) for side in ("a", "b")]
+    return bool(counts[0] == counts[1])
 
 
 def _is_of_a_batch(note: Record) -> bool:
@@ -152,12 +173,17 @@ def _type(facts: Facts, _name: str) -> Pairs:
 
 
 def _mask(facts: Facts, name: str) -> Pairs:
-    """A mask that leaves nothing out, in one of the two."""
+    """A mask that leaves nothing out, in one of the two, though rows end in the other's filler."""
     if "mask" not in name:
         return None
     ones = [(a.get("ones"), b.get("ones")) for a, b in facts]
     whole = [all(pair[side] for pair in ones) for side in (0, 1)]
-    return list(ones) if whole[0] != whole[1] and len(facts) > 1 else None
+    if whole[0] == whole[1] or len(facts) < 2:
+        return None
+    side = whole.index(True)
+    fillers = {pair[1 - side].get("filler") for pair in facts} - {None}
+    ends = {token for pair in facts for token in pair[side].get("ends", [])}
+    return list(ones) if not fillers or not ends or fillers & ends else None
 
 
 def _ignored(facts: Facts, name: str) -> Pairs:

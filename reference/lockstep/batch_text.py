@@ -1,7 +1,7 @@
 """A difference of batches in words: what a model and its loss are given."""
 
 from reference.diff.value_text import both
-from reference.lockstep.batch_differences import MADE
+from reference.lockstep.batch_differences import CONTENT, MADE
 from reference.lockstep.differences import Difference
 
 
@@ -15,6 +15,11 @@ def batch_text(difference: Difference) -> str:
         return f"other rows ({', '.join(names)})"
     if name == MADE:
         return _made_of_a_batch(difference)
+    if name == CONTENT:
+        return (
+            f"none of A's {difference.a} rows is any of B's {difference.b} ({first['name']}): they "
+            "are made otherwise, or are others altogether"
+        )
     if name == "passes":
         return f"{difference.a} and {difference.b} forward passes a step"
     if name == "rows":

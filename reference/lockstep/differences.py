@@ -7,12 +7,19 @@ from typing import Any
 
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
-from reference.lockstep.batch_differences import KINDS, MADE, batch_differences
+from reference.lockstep.batch_differences import (
+    CONTENT,
+    KINDS,
+    MADE,
+    batch_differences,
+    has_other_rows,
+)
+from reference.lockstep.links import SEED
 from reference.lockstep.pair import PairRun
+from reference.lockstep.pass_weights import pass_weights
 
 # What any two runs of other seeds have: told last.
 OF_A_SEED = (("batch", "values"), ("rng", "generators"), ("weights", "tensors"))
-OF_ALL_PASSES = ("zeroed", "gradient", "clip")  # of a step
 # The likeliest causes of other results first; within a link, in the order of the notes.
 ORDER = (
     ("weights", "parameters alone"),
@@ -26,6 +33,7 @@ ORDER = (
     ("clip", ""),
     ("schedule", ""),
     ("update", ""),
+    ("rng", ""),
     ("batch", ""),
     ("weights", ""),
     ("metrics", ""),
@@ -93,33 +101,52 @@ class Found:
 def find(run: PairRun) -> Found:
     """What the notes of two trainings come to."""
     plain = [n for n in run.notes if "cannot" not in n and "uncompared" not in n]
-    notes = _without_uneven(plain)
+    # What comes after the last step moves nothing: passes that no step takes, evaluations.
+    plain = [n for n in plain if n["link"] == METRICS or n["step"] <= max(1, run.steps)]
+    notes = _without_uneven(plain, run.steps)
     cannot = [n for n in run.notes if "cannot" in n]
     uncompared = [*(n for n in run.notes if "uncompared" in n), *_after_forward(plain)]
     causes = _causes(notes)
+    uneven = {n["step"] for n in notes if n["field"] == "passes"}
     told: list[Difference] = []
     nothing: list[Difference] = []
     unsure: list[Difference] = []
-    for difference in [*_grouped(notes), *batch_differences(notes)]:
-        if _follows(difference, causes):
+    for difference in [*_grouped(notes), *pass_weights(notes), *batch_differences(notes)]:
+        if _follows(difference, causes, uneven):
             continue
         if all(note.get("blind") for note in difference.notes):
             unsure.append(difference)
             continue
         (nothing if _does_nothing(difference, run, causes) else told).append(difference)
+    _join_losses(told)
     _join_bounds(told, nothing)
     return Found(sorted(told, key=_rank), nothing, unsure, _once(cannot), _by_link(uncompared))
 
 
-def _without_uneven(notes: Sequence[Record]) -> list[Record]:
-    """Without what follows from another number of passes: their sum, and what they draw."""
+def _without_uneven(notes: Sequence[Record], total: int) -> list[Record]:
+    """Without what follows from more passes, or other numbers of rows: weights, and what is drawn.
+
+    Once one step had more of them, epochs begin at other steps: where generators stand elsewhere,
+    or a loss weighs more, in a few of the steps from there on, it follows from that.
+    """
     uneven = {n["step"] for n in notes if n["field"] == "passes"}
+    other = uneven | {n["step"] for n in notes if has_other_rows(n)}
+    if not other:
+        return list(notes)
+    shifted = range(min(other), total + 1)
+    drawn = {n["step"] for n in notes if n["link"] == "rng"}
+    weighed = {n["step"] for n in notes if n["link"] == "gradient" and n.get("weight")}
     after = {step + 1 for step in uneven}
+    follows = {"rng": uneven | after, "gradient": {*uneven}}
+    for link, steps, share in (("rng", drawn - after, 1), ("gradient", weighed - uneven, 2)):
+        if share * len(steps & {*shifted}) < len({*shifted} - follows[link]):
+            follows[link] |= {*shifted}
     return [
         n
         for n in notes
-        if not (n["link"] in OF_ALL_PASSES and n["step"] in uneven and not n.get("calls"))
-        and not (n["link"] == "rng" and n["step"] in after)
+        if not (n["link"] == "rng" and n["step"] in follows["rng"] and n["of"] != SEED)
+        and not (n["link"] == "gradient" and n["step"] in follows["gradient"] and n.get("weight"))
+        and not (n["link"] == METRICS and n["step"] in uneven)  # a teacher's passes count as one
     ]
 
 
@@ -132,12 +159,14 @@ def _grouped(notes: Iterable[Record]) -> list[Difference]:
         link, name = note["link"], note["field"]
         if link == "batch" and name.split()[0] in KINDS and not note.get("soft"):
             continue  # `batch_differences` has them
+        if link == "batch" and name == CONTENT:
+            continue
         key: Any = (link, name)
         if link == METRICS and name != "evaluations":
             key, name = link, "evaluation"
         if link == "rng":
-            soft = bool(note.get("soft"))
-            key, name = (link, soft), "generators"
+            name = note["of"]
+            key = link, name, bool(note.get("soft"))
         elif link == "optimizer" and "count" in note:
             key = (link, name, note["first"])
         elif (link, name) == ("weights", "tensors"):
@@ -161,13 +190,16 @@ def _causes(notes: Sequence[Record]) -> dict[str, set[int]]:
     return causes
 
 
-def _follows(difference: Difference, causes: dict[str, set[int]]) -> bool:
+def _follows(difference: Difference, causes: dict[str, set[int]], uneven: set[int]) -> bool:
     """Whether another difference explains all of it."""
     if difference.link == "forward" and difference.field in ("outputs", "loss"):
         return all(note["because"] for note in difference.notes)
     if (difference.link, difference.field) == ("update", "buffers"):
-        # From a momentum, or from other outputs: what computes otherwise is told where it begins.
-        return all(note["because"] or note.get("follows") for note in difference.notes)
+        # From a momentum, from other outputs or more passes: that is told where it begins.
+        return all(
+            note["because"] or note.get("follows") or note["step"] in uneven
+            for note in difference.notes
+        )
     if difference.link == "update":
         told = {n for n in causes if n == "class" or not n.startswith(("setting", "argument"))}
         steps: set[int] = set().union(*(causes[name] for name in told))
@@ -184,6 +216,16 @@ def _does_nothing(difference: Difference, run: PairRun, causes: dict[str, set[in
     if not all(note.get("soft") for note in difference.notes):
         return False
     return difference.field not in causes
+
+
+def _join_losses(told: list[Difference]) -> None:
+    """Where outputs were unequal once, another loss is told of that step, and then its gradient."""
+    later = next((d for d in told if (d.link, d.field) == ("gradient", "norm")), None)
+    first = next((d for d in told if (d.link, d.field) == ("gradient", "loss")), None)
+    if later is not None and first is not None and "roots" in later.first:
+        later.notes += [{**later.first, "step": step} for step in first.steps]
+        later.notes.sort(key=lambda note: note["step"])
+        told.remove(first)
 
 
 def _join_bounds(told: list[Difference], nothing: list[Difference]) -> None:

@@ -6,6 +6,7 @@ Each is a run of both of its own. B goes its own way in it: its steps aren't put
 results, as they are where the list is made.
 """
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,10 @@ def effect_of(run: PairRun, what: str, failure: str) -> Effect:
 
 
 def effects(
-    differences: Sequence[Difference], run: Run, failure_of: Callable[[PairRun], str]
+    differences: Sequence[Difference],
+    run: Run,
+    failure_of: Callable[[PairRun], str],
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[Effect]:
     """Of nothing put in place, and of each difference alone.
 
@@ -66,8 +70,20 @@ def effects(
         differences: Between the two.
         run: Runs both once more.
         failure_of: Says why a run came to nothing; '' where it didn't.
+        tell: Is told which run begins, of how many, and the time left.
     """
-    alone = run((), ())
+    total = 1 + sum(_put_as(each) is not None for each in differences)
+    done, began = 0, time.monotonic()
+
+    def run_next(what: str, put: Collection[str], leave_out: Collection[str]) -> PairRun:
+        nonlocal done
+        seconds = time.monotonic() - began
+        left = f"; about {seconds / done * (total - done):.0f} s left" if done else ""
+        tell(f"run {done + 1} of {total}: {what}{left}")
+        done += 1
+        return run(put, leave_out)
+
+    alone = run_next(AS_IT_IS, (), ())
     found = [effect_of(alone, AS_IT_IS, failure_of(alone))]
     for number, each in enumerate(differences, 1):
         what = f"{number}. {each.link}, {each.field}"
@@ -75,7 +91,7 @@ def effects(
         if left is None:
             found.append(Effect(what, failure="can't be left alone: it stays in all of these rows"))
             continue
-        shown = run(TOLD, [left])
+        shown = run_next(what, TOLD, [left])
         found.append(effect_of(shown, what, failure_of(shown)))
     return found
 
@@ -97,7 +113,7 @@ def _put_as(difference: Difference) -> str | None:
         "forward": field not in ("outputs", "loss"),
         "zeroed": field == "zeroed",
         "schedule": True,
-        "optimizer": field != "class",
+        "optimizer": field not in ("class", "state"),
     }
     return f"{link}/{field}" if is_told.get(link) else None
 

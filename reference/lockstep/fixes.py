@@ -18,8 +18,8 @@ def fix_text(difference: Difference) -> str:
         return f"parameter.requires_grad_({not difference.a}) of those"
     if link == "zeroed":
         return "optimizer.zero_grad() after each optimizer.step()" if difference.a else ""
-    if link == "optimizer" and name not in ("class", "in a group"):
-        value = short(difference.a)
+    if link == "optimizer" and name not in ("class", "in a group", "state"):
+        value = "None" if difference.a is None else short(difference.a)
         whose = "" if difference.first["count"] == difference.first["total"] else " in their group"
         return f"{name}={value}{whose}, given to the optimizer"
     if link == "optimizer" and name == "class":

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from reference.ledger.record import Record
 from reference.lockstep.evaluation_pairs import EvaluationPairs
+from reference.lockstep.links import rng_field
 from reference.lockstep.losses import loss_call
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
@@ -23,6 +24,7 @@ from reference.lockstep.put_loss import LossPlacer
 from reference.lockstep.put_modes import ModePlacer, Soft
 from reference.lockstep.put_optimizer import OptimizerPlacer
 from reference.lockstep.put_outputs import OutputPlacer
+from reference.lockstep.put_state import StatePlacer
 from reference.lockstep.put_weights import WeightPlacer
 from reference.lockstep.side_report import Report
 from reference.lockstep.stream import Event, Stream
@@ -62,12 +64,13 @@ class Follower:
         self._outputs = OutputPlacer(self.watcher, self.stream, self.notes, self._soft)
         self._gradients = GradientPlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._optimizers = OptimizerPlacer(self.watcher, self._pairs, self.notes)
+        self._states = StatePlacer(self.watcher, self._pairs, self.stream, self.notes)
         self._losses = LossPlacer(
             self.watcher,
             self.stream,
             self.notes,
             self._loaders,
-            self._soft.suspects,
+            self._soft,
         )
         self._gradients.is_blind = lambda: (
             self._inputs.is_without_targets and not self._losses.is_seen
@@ -80,6 +83,7 @@ class Follower:
         self._rng: dict[str, str] = {}
         self._unequal_rng: list[str] = []
         self._drew = False  # from a generator, within a pass of this step
+        self._drawn_otherwise: set[str] = set()  # by the last pass itself, not by what came after
         self._goes_on = False  # to steps that A hasn't got
 
     def pass_begins(
@@ -146,6 +150,9 @@ class Follower:
             self._undo_autocast()
             self._undo_autocast = None
         assert self._pass is not None
+        given = outputs_of(output).get("loss")
+        if given is not None and given.numel() == 1:  # the model's own, made of others or not
+            self._gradients.losses.append(given.detach().item())
         if self._begun is None:
             return None
         number = self._begun.number
@@ -161,7 +168,12 @@ class Follower:
         for name in self._unequal_rng:
             draws = name in event.record["drawn"] or name in drawn
             step = self.watcher.step
-            self.notes.unequal(step, "rng", name, None, None, number=number, soft=not draws)
+            # It stood there before the pass: what the pass has come to isn't why.
+            follows = "rng" if name in self._drawn_otherwise else ""
+            more: Record = {"of": rng_field(step, number), "follows": follows, "soft": not draws}
+            self.notes.unequal(step, "rng", name, None, None, **more)
+        left = event.record["after"]
+        self._drawn_otherwise = {n for n, state in after.items() if left.get(n, state) != state}
         self._loaders.go_on()
         own = outputs_of(output)
         self._pass.outputs = own
@@ -175,15 +187,16 @@ class Follower:
         self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...] | None:
         """See `Side`."""
-        trains = self.watcher.trains(module)
-        told = self.watcher.others.take(module, trains=trains)
+        trains, step = self.watcher.trains(module), self.watcher.step
+        others = self.watcher.others
+        told = others.take(module, step, trains=trains)
         if told is not None:
-            put_other_model(module, told, self.watcher.step, self.stream, self.notes)
-        number = self.watcher.others.number(module)
+            put_other_model(module, told, step, self.stream, self.notes, others.partners)
+        number = others.number(module)
         if number is not None and not trains:
-            step = self.watcher.step
             made = self._loaders.explains
-            args = put_look(module, args, kwargs, number, step, self.stream, self.notes, made=made)
+            theirs = others.partners.get(number, number)
+            args = put_look(module, args, kwargs, theirs, step, self.stream, self.notes, made=made)
         self.watcher.evaluations.begin(module, args, kwargs)
         return args
 
@@ -196,8 +209,12 @@ class Follower:
         """See `Side`."""
         call = loss_call(name, function, args, kwargs)
         if self._begun is None:
-            return call.run()
-        return self._losses.compute(call, self._begun.number, inside=self._is_open)
+            result = call.run()
+        else:
+            result = self._losses.compute(call, self._begun.number, inside=self._is_open)
+        if isinstance(result, Tensor) and result.numel() == 1:
+            self._gradients.losses.append(result.detach().item())
+        return result
 
     def backward(self, tensors: list[Tensor], run: Callable[[], None]) -> None:
         """See `Side`."""
@@ -208,9 +225,10 @@ class Follower:
         if self.notes.puts("clip", "norm") and not self.notes.is_whole:
             # A's own clips are made in its place, when the optimizer is about to step.
             return run(math.inf) if name == NORM_CLIP else None
-        result = run(bound)
-        norm = float(result) if isinstance(result, Tensor) else None
         late = self.watcher.passes == 0
+        with self.watcher.clipping(is_watched=self.stream.watches_clips and not late):
+            result = run(bound)
+        norm = float(result) if isinstance(result, Tensor) else None
         clip = {"name": name, "bound": bound, "norm": norm, "late": late}
         self._gradients.own_clips.append(clip)
         return result
@@ -224,10 +242,15 @@ class Follower:
             raise TheOtherEnded
         passes = event.record["passes"], self.watcher.passes
         if passes[0] != passes[1]:
-            self.notes.unequal(step, "batch", "passes", *passes)
+            rows = event.record["rows"], list(self.watcher.rows)
+            weights = list(self._gradients.weights)
+            self.notes.unequal(step, "batch", "passes", *passes, rows=rows, weights=weights)
+            self._loaders.shift(passes[0] - passes[1])
         self._gradients.before_step(event, optimizer)
         undo = self._optimizers.compare(event.record, optimizer)
         self._gradients.in_no_group = self._optimizers.in_no_group
+        same_class = not self._optimizers.class_is_unequal
+        self._states.before_step(event.record["state"], optimizer, same_class=same_class)
         if undo is not None:
             self._undo.append(undo)
         self.stream.release()
@@ -247,8 +270,12 @@ class Follower:
             unequal_weights = self.notes.count > before
             if self.notes.is_whole:
                 self._weights.put_buffers_of_update(event, ours, self._soft)
-            if unequal_weights:
-                self._optimizers.after_unequal_update(optimizer, self.stream)
+            how = self._optimizers.how_is_unequal
+            # Its way to compute is A's from now on, if that is another.
+            self._optimizers.puts_how = self._optimizers.puts_how or (unequal_weights and how)
+            same_class = not self._optimizers.class_is_unequal
+            if unequal_weights or how or not same_class:
+                self._states.after_step(optimizer, same_class=same_class)
         self._evaluations.note_those_of_a()
         self.stream.release()
         self.stream.forget(step, takes_batches=self._loaders.takes)
@@ -272,6 +299,7 @@ class Follower:
         self.watcher.evaluations.close()
         self.stream.wait()
         self._evaluations.note_those_of_a()
+        self._inputs.note_content()
         self.notes.end_step(self.watcher.step, drew=False, over=True)
         ended = self.stream.ended
         if ended is None:

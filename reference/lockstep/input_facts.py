@@ -8,6 +8,7 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.lockstep.packing import described, is_plain, is_readable, unpack_all
 from reference.lockstep.stream import Event
+from reference.observe.step.rows import rows_of
 
 IDS, MASK = "input_ids", "attention_mask"
 REMEMBERED = 1 << 14  # hashes
@@ -37,6 +38,8 @@ class BatchFacts:
         self._theirs: dict[str, Tensor] = {}
         self._ours: dict[str, Tensor] = {}
         self._seen: tuple[dict[str, None], dict[str, None]] = ({}, {})
+        self._rows: tuple[dict[str, int], dict[str, int]] = ({}, {})  # how often each was there
+        self._name = ""  # of the input by which rows are told
 
     def begin(
         self, event: Event, ours: dict[str, Tensor], given: Callable[[str], Tensor | None]
@@ -55,6 +58,33 @@ class BatchFacts:
                 continue
             own = given(described(tensor)["hash"])
             self._ours[name] = tensor if own is None else own
+        self._take_rows()
+
+    def _take_rows(self) -> None:
+        """The rows of both, without their padding."""
+        for inputs, seen in zip((self._theirs, self._ours), self._rows, strict=True):
+            rows = rows_of(inputs)
+            for name, tensor in inputs.items():
+                if rows is not None and rows.fit(tensor) and _tells_rows(tensor):
+                    self._name = name
+                    for each in rows.hashes(tensor):
+                        if each in seen or len(seen) < REMEMBERED:
+                            seen[each] = seen.get(each, 0) + 1
+                    break
+
+    def unlike(self) -> tuple[str, int, int] | None:
+        """The input, and how many rows either has, where none of them is any of the other's.
+
+        Said of rows that come again, as an epoch's do: those that are made anew each time, with
+        noise or another crop, are never the other's.
+        """
+        for seen in self._rows:
+            again = sum(count > 1 for count in seen.values())
+            if not seen or 2 * again < len(seen):
+                return None
+        if self._rows[0].keys() & self._rows[1].keys():
+            return None
+        return self._name, len(self._rows[0]), len(self._rows[1])
 
     def of(self, theirs: str, ours: str) -> tuple[Record, Record]:
         """What is told of an input, of A's and of B's."""
@@ -80,6 +110,10 @@ def _beside(name: str, inputs: dict[str, Tensor]) -> Record:
     """Of labels: whether they are the ids, and whether some are ignored that are no padding."""
     tensor, ids, mask = inputs[name], inputs.get(IDS), inputs.get(MASK)
     facts: Record = {}
+    if name == MASK and ids is not None and ids.shape == tensor.shape and ids.dim() == 2:
+        fillers = sorted({*ids[tensor == 0].tolist()})
+        facts["filler"] = fillers[0] if len(fillers) == 1 else None
+        facts["ends"] = sorted({*ids[:, [0, -1]].flatten().tolist()}) if tensor.numel() else []
     if name in (IDS, MASK) or tensor.is_floating_point() or tensor.dim() != 2:
         return facts
     kept = tensor != -100

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.lockstep.generator_states import generator_states, pack_generators
 from reference.lockstep.losses import LossCall, loss_call
-from reference.lockstep.optimizer_state import state_of
+from reference.lockstep.optimizer_state import described_state, digest, state_of
 from reference.lockstep.other_models import inputs_of
 from reference.lockstep.packing import comparable, described_all, pack
 from reference.lockstep.put_batch import number_of
@@ -48,6 +49,7 @@ class Leader:
         self._buffers: dict[str, str] = {}
         self._raw: Record = {}  # gradients, as the step's last backward pass left them
         self._optimizer: Optimizer | None = None
+        self._watches_clips = True
         self._datasets: list[Any] = []
         self._batches: list[int] = []  # that each has given
         self._wanted: int | None = None  # the loader whose batches B takes, once that is known
@@ -119,6 +121,7 @@ class Leader:
         numbers = {n: t.item() for n, t in outputs.items() if t.numel() == 1}
         losses, pieces = _packed(self._inner)
         record = {"outputs": records, "numbers": numbers, "drawn": drawn, "losses": losses}
+        record["after"] = after
         self._tell("pass_end", record, pieces)
 
     def pass_fails(self) -> None:
@@ -128,7 +131,7 @@ class Leader:
     def looks(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """See `Side`."""
         trains = self.watcher.trains(module)
-        told = self.watcher.others.take(module, trains=trains)
+        told = self.watcher.others.take(module, self.watcher.step, trains=trains)
         if told is not None:
             self._tell("look", told)
         number = self.watcher.others.number(module)
@@ -163,9 +166,10 @@ class Leader:
         first = self.watcher.backwards == 0
         left = parameters.gradients().record if first else {}
         record = {"root": numbers, "left": left, "passes": self.watcher.passes}
-        self._tell("backward_begin", record, parks=bool(left.get("norm")))
+        is_left = any(each != ABSENT for each in left.get("tensors", "").split())
+        self._tell("backward_begin", record, parks=is_left)
         run()
-        self.watcher.backwards += 1
+        self.watcher.end_backward()
         gradient = parameters.gradients().record
         count = {"passes": self.watcher.passes, "backwards": self.watcher.backwards}
         self._raw = gradient
@@ -173,9 +177,10 @@ class Leader:
 
     def clip(self, name: str, bound: float, run: Callable[[float], Any]) -> Any:
         """See `Side`."""
-        result = run(bound)
-        norm = float(result) if isinstance(result, Tensor) else None
         late = self.watcher.passes == 0  # after the step before
+        with self.watcher.clipping(is_watched=self._watches_clips and not late):
+            result = run(bound)
+        norm = float(result) if isinstance(result, Tensor) else None
         self._tell("clip", {"name": name, "bound": bound, "norm": norm, "late": late})
         return result
 
@@ -188,6 +193,9 @@ class Leader:
             "raw": self._raw,
             "backwards": self.watcher.backwards,
             "passes": self.watcher.passes,
+            "rows": self.watcher.rows,
+            "clipped": self.watcher.clipped,
+            "state": digest(described_state(optimizer, parameters)),
             **groups_of(optimizer, parameters),
         }
         self._tell("step", record, parks=True)
@@ -236,12 +244,13 @@ class Leader:
         while parks:
             request, _ = self._peer.receive()
             if "go" in request:
-                self._wanted = request.get("loader")
+                self._wanted, self._watches_clips = request["loader"], request["clips"]
                 return
             self._answer(request)
 
     def _answer(self, request: Record) -> None:
         tensors: dict[str, Tensor] = {}
+        record: Record = {}
         places = request.get("places", [])
         if request["get"] == "weights":
             tensors = {str(p): self.watcher.tensor(p).detach() for p in places}
@@ -258,9 +267,13 @@ class Leader:
             everything = self.watcher.others.tensors(request["number"])
             tensors = {name: everything[name] for name in request["names"]}
         elif request["get"] == "state" and self._optimizer is not None:
-            tensors = state_of(self._optimizer, self.watcher.parameters)
+            everything = state_of(self._optimizer, self.watcher.parameters)
+            tensors = {name: everything[name] for name in request["names"]}
+        elif request["get"] == "state described" and self._optimizer is not None:
+            own = self._optimizer, self.watcher.parameters
+            record = {"parts": described_state(*own), "tensors": list(state_of(*own))}
         records, pieces = pack(local(tensors))
-        self._peer.send({"kind": "answer", "tensors": records}, pieces)
+        self._peer.send({"kind": "answer", "tensors": records, "record": record}, pieces)
 
 
 def local(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

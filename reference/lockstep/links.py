@@ -5,6 +5,7 @@ from reference.messages import nearest
 
 PATIENCE = 60.0  # seconds without a word from one of the two trainings
 LINKS = (*OF_A_STEP, "zeroed")
+SEED, DRAWS = "generators", "draws"  # the fields of the link `rng`
 
 
 def links_of(text: str, option: str) -> frozenset[str]:
@@ -18,3 +19,12 @@ def links_of(text: str, option: str) -> frozenset[str]:
         if name not in LINKS:
             raise nearest(f"link in {option}", name, LINKS)
     return frozenset(names)
+
+
+def rng_field(step: int, number: int) -> str:
+    """What it is that generators stand elsewhere: at first another seed, and draws later.
+
+    From the first pass on B has A's states, and both draw alike within a pass: where these are
+    unequal when a later one begins, the scripts have drawn otherwise in between.
+    """
+    return SEED if (step, number) == (1, 1) else DRAWS

@@ -22,6 +22,10 @@ class ModelParts:
         self._parts = {plain_name(path): part for path, part in module.named_modules()}
         self._count = _count(module)
         self._settings = {name: names_of(part) for name, part in self._parts.items()}
+        self._holders: dict[str, Any] = {**self._parts}
+        for name, config in _configs(self._parts).items():
+            self._holders[name] = config
+            self._settings[name] = [n for n, v in vars(config).items() if _is_flag(n, v)]
 
     def is_of(self, module: torch.nn.Module) -> bool:
         """Whether it is this module's, with the parts that it has now."""
@@ -60,7 +64,7 @@ class ModelParts:
     def settings(self) -> dict[str, Any]:
         """Plain attributes by 'module.attribute': the `p` of a dropout, say."""
         return {
-            f"{name}.{attribute}" if name else attribute: vars(self._parts[name]).get(attribute)
+            f"{name}.{attribute}" if name else attribute: vars(self._holders[name]).get(attribute)
             for name, attributes in self._settings.items()
             for attribute in attributes
         }
@@ -70,7 +74,7 @@ class ModelParts:
         changed = []
         for path, value in settings.items():
             name, _, attribute = path.rpartition(".")
-            part = self._parts.get(name)
+            part = self._holders.get(name)
             if part is not None and attribute in vars(part):
                 changed.append((part, attribute, vars(part)[attribute]))
                 setattr(part, attribute, value)
@@ -80,6 +84,21 @@ class ModelParts:
                 setattr(part, attribute, before)
 
         return undo
+
+
+def _configs(parts: Mapping[str, torch.nn.Module]) -> dict[str, Any]:
+    """The configurations that modules of transformers read as they compute, each once."""
+    found: dict[str, Any] = {}
+    for name, part in parts.items():
+        config = vars(part).get("config")
+        if hasattr(config, "__dict__") and all(config is not known for known in found.values()):
+            found[f"{name}.config" if name else "config"] = config
+    return found
+
+
+def _is_flag(name: str, value: Any) -> bool:
+    """What a module may ask for in each call (`use_cache`); numbers are in the modules, too."""
+    return type(value) is bool and not name.startswith("_")
 
 
 def _count(module: torch.nn.Module) -> int:

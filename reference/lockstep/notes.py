@@ -31,16 +31,21 @@ class Notes:
         return link in self._put and f"{link}/{field}" not in self._leave_out
 
     def unequal(self, step: int, link: str, field: str, a: Any, b: Any, **more: Any) -> None:
-        """One field of a link."""
+        """One field of a link; `more` may say that it follows from nothing before."""
         self.count += 1
-        note = {"step": step, "link": link, "field": field, "a": a, "b": b, **more}
+        note = {"step": step, "link": link, "field": field, "a": a, "b": b}
         if self.follows:
             note["follows"] = self.follows
-        self._open.append(note)
+        self._open.append({**note, **more})
 
     def amend(self, **more: Any) -> None:
         """More of what was noted last."""
         self._open[-1].update(more)
+
+    def withdraw(self, field: str, links: Collection[str]) -> None:
+        """Notes of the open step that were of a part, and not of the whole."""
+        kept = [n for n in self._open if n["link"] not in links or n.get("field") != field]
+        self._open[:] = kept
 
     def cannot(self, step: int, link: str, what: str) -> None:
         """Something that couldn't be put in place, and why."""

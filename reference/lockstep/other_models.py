@@ -1,7 +1,8 @@
 """Models that are called without gradients and don't train: a teacher, a reference, a judge.
 
 What they give goes into the loss, so that A's weights and modes are put in place here, too, at the
-first call. A model that is to be trained may be evaluated before its first step: it is one of them.
+first call of each step: a teacher may be an average that goes with the training. A model that is to
+be trained may be evaluated before its first step: it is one of them.
 """
 
 import weakref
@@ -16,7 +17,7 @@ from reference.lockstep.arguments_put import CallArguments
 from reference.lockstep.input_facts import input_facts
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, hashes, is_plain, is_sent, unpack
-from reference.lockstep.stream import Stream
+from reference.lockstep.stream import Event, Stream
 from reference.observe.step.arguments import arguments_of
 from reference.observe.tensors.held_tensors import held
 from reference.observe.tensors.parameter_names import plain_name
@@ -31,16 +32,24 @@ class OtherModels:
 
     def __init__(self) -> None:
         self._known: list[weakref.ref[torch.nn.Module]] = []
+        self._told: dict[int, int] = {}  # the step in which each was told of last
+        self.partners: dict[int, int] = {}  # the other training's numbers, by those of this one
 
-    def take(self, module: torch.nn.Module, *, trains: bool) -> Record | None:
-        """What is said of one that is called; None where it is known, or trains."""
-        if trains or len(self._known) == MOST or any(r() is module for r in self._known):
+    def take(self, module: torch.nn.Module, step: int, *, trains: bool) -> Record | None:
+        """What is said of one that is called: once in a step, and nothing of one that trains."""
+        number = self.number(module)
+        if trains or (number is None and len(self._known) == MOST):
             return None
-        self._known.append(weakref.ref(module))
+        if number is None:
+            number = len(self._known)
+            self._known.append(weakref.ref(module))
+        if self._told.get(number) == step:
+            return None
+        is_first, self._told[number] = number not in self._told, step
         tensors = tensors_of(module)
         modes = {plain_name(name): part.training for name, part in module.named_modules()}
         each = dict(zip(tensors, hashes(tensors.values()), strict=True))
-        return {"number": len(self._known) - 1, "tensors": each, "modes": modes}
+        return {"number": number, "first": is_first, "tensors": each, "modes": modes}
 
     def number(self, module: torch.nn.Module) -> int | None:
         """Of one that is known."""
@@ -101,19 +110,32 @@ def put_look(
 
 
 def put_other_model(
-    module: torch.nn.Module, ours: Record, step: int, stream: Stream, notes: Notes
+    module: torch.nn.Module,
+    ours: Record,
+    step: int,
+    stream: Stream,
+    notes: Notes,
+    partners: dict[int, int],
 ) -> None:
-    """A's weights and modes in a model that B calls for the first time, if A has it, too."""
-    fits = list(ours["tensors"])
-    event = stream.seek("look", step=step, fits=lambda e: list(e.record["tensors"]) == fits)
+    """A's weights and modes in a model that B calls, if A calls it in this step, too."""
+    fits, known = list(ours["tensors"]), partners.get(ours["number"])
+    taken = {*partners.values()}
+
+    def is_it(event: Event) -> bool:
+        number = event.record["number"]
+        fresh = number not in taken and list(event.record["tensors"]) == fits
+        return fresh if known is None else number == known
+
+    event = stream.seek("look", step=step, fits=is_it)
     if event is None:
         return
+    partners[ours["number"]] = event.record["number"]
     theirs: Mapping[str, str] = event.record["tensors"]
     names = [name for name in fits if theirs[name] != ours["tensors"][name]]
     if names:
         share = {"count": len(names), "total": len(fits), "first": names[0], "furthest": 0.0}
         kind = type(module).__name__
-        field = "tensors" if step == 1 else "of another model"
+        field = "tensors" if step == 1 and ours["first"] else "of another model"
         notes.unequal(step, "weights", field, None, None, **share, kind=kind)
         if notes.puts("weights", "tensors"):
             values = stream.ask(get="other", number=event.record["number"], names=names)

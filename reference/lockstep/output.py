@@ -41,4 +41,6 @@ class Prefixed(threading.Thread):
     def _pass_on(self, line: bytes) -> None:
         last = line.rstrip(b"\r").rpartition(b"\r")[2]
         text = last.decode(errors="replace")
-        print(f"{self._prefix}{text}", file=self._out, flush=True)
+        # In one piece: the other side's line may come at any time.
+        self._out.write(f"{self._prefix}{text}\n")
+        self._out.flush()

@@ -36,6 +36,7 @@ class SideRun:
         end: What it said at its end.
         failure: Why nothing more can be compared, on its account.
         asked: It asked for input, which there is none of.
+        began: Its script was found, and run.
         traceback: Of an error that is this package's own.
     """
 
@@ -45,6 +46,7 @@ class SideRun:
     end: Record | None = None
     failure: str = ""
     asked: bool = False
+    began: bool = True
     traceback: str = ""
 
 
@@ -197,6 +199,7 @@ class _Pair:
             side.failure = side.failure or ALONE
         elif kind in ("failed", "no program"):
             side.failure, side.traceback = record["why"], record.get("traceback", "")
+            side.began = kind == "failed"
 
     def _look_for_hangs(self) -> None:
         for i in self._reports:

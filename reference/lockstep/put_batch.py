@@ -31,6 +31,7 @@ class LoaderPlacer:
         # A's batches by their loader and number, not yet given.
         self._theirs: dict[tuple[int | None, int], Event] = {}
         self._own: dict[str, Tensor] = {}  # by A's hash: what stood there
+        self._ahead = 0  # of B's batches, those of A's: of more passes a step
         self._missed = 0  # of B's batches, those that stayed its own
         self._last: dict[str, str] | None = None  # the generators' states when it gave the last
         self._drawn = False  # since then, by the script itself
@@ -43,7 +44,7 @@ class LoaderPlacer:
     def yields(self, dataset: Any, batch: Any) -> Any:
         """B's loader gives a batch; gives A's."""
         number = self._number(dataset)
-        place = self._counts[number]
+        place = self._counts[number] + self._ahead
         self._counts[number] += 1
         if not self._notes.puts("batch", "values") or self._trains not in (None, number):
             return batch
@@ -55,6 +56,11 @@ class LoaderPlacer:
         self._trains = number
         self._last, self._drawn = generator_states(), False
         return self._put(batch, own, event)
+
+    def shift(self, passes: int) -> None:
+        """A step is over in which A has made so many passes more, each of a batch."""
+        self._ahead += passes
+        self._missed += 1
 
     @property
     def takes(self) -> bool:

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.lockstep.clip_text import clip_text
+from reference.lockstep.gradient_weights import are_alike, are_weighed, weight_of
 from reference.lockstep.notes import Notes
 from reference.lockstep.parameter_pairs import ParameterPairs
 from reference.lockstep.sparse_parts import joined
@@ -17,6 +18,7 @@ from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher
 
 SAME = 1e-5  # relative: norms are written with seven digits
+Tensors = dict[int, Tensor | None]  # by B's places
 
 
 class GradientPlacer:
@@ -31,43 +33,101 @@ class GradientPlacer:
         self._compared: tuple[int, int] | None = None  # backward passes of both, at the last one
         self.is_blind: Callable[[], bool] = lambda: False  # to the targets, which are B's own
         self.in_no_group: set[int] = set()  # A's places of what its optimizer has, and not B's
-        self._counts: tuple[int, int] | None = None  # of the step before
+        self._later: Event | None = None  # A's next backward pass, of more forward passes than B's
         self._raw: Record = {}  # B's gradients, as the last backward pass left them
+        self._own: Tensors = {}  # of those, what A's were put in place of
+        self._has_other_clips = False
+        self._has_put = self._is_mixed = False  # whether a sum is of both sides' gradients by now
+        self._emptied: list[int] = []  # B's places that its script had zeroed before the step
+        self.weights: list[float | None] = []  # B's losses by A's, where the gradients are so, too
+        self.losses: list[float] = []  # that B's pass, or what stands after it, has come to
+        # Of B's passes, by each of their losses; and their rows.
+        self._own_weights: list[tuple[list[float | None], int]] = []
         self.last_losses: list[float | None] = [None, None]  # from which A and B went backwards
         self._norms: tuple[Any, Any] = (None, None)
 
     def backward(self, tensors: list[Tensor], run: Callable[[], None]) -> None:
         """B's backward pass."""
         watcher, step = self._watcher, self._watcher.step
-        last = watcher.backwards + 1
-        pairs_up = True
-        if self._counts is not None and self._counts[0] != self._counts[1]:
-            pairs_up = last == self._counts[1]
-        self.last_losses[1] = _number(tensors)
-        begin = self._next_begin(last) if pairs_up else None
-        if begin is not None:
-            self.last_losses[0] = begin.record["root"][0]
-        if begin is not None and begin.record["passes"] != watcher.passes and not self._counts:
-            begin = None  # it is of other passes
-        if begin is not None and watcher.backwards == 0:
-            self._zeroed(begin)
+        begin = self._partner()
         roots = [t.detach().item() if t.numel() == 1 else None for t in tensors]
-        run()
-        watcher.backwards += 1
-        self._raw = ours = watcher.parameters.gradients().record
-        event = None if begin is None else self._stream.seek("backward", step=step)
-        if begin is None or event is None:
+        self.last_losses[1] = _number(tensors)
+        weights = [weight_of([loss], roots) for loss in self.losses]
+        self._own_weights.append((weights, watcher.rows[-1]))
+        self.losses = []
+        if begin is None:
+            self._take_back()  # of the sum that this one adds to
+            run()
+            watcher.end_backward()
+            self._raw = watcher.parameters.gradients().record
             return
         root = begin.record["root"]
+        self.last_losses[0] = root[0]
+        before = self._copies() if weight_of(root, roots) not in (None, 1.0) else {}
+        run()
+        watcher.end_backward()
+        self._raw = ours = watcher.parameters.gradients().record
+        event = self._stream.seek("backward", step=step)
+        if event is None:
+            return
         more: Record = {} if root == roots else {"roots": [root, roots]}
         if root != roots and self._notes.follows == "forward" and not self.is_blind():
             # Outputs and losses are A's by now: what is made of them is a difference of its own.
             self._note_root(begin, root, roots)
         more["blind"] = root != roots and self.is_blind()
-        self._compare("gradient", event.record["gradient"], ours, **more)
+        weight = weight_of(root, roots)
+        self.weights.append(1.0)
+        self._own = {}
+        self._compare("gradient", event.record["gradient"], ours, weight=weight, **more)
+        if self._own:
+            self._has_put = True
+            is_so = weight is not None and self._are_weighed(before, weight)
+            self.weights[-1] = weight if is_so else None
+            self._notes.amend(weight=self.weights[-1])
         self._compared = event.record["backwards"], watcher.backwards
         self._norms = event.record["gradient"]["norm"], event.record["gradient"]["norm"]
         self._stream.release()
+
+    def _partner(self) -> Event | None:
+        """A's backward pass after as many forward passes of the step as B's; None without one."""
+        first = self._watcher.backwards == 0
+        while True:
+            begin, self._later = self._later, None
+            begin = begin or self._stream.seek(
+                "backward_begin", step=self._watcher.step, skip=("backward",)
+            )
+            if begin is None:
+                return None
+            if first:
+                self._zeroed(begin)
+                first = False
+                if begin.record["parks"]:
+                    self._stream.release()
+            if begin.record["passes"] == self._watcher.passes:
+                return begin
+            if begin.record["passes"] > self._watcher.passes:
+                self._later = begin
+                return None
+
+    def _copies(self) -> Tensors:
+        """B's gradients by its places."""
+        living = self._watcher.parameters.living()
+        return {b: None if t.grad is None else t.grad.detach().clone() for b, t in living.items()}
+
+    def _take_back(self) -> None:
+        """B's own gradients again: they are part of a sum, and A's were put in their place."""
+        self._is_mixed = self._is_mixed or (self._has_put and len(self.weights) > 1)
+        if not self._is_mixed:
+            for b, own in self._own.items():
+                _give(self._watcher.tensor(b), own)
+        if self._own:
+            self._notes.withdraw("norm", ("gradient",))
+        self._own = {}
+
+    def _are_weighed(self, before: Tensors, weight: float) -> bool:
+        """Whether B's gradients of this pass are A's times a number, but for rounding."""
+        pairs = [(own, self._watcher.tensor(b).grad, before.get(b)) for b, own in self._own.items()]
+        return are_weighed(pairs, weight)
 
     def _note_root(self, begin: Event, root: list[Any], roots: list[Any]) -> None:
         """Another loss than A's goes backward, though all that it is made of is A's."""
@@ -75,19 +135,6 @@ class GradientPlacer:
         self._notes.follows = ""
         self._notes.unequal(self._watcher.step, "gradient", "loss", *values, roots=[root, roots])
         self._notes.follows = follows
-
-    def _next_begin(self, last: int) -> Event | None:
-        """A's backward pass beside B's; where A makes more of them, its last one."""
-        step = self._watcher.step
-        wanted = last if self._counts is None or self._counts[0] == self._counts[1] else None
-        if wanted is not None:
-            return self._stream.seek("backward_begin", step=step)
-        assert self._counts is not None
-        begin = None
-        for _ in range(self._counts[0]):
-            skip = ("backward",)
-            begin = self._stream.seek("backward_begin", step=step, skip=skip) or begin
-        return begin
 
     def _zeroed(self, begin: Event) -> None:
         """What is left of the last step's gradients when this step's first backward pass begins."""
@@ -104,7 +151,7 @@ class GradientPlacer:
                 self._put(theirs, ours)
         elif not values[0]:
             self._compare("zeroed", theirs, ours)
-        self._stream.release() if begin.record["parks"] else None
+        self._own = {}
 
     def _are_of_no_group(self, theirs: Record, ours: Record) -> bool:
         """Whether all that is left is of parameters that B's optimizer hasn't got, nor zeroes."""
@@ -120,14 +167,24 @@ class GradientPlacer:
         counts = event.record["backwards"], self._watcher.backwards
         clips = [c.record for c in self._clips(step)]
         if not self._notes.is_whole:
-            self._counts = counts
             if self._notes.puts("clip", "norm"):
                 _clip_as(clips, optimizer)
             return
         theirs = [{k: c[k] for k in ("name", "bound", "norm", "late")} for c in clips]
+        if self._compared != counts and event.record["passes"] == self._watcher.passes:
+            self._take_back()
+            ours = self._watcher.parameters.gradients().record
+        self._emptied = self._emptied_by_b(event.record["gradient"], ours)
         if self._compared == counts or not self._takes_the_sum(event, ours, theirs):
             self._compare_clipped(event, ours, theirs)
-        self._counts = counts
+
+    def _emptied_by_b(self, theirs: Record, ours: Record) -> list[int]:
+        """Gradients that B's script has zeroed before the step, though it is then given A's."""
+        left, right = theirs["norms"].split(), ours["norms"].split()
+        unequal = [(a, b) for a, b in self._unequal(theirs, ours) if float(left[a]) != 0]
+        empty = [b for _, b in unequal if float(right[b]) == 0]
+        grads = {b: self._watcher.tensor(b).grad for b in empty}
+        return [b for b, grad in grads.items() if grad is None or not bool(grad.any())]
 
     def _compare_clipped(self, event: Event, ours: Record, theirs: list[Record]) -> None:
         """Where the raw gradients are A's: what clips, or anything else, have made of them."""
@@ -137,9 +194,28 @@ class GradientPlacer:
         same = _calls(theirs) == _calls(self.own_clips)
         # Where both clip alike, something else has changed the gradients.
         link = "gradient" if same and theirs else "clip"
+        if not same:
+            self._note_changed(event, ours, told)
         self._compare(link, event.record["gradient"], ours, **told)
         if not same:
             self._note_bounds(theirs)
+        # Clips are called alike in all steps, as a rule: the first one tells.
+        self._has_other_clips = self._has_other_clips or not same
+        self._stream.watches_clips = self._has_other_clips
+
+    def _note_changed(self, event: Event, ours: Record, told: Record) -> None:
+        """Where both clip otherwise, what else has changed the gradients, before or after that."""
+        clipped = event.record["clipped"], self._watcher.clipped
+        gets = event.record["gradient"], ours
+        is_watched = self._stream.watches_clips
+        found = [c[0][0] if c else g["tensors"] for c, g in zip(clipped, gets, strict=True)]
+        before = self._unequal({"tensors": found[0]}, {"tensors": found[1]})
+        after = any(c and c[-1][1] != g["tensors"] for c, g in zip(clipped, gets, strict=True))
+        if is_watched and (before or after):
+            when = "before" if before else "after"
+            norms = gets[0]["norm"], gets[1]["norm"]
+            step = self._watcher.step
+            self._notes.unequal(step, "gradient", "changed", *norms, **told, when=when)
 
     def _takes_the_sum(self, event: Event, ours: Record, theirs: list[Record]) -> bool:
         """Backward passes that don't pair up: their sum is compared, as it was before any clip.
@@ -147,25 +223,44 @@ class GradientPlacer:
         False where that is equal, so that the clips can be compared as always.
         """
         step, passes = self._watcher.step, (event.record["passes"], self._watcher.passes)
-        if passes[0] == passes[1]:
-            count = self._notes.count
-            if event.record["raw"] and self._raw:
-                backwards = event.record["backwards"], self._watcher.backwards
-                self._compare("gradient", event.record["raw"], self._raw, backwards=backwards)
-                if self._notes.count == count:
-                    self._norms = event.record["raw"]["norm"], self._raw["norm"]
-                    return False
-            else:
-                self._compare("gradient", event.record["gradient"], ours)
-        else:
+        if event.record["raw"] and self._raw and not self._unequal(event.record["raw"], self._raw):
+            self._norms = event.record["raw"]["norm"], self._raw["norm"]
+            return False
+        if passes[0] == passes[1] and self._is_mixed:
+            counts = event.record["backwards"], self._watcher.backwards
+            why = f"{counts[0]} and {counts[1]} backward passes that can't be paired"
+            self._notes.uncompared(step, "gradient", why)
+        elif passes[0] == passes[1]:
+            names = ("raw", self._raw) if event.record["raw"] and self._raw else ("gradient", ours)
+            backwards = event.record["backwards"], self._watcher.backwards
+            self._compare("gradient", event.record[names[0]], names[1], backwards=backwards)
+        elif not self.weights:
             why = f"{passes[0]} and {passes[1]} forward passes that can't be paired"
             self._notes.uncompared(step, "gradient", why)
+        else:
+            self._weigh_passes(step, passes)
         if _calls(theirs) != _calls(self.own_clips):
             texts = [clip_text(clips) for clips in (theirs, self.own_clips)]
             self._notes.unequal(step, "clip", "bound", *texts, calls=[theirs, self.own_clips])
         self._put(event.record["gradient"], self._watcher.parameters.gradients().record)
         self._settled()
         return True
+
+    def _weigh_passes(self, step: int, passes: tuple[int, int]) -> None:
+        """B's passes beside each other: those that A hasn't got weigh what the others do."""
+        given = [(weights, rows) for weights, rows in self._own_weights if None not in weights]
+        # Of several losses in a pass the one that goes backward is that by which all weigh alike.
+        by_loss = list(zip(*(weights for weights, _ in given), strict=False))
+        rows = [rows for _, rows in given]
+        is_even = any(
+            are_alike(each) or are_alike([w / n for w, n in zip(each, rows, strict=True) if n])
+            for each in by_loss
+        )
+        if len(given) < passes[1] or not by_loss or (not is_even and len(by_loss) > 1):
+            why = f"{passes[0]} and {passes[1]} forward passes, of whose losses B makes one sum"
+            self._notes.uncompared(step, "gradient", why)
+        elif not is_even:
+            self._notes.unequal(step, "gradient", "weight of a pass", None, list(by_loss[0]))
 
     def _note_bounds(self, theirs: list[Record]) -> None:
         """Clips that aren't the same and did nothing in this step."""
@@ -184,8 +279,7 @@ class GradientPlacer:
         """Note what is unequal, and put A's in place."""
         self._last_was_unequal = False
         left, right = theirs["tensors"].split(), ours["tensors"].split()
-        known = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
-        unequal = [(a, b) for a, b in known if left[a] != right[b]]
+        unequal, total = self._unequal(theirs, ours), len(self._pairs.pairs)
         if not unequal:
             self._settled()
             return
@@ -197,7 +291,7 @@ class GradientPlacer:
         ]
         norms = theirs["norms"].split(), ours["norms"].split()
         more["factor"] = _factor([(float(norms[0][a]), float(norms[1][b])) for a, b in present])
-        more |= {"count": len(unequal), "total": len(known)}
+        more |= {"count": len(unequal), "total": total}
         more["first"] = self._pairs.name(unequal[0][0])
         values = theirs["norm"], ours["norm"]
         field = "changed" if link == "gradient" and "clips" in more else "norm"
@@ -210,27 +304,43 @@ class GradientPlacer:
         """The gradients are A's: what comes next follows from nothing before."""
         self._notes.follows = ""
 
-    def _put(self, theirs: Record, ours: Record) -> None:
+    def _unequal(self, theirs: Record, ours: Record) -> list[tuple[int, int]]:
+        """The places of unequal gradients, A's and B's."""
         left, right = theirs["tensors"].split(), ours["tensors"].split()
         known = [(a, b) for a, b in self._pairs.pairs if a < len(left) and b < len(right)]
-        unequal = [(a, b) for a, b in known if left[a] != right[b]]
+        return [(a, b) for a, b in known if left[a] != right[b]]
+
+    def _put(self, theirs: Record, ours: Record) -> None:
+        left, unequal = theirs["tensors"].split(), self._unequal(theirs, ours)
         wanted = [a for a, _ in unequal if left[a] != ABSENT]
         values = self._stream.ask(get="gradients", places=wanted) if wanted else {}
         for a, b in unequal:
-            own = self._watcher.tensor(b)
-            value = joined(str(a), values, own)
-            if value is None:
-                own.grad = None
-            elif own.grad is None or own.grad.layout != value.layout or value.is_sparse:
-                own.grad = value
-            else:
-                own.grad.detach().copy_(value)
+            tensor = self._watcher.tensor(b)
+            self._own[b] = None if tensor.grad is None else tensor.grad.detach().clone()
+            _give(tensor, joined(str(a), values, tensor))
 
     def end_step(self) -> None:
         """The optimizer has stepped."""
-        self.own_clips = []
+        for b in self._emptied:  # it would count as left over from this step
+            self._watcher.tensor(b).grad = None
+        self._own, self._emptied, self._later = {}, [], None
+        self._has_put = self._is_mixed = False
+        self.own_clips, self.weights, self._own_weights = [], [], []
         self._compared = None
         self._raw = {}
+
+
+def _give(tensor: Tensor, gradient: Tensor | None) -> None:
+    """A parameter's gradient: in its own memory, where it has any of that kind."""
+    if (
+        gradient is None
+        or tensor.grad is None
+        or gradient.is_sparse
+        or tensor.grad.layout != gradient.layout
+    ):
+        tensor.grad = gradient
+    else:
+        tensor.grad.detach().copy_(gradient)
 
 
 def _calls(clips: list[Record]) -> list[tuple[Any, ...]]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reference.lockstep.arguments_put import MISSING, CallArguments
-from reference.lockstep.batch_differences import TARGETS
+from reference.lockstep.batch_differences import CONTENT, TARGETS
 from reference.lockstep.input_facts import BatchFacts
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, is_plain, is_readable, is_sent, unpack
@@ -29,6 +29,14 @@ class InputPlacer:
         """The optimizer has stepped."""
         self._direct = self._targets = False
 
+    def note_content(self) -> None:
+        """The script has ended: whether both have had the same rows, in whatever order."""
+        unlike = self._facts.unlike()
+        if unlike is not None:
+            name, *counts = unlike
+            step = max(1, self._watcher.step - 1)
+            self._notes.unequal(step, "batch", CONTENT, *counts, name=name)
+
     @property
     def is_without_targets(self) -> bool:
         """Whether rows were put in place in this step where the model is called, and no labels."""
@@ -49,8 +57,12 @@ class InputPlacer:
     def _names(self, event: Event, begun: OpenPass) -> list[tuple[str | None, str | None]]:
         """Names of inputs in both; where they have none in common, in their order."""
         theirs, ours = list(event.record["inputs"]), list(begun.inputs)
-        if not set(theirs) & set(ours) and len(theirs) == len(ours):
-            return list(zip(theirs, ours, strict=True))
+        if not set(theirs) & set(ours) and theirs and ours:
+            if len(theirs) == len(ours):
+                return list(zip(theirs, ours, strict=True))
+            what = f"the models are given other inputs ({', '.join(theirs)}; {', '.join(ours)})"
+            self._notes.cannot(self._watcher.step, "batch", what)
+            return []
         # What comes out of another pass is no input, on neither side.
         made_here, made_there = begun.given.tensors.keys() - ours, set(event.record["names"])
         there = [(n, n if n in begun.inputs else None) for n in theirs if n not in made_here]

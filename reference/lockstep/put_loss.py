@@ -1,6 +1,5 @@
 """What a loss function is given: A's targets and settings in B's place."""
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -11,9 +10,12 @@ from reference.lockstep.losses import LossCall
 from reference.lockstep.notes import Notes
 from reference.lockstep.packing import described, is_sent, unpack
 from reference.lockstep.put_batch import LoaderPlacer
+from reference.lockstep.put_modes import Soft
 from reference.lockstep.stream import Event, Stream
 from reference.lockstep.watcher import Watcher
 from reference.lockstep.wire import Bytes
+
+REDUCTION = "reduction"
 
 
 class LossPlacer:
@@ -25,9 +27,9 @@ class LossPlacer:
         stream: Stream,
         notes: Notes,
         loaders: LoaderPlacer,
-        untried: Callable[[], list[str]],
+        soft: Soft,
     ) -> None:
-        self._untried = untried  # what is left as B has it, and may be the cause
+        self._soft = soft
         self._watcher, self._stream, self._notes = watcher, stream, notes
         self._loaders = loaders
         self._inside: list[tuple[Record, dict[str, Bytes]]] = []  # those of A's last pass
@@ -48,7 +50,7 @@ class LossPlacer:
             return call.run()
         self.is_seen = True
         theirs, pieces = found
-        whole = self._put(call, theirs, pieces)
+        whole = self._put(call, theirs, pieces, inside=inside)
         result = call.run()
         call.take(result)
         value, hashed = theirs["value"], theirs["hash"]
@@ -59,7 +61,7 @@ class LossPlacer:
         if whole and hashed and call.hash and hashed != call.hash and not self._notes.follows:
             same = theirs["name"] == call.name
             more: Record = {} if same else {"functions": [theirs["name"], call.name]}
-            more["because"] = self._untried() if inside else []
+            more["because"] = self._soft.suspects() if inside else []
             step = self._watcher.step
             self._notes.unequal(step, "forward", "loss", value, call.value, **more)
             self._notes.follows = "forward"
@@ -98,11 +100,12 @@ class LossPlacer:
         record, pieces = self._inside.pop(0)
         return {**record, "kind": "inside"}, pieces
 
-    def _put(self, call: LossCall, theirs: Record, pieces: dict[str, Bytes]) -> bool:
+    def _put(
+        self, call: LossCall, theirs: Record, pieces: dict[str, Bytes], *, inside: bool
+    ) -> bool:
         """Whether B's is given what A's is."""
         step, notes = self._watcher.step, self._notes
-        self._put_plain(call, theirs)
-        whole = True
+        whole = self._put_plain(call, theirs, inside=inside)
         for name, record in theirs["tensors"].items():
             own = call.tensors.get(name)
             if not is_sent(record, pieces):
@@ -144,15 +147,21 @@ class LossPlacer:
         call.with_tensor(name, value)
         return True
 
-    def _put_plain(self, call: LossCall, theirs: Record) -> None:
+    def _put_plain(self, call: LossCall, theirs: Record, *, inside: bool) -> bool:
+        """Settings; False where one is left, so that what the model makes of the loss tells."""
         if theirs["name"] != call.name:
-            return
+            return True
         step = self._watcher.step
         names = [n for n in theirs["plain"] if n in call.plain]
         unequal = [n for n in names if theirs["plain"][n] != call.plain[n]]
+        # A model that is given the number of labels sums, and divides by it: that was left to B.
+        follows = inside and self._notes.is_whole and bool(self._soft.untried)
+        left = [n for n in unequal if n == REDUCTION and follows]
         for name in unequal:
             values = theirs["plain"][name], call.plain[name]
-            self._notes.unequal(step, "forward", f"loss {name}", *values, function=call.name)
-        put = [n for n in unequal if self._notes.puts("forward", f"loss {n}")]
+            more = {"function": call.name, "soft": name in left}
+            self._notes.unequal(step, "forward", f"loss {name}", *values, **more)
+        put = [n for n in unequal if n not in left and self._notes.puts("forward", f"loss {n}")]
         if put:
             call.with_plain({n: theirs["plain"][n] for n in put})
+        return not left

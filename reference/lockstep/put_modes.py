@@ -7,6 +7,7 @@ from typing import Any
 from reference.ledger.record import Record
 from reference.lockstep.arguments_put import MISSING
 from reference.lockstep.generator_states import generator_states, put_generator
+from reference.lockstep.links import rng_field
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
 from reference.lockstep.stream import Event
@@ -76,7 +77,7 @@ class ModePlacer:
         """The names of the generators that were unequal, and the states of all by now."""
         theirs, ours = event.record["rng"], generator_states()
         names = [n for n, r in theirs.items() if n in ours and r["state"] != ours[n]]
-        if self._notes.puts("rng", "generators"):
+        if self._notes.puts("rng", rng_field(self._watcher.step, event.number)):
             for name in names:
                 if put_generator(name, theirs[name], event.pieces):
                     ours[name] = theirs[name]["state"]

@@ -11,9 +11,7 @@ from torch.optim import Optimizer
 from reference.ledger.record import Record
 from reference.lockstep.model_parts import Undo
 from reference.lockstep.notes import Notes
-from reference.lockstep.optimizer_state import put_state, state_of
 from reference.lockstep.parameter_pairs import ParameterPairs
-from reference.lockstep.stream import Stream
 from reference.lockstep.watcher import NO_GROUP, Watcher, groups_of, is_how
 from reference.observe.step.optimizer_record import effective
 
@@ -37,7 +35,7 @@ class OptimizerPlacer:
     def __init__(self, watcher: Watcher, pairs: ParameterPairs, notes: Notes) -> None:
         self._watcher, self._pairs, self._notes = watcher, pairs, notes
         self.puts_how = False  # `fused` and the like, once the update was seen to be unequal
-        self.how_is_unequal = False
+        self.how_is_unequal = self.class_is_unequal = False
         self.in_no_group: set[int] = set()  # A's places of what its optimizer has, and not B's
 
     def compare(self, theirs: Record, optimizer: Optimizer) -> Undo | None:
@@ -57,28 +55,13 @@ class OptimizerPlacer:
             return None
         found = self._unequal(theirs, ours, pairs)
         self.how_is_unequal = any(is_how(name) for name in found)
+        self.class_is_unequal = names[0] != names[1]
         for name, each in found.items():
             self._note(name, each, len(pairs))
         put = {n for n in found if self._notes.puts(LINKS.get(n, "optimizer"), n)}
         puts_how = self.puts_how or not self._notes.is_whole
         put = {n for n in put if not is_how(n) or puts_how}
         return self._put(theirs, ours, optimizer, put) if put else None
-
-    def after_unequal_update(self, optimizer: Optimizer, stream: Stream) -> None:
-        """A's state beside its weights; and from now on A's way to compute, if that is another."""
-        if self.how_is_unequal:
-            self.puts_how = True
-        if self._notes.puts("update"):
-            state = stream.ask(get="state")
-            theirs = {float(v) for name, v in state.items() if name.endswith(".step")}
-            ours = {
-                float(v)
-                for name, v in state_of(optimizer, self._watcher.parameters).items()
-                if name.endswith(".step")
-            }
-            if len(theirs) == len(ours) == 1 and theirs != ours:
-                self._notes.amend(state_of_step=[theirs.pop(), ours.pop()])
-            put_state(optimizer, self._watcher.parameters, self._pairs.own, state)
 
     def _moved(self, theirs: Record, ours: Record) -> Iterator[tuple[int, int]]:
         """The pairs of which either optimizer moves one."""
@@ -92,11 +75,16 @@ class OptimizerPlacer:
         self, theirs: Record, ours: Record, pairs: list[tuple[int, int]]
     ) -> dict[str, list[_Unequal]]:
         found: dict[str, list[_Unequal]] = {}
+        # Of another model's parameters: its groups are held against A's in their order.
+        is_strange = all(_group(ours, b) == NO_GROUP for _, b in pairs)
+        is_strange = is_strange and len(theirs["groups"]) == len(ours["groups"])
         of_groups: dict[tuple[int, int], list[tuple[str, Any, Any]]] = {}
         for a, b in pairs:
             groups = _group(theirs, a), _group(ours, b)
             if groups not in of_groups:
                 of_groups[groups] = list(_fields(theirs, ours, *groups))
+                if is_strange and groups[0] != NO_GROUP:
+                    of_groups[groups] += _fields(theirs, ours, groups[0], groups[0])
             for name, left, right in of_groups[groups]:
                 each = found.setdefault(name, [])
                 known = next((u for u in each if (u.a, u.b) == (left, right)), None)

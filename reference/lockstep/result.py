@@ -92,10 +92,8 @@ class Lockstep:
         if self.found.unsure:
             yield "may follow from B's own targets, which go into no loss of torch's:"
             yield from (f"   {difference_text(each, steps)}" for each in self.found.unsure)
-        if self.ends:
-            yield self.ends
         if not self.failure:
-            yield self.proof
+            yield from (line for line in (self.ends, self.proof) if line)
 
     @property
     def proof(self) -> str:
@@ -152,21 +150,28 @@ def judge(run: PairRun) -> Lockstep:
 
 def failure_of(run: PairRun) -> str:
     """Whose fault it is that there was nothing to compare, or not to the end."""
+    # One that was ended for the other's sake might have trained yet.
+    never = [side for side in run.sides if _has_ended_well(side) and not side.steps]
+    if never:
+        names = " and ".join(map(_name, never))
+        return f"{names} took no optimizer step in {'their' if len(never) > 1 else 'its'} process"
     real = [side for side in run.sides if side.failure and side.failure != ALONE]
     if real:
         side = real[0]
         asked = "; it asks for input, and gets none: give it its answers as arguments"
+        if not side.began:
+            return f"{side.name}: {side.failure}"
         after = f" after {side.steps} steps" if side.steps else " before its first step"
         return f"{_name(side)} {side.failure}{after}{asked if side.asked else ''}"
     if any(side.failure for side in run.sides):
         return "one of them has lost the other"
-    never = [side for side in run.sides if side.steps == 0]
-    if never:
-        # One that was ended for the other's sake might have trained yet.
-        never = [side for side in never if side.end is not None] or never
-        names = " and ".join(map(_name, never))
-        return f"{names} took no optimizer step in {'their' if len(never) > 1 else 'its'} process"
+    if not run.steps:
+        return "neither has taken an optimizer step"
     return ""
+
+
+def _has_ended_well(side: SideRun) -> bool:
+    return side.end is not None and not side.failure
 
 
 def _name(side: SideRun) -> str:

@@ -33,6 +33,7 @@ class Stream:
     def __init__(self, peer: Connection) -> None:
         self._peer = peer
         self.wanted: Callable[[], int | None] = lambda: None  # A's loader whose batches B takes
+        self.watches_clips = True  # A is to say what its clips find and leave
         self._events: deque[Event] = deque()
         self._parked: Event | None = None
 
@@ -96,7 +97,7 @@ class Stream:
             return
         if parked.kind != "end" and parked in self._events:
             self._events.remove(parked)
-        self._peer.send({"go": True, "loader": self.wanted()})
+        self._peer.send({"go": True, "loader": self.wanted(), "clips": self.watches_clips})
 
     def forget(self, step: int, *, takes_batches: bool) -> None:
         """A step is over: what is left of it has no counterpart.
@@ -111,10 +112,18 @@ class Stream:
 
     def ask(self, **request: object) -> dict[str, Tensor]:
         """A's tensors by name, when it waits."""
+        record, pieces = self._ask(request)
+        return unpack_all(record["tensors"], pieces)
+
+    def ask_record(self, **request: object) -> Record:
+        """What A says of itself, when it waits."""
+        answer: Record = self._ask(request)[0]["record"]
+        return answer
+
+    def _ask(self, request: Record) -> tuple[Record, dict[str, Bytes]]:
         self.wait()
         self._peer.send(request)
-        record, pieces = self._peer.receive()
-        return unpack_all(record["tensors"], pieces)
+        return self._peer.receive()
 
     def _receive(self) -> None:
         record, pieces = self._peer.receive()

@@ -1,7 +1,8 @@
 """What both sides know of their own training: models, the open step, what a pass begins with."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,9 @@ class Watcher:
         self.step = 1
         self.passes = 0
         self.backwards = 0
+        # The gradients' hashes before and after each clip, of those that are watched.
+        self.clipped: list[tuple[str, str]] = []
+        self.rows: list[int] = []  # of each of the step's passes
         self._called: list[ModelParts] = []
 
     def begin(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: Any) -> OpenPass:
@@ -82,6 +86,7 @@ class Watcher:
         given = arguments_of(module, args, kwargs)
         inputs = {name: t for name, t in given.tensors.items() if t.dim() and t.grad_fn is None}
         self.passes += 1
+        self.rows.append(next((len(tensor) for tensor in inputs.values()), 0))
         parts = self._called[called]
         return OpenPass(self.passes, module, model, record, called, parts, given, inputs)
 
@@ -94,6 +99,22 @@ class Watcher:
         self._trained = {}
         self.step += 1
         self.passes = self.backwards = 0
+        self.rows, self.clipped = [], []
+
+    def end_backward(self) -> None:
+        """A backward pass is over; what was clipped before is part of a sum."""
+        self.backwards += 1
+        self.clipped = []
+
+    @contextmanager
+    def clipping(self, *, is_watched: bool) -> Iterator[None]:
+        """Gradients are clipped within it: note what they were before and after."""
+        if not is_watched:
+            yield
+            return
+        before = self.parameters.gradients().record["tensors"]
+        yield
+        self.clipped.append((before, self.parameters.gradients().record["tensors"]))
 
     def trains(self, module: torch.nn.Module) -> bool:
         """Whether the module is one whose parameters are known: it was called with gradients."""

@@ -8,6 +8,8 @@ from reference.ledger.link_table import METRICS
 from reference.lockstep.batch_text import batch_text
 from reference.lockstep.clip_text import clip_text
 from reference.lockstep.differences import Difference
+from reference.lockstep.links import SEED
+from reference.lockstep.pass_weights import WEIGHT
 from reference.lockstep.rates import rates_text
 from reference.messages import plain
 
@@ -49,7 +51,9 @@ def _words(difference: Difference) -> tuple[str, str]:
         return rates_text(difference), ""
     if link == "rng":
         names = dict.fromkeys(note["field"] for note in difference.notes)
-        return f"the generators of {', '.join(names)} stand elsewhere", ""
+        where = f"the generators of {', '.join(names)} stand elsewhere"
+        since = "" if name == SEED else ": the scripts draw otherwise from them between two passes"
+        return where + since, ""
     if link == "zeroed":
         return _zeroed(difference), ""
     if link in ("weights", "update"):
@@ -62,8 +66,21 @@ def _words(difference: Difference) -> tuple[str, str]:
         which = ("A's", "B's") if difference.a else ("B's", "A's")
         share = f"{first['count']} of {first['total']} parameters, first {first['first']}"
         return f"{which[0]} has {share}; {which[1]} hasn't", ""
+    if name == "state":
+        return _state(first), ""
     values = f"{name} {both(difference.a, difference.b)}{distance(difference.a, difference.b)}"
     return values + _share(first), ""
+
+
+def _state(first: dict[str, Any]) -> str:
+    """Of an optimizer: how many steps it has counted, or what is unequal in it."""
+    share = f"of {first['parameters']} parameters, first {first['first']}"
+    if first["counts"] is not None:
+        counts = ["none" if c is None else f"step {float(c):g}" for c in first["counts"]]
+        return f"its state, {share}, is of {counts[0]} in A, of {counts[1]} in B"
+    if None in (first["a"], first["b"]):
+        return f"its state, {share}: in {'B' if first['a'] is None else 'A'} alone"
+    return f"its state ({', '.join(first['names'])}), {share}, is unequal"
 
 
 def _metrics(difference: Difference) -> str:
@@ -112,10 +129,22 @@ def _call(text: str | None) -> str:
 
 def _gradient(difference: Difference) -> str:
     first = difference.first
+    if difference.field == "weight of a pass":
+        return f"B's passes of one step weigh {', '.join(map(short, difference.b))}"
+    if difference.field == WEIGHT:
+        a, b = first["passes"]
+        return (
+            f"each of B's passes weighs {short(difference.b)} times what A's does: with {a} and "
+            f"{b} of them a step it would be {short(difference.a)}"
+        )
     if difference.field == "loss":
         roots_text = both(difference.a, difference.b) + distance(difference.a, difference.b)
         return f"the loss that is backpropagated, of equal outputs: {roots_text}"
     if difference.field == "changed":
+        if "when" in first:
+            return (
+                f"gradients are changed {first['when']} the clip, by no known one, in one of them"
+            )
         values = both(difference.a, difference.b) + distance(difference.a, difference.b)
         found = [[c["norm"] for c in clips] for clips in first["clips"]]
         if found[0] != found[1] and len(found[0]) == len(found[1]) == 1:
@@ -166,9 +195,6 @@ def _weights(difference: Difference) -> str:
     apart = first["furthest"]
     far = f", up to {apart:.2g} apart" if apart else ""
     before = {"update": "the step's result is unequal in ", "weights": "the first weights: "}[link]
-    if "state_of_step" in first:
-        counts = [f"{count:g}" for count in first["state_of_step"]]
-        before = f"the optimizer's state is of its step {counts[0]} in A, {counts[1]} in B; so "
     if name == "of another model":
         before = f"{first['kind']}, which doesn't train, has other weights: "
     if name == "changed between steps":

@@ -26,26 +26,12 @@ from reference.lockstep.both import lockstep
 from reference.lockstep.differences import OF_A_SEED, Difference
 from reference.lockstep.result import Lockstep
 from tests.conftest import write_mrpc
-from tests.helpers.planted import data_of, planted, setting
+from tests.helpers.planted import data_of, keep, planted, setting
+from tests.lockstep.expected import TOLD, Field, ways
 
 OTHER_SEED = 7
 # What a loop with another seed has beside its deviations.
 BY_ITSELF = {*OF_A_SEED}
-# The links by which the catalogue calls what lockstep calls by this one.
-AS = {
-    "batch": {"batch", "forward"},
-    "rng": {"rng", "batch"},
-    "mode": {"mode", "rng", "gradient"},
-    "weights": {"weights"},
-    "forward": {"forward", "mode", "gradient"},
-    "zeroed": {"gradient", "clip"},
-    "gradient": {"gradient", "clip", "forward"},
-    "clip": {"clip"},
-    "optimizer": {"optimizer", "update", "gradient"},
-    "schedule": {"schedule", "optimizer", "batch"},  # as long as there are batches
-    "update": {"update", "optimizer"},
-    METRICS: {METRICS, "batch", "forward", "mode"},
-}
 
 
 @dataclass(frozen=True)
@@ -54,6 +40,7 @@ class Answer:
 
     names: tuple[str, ...]
     result: Lockstep
+    recipe: Recipe | None = None
 
     @property
     def beside(self) -> list[Difference]:
@@ -78,7 +65,7 @@ def answer(base: Recipe, *names: str, seed: int = OTHER_SEED) -> Answer:
     """Hold a loop with these deviations and another seed against the faithful one."""
     recipe = setting(base, *names)
     theirs = training(replace(recipe, seed=seed), names)
-    return Answer(names, lockstep(training(recipe, ()), theirs, out=io.StringIO()))
+    return Answer(names, lockstep(training(recipe, ()), theirs, out=io.StringIO()), recipe)
 
 
 def faithful(base: Recipe, seed: int) -> Iterator[Answer]:
@@ -100,26 +87,33 @@ def loop_of(recipe: Recipe, name: str) -> Callable[[], None]:
     return train
 
 
+def told(one: Answer) -> set[Field]:
+    """The fields beside what another seed makes of a run."""
+    return {(each.link, each.field) for each in one.beside}
+
+
 def missing(one: Answer) -> list[str]:
-    """The deviations of which nothing is told, by their links.
+    """The deviations whose own field isn't told, though they are another run than without them.
 
-    Of one that shows in rows, generators or first weights alone, what another seed makes is all.
+    Beside some others one does nothing: one that begins anew at step 10 in a run of 9.
     """
-    told = one.beside
-    names = [name for name in one.names if not links_of(name) <= {"batch", "rng", "weights"}]
-    return [name for name in names if not any(links_of(name) & AS[d.link] for d in told)]
+    fields = told(one)
+    untold = [name for name in one.names if name in TOLD and not ways(TOLD[name][0]) & fields]
+    return [name for name in untold if _shows(one, name)]
 
 
-def extra(one: Answer) -> list[Difference]:
-    """What is told and can't be of any of the deviations."""
-    planted = {METRICS, *(link for name in one.names for link in links_of(name))}
-    return [d for d in one.beside if not planted & AS[d.link]]
+def _shows(one: Answer, name: str) -> bool:
+    if one.recipe is None:
+        return True
+    rest = [planted(each) for each in one.names if each != name]
+    ledgers = keep(one.recipe, *rest, planted(name)), keep(one.recipe, *rest)
+    return ledgers[0].items != ledgers[1].items
 
 
-def links_of(name: str) -> set[str]:
-    """The links in which a deviation may show."""
-    deviation = CATALOGUE[name]
-    return {deviation.link, *deviation.also_in}
+def extra(one: Answer) -> list[Field]:
+    """What is told and is of none of the deviations."""
+    known = {way for name in one.names for field in TOLD.get(name, ()) for way in ways(field)}
+    return sorted(told(one) - known)
 
 
 def drawn_sets(count: int, seed: int) -> list[tuple[str, ...]]:
@@ -130,9 +124,13 @@ def drawn_sets(count: int, seed: int) -> list[tuple[str, ...]]:
         names = tuple(draw.sample(sorted(CATALOGUE), draw.randint(3, 6)))
         with contextlib.suppress(Conflict):
             edited_source([planted(name) for name in names])
-            if all(METRICS not in links_of(name) for name in names):
+            if all(METRICS not in _links_of(name) for name in names):
                 sets.append(names)
     return sets
+
+
+def _links_of(name: str) -> set[str]:
+    return {CATALOGUE[name].link, *CATALOGUE[name].also_in}
 
 
 def main(words: Sequence[str]) -> None:
@@ -157,11 +155,11 @@ def main(words: Sequence[str]) -> None:
 
 def _show(one: Answer) -> None:
     known = all(name in CATALOGUE for name in one.names)
-    lacks, more = (missing(one), extra(one)) if known else ([], one.beside)
+    lacks, more = (missing(one), extra(one)) if known else ([], sorted(told(one)))
     marks = [
         "PROVEN" if one.result.is_proven else "NOT PROVEN",
         f"MISSING {', '.join(lacks)}" if lacks else "ALL TOLD",
-        f"EXTRA {', '.join(f'{d.link} {d.field}' for d in more)}" if more else "NONE BESIDE",
+        f"EXTRA {', '.join(map(' '.join, more))}" if more else "NONE BESIDE",
     ]
     print(f"== {', '.join(one.names)}: {'; '.join(marks)}", flush=True)
     if one.result.failure:

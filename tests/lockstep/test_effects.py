@@ -42,8 +42,12 @@ def test_what_is_left_alone_moves_b(left: str) -> None:
 
 def test_a_table_has_a_row_for_each_and_one_for_b_as_it_is() -> None:
     differences = lockstep(A, B).differences
-    found = effects(differences, run, failure_of)
+    told: list[str] = []
+    found = effects(differences, run, failure_of, told.append)
     assert found[0].what == AS_IT_IS
+    assert told[0] == f"run 1 of {len(told)}: {AS_IT_IS}"
+    assert told[1].startswith(f"run 2 of {len(told)}: 1. ")
+    assert told[1].endswith(" s left")
     assert len(found) == len(differences) + 1
     table = rows(found)
     assert table[0][:3] == ["what of B is left", "last loss", "weights apart"]

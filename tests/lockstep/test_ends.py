@@ -119,6 +119,21 @@ def test_one_that_never_trains_is_named() -> None:
     assert "B (never) took no optimizer step" in failure(lockstep(A, never))
 
 
+def test_the_one_that_trains_is_not_blamed_with_it() -> None:
+    for a, b, name in ((never, A, "A"), (A, never, "B")):
+        assert failure(lockstep(a, b)) == (
+            f"couldn't be compared: {name} (never) took no optimizer step in its process"
+        )
+
+
+def test_a_script_that_is_not_there_is_named(tmp_path) -> None:
+    script = write(tmp_path, "script.py", "import torch\ninput()\n")
+    result = python("-m", "reference", "lockstep", script, "--", tmp_path / "none.py")
+    assert result.returncode == 2
+    assert "couldn't be compared: B: " in result.stdout
+    assert "none.py: no such script; give SCRIPT, or -m MODULE\n" in result.stdout
+
+
 def never() -> None:
     nn.Linear(2, 2)(torch.ones(2))
 
@@ -175,6 +190,7 @@ def test_two_scripts_by_the_command(tmp_path) -> None:
         (["--only", "clip", "--json", "a.py", "--", "b.py"], "--only: not together with --json"),
         (["--but", "clip", "--effects", "a.py", "--", "b.py"], "--but: not together with --eff"),
         (["--", "b.py"], "lockstep: no script before --; give A.py, or --recipe"),
+        (["--python", "no", "a.py", "--", "b.py"], "--python: no can't be run; give an envi"),
     ],
 )
 def test_a_wrong_command_is_one_line(words: list[str], error: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from reference.deviations import CATALOGUE
 from reference.lesson.recipe import Recipe
-from tests.lockstep.deviated import answer, drawn_sets, extra, faithful, missing, training
+from tests.lockstep.deviated import answer, drawn_sets, extra, faithful, missing, told, training
+from tests.lockstep.expected import OF_A_SEED, TOLD
 
 SETS = 100
 
@@ -31,16 +32,29 @@ def test_a_deviation_that_is_not_told_is_seen(small: Recipe) -> None:
     """The scoring itself, with an answer to another question."""
     one = replace(answer(small, "eps"), names=("no-clip",))
     assert missing(one) == ["no-clip"]
-    assert [d.field for d in extra(one)] == ["eps"]
+    assert extra(one) == [("optimizer", "eps")]
+
+
+def test_each_deviation_has_its_fields() -> None:
+    assert {*TOLD} | {*OF_A_SEED} == {*CATALOGUE}
+    assert not {*TOLD} & {*OF_A_SEED}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("name", TOLD)
 def test_each_deviation_is_told_beside_another_seed(name: str, small: Recipe) -> None:
     one = answer(small, name)
     assert one.result.is_proven, str(one.result)
-    assert not missing(one), str(one.result)
-    assert not extra(one), str(one.result)
+    assert told(one) == {*TOLD[name]}, str(one.result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_A_SEED)
+def test_what_a_seed_is_is_told_by_itself(name: str, small: Recipe) -> None:
+    one = answer(small, name, seed=small.seed)
+    assert one.result.is_proven, str(one.result)
+    fields = {(each.link, each.field) for each in one.result.differences}
+    assert fields == OF_A_SEED[name], str(one.result)
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ PLANTED: dict[str, tuple[dict[str, Any], Told]] = {
     ),
     "frozen": ({"frozen": True}, {("mode", "frozen")}),
     "batch size": ({"batch": 16}, {("batch", "rows")}),
-    "a draw in each step": ({"draw": True}, set()),
+    "a draw in each step": ({"draw": True}, {("rng", "draws")}),
     "autocast": ({"autocast": True}, {("forward", "autocast")}),
     "changed gradients": ({"noise": True}, {("gradient", "changed")}),
 }
