@@ -12,6 +12,7 @@ from typing import Any
 from reference.diff.evaluation_batches import (
     is_by_batch,
     is_compared,
+    is_hashed_in_two_ways,
     near,
     of_other_batches,
     shown,
@@ -22,6 +23,7 @@ from reference.ledger.record import Record
 
 ROWS = "rows of "  # before an input's name
 WEIGHTS = "weights it is made with"
+LENGTHS = "where rows begin and end"
 GOING_ON = "passes that go on from the one before"
 
 
@@ -34,6 +36,9 @@ def evaluation(pair: Pair) -> Iterator[Unequal]:
     effects = list(_effects(left, right, same_batches=same_batches))
     for cause in _causes(left, right):
         yield cause if effects or not same_batches else replace(cause, weight=NOTE)
+    if left["count"] == right["count"] and _are_cut_otherwise(left, right):
+        # Where models give the same for each position, the rows are others all the same.
+        yield Unequal(METRICS, LENGTHS, left["rows"], right["rows"])
     for mode in ("training", "autocast"):
         if left.get(mode) != right.get(mode):
             # In other batches nobody can tell whether autocast moved the bits.
@@ -75,6 +80,35 @@ def _with(metrics: Record, whole: Record) -> Record:
     return {**metrics, **both, "predictions": whole["predictions"]}
 
 
+def _are_cut_otherwise(left: Record, right: Record) -> bool:
+    """Whether rows of the same values are of other lengths; schema 2 didn't say."""
+    if "rows" not in left or "rows" not in right or left["rows"] == right["rows"]:
+        return False
+    ours, theirs = left["inputs"], right["inputs"]
+    return ours.keys() == theirs.keys() and _are_same(ours, theirs)
+
+
+def _is_comparable(name: str, left: Record, right: Record) -> bool:
+    """Whether an input's hash must be the same in both.
+
+    Targets of a loss that goes by the batch do, too: which text of a batch is the right one.
+    """
+    x, y = left["inputs"][name], right["inputs"][name]
+    if is_hashed_in_two_ways(x, y):
+        return False
+    if left.get("batches") == right.get("batches"):
+        return True
+    if is_by_batch(x, y):
+        return False
+    losses = {*left.get("losses", ()), *right.get("losses", ())}
+    loss = next((each for each in losses if name.startswith(f"{each}.")), None)
+    if loss is None:
+        return True
+    both = ({**each["inputs"], **each["outputs"]} for each in (left, right))
+    given = [x for x in _of_both(*both) if x[0].startswith(f"{loss}.")]
+    return not any(is_by_batch(x, y) or x[1] != y[1] for _, x, y in given)
+
+
 def _causes(left: Record, right: Record) -> Iterator[Unequal]:
     ours, theirs = left["inputs"], right["inputs"]
     other_batches = left.get("batches") != right.get("batches")
@@ -84,7 +118,7 @@ def _causes(left: Record, right: Record) -> Iterator[Unequal]:
         x, y = ours[name], theirs[name]
         if other_batches and name in computed:
             yield from of_other_batches(f"{ROWS}{name}", x, y, near(left, right))
-        elif x[:2] != y[:2] and not (other_batches and is_by_batch(x, y)):
+        elif x[:2] != y[:2] and _is_comparable(name, left, right):
             yield Unequal(METRICS, f"{ROWS}{name}", *shown(x, y))
     if not shared and ours and theirs:  # by other names
         hashes = [{tuple(x[:2]) for x in each.values()} for each in (ours, theirs)]
@@ -111,7 +145,7 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
         x, y = ours[name], theirs[name]
         if not same_batches:
             yield from of_other_batches(name, x, y, near(left, right))
-        elif x[:2] != y[:2]:
+        elif x[:2] != y[:2] and not is_hashed_in_two_ways(x, y):
             yield Unequal(METRICS, name, *shown(x, y))
     yield from _going_on(left.get("going_on"), right.get("going_on"), same_batches=same_batches)
 
@@ -139,13 +173,15 @@ def goes_on_otherwise(left: Record, right: Record) -> bool:
 
 def left_out(left: Record, right: Record) -> list[str]:
     """What of two equal evaluations in other batches can't be compared, by its name."""
-    if left.get("batches") == right.get("batches"):
-        return []
     left, right = with_padding(left, right)
+    if left.get("batches") == right.get("batches"):
+        pairs = [*_of_both(left["inputs"], right["inputs"])]
+        pairs += _of_both(left["outputs"], right["outputs"])
+        return [name for name, x, y in pairs if is_hashed_in_two_ways(x, y)]
     computed = {*left.get("computed", ()), *right.get("computed", ())}
     names = []
     for name, x, y in _of_both(left["inputs"], right["inputs"]):
-        compared = is_compared(x, y) if name in computed else not is_by_batch(x, y)
+        compared = is_compared(x, y) if name in computed else _is_comparable(name, left, right)
         names += [] if compared or x[:2] == y[:2] else [f"{ROWS}{name}"]
     ours, theirs = left["outputs"], right["outputs"]
     names += [name for name, x, y in _of_both(ours, theirs) if not is_compared(x, y)]

@@ -17,6 +17,7 @@ from reference.diff.notes import (
     NoScores,
     Note,
     NothingEvaluated,
+    NotLookedInto,
     OfOtherBatches,
     OneRankAlone,
     OnRank,
@@ -24,6 +25,7 @@ from reference.diff.notes import (
     PaddedOtherwise,
     PartBeside,
     PassesOfOne,
+    SetsInOtherOrder,
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
@@ -129,6 +131,16 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"not seen: whether zeros at the ends of rows are padding, in the evaluation after "
                 f"step {step}; the runs have different numbers of them, and no attention_mask says "
                 "it"
+            )
+        case SetsInOtherOrder(step):
+            return (
+                f"in a different order: the sets of rows that are evaluated after step {step}; each "
+                "is the same, and so is what models give for it"
+            )
+        case NotLookedInto(side, name, step):
+            return (
+                f"not seen: {short(name)}, in the evaluation after step {step} of "
+                f"{sides.name(side)}"
             )
         case GeneratedInOtherBatches(step):
             return (

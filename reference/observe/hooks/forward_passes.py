@@ -20,13 +20,14 @@ from reference.observe.hooks.outermost_call import OutermostCall
 from reference.observe.hooks.training_thread import TrainingThread
 from reference.observe.recording import Recording
 from reference.observe.step import describe
-from reference.observe.step.arguments import Arguments, arguments_of
+from reference.observe.step.arguments import Arguments, arguments_of, numbers_in_arguments
 from reference.observe.step.chores import padding_without_mask
 from reference.observe.step.content import Content
 from reference.observe.step.forward_pass import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import numbers_in, tensors_in
+from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.shards import local_parts
 
 
@@ -107,6 +108,10 @@ class ForwardPasses:
         call.end()
         if output is not None and forward is not None:  # else it raised, or isn't to be seen
             self._end(forward, module, args, kwargs, output)
+
+    def is_within_model(self) -> bool:
+        """Whether a model's own call is running in this thread."""
+        return self._call.module is not None
 
     def claim_thread(self) -> None:
         """An optimizer steps in this thread, which is the one that trains.
@@ -237,8 +242,14 @@ class ForwardPasses:
         if forward.seen is not None:
             forward.content = Content(rows_of(given.tensors, forward.seen.padding))
             if not torch.is_grad_enabled():
-                self.recording.evaluations.given.look_at(id(module), forward.content, given.tensors)
-            forward.content.take(given.tensors, keep=True)
+                learns = first_parameter(module) is not None
+                self.recording.evaluations.given.look_at(
+                    id(module), forward.content, given.tensors, learns=learns
+                )
+            arrays: dict[str, Tensor] = {}
+            if not torch.is_grad_enabled():
+                arrays = numbers_in_arguments(module, args, kwargs)
+            forward.content.take({**given.tensors, **arrays}, keep=True)
             forward.content.arguments = given.plain
         return given
 

@@ -7,8 +7,10 @@ from torch import Tensor
 
 from reference.observe.hooks import module_calls
 from reference.observe.recording import Recording
-from reference.observe.step.arguments import Arguments, arguments_of
+from reference.observe.step.arguments import arguments_of, numbers_in_arguments
 from reference.observe.step.chores import are_probabilities
+from reference.observe.step.loss_content import loss_of
+from reference.observe.step.tensors_in import numbers_in
 from reference.observe.tensors.shards import local_part
 
 
@@ -21,12 +23,16 @@ class LossModules:
     def look_at(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """One has been called, outside of a model."""
         forwards = self.recording.open_step.forwards
-        if not isinstance(output, Tensor):
-            return
         name = type(module).__name__
         if not torch.is_grad_enabled() and not forwards:
+            evaluations = self.recording.evaluations
             given = arguments_of(module, args, kwargs)
-            self.recording.evaluations.add_loss(name, given, local_part(output))
+            tensors = {**given.tensors, **numbers_in_arguments(module, args, kwargs)}
+            shared = {n: evaluations.given.has(t) for n, t in tensors.items()}
+            made = numbers_in(output, "")
+            evaluations.add_loss(loss_of(name, tensors, given.plain, made, shared))
+            return
+        if not isinstance(output, Tensor):
             return
         if not (forwards and output.requires_grad):
             return
@@ -46,9 +52,9 @@ class LossModules:
         if forward.inside is not None:
             forward.inside.add_loss(module, args, kwargs, output)
         if forward.content is not None:  # if no step is made of it
-            targets = {
-                argument: tensor
+            shared = {
+                argument: bool(module_calls.addresses([tensor]) & forward.memory)
                 for argument, tensor in given.tensors.items()
-                if not module_calls.addresses([tensor]) & forward.memory
             }
-            forward.content.add_loss(name, Arguments(targets, given.plain), local_part(output))
+            made = {"": local_part(output)}
+            forward.losses_made.append(loss_of(name, given.tensors, given.plain, made, shared))

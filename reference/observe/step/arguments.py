@@ -19,7 +19,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step.describe import number
-from reference.observe.step.tensors_in import PLAIN, tensors_in
+from reference.observe.step.tensors_in import PLAIN, arrays_in, tensors_in
 from reference.observe.tensors.shards import local_parts
 from reference.observe.torch_internals import with_tangents
 
@@ -64,6 +64,18 @@ def arguments_of(
         if not _is_default(value, defaults.get(name)):
             plain.update(_plain_in(name, value))
     return Arguments(tensors, {name: plain[name] for name in sorted(plain)[:MOST]})
+
+
+def numbers_in_arguments(
+    module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """Arrays and lists of numbers among a call's arguments, as tensors: labels, for example.
+
+    Not what is one number: it is none of the rows, and stands among the plain arguments.
+    """
+    given, _ = bound_arguments(module, args, kwargs)
+    arrays = (arrays_in(name, value) for name, value in given.items())
+    return {path: t for each in arrays for path, t in each.items() if t.dim() > 0}
 
 
 def bound_arguments(

@@ -45,15 +45,23 @@ def tensors_in(name: str, value: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def numbers_in(output: Any) -> dict[str, Tensor]:
+def numbers_in(output: Any, name: str = "output") -> dict[str, Tensor]:
     """What a model gives of numbers, by path: tensors, arrays, and lists of plain numbers.
+
+    Args:
+        output: anything that a model gives.
+        name: what it is called where it is a tensor by itself.
 
     Raises:
         TypeError: as `tensors_in`.
     """
-    arrays = {name or "output": t for name, t in _arrays_in("", output, 0)}
     tensors = local_parts(with_tangents(tensors_in("", output)))
-    return {**{name or "output": t for name, t in tensors.items()}, **arrays}
+    return {path or name: t for path, t in {**tensors, **arrays_in("", output)}.items()}
+
+
+def arrays_in(name: str, value: Any) -> dict[str, Tensor]:
+    """The arrays, and the plain numbers, in nested mappings and lists, by path."""
+    return dict(_arrays_in(name, value, 0))
 
 
 def _arrays_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]]:
