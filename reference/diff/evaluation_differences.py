@@ -35,7 +35,10 @@ def evaluation(pair: Pair) -> Iterator[Unequal]:
     same_batches = left.get("batches") == right.get("batches")
     effects = list(_effects(left, right, same_batches=same_batches))
     for cause in _causes(left, right):
-        yield cause if effects or not same_batches else replace(cause, weight=NOTE)
+        # Other weights that give the same are none; other rows are, as labels that only a script's
+        # own metric looks at.
+        matters = effects or not same_batches or cause.field != WEIGHTS
+        yield cause if matters else replace(cause, weight=NOTE)
     if left["count"] == right["count"] and _are_cut_otherwise(left, right):
         # Where models give the same for each position, the rows are others all the same.
         yield Unequal(METRICS, LENGTHS, left["rows"], right["rows"])
@@ -98,15 +101,18 @@ def _is_comparable(name: str, left: Record, right: Record) -> bool:
         return False
     if left.get("batches") == right.get("batches"):
         return True
-    if is_by_batch(x, y):
-        return False
+    return not is_by_batch(x, y) and not _is_of_batches(name, left, right)
+
+
+def _is_of_batches(name: str, left: Record, right: Record) -> bool:
+    """Whether it is of a loss that goes by the batch: something of it is as wide as that is."""
     losses = {*left.get("losses", ()), *right.get("losses", ())}
-    loss = next((each for each in losses if name.startswith(f"{each}.")), None)
+    loss = next((each for each in losses if f"{name}.".startswith(f"{each}.")), None)
     if loss is None:
-        return True
+        return False
     both = ({**each["inputs"], **each["outputs"]} for each in (left, right))
-    given = [x for x in _of_both(*both) if x[0].startswith(f"{loss}.")]
-    return not any(is_by_batch(x, y) or x[1] != y[1] for _, x, y in given)
+    given = [(x, y) for each, x, y in _of_both(*both) if each.startswith(f"{loss}.")]
+    return any(is_by_batch(x, y) or x[1] != y[1] for x, y in given)
 
 
 def _causes(left: Record, right: Record) -> Iterator[Unequal]:
@@ -117,6 +123,8 @@ def _causes(left: Record, right: Record) -> Iterator[Unequal]:
     for name in shared:
         x, y = ours[name], theirs[name]
         if other_batches and name in computed:
+            if _is_of_batches(name, left, right):
+                continue
             yield from of_other_batches(f"{ROWS}{name}", x, y, near(left, right))
         elif x[:2] != y[:2] and _is_comparable(name, left, right):
             yield Unequal(METRICS, f"{ROWS}{name}", *shown(x, y))
@@ -144,6 +152,8 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
     for name in shared:
         x, y = ours[name], theirs[name]
         if not same_batches:
+            if _is_of_batches(name, left, right):
+                continue
             yield from of_other_batches(name, x, y, near(left, right))
         elif x[:2] != y[:2] and not is_hashed_in_two_ways(x, y):
             yield Unequal(METRICS, name, *shown(x, y))
@@ -182,9 +192,12 @@ def left_out(left: Record, right: Record) -> list[str]:
     names = []
     for name, x, y in _of_both(left["inputs"], right["inputs"]):
         compared = is_compared(x, y) if name in computed else _is_comparable(name, left, right)
+        compared = compared and not _is_of_batches(name, left, right)
         names += [] if compared or x[:2] == y[:2] else [f"{ROWS}{name}"]
     ours, theirs = left["outputs"], right["outputs"]
-    names += [name for name, x, y in _of_both(ours, theirs) if not is_compared(x, y)]
+    for name, x, y in _of_both(ours, theirs):
+        compared = is_compared(x, y) and not _is_of_batches(name, left, right)
+        names += [] if compared or x[:2] == y[:2] else [name]
     return names if ours.keys() & theirs.keys() else [*names, *sorted({*ours, *theirs})]
 
 
