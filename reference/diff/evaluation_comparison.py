@@ -1,6 +1,7 @@
 """The evaluations of two runs compared, as they come: those that both made after the same step."""
 
 from reference.diff.divergence import Divergence
+from reference.diff.evaluation_differences import is_shifted
 from reference.diff.evaluation_pairs import of_equal_counts, of_evaluation, pair_by_model
 from reference.diff.evaluation_sets import Sets, sets_of
 from reference.diff.gaps import Gaps
@@ -60,6 +61,9 @@ class EvaluationComparison:
             if sets is None or scores:
                 return of_evaluation(unequal if sets is None else scores, same_rows, at_end=at_end)
             self._note_sets(sets, pair[0]["step"])
+            return None
+        if is_shifted(*(each[METRICS] for each in same_rows)):
+            self._gaps.note_shifted(same_rows)
             return None
         self._gaps.note_evaluation(same_rows)
         for side in more:

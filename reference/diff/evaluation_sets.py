@@ -12,14 +12,10 @@ from reference.diff.unequal import HARD, Pair
 from reference.ledger.link_table import METRICS
 from reference.ledger.record import Record
 
-OF_ROWS = ("count", "batches", "rows", "inputs", "outputs", "predictions", "whole", "computed") + (
-    "losses",
-    "not_looked_into",
-    "going_on",
-    "again",
-    "sets",
-    "arguments",
-)
+# What is of the rows, and not of how they are evaluated.
+OF_ROWS = frozenset(
+    ("count", "batches", "rows", "inputs", "outputs", "predictions", "whole", "computed")
+) | {"losses", "not_looked_into", "going_on", "again", "sets", "arguments"}
 
 
 @dataclass

@@ -100,6 +100,12 @@ class Gaps:
         """Notes rows that one run evaluated alone, after those of both."""
         self._rows[side] = self._rows.get(side, 0) + count
 
+    def note_shifted(self, pair: tuple[Record, Record]) -> None:
+        """Notes evaluations of which nobody can tell whether their rows are the same."""
+        why = "no attention_mask says whether zeros before or after its rows are padding"
+        for side, record in enumerate(pair):
+            self._note(side, METRICS, {**record, "unseen": why})
+
     def note_other_order(self, step: int) -> None:
         """Notes that the sets of an evaluation come in another order."""
         self._in_evaluations.setdefault(("order",), SetsInOtherOrder(step))

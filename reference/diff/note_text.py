@@ -134,7 +134,7 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             )
         case SetsInOtherOrder(step):
             return (
-                f"in a different order: the sets of rows that are evaluated after step {step}; each "
+                f"in a different order: sets of rows that are evaluated after step {step}; each "
                 "is the same, and so is what models give for it"
             )
         case NotLookedInto(side, name, step):

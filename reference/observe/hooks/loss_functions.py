@@ -84,10 +84,13 @@ class LossFunctions:
     ) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
             made = loss(*args, **kwargs)
-            if not torch.compiler.is_compiling() and not self._is_within_model():
-                # The function of torch's that calls this one is called by a module's `forward`.
-                if not is_called_from(OF_MODULES, 2):
-                    self._note(name, {**dict(zip(arguments, args, strict=False)), **kwargs}, made)
+            # The function of torch's that calls this one may be called by a module's `forward`.
+            if not (
+                torch.compiler.is_compiling()
+                or self._is_within_model()
+                or is_called_from(OF_MODULES, 2)
+            ):
+                self._note(name, {**dict(zip(arguments, args, strict=False)), **kwargs}, made)
             return made
 
         return watched

@@ -27,7 +27,7 @@ class LossModules:
         if not torch.is_grad_enabled() and not forwards:
             evaluations = self.recording.evaluations
             given = arguments_of(module, args, kwargs)
-            tensors = {**given.tensors, **numbers_in_arguments(module, args, kwargs)}
+            tensors = {**given.tensors, **numbers_in_arguments(given.values)}
             shared = {n: evaluations.given.has(t) for n, t in tensors.items()}
             made = numbers_in(output, "")
             evaluations.add_loss(loss_of(name, tensors, given.plain, made, shared))

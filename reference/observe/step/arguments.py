@@ -37,10 +37,12 @@ class Arguments:
     Attributes:
         tensors: By name, nested ones as `outer.inner`.
         plain: Numbers, flags and texts, by name. Of tensors those of a single number.
+        values: All as they were given, by the names of `forward`'s parameters.
     """
 
     tensors: dict[str, Tensor]
     plain: Record
+    values: Mapping[str, Any]
 
 
 def arguments_of(
@@ -63,17 +65,14 @@ def arguments_of(
     for name, value in given.items():
         if not _is_default(value, defaults.get(name)):
             plain.update(_plain_in(name, value))
-    return Arguments(tensors, {name: plain[name] for name in sorted(plain)[:MOST]})
+    return Arguments(tensors, {name: plain[name] for name in sorted(plain)[:MOST]}, given)
 
 
-def numbers_in_arguments(
-    module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Tensor]:
+def numbers_in_arguments(given: Mapping[str, Any]) -> dict[str, Tensor]:
     """Arrays and lists of numbers among a call's arguments, as tensors: labels, for example.
 
     Not what is one number: it is none of the rows, and stands among the plain arguments.
     """
-    given, _ = bound_arguments(module, args, kwargs)
     arrays = (arrays_in(name, value) for name, value in given.items())
     return {path: t for each in arrays for path, t in each.items() if t.dim() > 0}
 

@@ -5,6 +5,7 @@ It is looked at when the pass is made, or copied then and looked at later.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step import describe
+from reference.observe.step.plain_outputs import Plain
 from reference.observe.step.projections import HUGE, are_odd, odd_places, of_places, squashed
 from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import buffer_of, hash_tensor
@@ -91,6 +93,30 @@ class Content:
         elif not _is_large(logits):
             copy = logits.detach().clone()
             self.waiting.append(lambda: self._predict(copy))
+
+    def give_plain(self, output: Any) -> None:
+        """Add what it gives that is no number: texts, by the rows where there is one for each."""
+        plain = Plain()
+        plain.add("", output)
+        self._add_texts(self.outputs, plain)
+        self.not_looked_into |= plain.unread
+
+    def take_texts(self, given: Mapping[str, Any]) -> None:
+        """Add lists of texts among what it takes; a text alone is an argument."""
+        plain = Plain()
+        for name, value in given.items():
+            if isinstance(value, list | tuple | dict):
+                plain.add(name, value)
+        self._add_texts(self.inputs, plain)
+
+    def _add_texts(self, parts: dict[str, Part], plain: Plain) -> None:
+        for path, texts in plain.texts.items():
+            if self.rows is None and path in plain.lists:
+                self.rows = Rows(len(texts))
+                self.shape += f" {len(texts)}"
+            by_rows = self.rows is not None and len(texts) == self.rows.count > 0
+            form = "text []" if by_rows else f"text [{len(texts)}]"
+            parts.setdefault(path or "output", Part(b"".join(texts), form, by_rows))
 
     def settle(self) -> None:
         """Look at the copies: no step was made of this pass."""

@@ -1,7 +1,7 @@
 """What a pass of an evaluation has to do with those before it.
 
-It may go on from one: a text is told on, a token a pass, by what the model gave and keeps. Or it may
-take what another model gave.
+It may go on from one: a text is told on, a token a pass, by what the model gave and keeps. Or it
+may take what another model gave.
 """
 
 import weakref

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from tests.diff.pairs import pair
 from tests.diff.pairs.small_trainings import Named, fit, labels, mlp, rows, seeded, sgd
 
-OTHER_ORDER = "in a different order: the sets of rows that are evaluated after step 5"
+OTHER_ORDER = "in a different order: sets of rows that are evaluated after step 5"
 ALONE = "not compared: an evaluation that the other run didn't make"
 
 
@@ -198,8 +198,8 @@ def padded_at(second: bool, mask: bool, pooled: bool = True) -> dict[str, Any]:
         [pad(r, (gap, 0) if second else (0, gap)) for r, gap in zip(rows_of, gaps, strict=True)]
     )
     with torch.no_grad():
-        given = (ids, (ids != 0).long()) if mask else (ids,)
-        classes = model(*given).argmax(-1)
+        given = {"attention_mask": (ids != 0).long()} if mask else {}
+        classes = model(ids, **given).argmax(-1)
     return {"classes": classes if pooled else classes[ids != 0]}
 
 
@@ -211,3 +211,8 @@ def rows_padded_at_the_other_side(second: bool) -> dict[str, Any]:
 @pair()
 def tokens_padded_at_the_other_side(second: bool) -> dict[str, Any]:
     return padded_at(second, True, False)
+
+
+@pair("incomparable", "zeros")
+def rows_padded_at_the_other_side_without_a_mask(second: bool) -> dict[str, Any]:
+    return {**padded_at(second, False), "side": second}
