@@ -88,4 +88,4 @@ class EvaluationComparison:
 def _scores(pair: tuple[Record, Record]) -> set[str]:
     """The names of those that both runs have."""
     left, right = (each[METRICS]["scores"] for each in pair)
-    return left.keys() & right.keys()
+    return {*left} & {*right}

@@ -121,9 +121,8 @@ class Gaps:
             notes["padded",] = PaddedOtherwise(step)
         if goes_on_otherwise(left, right):
             notes["generated",] = GeneratedInOtherBatches(step)
-        for side, metrics in enumerate((left, right)):
-            for name in metrics.get("not_looked_into", ()):
-                notes["types", name] = NotLookedInto(side, name, step)
+        for name in {*left.get("not_looked_into", ()), *right.get("not_looked_into", ())}:
+            notes["types", name] = NotLookedInto(name, step)
         names = tuple(left_out(left, right))
         if names:
             notes["batches", *names] = OfOtherBatches(names, step)

@@ -137,11 +137,8 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"in a different order: sets of rows that are evaluated after step {step}; each "
                 "is the same, and so is what models give for it"
             )
-        case NotLookedInto(side, name, step):
-            return (
-                f"not seen: {short(name)}, in the evaluation after step {step} of "
-                f"{sides.name(side)}"
-            )
+        case NotLookedInto(name, step):
+            return f"not seen: {short(name)}, in the evaluation after step {step}"
         case GeneratedInOtherBatches(step):
             return (
                 "not compared: what is generated after the first pass of each batch, in the "

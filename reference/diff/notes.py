@@ -162,7 +162,6 @@ class SetsInOtherOrder:
 class NotLookedInto:
     """What of evaluations, the first after this step, is of a type that can't be read."""
 
-    side: int
     name: str
     step: int
 

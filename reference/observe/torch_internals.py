@@ -352,7 +352,7 @@ def owners_of_losses() -> tuple[object, object]:
 
 def keep_operator(function: Any, replacement: Any) -> None:
     """Let TorchScript find the operator of a function by what stands in its place, too."""
-    operator = torch.jit._builtins._find_builtin(function)
+    operator = torch.jit._builtins._find_builtin(function)  # type: ignore[no-untyped-call]
     if operator is not None:
         torch.jit._builtins._register_builtin(replacement, operator)
 

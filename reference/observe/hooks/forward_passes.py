@@ -188,7 +188,8 @@ class ForwardPasses:
             if output is None and forward.content is not None:
                 forward.content.settle()
                 values, _ = bound_arguments(module, args, kwargs)
-                made = written(module, values, forward.content)
+                was_written = self.recording.evaluations.given.was_written
+                made = written(module, values, forward.content, was_written)
                 self._evaluate(forward, made, keeps=False)
             else:
                 self._evaluate(forward, output)
@@ -272,7 +273,9 @@ class ForwardPasses:
             arrays = numbers_in_arguments(given.values) if evaluates else {}
             if evaluates:
                 forward.content.take_texts(given.values)
-            forward.content.take({**given.tensors, **arrays}, keep=True)
+            was_written = self.recording.evaluations.given.was_written
+            taken = {n: t for n, t in {**given.tensors, **arrays}.items() if not was_written(t)}
+            forward.content.take(taken, keep=True)
             forward.content.arguments = given.plain
         return given
 
@@ -290,7 +293,9 @@ class ForwardPasses:
         forward.content.give(outputs, keep=False)
         forward.content.give_plain(output)
         module = forward.module()
-        if module is not None and keeps:
+        if not keeps:
+            self.recording.evaluations.given.write(outputs.values())
+        elif module is not None:
             self.recording.evaluations.given.give(id(module), outputs.values())
         mode = forward.training, str(forward.mode["autocast"])
         steps = self.recording.steps

@@ -7,6 +7,7 @@ when, a script has imported its loss.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -69,18 +70,16 @@ class LossFunctions:
         """Watch the calls."""
         for owner, functions in zip(owners_of_losses(), (IN_NN, IN_TORCH), strict=True):
             for function, (name, arguments) in functions.items():
-                original = getattr(owner, function)
-                watched = self._watch(original, name, arguments)
-                # A script that is compiled by TorchScript meanwhile finds its operator by this.
-                keep_operator(original, watched)
-                self._patches.enter_context(patched(owner, function, lambda _, w=watched: w))
+                self._patches.enter_context(
+                    patched(owner, function, partial(self._watch, name, arguments))
+                )
 
     def end(self) -> None:
         """Watch no longer."""
         self._patches.close()
 
     def _watch(
-        self, loss: Callable[..., Any], name: str, arguments: tuple[str, ...]
+        self, name: str, arguments: tuple[str, ...], loss: Callable[..., Any]
     ) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
             made = loss(*args, **kwargs)
@@ -93,6 +92,8 @@ class LossFunctions:
                 self._note(name, {**dict(zip(arguments, args, strict=False)), **kwargs}, made)
             return made
 
+        # A script that TorchScript compiles meanwhile finds its operator by this.
+        keep_operator(loss, watched)
         return watched
 
     @guarded

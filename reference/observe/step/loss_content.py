@@ -59,7 +59,8 @@ class Loss:
         content = Content(None, losses={self.name})
         content.arguments = {f"{self.name}.{name}": value for name, value in self.plain.items()}
         own = last.rows.own if last is not None and last.rows is not None else None
-        sizes = [len(t) for t in (held.tensor() for held in self.given.values()) if _has_rows(t)]
+        every = [held.tensor() for held in self.given.values()]
+        sizes = [len(tensor) for tensor in every if tensor is not None and tensor.dim()]
         for name, held in self.given.items():
             tensor, path = held.tensor(), f"{self.name}.{name}"
             if tensor is None:
@@ -102,10 +103,6 @@ def loss_of(
     own = {place: Held(t) for place, t in given.items() if t.dim() and not shared[place]}
     outputs = {f"{name}{'.' * bool(path)}{path}": Held(t) for path, t in made.items()}
     return Loss(name, own, plain, outputs, next(iter(given), ""))
-
-
-def _has_rows(tensor: Tensor | None) -> bool:
-    return tensor is not None and tensor.dim() > 0
 
 
 def _by_rows(tensor: Tensor, own: Tensor | None, size: int | None) -> tuple[Tensor, Rows | None]:

@@ -26,6 +26,7 @@ class Given:
         self._of: dict[int, list[weakref.ref[Tensor]]] = {}  # by a model's id, of its last pass
         self._taken: dict[int, Places] = {}  # by a model's id, what that pass took
         self._ids: dict[int, dict[str, Tensor]] = {}
+        self._written: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
 
     def look_at(
         self, model: int, content: Content, inputs: Mapping[str, Tensor], *, learns: bool
@@ -62,6 +63,14 @@ class Given:
         taken = self._taken.get(model, [])
         given = (t for t in outputs if t.dim() > 1 and not _share(_places([t]), taken))
         self._of[model] = [weakref.ref(t) for t in given]
+
+    def write(self, outputs: Iterable[Tensor]) -> None:
+        """What a pass wrote into its arguments, which the next one is given again."""
+        self._written.update((id(tensor), tensor) for tensor in outputs)
+
+    def was_written(self, tensor: Tensor) -> bool:
+        """Whether this very tensor was."""
+        return self._written.get(id(tensor)) is tensor
 
     def has(self, tensor: Tensor) -> bool:
         """Whether this is what a pass gave, or lies in it."""

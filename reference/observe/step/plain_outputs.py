@@ -28,8 +28,10 @@ from reference.observe.step.tensors_in import (
 )
 
 # Of which Python's own `repr` tells all.
-TOLD = (datetime.date, datetime.time, datetime.timedelta, decimal.Decimal, fractions.Fraction)
-TOLD += (pathlib.PurePath, range)
+TOLD: tuple[type, ...] = (
+    *(datetime.date, datetime.time, datetime.timedelta),
+    *(decimal.Decimal, fractions.Fraction, pathlib.PurePath, range),
+)
 # What says nothing of a row among an object's attributes: a function, a class, a device.
 BESIDE = (FunctionType, type, torch.dtype, torch.device, torch.nn.Module)
 

@@ -1,7 +1,7 @@
 """What a forward pass writes that gives nothing back: into its arguments, or into its module."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,19 @@ from reference.observe.torch_internals import modules_of, own_buffers
 PLACE = re.compile(r"\[\d+\]")
 
 
-def written(module: torch.nn.Module, given: Mapping[str, Any], content: Content) -> dict[str, Any]:
+def written(
+    module: torch.nn.Module,
+    given: Mapping[str, Any],
+    content: Content,
+    was_written: Callable[[Tensor], bool],
+) -> dict[str, Any]:
     """What may be what a pass has made, by name: values, which hold tensors or numbers.
 
     Args:
         module: Whose pass it was: its buffers, and its attributes, of lists their last entry.
         given: Its arguments as they are now; what is in them and wasn't, or is another, was made.
         content: What it took.
+        was_written: Whether an earlier pass has made this.
     """
     made: dict[str, Any] = {}
     for name, value in given.items():
@@ -30,7 +36,8 @@ def written(module: torch.nn.Module, given: Mapping[str, Any], content: Content)
             before = content.inputs.get(path)
             is_as_before = before is not None and bytes(before.values) == _values(tensor, content)
             # A number by itself is an argument, which nobody can write into.
-            if (tensor.dim() or path != name) and not is_as_before:
+            is_new = not is_as_before and not was_written(tensor)
+            if is_new and (tensor.dim() or path != name):
                 # The third entry of a list that grows is no other thing than its second.
                 made.setdefault(PLACE.sub("[]", path) if before is None else path, tensor)
     for number, part in enumerate(modules_of(module)):

@@ -101,7 +101,7 @@ def members_of_an_enumeration(second: bool) -> dict[str, Any]:
     return given(second, lambda classes: [Label(n) for n in classes.tolist()])
 
 
-@pair("", "not seen: output (of type generator), in the evaluation after step 5 of A")
+@pair("", "not seen: output (of type generator), in the evaluation after step 5")
 def a_generator(_second: bool) -> dict[str, Any]:
     return given(False, lambda classes: (name for name in names(classes)))
 
