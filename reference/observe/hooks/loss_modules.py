@@ -7,8 +7,9 @@ from torch import Tensor
 
 from reference.observe.hooks import module_calls
 from reference.observe.recording import Recording
-from reference.observe.step.arguments import arguments_of, numbers_in_arguments
+from reference.observe.step.arguments import Arguments, arguments_of, numbers_in_arguments
 from reference.observe.step.chores import are_probabilities
+from reference.observe.step.forward_pass import ForwardPass
 from reference.observe.step.loss_content import loss_of
 from reference.observe.step.tensors_in import numbers_in
 from reference.observe.tensors.shards import local_part
@@ -40,6 +41,8 @@ class LossModules:
         memory = module_calls.addresses([*args, *kwargs.values()])
         forward = next((f for f in reversed(forwards) if f.memory & memory), None)
         if forward is None:
+            given = arguments_of(module, args, kwargs)
+            self._add(forwards[-1], name, given, output)  # of what is computed of outputs
             return
         given = arguments_of(module, args, kwargs)
         self.recording.settings.look_at_loss(module)
@@ -51,7 +54,11 @@ class LossModules:
             forward.losses.add_module(name, output)
         if forward.inside is not None:
             forward.inside.add_loss(module, args, kwargs, output)
-        if forward.content is not None:  # if no step is made of it
+        self._add(forward, name, given, output)
+
+    def _add(self, forward: ForwardPass, name: str, given: Arguments, output: Tensor) -> None:
+        """To a pass that evaluates, if no step is made of it."""
+        if forward.content is not None:
             shared = {
                 argument: bool(module_calls.addresses([tensor]) & forward.memory)
                 for argument, tensor in given.tensors.items()

@@ -20,6 +20,7 @@ from reference.observe.step.sets_of_rows import SetsOfRows
 from reference.observe.tensors.seen_models import SeenModel
 
 FEW = 4  # values of one argument that are kept
+MOST_LOSSES = 8  # of one name after one pass that are told apart
 MOST_SETS = 8  # sets of rows that are told apart in one evaluation
 
 
@@ -102,6 +103,7 @@ class Evaluation:
         self._sets: list[_Stretch] | None = []  # None: too many, so that nobody tells them apart
         self._where_sets_begin = where_sets_begin
         self._last: Content | None = None  # the pass that came last
+        self._losses: dict[str, int] = {}  # how many of each name came since then
         self._arguments: dict[str, list[object]] = {}  # by name, distinct values
         self._rng = hash_torch(torch.get_rng_state()) if self._training else None
         self._held = "" if model is None else model.values()
@@ -113,7 +115,7 @@ class Evaluation:
         if not content.goes_on:
             self._is_precise = self._is_precise and not content.gives_halves
             self._take_arguments(content)
-            self._last = content
+            self._last, self._losses = content, {}
             begins = self._where_sets_begin.begins_one(content)
             if begins and self._sets is not None:
                 another = _Stretch(again=self._where_sets_begin.again)
@@ -124,7 +126,11 @@ class Evaluation:
 
     def add_loss(self, loss: Loss) -> None:
         """Add what a loss is given and makes: of rows that the last pass has brought."""
-        content = loss.content(self._last)
+        number = 1
+        rows = None if self._last is None else self._last.rows
+        if rows is not None and loss.of_rows() >= rows.count:  # one of all rows, as of two outputs
+            number = self._losses[loss.name] = self._losses.get(loss.name, 0) + 1
+        content = loss.content(self._last, min(number, MOST_LOSSES))
         self._take_arguments(content)
         for stretch in (self._all, *(self._sets or ())[-1:]):
             stretch.add_parts(content)

@@ -40,7 +40,7 @@ class Loss:
         name: Of its function, or of its module's class.
         given: What it was given, by name, but for what the model gave.
         plain: What it was given beside, that is no tensor.
-        made: What it made, by name.
+        made: What it made, by what follows the loss's name.
         first: The name of its first argument, which is computed of what the model gave.
     """
 
@@ -50,23 +50,29 @@ class Loss:
     made: Mapping[str, Held]
     first: str
 
-    def content(self, last: Content | None) -> Content:
+    def of_rows(self) -> int:
+        """How many entries it is given."""
+        every = [held.tensor() for held in self.given.values()]
+        return max((len(t) for t in every if t is not None and t.dim()), default=0)
+
+    def content(self, last: Content | None, number: int = 1) -> Content:
         """What an evaluation hashes of it.
 
         Args:
             last: The pass that it follows, whose rows are padded.
+            number: Of this loss among those of its name that follow the pass.
         """
-        content = Content(None, losses={self.name})
-        content.arguments = {f"{self.name}.{name}": value for name, value in self.plain.items()}
+        called = self.name if number == 1 else f"{self.name} {number}"
+        content = Content(None, losses={called})
+        content.arguments = {f"{called}.{name}": value for name, value in self.plain.items()}
         own = last.rows.own if last is not None and last.rows is not None else None
-        every = [held.tensor() for held in self.given.values()]
-        sizes = [len(tensor) for tensor in every if tensor is not None and tensor.dim()]
+        entries = self.of_rows() or None
         for name, held in self.given.items():
-            tensor, path = held.tensor(), f"{self.name}.{name}"
+            tensor, path = held.tensor(), f"{called}.{name}"
             if tensor is None:
                 content.not_looked_into.add(f"{path}, written into since")
                 continue
-            size = None if name in OF_CLASSES else max(sizes, default=None)
+            size = None if name in OF_CLASSES else entries
             part = _by_rows(tensor, own, size)
             is_real = tensor.is_floating_point() or tensor.is_complex()
             if is_real and name == self.first:
@@ -79,8 +85,8 @@ class Loss:
             tensor = held.tensor()
             if tensor is not None:
                 wide = tensor.float() if tensor.dtype in HALVES else tensor
-                size = max(sizes, default=None)
-                content.outputs[name] = part_of(*_by_rows(wide, own, size))
+                size = entries
+                content.outputs[f"{called}{name}"] = part_of(*_by_rows(wide, own, size))
         return content
 
 
@@ -101,7 +107,7 @@ def loss_of(
         shared: Which of those given a model's own outputs are, or lie in them.
     """
     own = {place: Held(t) for place, t in given.items() if t.dim() and not shared[place]}
-    outputs = {f"{name}{'.' * bool(path)}{path}": Held(t) for path, t in made.items()}
+    outputs = {f"{'.' * bool(path)}{path}": Held(t) for path, t in made.items()}
     return Loss(name, own, plain, outputs, next(iter(given), ""))
 
 

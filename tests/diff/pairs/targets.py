@@ -31,7 +31,9 @@ def evaluated(
     total = 0.0
     with torch.enable_grad() if gradients else mode():
         for batch, classes in zip(rows(24).split(size), targets.split(size), strict=True):
-            total += float(loss(model(batch), classes)) * len(batch)
+            made = loss(model(batch), classes)
+            made = made.detach() if isinstance(made, Tensor) else made
+            total += float(made) * len(batch)
     return {"loss": round(total / 24, 4)}
 
 
