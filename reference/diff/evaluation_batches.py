@@ -42,6 +42,11 @@ def is_by_batch(*described: list[Any]) -> bool:
     return any(str(each[1]).endswith(OF_A_BATCH) for each in described)
 
 
+def is_hashed_in_two_ways(x: list[Any], y: list[Any]) -> bool:
+    """Whether one of them alone is hashed by the batch, as what is large is, or of before."""
+    return is_by_batch(x) != is_by_batch(y)
+
+
 def is_compared(x: list[Any], y: list[Any]) -> bool:
     """Whether `of_other_batches` can tell whether these two are the same."""
     if x[:2] == y[:2]:

@@ -1,7 +1,9 @@
 """The evaluations of two runs compared, as they come: those that both made after the same step."""
 
 from reference.diff.divergence import Divergence
+from reference.diff.evaluation_differences import is_shifted
 from reference.diff.evaluation_pairs import of_equal_counts, of_evaluation, pair_by_model
+from reference.diff.evaluation_sets import Sets, sets_of
 from reference.diff.gaps import Gaps
 from reference.diff.link_comparators import metrics
 from reference.diff.unequal import HARD, Pair
@@ -54,7 +56,15 @@ class EvaluationComparison:
         same_rows, more = (pair, []) if self._each else of_equal_counts(pair)
         unequal = list(metrics(Pair(*same_rows)))
         if any(u.weight == HARD for u in unequal):
-            return of_evaluation(unequal, same_rows, at_end=at_end)
+            sets = None if self._each else sets_of(same_rows)
+            scores = [u for u in unequal if u.field in _scores(pair)]
+            if sets is None or scores:
+                return of_evaluation(unequal if sets is None else scores, same_rows, at_end=at_end)
+            self._note_sets(sets, pair[0]["step"])
+            return None
+        if is_shifted(*(each[METRICS] for each in same_rows)):
+            self._gaps.note_shifted(same_rows)
+            return None
         self._gaps.note_evaluation(same_rows)
         for side in more:
             cut, whole = same_rows[side][METRICS], pair[side][METRICS]
@@ -63,3 +73,19 @@ class EvaluationComparison:
             else:  # nobody can tell whether they are of another set
                 self._gaps.add_rows(side, whole["count"] - cut["count"])
         return None
+
+    def _note_sets(self, sets: Sets, step: int) -> None:
+        for each in sets.pairs:
+            self._gaps.note_evaluation(each)
+        if not sets.in_order:
+            self._gaps.note_other_order(step)
+        if sets.side is not None and sets.repeats:
+            self._gaps.add_evaluations(sets.side, sets.repeats, step)
+        if sets.side is not None and sets.rows:
+            self._gaps.add_rows(sets.side, sets.rows)
+
+
+def _scores(pair: tuple[Record, Record]) -> set[str]:
+    """The names of those that both runs have."""
+    left, right = (each[METRICS]["scores"] for each in pair)
+    return {*left} & {*right}

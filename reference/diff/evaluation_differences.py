@@ -12,6 +12,7 @@ from typing import Any
 from reference.diff.evaluation_batches import (
     is_by_batch,
     is_compared,
+    is_hashed_in_two_ways,
     near,
     of_other_batches,
     shown,
@@ -22,6 +23,7 @@ from reference.ledger.record import Record
 
 ROWS = "rows of "  # before an input's name
 WEIGHTS = "weights it is made with"
+LENGTHS = "where rows begin and end"
 GOING_ON = "passes that go on from the one before"
 
 
@@ -33,7 +35,13 @@ def evaluation(pair: Pair) -> Iterator[Unequal]:
     same_batches = left.get("batches") == right.get("batches")
     effects = list(_effects(left, right, same_batches=same_batches))
     for cause in _causes(left, right):
-        yield cause if effects or not same_batches else replace(cause, weight=NOTE)
+        # Other weights that give the same are none; other rows are, as labels that only a script's
+        # own metric looks at.
+        matters = effects or not same_batches or cause.field != WEIGHTS
+        yield cause if matters else replace(cause, weight=NOTE)
+    if left["count"] == right["count"] and _are_cut_otherwise(left, right):
+        # Where models give the same for each position, the rows are others all the same.
+        yield Unequal(METRICS, LENGTHS, left["rows"], right["rows"])
     for mode in ("training", "autocast"):
         if left.get(mode) != right.get(mode):
             # In other batches nobody can tell whether autocast moved the bits.
@@ -66,6 +74,15 @@ def is_padded_otherwise(left: Record, right: Record) -> bool:
     return not _are_same(ours, theirs)
 
 
+def is_shifted(left: Record, right: Record) -> bool:
+    """Whether two equal evaluations have the same batches, and rows that stand elsewhere in them.
+
+    They are padded at another side, or these zeros are their own: nobody says it.
+    """
+    same_batches = left.get("batches") == right.get("batches")
+    return "outputs" in left and same_batches and is_padded_otherwise(left, right)
+
+
 def _are_same(left: Record, right: Record) -> bool:
     return [x[:2] for x in left.values()] == [y[:2] for y in right.values()]
 
@@ -73,6 +90,38 @@ def _are_same(left: Record, right: Record) -> bool:
 def _with(metrics: Record, whole: Record) -> Record:
     both = {name: {**metrics[name], **whole[name]} for name in ("inputs", "outputs")}
     return {**metrics, **both, "predictions": whole["predictions"]}
+
+
+def _are_cut_otherwise(left: Record, right: Record) -> bool:
+    """Whether rows of the same values are of other lengths; schema 2 didn't say."""
+    if "rows" not in left or "rows" not in right or left["rows"] == right["rows"]:
+        return False
+    ours, theirs = left["inputs"], right["inputs"]
+    return ours.keys() == theirs.keys() and _are_same(ours, theirs)
+
+
+def _is_comparable(name: str, left: Record, right: Record) -> bool:
+    """Whether an input's hash must be the same in both.
+
+    Targets of a loss that goes by the batch do, too: which text of a batch is the right one.
+    """
+    x, y = left["inputs"][name], right["inputs"][name]
+    if is_hashed_in_two_ways(x, y):
+        return False
+    if left.get("batches") == right.get("batches"):
+        return True
+    return not is_by_batch(x, y) and not _is_of_batches(name, left, right)
+
+
+def _is_of_batches(name: str, left: Record, right: Record) -> bool:
+    """Whether it is of a loss that goes by the batch: something of it is as wide as that is."""
+    losses = {*left.get("losses", ()), *right.get("losses", ())}
+    loss = next((each for each in losses if f"{name}.".startswith(f"{each}.")), None)
+    if loss is None:
+        return False
+    both = ({**each["inputs"], **each["outputs"]} for each in (left, right))
+    given = [(x, y) for each, x, y in _of_both(*both) if each.startswith(f"{loss}.")]
+    return any(is_by_batch(x, y) or x[1] != y[1] for x, y in given)
 
 
 def _causes(left: Record, right: Record) -> Iterator[Unequal]:
@@ -83,8 +132,10 @@ def _causes(left: Record, right: Record) -> Iterator[Unequal]:
     for name in shared:
         x, y = ours[name], theirs[name]
         if other_batches and name in computed:
+            if _is_of_batches(name, left, right):
+                continue
             yield from of_other_batches(f"{ROWS}{name}", x, y, near(left, right))
-        elif x[:2] != y[:2] and not (other_batches and is_by_batch(x, y)):
+        elif x[:2] != y[:2] and _is_comparable(name, left, right):
             yield Unequal(METRICS, f"{ROWS}{name}", *shown(x, y))
     if not shared and ours and theirs:  # by other names
         hashes = [{tuple(x[:2]) for x in each.values()} for each in (ours, theirs)]
@@ -110,8 +161,10 @@ def _effects(left: Record, right: Record, *, same_batches: bool) -> Iterator[Une
     for name in shared:
         x, y = ours[name], theirs[name]
         if not same_batches:
+            if _is_of_batches(name, left, right):
+                continue
             yield from of_other_batches(name, x, y, near(left, right))
-        elif x[:2] != y[:2]:
+        elif x[:2] != y[:2] and not is_hashed_in_two_ways(x, y):
             yield Unequal(METRICS, name, *shown(x, y))
     yield from _going_on(left.get("going_on"), right.get("going_on"), same_batches=same_batches)
 
@@ -139,16 +192,21 @@ def goes_on_otherwise(left: Record, right: Record) -> bool:
 
 def left_out(left: Record, right: Record) -> list[str]:
     """What of two equal evaluations in other batches can't be compared, by its name."""
-    if left.get("batches") == right.get("batches"):
-        return []
     left, right = with_padding(left, right)
+    if left.get("batches") == right.get("batches"):
+        pairs = [*_of_both(left["inputs"], right["inputs"])]
+        pairs += _of_both(left["outputs"], right["outputs"])
+        return [name for name, x, y in pairs if is_hashed_in_two_ways(x, y)]
     computed = {*left.get("computed", ()), *right.get("computed", ())}
     names = []
     for name, x, y in _of_both(left["inputs"], right["inputs"]):
-        compared = is_compared(x, y) if name in computed else not is_by_batch(x, y)
+        compared = is_compared(x, y) if name in computed else _is_comparable(name, left, right)
+        compared = compared and not _is_of_batches(name, left, right)
         names += [] if compared or x[:2] == y[:2] else [f"{ROWS}{name}"]
     ours, theirs = left["outputs"], right["outputs"]
-    names += [name for name, x, y in _of_both(ours, theirs) if not is_compared(x, y)]
+    for name, x, y in _of_both(ours, theirs):
+        compared = is_compared(x, y) and not _is_of_batches(name, left, right)
+        names += [] if compared or x[:2] == y[:2] else [name]
     return names if ours.keys() & theirs.keys() else [*names, *sorted({*ours, *theirs})]
 
 

@@ -40,12 +40,19 @@ def _same(
         return [], list(left), list(right)
     pairs, ours, theirs = [], [], list(right)
     for each in left:
-        fits = [n for n, other in enumerate(theirs) if other[METRICS] == each[METRICS]]
+        own = _in_any_order(each)
+        fits = [n for n, other in enumerate(theirs) if _in_any_order(other) == own]
         if fits:
             pairs.append((each, theirs.pop(fits[0])))
         else:
             ours.append(each)
     return pairs, ours, theirs
+
+
+def _in_any_order(evaluation: Record) -> Record:
+    """What it is, whatever came before it: inputs may be called computed because of that."""
+    metrics = evaluation[METRICS]
+    return {name: value for name, value in metrics.items() if name not in ("computed", "sets")}
 
 
 def of_equal_counts(pair: tuple[Record, Record]) -> tuple[tuple[Record, Record], list[int]]:

@@ -11,9 +11,11 @@ from reference.diff.notes import (
     MoreEvaluations,
     MoreRows,
     Note,
+    NotLookedInto,
     OfOtherBatches,
     PaddedOtherwise,
     PassesOfOne,
+    SetsInOtherOrder,
     UncalledParameters,
     UnknownFields,
     UnseenPass,
@@ -98,6 +100,16 @@ class Gaps:
         """Notes rows that one run evaluated alone, after those of both."""
         self._rows[side] = self._rows.get(side, 0) + count
 
+    def note_shifted(self, pair: tuple[Record, Record]) -> None:
+        """Notes evaluations of which nobody can tell whether their rows are the same."""
+        why = "no attention_mask says whether zeros before or after its rows are padding"
+        for side, record in enumerate(pair):
+            self._note(side, METRICS, {**record, "unseen": why})
+
+    def note_other_order(self, step: int) -> None:
+        """Notes that the sets of an evaluation come in another order."""
+        self._in_evaluations.setdefault(("order",), SetsInOtherOrder(step))
+
     def note_evaluation(self, pair: tuple[Record, Record]) -> None:
         """Notes what of two equal evaluations can't be told to be equal."""
         left, right = (each[METRICS] for each in pair)
@@ -109,6 +121,8 @@ class Gaps:
             notes["padded",] = PaddedOtherwise(step)
         if goes_on_otherwise(left, right):
             notes["generated",] = GeneratedInOtherBatches(step)
+        for name in {*left.get("not_looked_into", ()), *right.get("not_looked_into", ())}:
+            notes["types", name] = NotLookedInto(name, step)
         names = tuple(left_out(left, right))
         if names:
             notes["batches", *names] = OfOtherBatches(names, step)

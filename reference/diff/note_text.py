@@ -17,6 +17,7 @@ from reference.diff.notes import (
     NoScores,
     Note,
     NothingEvaluated,
+    NotLookedInto,
     OfOtherBatches,
     OneRankAlone,
     OnRank,
@@ -24,6 +25,7 @@ from reference.diff.notes import (
     PaddedOtherwise,
     PartBeside,
     PassesOfOne,
+    SetsInOtherOrder,
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
@@ -130,6 +132,13 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"step {step}; the runs have different numbers of them, and no attention_mask says "
                 "it"
             )
+        case SetsInOtherOrder(step):
+            return (
+                f"in a different order: sets of rows that are evaluated after step {step}; each "
+                "is the same, and so is what models give for it"
+            )
+        case NotLookedInto(name, step):
+            return f"not seen: {short(name)}, in the evaluation after step {step}"
         case GeneratedInOtherBatches(step):
             return (
                 "not compared: what is generated after the first pass of each batch, in the "

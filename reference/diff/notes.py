@@ -152,6 +152,21 @@ class PaddedOtherwise:
 
 
 @dataclass(frozen=True)
+class SetsInOtherOrder:
+    """Equal sets of rows that the two runs evaluate in another order, the first after this step."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class NotLookedInto:
+    """What of evaluations, the first after this step, is of a type that can't be read."""
+
+    name: str
+    step: int
+
+
+@dataclass(frozen=True)
 class GeneratedInOtherBatches:
     """Evaluations, the first after this step, go on from pass to pass in other batches."""
 
@@ -257,6 +272,8 @@ Note = (
     | UncalledParameters
     | PassesOfOne
     | PaddedOtherwise
+    | SetsInOtherOrder
+    | NotLookedInto
     | GeneratedInOtherBatches
     | OfOtherBatches
     | WithoutEffect

@@ -3,7 +3,7 @@
 To add a link: a row here, its comparator in `reference/diff/link_comparators.py` (a row without one
 is an error when that module is imported), and what records it in `reference/observe/step/`.
 
-What each link holds in a ledger of schema 4:
+What each link holds in a ledger of schema 5:
 
 - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
   hash, shape, type, the one value of an input that has no other, and what tells it apart (a hash
@@ -30,8 +30,10 @@ What each link holds in a ledger of schema 4:
   hash of the weights that it is made with (`held`), of its predictions, and the scores; `precise`:
   computed in float32 or better; `whole`: inputs and outputs with what no mask says is padding;
   `computed`: inputs that other passes gave; `going_on`: passes that go on from the one before, as
-  when a text is told on; `earlier`: what it was before its first rows came `again`,
-  or others after what may be its last batch.
+  when a text is told on; `losses`: those that aren't a model's own, whose targets are inputs;
+  `not_looked_into`: what can't be read; `sets`: where it is made of several sets of rows, the same
+  of each; `again`: of one whose first batch had come before (before schema 5 `earlier`: what it was
+  before its first rows came again, or others after what may be its last batch).
 """
 
 from dataclasses import dataclass
@@ -185,18 +187,25 @@ def _over_all_rows(value: Any) -> str | None:
 
 
 _hashed = mapping({}, others=_over_all_rows)
+_of_rows: dict[str, Check] = {
+    **dict.fromkeys(("batches", "rows"), text),
+    "again": flag,
+    **dict.fromkeys(("computed", "losses", "not_looked_into"), list_of(text)),
+    "going_on": mapping({"passes": whole, "longest": whole, "hash": text, "shapes": text}),
+    "whole": mapping({"inputs": _hashed, "outputs": _hashed, "predictions": text}),
+}
+_set_fields = mapping(
+    {"predictions": text, "count": whole, "inputs": _hashed, "outputs": _hashed}, _of_rows
+)
 _metrics_fields = mapping(
     {"predictions": text, "count": whole, "scores": mapping({}, others=number)},
     {
-        **dict.fromkeys(("batches", "rows", "weights", "rng", "logits", "autocast"), text),
+        **_of_rows,
+        **dict.fromkeys(("weights", "rng", "logits", "autocast"), text),
         **dict.fromkeys(("inputs", "outputs"), _hashed),
         "held": text,
         "training": flag,
         "precise": flag,
-        "again": flag,
-        "computed": list_of(text),
-        "going_on": mapping({"passes": whole, "longest": whole, "hash": text, "shapes": text}),
-        "whole": mapping({"inputs": _hashed, "outputs": _hashed, "predictions": text}),
         "arguments": _arguments,
     },
 )
@@ -212,7 +221,7 @@ def _metrics(value: Any) -> str | None:
         return lacking[0]
     if list_of(_metrics_fields)(value.get("earlier", [])) is not None:
         return "earlier"
-    return None
+    return None if list_of(_set_fields)(value.get("sets", [])) is None else "sets"
 
 
 _VALUES, _HASHES, _PASSES, _TENSORS = Holds.VALUES, Holds.HASHES, Holds.PASSES, Holds.TENSORS

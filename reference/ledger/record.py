@@ -2,7 +2,7 @@
 
 See one: `python -m reference train manual --max-steps 5 --run-dir try`, then `try/ledger.jsonl`.
 
-Schema 4. Each line is an object with a field `kind`:
+Schema 5. Each line is an object with a field `kind`:
 
 - `header`: `schema`, and what identifies the run (recipe or program, versions, device, threads);
 - `model`: number and class of a model, and name and shape of each of its parameters, and of a
@@ -50,7 +50,7 @@ from reference.errors import InputError
 from reference.ledger.packed_lists import count_runs, pack, repeat_runs, unpack
 from reference.messages import plain
 
-SCHEMA = 4
+SCHEMA = 5
 OLDEST = 2  # schema that is still read
 SEALED = 3  # the first schema whose end seals a ledger's lines
 LEDGER_FILE = "ledger.jsonl"

@@ -27,6 +27,8 @@ from reference.observe.hooks.backward_passes import BackwardPasses
 from reference.observe.hooks.clip_calls import ClipCalls
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
+from reference.observe.hooks.loaders import Loaders
+from reference.observe.hooks.loss_functions import LossFunctions
 from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
 from reference.observe.recording import Recording
 from reference.observe.step.describe import Number, beside
@@ -77,7 +79,11 @@ class Observer:
         self._backward = BackwardPasses(self.recording)
         self._passes = ForwardPasses(self.recording, self._backward)
         self._steps = OptimizerSteps(self.recording, self._passes)
-        self._clips = ClipCalls(self.recording)
+        self._replaced = (
+            ClipCalls(self.recording),
+            LossFunctions(self.recording, self._passes.is_within_model),
+            Loaders(self.recording),
+        )
         self._handles: list[Any] = []
         self._silence = _Silence()
         self._last: Record = {}
@@ -136,7 +142,8 @@ class Observer:
             register_optimizer_step_post_hook(self._steps.after),
         ]
         self.recording.parameters.set_hooks(self._backward.on_gradient)
-        self._clips.begin()
+        for replaced in self._replaced:
+            replaced.begin()
         return self
 
     def finish(self, *, complete: bool) -> None:
@@ -166,7 +173,8 @@ class Observer:
             handle.remove()
         self._handles = []
         self.recording.parameters.remove_hooks()
-        self._clips.end()
+        for replaced in reversed(self._replaced):
+            replaced.end()
         self._silence.end()
 
     def settle(self) -> None:

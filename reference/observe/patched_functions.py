@@ -42,6 +42,33 @@ PATCHES = (
         "reference/observe/hooks/clip_calls.py",
         "to which bound gradients are clipped, also where that does nothing",
     ),
+    *(
+        Patch(
+            f"torch:{function}",
+            "torch 2.13.0",
+            "reference/observe/hooks/loss_functions.py",
+            "what losses that are functions are given in evaluations",
+        )
+        for function in (
+            *(
+                f"_C._nn.{name}"
+                for name in (
+                    *("binary_cross_entropy", "cross_entropy_loss", "huber_loss", "l1_loss"),
+                    *("mse_loss", "multi_margin_loss", "multilabel_margin_loss", "nll_loss_nd"),
+                    *("smooth_l1_loss", "soft_margin_loss"),
+                )
+            ),
+            *("binary_cross_entropy_with_logits", "cosine_embedding_loss", "ctc_loss"),
+            *("hinge_embedding_loss", "kl_div", "margin_ranking_loss", "poisson_nll_loss"),
+            "triplet_margin_loss",
+        )
+    ),
+    Patch(
+        "torch.utils.data:DataLoader.__iter__",
+        "torch 2.13.0",
+        "reference/observe/hooks/loaders.py",
+        "where a set of rows begins that is evaluated",
+    ),
     Patch(
         "datasets:Dataset.__getitems__",
         "datasets 5.2.0",

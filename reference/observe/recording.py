@@ -62,7 +62,8 @@ class Recording:
         self.called: dict[type, int] = {}  # passes with gradients on, by class of the model
         self.backward_passes = 0
         self.settings: Settings = Settings() if after is None else after.settings
-        self.evaluations = Evaluations(self.fail_safe.write)
+        self.loaders_begun = 0
+        self.evaluations = self._no_evaluations()
         self.open_step = OpenStep()
         self.steps: int = 0 if after is None else after.steps  # that were written
         self.final_outputs: Record = {} if after is None else after.final_outputs
@@ -107,7 +108,7 @@ class Recording:
             if forward.seen is not None:
                 self.seen.take_step_of(forward.seen)
             # It is no evaluation: its tensors go, also where the script keeps its graph.
-            forward.content, forward.inputs = None, {}
+            forward.content, forward.inputs, forward.losses_made = None, {}, []
         step = self.open_step
         self.waiting.append(step)
         self.seen.look_around(self.steps_taken)
@@ -151,7 +152,10 @@ class Recording:
         """Nothing more is recorded: hold no tensor, and no copy of one."""
         self.parameters.let_go()
         self.open_step, self.waiting = OpenStep(), []
-        self.evaluations = Evaluations(self.fail_safe.write)
+        self.evaluations = self._no_evaluations()
+
+    def _no_evaluations(self) -> Evaluations:
+        return Evaluations(self.fail_safe.write, lambda: self.loaders_begun)
 
     def _evaluate(self, unused: list[ForwardPass]) -> None:
         """Forward passes with gradients on that were never backpropagated evaluate, too."""
@@ -159,3 +163,5 @@ class Recording:
             if forward.seen is not None and forward.content is not None:
                 mode = forward.training, str(forward.mode["autocast"])
                 self.evaluations.add(self.steps, forward.seen, mode, forward.content)
+                for loss in forward.losses_made:
+                    self.evaluations.add_loss(loss)

@@ -42,9 +42,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_len_torch_function_stack",
         "DisableTorchFunction",
         "_TorchDispatchModeKey.FAKE",
+        "_nn",
     ),
     "torch.autograd.forward_ad": ("_current_level",),
     "torch.autograd.Variable": ("_execution_engine.queue_callback",),
+    "torch.jit": ("_builtins._find_builtin", "_builtins._register_builtin"),
     "torch.utils": ("_python_dispatch._disable_current_modes",),
     "torch.optim.optimizer": ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks"),
     "an optimizer": ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"),
@@ -78,6 +80,7 @@ def owners() -> dict[str, object]:
         "torch._C": torch._C,
         "torch.autograd.forward_ad": forward_ad,
         "torch.autograd.Variable": torch.autograd.Variable,
+        "torch.jit": torch.jit,
         "torch.utils": torch.utils,
         "torch.optim.optimizer": optimizer_module,
         "an optimizer": torch.optim.SGD([tensor], 0.1),
@@ -340,3 +343,20 @@ def global_step_hooks() -> int:
 def has_step_hooks(optimizer: Optimizer) -> bool:
     """Whether this optimizer's step has hooks of its own."""
     return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
+
+
+def owners_of_losses() -> tuple[object, object]:
+    """What has the functions that torch's losses call at last: `torch._C._nn`, and `torch`."""
+    return torch._C._nn, torch
+
+
+def keep_operator(function: Any, replacement: Any) -> None:
+    """Let TorchScript find the operator of a function by what stands in its place, too."""
+    operator = torch.jit._builtins._find_builtin(function)  # type: ignore[no-untyped-call]
+    if operator is not None:
+        torch.jit._builtins._register_builtin(replacement, operator)
+
+
+def is_called_from(module: str, frames: int) -> bool:
+    """Whether the function so many frames above its caller is of this module."""
+    return bool(sys._getframe(frames + 1).f_globals.get("__name__") == module)

@@ -24,13 +24,17 @@ from tests.diff.pairs import (  # noqa: F401
     exchanges,
     losses,
     modelling,
+    more_evaluations,
     more_passes,
     odd_outputs,
     optimizing,
     orders,
     other_batches,
     parts_of_evaluations,
+    plain_outputs,
+    sets_of_rows,
     states,
+    targets,
     without_parameters,
 )
 

@@ -8,7 +8,6 @@ import weakref
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from reference.messages import say
 from reference.observe import torch_internals
@@ -20,13 +19,20 @@ from reference.observe.hooks.outermost_call import OutermostCall
 from reference.observe.hooks.training_thread import TrainingThread
 from reference.observe.recording import Recording
 from reference.observe.step import describe
-from reference.observe.step.arguments import Arguments, arguments_of
+from reference.observe.step.arguments import (
+    Arguments,
+    arguments_of,
+    bound_arguments,
+    numbers_in_arguments,
+)
 from reference.observe.step.chores import padding_without_mask
 from reference.observe.step.content import Content
 from reference.observe.step.forward_pass import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import numbers_in, tensors_in
+from reference.observe.step.written import written
+from reference.observe.tensors.first_parameter import first_parameter
 from reference.observe.tensors.shards import local_parts
 
 
@@ -87,12 +93,19 @@ class ForwardPasses:
             return
         try:
             with torch_internals.without_modes():
-                self._after(call, module, args, kwargs, output)
+                self._after(call, module, args, kwargs, output, returned=len(rest) == 2)
         except Exception as error:
             self._miss(error)
 
     def _after(
-        self, call: OutermostCall, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
+        self,
+        call: OutermostCall,
+        module: torch.nn.Module,
+        args: Any,
+        kwargs: Any,
+        output: Any,
+        *,
+        returned: bool,
     ) -> None:
         forward = call.forward
         if forward is not None and forward.inside is not None:
@@ -105,8 +118,15 @@ class ForwardPasses:
             call.depth -= 1
             return
         call.end()
-        if output is not None and forward is not None:  # else it raised, or isn't to be seen
+        # Torch hands over no keywords of a pass that raised (2.13). One that gives nothing back may
+        # still be an evaluation, of which it writes down what comes out.
+        raised = output is None and (not returned or torch.is_grad_enabled())
+        if forward is not None and not raised:
             self._end(forward, module, args, kwargs, output)
+
+    def is_within_model(self) -> bool:
+        """Whether a model's own call is running in this thread."""
+        return self._call.module is not None
 
     def claim_thread(self) -> None:
         """An optimizer steps in this thread, which is the one that trains.
@@ -163,12 +183,19 @@ class ForwardPasses:
     def _end(
         self, forward: ForwardPass, module: torch.nn.Module, args: Any, kwargs: Any, output: Any
     ) -> None:
-        given = torch_internals.with_tangents(tensors_in("", output))
-        outputs = {name or "output": t for name, t in given.items()}
         forward.mode.setdefault("autocast", describe.autocast(module))
         if not torch.is_grad_enabled():
-            self._evaluate(forward, numbers_in(output))
+            if output is None and forward.content is not None:
+                forward.content.settle()
+                values, _ = bound_arguments(module, args, kwargs)
+                was_written = self.recording.evaluations.given.was_written
+                made = written(module, values, forward.content, was_written)
+                self._evaluate(forward, made, keeps=False)
+            else:
+                self._evaluate(forward, output)
             return
+        given = torch_internals.with_tangents(tensors_in("", output))
+        outputs = {name or "output": t for name, t in given.items()}
         if forward.snapshot is not None and not forward.snapshot.weights:
             parts = list(torch_internals.modules_of(module))
             forward.model = self._watch(module, parts)
@@ -235,20 +262,40 @@ class ForwardPasses:
         """Before the call, since a module may write into its inputs."""
         given = arguments_of(module, args, kwargs)
         if forward.seen is not None:
-            forward.content = Content(rows_of(given.tensors, forward.seen.padding))
-            if not torch.is_grad_enabled():
-                self.recording.evaluations.given.look_at(id(module), forward.content, given.tensors)
-            forward.content.take(given.tensors, keep=True)
+            evaluates = not torch.is_grad_enabled()
+            rows = rows_of(given.tensors, forward.seen.padding, at_either_end=evaluates)
+            forward.content = Content(rows)
+            if evaluates:
+                learns = first_parameter(module) is not None
+                self.recording.evaluations.given.look_at(
+                    id(module), forward.content, given.tensors, learns=learns
+                )
+            arrays = numbers_in_arguments(given.values) if evaluates else {}
+            if evaluates:
+                forward.content.take_texts(given.values)
+            was_written = self.recording.evaluations.given.was_written
+            taken = {n: t for n, t in {**given.tensors, **arrays}.items() if not was_written(t)}
+            forward.content.take(taken, keep=True)
             forward.content.arguments = given.plain
         return given
 
-    def _evaluate(self, forward: ForwardPass, outputs: dict[str, Tensor]) -> None:
-        """A pass without gradients: nothing is learnt from it."""
+    def _evaluate(self, forward: ForwardPass, output: Any, *, keeps: bool = True) -> None:
+        """A pass without gradients: nothing is learnt from it.
+
+        Args:
+            forward: The pass.
+            output: What it gives.
+            keeps: Whether a later pass that takes any of that goes on from this one.
+        """
         if forward.seen is None or forward.content is None:
             return
+        outputs = numbers_in(output)
         forward.content.give(outputs, keep=False)
+        forward.content.give_plain(output)
         module = forward.module()
-        if module is not None:
+        if not keeps:
+            self.recording.evaluations.given.write(outputs.values())
+        elif module is not None:
             self.recording.evaluations.given.give(id(module), outputs.values())
         mode = forward.training, str(forward.mode["autocast"])
         steps = self.recording.steps

@@ -7,8 +7,11 @@ from torch import Tensor
 
 from reference.observe.hooks import module_calls
 from reference.observe.recording import Recording
-from reference.observe.step.arguments import Arguments, arguments_of
+from reference.observe.step.arguments import Arguments, arguments_of, numbers_in_arguments
 from reference.observe.step.chores import are_probabilities
+from reference.observe.step.forward_pass import ForwardPass
+from reference.observe.step.loss_content import loss_of
+from reference.observe.step.tensors_in import numbers_in
 from reference.observe.tensors.shards import local_part
 
 
@@ -21,12 +24,16 @@ class LossModules:
     def look_at(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         """One has been called, outside of a model."""
         forwards = self.recording.open_step.forwards
-        if not isinstance(output, Tensor):
-            return
         name = type(module).__name__
         if not torch.is_grad_enabled() and not forwards:
+            evaluations = self.recording.evaluations
             given = arguments_of(module, args, kwargs)
-            self.recording.evaluations.add_loss(name, given, local_part(output))
+            tensors = {**given.tensors, **numbers_in_arguments(given.values)}
+            shared = {n: evaluations.given.has(t) for n, t in tensors.items()}
+            made = numbers_in(output, "")
+            evaluations.add_loss(loss_of(name, tensors, given.plain, made, shared))
+            return
+        if not isinstance(output, Tensor):
             return
         if not (forwards and output.requires_grad):
             return
@@ -34,6 +41,8 @@ class LossModules:
         memory = module_calls.addresses([*args, *kwargs.values()])
         forward = next((f for f in reversed(forwards) if f.memory & memory), None)
         if forward is None:
+            given = arguments_of(module, args, kwargs)
+            self._add(forwards[-1], name, given, output)  # of what is computed of outputs
             return
         given = arguments_of(module, args, kwargs)
         self.recording.settings.look_at_loss(module)
@@ -45,10 +54,14 @@ class LossModules:
             forward.losses.add_module(name, output)
         if forward.inside is not None:
             forward.inside.add_loss(module, args, kwargs, output)
-        if forward.content is not None:  # if no step is made of it
-            targets = {
-                argument: tensor
+        self._add(forward, name, given, output)
+
+    def _add(self, forward: ForwardPass, name: str, given: Arguments, output: Tensor) -> None:
+        """To a pass that evaluates, if no step is made of it."""
+        if forward.content is not None:
+            shared = {
+                argument: bool(module_calls.addresses([tensor]) & forward.memory)
                 for argument, tensor in given.tensors.items()
-                if not module_calls.addresses([tensor]) & forward.memory
             }
-            forward.content.add_loss(name, Arguments(targets, given.plain), local_part(output))
+            made = {"": local_part(output)}
+            forward.losses_made.append(loss_of(name, given.tensors, given.plain, made, shared))

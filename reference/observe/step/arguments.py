@@ -19,7 +19,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step.describe import number
-from reference.observe.step.tensors_in import PLAIN, tensors_in
+from reference.observe.step.tensors_in import PLAIN, arrays_in, tensors_in
 from reference.observe.tensors.shards import local_parts
 from reference.observe.torch_internals import with_tangents
 
@@ -37,10 +37,12 @@ class Arguments:
     Attributes:
         tensors: By name, nested ones as `outer.inner`.
         plain: Numbers, flags and texts, by name. Of tensors those of a single number.
+        values: All as they were given, by the names of `forward`'s parameters.
     """
 
     tensors: dict[str, Tensor]
     plain: Record
+    values: Mapping[str, Any]
 
 
 def arguments_of(
@@ -63,7 +65,16 @@ def arguments_of(
     for name, value in given.items():
         if not _is_default(value, defaults.get(name)):
             plain.update(_plain_in(name, value))
-    return Arguments(tensors, {name: plain[name] for name in sorted(plain)[:MOST]})
+    return Arguments(tensors, {name: plain[name] for name in sorted(plain)[:MOST]}, given)
+
+
+def numbers_in_arguments(given: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Arrays and lists of numbers among a call's arguments, as tensors: labels, for example.
+
+    Not what is one number: it is none of the rows, and stands among the plain arguments.
+    """
+    arrays = (arrays_in(name, value) for name, value in given.items())
+    return {path: t for each in arrays for path, t in each.items() if t.dim() > 0}
 
 
 def bound_arguments(

@@ -5,6 +5,7 @@ It is looked at when the pass is made, or copied then and looked at later.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from reference.ledger.record import Record
 from reference.observe.step import describe
-from reference.observe.step.arguments import Arguments
+from reference.observe.step.plain_outputs import Plain
 from reference.observe.step.projections import HUGE, are_odd, odd_places, of_places, squashed
 from reference.observe.step.rows import Rows
 from reference.observe.tensors.hashing import buffer_of, hash_tensor
@@ -67,6 +68,8 @@ class Content:
     computed: set[str] = field(default_factory=set)  # inputs that passes before it gave
     gives_halves: bool = False  # an output is of 16 bits
     goes_on: bool = False  # from the last pass of the same model
+    losses: set[str] = field(default_factory=set)  # of those that it is made of
+    not_looked_into: set[str] = field(default_factory=set)  # what can't be read
 
     def take(self, inputs: Mapping[str, Tensor], *, keep: bool) -> None:
         """Add what the pass takes; `keep`: the tensors may change before this is used."""
@@ -91,15 +94,29 @@ class Content:
             copy = logits.detach().clone()
             self.waiting.append(lambda: self._predict(copy))
 
-    def add_loss(self, name: str, given: Arguments, output: Tensor) -> None:
-        """Add a loss that is a module of its own: what it is given beside, and what it makes.
+    def give_plain(self, output: Any) -> None:
+        """Add what it gives that is no number: texts, by the rows where there is one for each."""
+        plain = Plain()
+        plain.add("", output)
+        self._add_texts(self.outputs, plain)
+        self.not_looked_into |= plain.unread
 
-        Their shapes say nothing of how the model's rows were batched.
-        """
-        tensors = {f"{name}.{place}": t for place, t in given.tensors.items()}
-        self._add(self.inputs, tensors, keep=True)
-        self.arguments.update({f"{name}.{place}": v for place, v in given.plain.items()})
-        self._add(self.outputs, {name: output}, keep=True)
+    def take_texts(self, given: Mapping[str, Any]) -> None:
+        """Add lists of texts among what it takes; a text alone is an argument."""
+        plain = Plain()
+        for name, value in given.items():
+            if isinstance(value, list | tuple | dict):
+                plain.add(name, value)
+        self._add_texts(self.inputs, plain)
+
+    def _add_texts(self, parts: dict[str, Part], plain: Plain) -> None:
+        for path, texts in plain.texts.items():
+            if self.rows is None and path in plain.lists:
+                self.rows = Rows(len(texts))
+                self.shape += f" {len(texts)}"
+            by_rows = self.rows is not None and len(texts) == self.rows.count > 0
+            form = "text []" if by_rows else f"text [{len(texts)}]"
+            parts.setdefault(path or "output", Part(b"".join(texts), form, by_rows))
 
     def settle(self) -> None:
         """Look at the copies: no step was made of this pass."""
@@ -109,7 +126,7 @@ class Content:
 
     def _add(self, parts: dict[str, Part], tensors: Mapping[str, Tensor], *, keep: bool) -> None:
         if not keep:
-            parts.update({name: _part(t, self.rows) for name, t in tensors.items()})
+            parts.update({name: part_of(t, self.rows) for name, t in tensors.items()})
             return
         large = {name: _part_of_large(t) for name, t in tensors.items() if _is_large(t)}
         copies = {n: large[n] if n in large else t.detach().clone() for n, t in tensors.items()}
@@ -117,7 +134,7 @@ class Content:
 
     def _look_at(self, parts: dict[str, Part], copies: Mapping[str, Tensor | Part]) -> None:
         for name, copy in copies.items():
-            parts[name] = copy if isinstance(copy, Part) else _part(copy, self.rows)
+            parts[name] = copy if isinstance(copy, Part) else part_of(copy, self.rows)
 
     def _predict(self, logits: Tensor) -> None:
         self.predictions = _predictions(logits, self.rows)
@@ -134,14 +151,15 @@ def _part_of_large(tensor: Tensor) -> Part:
     return Part(hash_tensor(tensor).encode(), form, by_rows=False)
 
 
-def _part(tensor: Tensor, rows: Rows | None) -> Part:
+def part_of(tensor: Tensor, rows: Rows | None) -> Part:
+    """A tensor as what an evaluation hashes of it; by its rows, where it has an entry for each."""
     values = tensor.detach()
     kind = str(values.dtype).removeprefix("torch.")
     if rows is None or not rows.fit(values) or values.layout != torch.strided:
         return Part(buffer_of(values), f"{kind} {list(values.shape)}", by_rows=False)
     whole = None
     if rows.guessed and rows.own_of(values) is not None:
-        whole = _part(values, Rows(rows.count))
+        whole = part_of(values, Rows(rows.count))
     before, values = values.dim(), rows.of(values)
     form = f"{kind} {list(values.shape[1:])}" + (" a position" if values.dim() < before else "")
     return Part(buffer_of(values), form, True, _numbers(values), whole)

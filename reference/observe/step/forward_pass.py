@@ -12,6 +12,7 @@ from reference.ledger.record import Record
 from reference.observe import torch_internals
 from reference.observe.step.content import Content
 from reference.observe.step.inside import InsidePass
+from reference.observe.step.loss_content import Loss
 from reference.observe.step.losses import Losses
 from reference.observe.tensors.seen_models import SeenModel
 
@@ -45,6 +46,7 @@ class ForwardPass:
     memory: set[int] = field(default_factory=set)  # where its outputs lie
     graphs: "list[weakref.ref[OutputHook]]" = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)
+    losses_made: list[Loss] = field(default_factory=list)  # outside of the model
     padded: int = 0  # places of padding that no mask marks
 
     def told(self) -> Record:

@@ -1,11 +1,11 @@
 """What a pass of an evaluation has to do with those before it.
 
-It may go on from one: a text is told on, a token a pass, by what the model gave and keeps. It may
-take what another model gave. And it may be the first pass of the same rows again.
+It may go on from one: a text is told on, a token a pass, by what the model gave and keeps. Or it
+may take what another model gave.
 """
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 import xxhash
@@ -14,7 +14,6 @@ from torch import Tensor
 from reference.ledger.record import Record
 from reference.observe.step.content import Content
 
-MOST = 4  # times that an evaluation is begun again, of which it is kept what was before
 KEPT = "past_key_values"  # what `transformers` calls what is kept; a beam search copies it
 
 Places = list[tuple[int, int]]  # in memory: where tensors begin and end
@@ -27,13 +26,22 @@ class Given:
         self._of: dict[int, list[weakref.ref[Tensor]]] = {}  # by a model's id, of its last pass
         self._taken: dict[int, Places] = {}  # by a model's id, what that pass took
         self._ids: dict[int, dict[str, Tensor]] = {}
+        self._written: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
 
-    def look_at(self, model: int, content: Content, inputs: Mapping[str, Tensor]) -> None:
-        """Say of a pass which of its inputs are outputs, and whether it goes on from the last."""
+    def look_at(
+        self, model: int, content: Content, inputs: Mapping[str, Tensor], *, learns: bool
+    ) -> None:
+        """Say of a pass which of its inputs are outputs, and whether it goes on from the last.
+
+        Real numbers may be computed of outputs where another model's pass came before, or where the
+        module learns nothing: a metric or a loss.
+        """
         own = _places_of(self._of.get(model, ()))
         others = _places_of(r for number, each in self._of.items() if number != model for r in each)
         taken = {name: _places([t]) for name, t in inputs.items()}
         content.computed = {name for name, at in taken.items() if _share(at, own + others)}
+        if not learns or self._of.keys() - {model}:
+            content.computed |= {name for name, t in inputs.items() if _is_real(t)}
         self._taken[model] = [place for at in taken.values() for place in at]
         ids = {n: t.detach() for n, t in inputs.items() if t.dim() == 2 and not _is_real(t)}
         before = self._ids.get(model, {})
@@ -55,6 +63,19 @@ class Given:
         taken = self._taken.get(model, [])
         given = (t for t in outputs if t.dim() > 1 and not _share(_places([t]), taken))
         self._of[model] = [weakref.ref(t) for t in given]
+
+    def write(self, outputs: Iterable[Tensor]) -> None:
+        """What a pass wrote into its arguments, which the next one is given again."""
+        self._written.update((id(tensor), tensor) for tensor in outputs)
+
+    def was_written(self, tensor: Tensor) -> bool:
+        """Whether this very tensor was."""
+        return self._written.get(id(tensor)) is tensor
+
+    def has(self, tensor: Tensor) -> bool:
+        """Whether this is what a pass gave, or lies in it."""
+        every = _places_of(r for each in self._of.values() for r in each)
+        return _share(_places([tensor]), every)
 
     def forget(self) -> None:
         """Another step begins."""
@@ -113,7 +134,7 @@ class GoingOn:
         self._row += 1
         self._longest = max(self._longest, self._row)
         self._shapes.update(content.shape.encode())
-        _update(self._hash, content, outputs=True)
+        update(self._hash, content, outputs=True)
 
     def begin(self) -> None:
         """A pass comes that goes on from none."""
@@ -130,48 +151,8 @@ class GoingOn:
         return {"passes": self.passes, "longest": self._longest, **hashes}
 
 
-class Again:
-    """Where the rows of an evaluation may be evaluated once more, or others after them."""
-
-    def __init__(self) -> None:
-        self._first = ""  # a hash of the first pass's rows
-        self._size = 0  # of the first pass
-        self._begun: list[Record] = []  # what was before the first rows came again
-        self._was_short = False
-        self._ended: list[Record] = []  # what was before a pass after one of fewer rows
-        self._is_even = True  # but for passes of fewer rows, all are of the first one's size
-
-    def earlier(self) -> list[Record]:
-        """What the evaluation was where one may have ended.
-
-        A pass of fewer rows than the first is the last one of a data set, if all others are of one
-        size. Where more such passes are gone on from, the batches are of several sizes, and a part
-        of them is no evaluation of its own.
-        """
-        ends = self._ended if self._is_even and len(self._ended) == 1 else []
-        return [*self._begun, *ends]
-
-    def look_at(self, content: Content, so_far: Callable[[], Record]) -> None:
-        """A pass of the model comes.
-
-        Args:
-            content: What it takes.
-            so_far: Gives what the evaluation is before it.
-        """
-        digest = xxhash.xxh3_64()
-        _update(digest, content, outputs=False)
-        hashed, rows = digest.hexdigest(), 0 if content.rows is None else content.rows.count
-        if not self._first:
-            self._first, self._size = hashed, rows
-        elif hashed == self._first and len(self._begun) < MOST:
-            self._begun.append({**so_far(), "again": True})
-        elif self._was_short and not self._begun and len(self._ended) < 2:
-            self._ended.append(so_far())
-        self._is_even = self._is_even and rows <= self._size
-        self._was_short = rows < self._size
-
-
-def _update(digest: xxhash.xxh3_64, content: Content, *, outputs: bool) -> None:
+def update(digest: xxhash.xxh3_64, content: Content, *, outputs: bool) -> None:
+    """Add to a hash what a pass takes; with `outputs` also what it gives."""
     for parts in (content.inputs, content.outputs) if outputs else (content.inputs,):
         for part in parts.values():
             digest.update(part.form.encode())

@@ -93,12 +93,15 @@ class Rows:
         return self.own.sum(1).tolist() if falls else None
 
 
-def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) -> Rows | None:
+def rows_of(
+    inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING, *, at_either_end: bool = False
+) -> Rows | None:
     """The rows of the batch that a model takes; None where no input has any.
 
     Args:
         inputs: By name.
         padding: Values that pad a row of whole numbers at its end.
+        at_either_end: Also at its beginning, where some rows begin with it and none ends so.
     """
     first = next((t for t in inputs.values() if t.dim() > 0), None)
     if first is None:
@@ -111,7 +114,10 @@ def rows_of(inputs: Mapping[str, Tensor], padding: Collection[int] = PADDING) ->
         return Rows(len(first))
     ids = ids.detach()
     filler = torch.isin(ids, torch.tensor(sorted(padding), dtype=ids.dtype, device=ids.device))
-    if not bool(filler[:, -1].any()):
+    begins, ends = filler[:, 0], bool(filler[:, -1].any())
+    if at_either_end and not ends and bool(begins.any()) and not bool(begins.all()):
+        return Rows(len(ids), filler.logical_not().cumsum(1) > 0, guessed=True)
+    if not ends:
         return Rows(len(ids), torch.ones_like(filler), guessed=True)
     # From the end of each row up to its first own position: all that follows is padding.
     own = filler.logical_not().flip(1).cumsum(1).flip(1) > 0

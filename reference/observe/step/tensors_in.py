@@ -45,15 +45,23 @@ def tensors_in(name: str, value: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def numbers_in(output: Any) -> dict[str, Tensor]:
+def numbers_in(output: Any, name: str = "output") -> dict[str, Tensor]:
     """What a model gives of numbers, by path: tensors, arrays, and lists of plain numbers.
+
+    Args:
+        output: anything that a model gives.
+        name: what it is called where it is a tensor by itself.
 
     Raises:
         TypeError: as `tensors_in`.
     """
-    arrays = {name or "output": t for name, t in _arrays_in("", output, 0)}
     tensors = local_parts(with_tangents(tensors_in("", output)))
-    return {**{name or "output": t for name, t in tensors.items()}, **arrays}
+    return {path or name: t for path, t in {**tensors, **arrays_in("", output)}.items()}
+
+
+def arrays_in(name: str, value: Any) -> dict[str, Tensor]:
+    """The arrays, and the plain numbers, in nested mappings and lists, by path."""
+    return dict(_arrays_in(name, value, 0))
 
 
 def _arrays_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]]:
@@ -71,8 +79,8 @@ def _arrays_in(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]
         for place, part in enumerate(parts):
             yield from _arrays_in(f"{name}[{place}]", part, depth + 1)
     elif isinstance(value, dict | UserDict) and depth <= DEEPEST:
-        for place, (key, part) in enumerate(_items(value)):
-            yield from _arrays_in(_path(name, key, place), part, depth + 1)
+        for place, (key, part) in enumerate(items(value)):
+            yield from _arrays_in(path_of(name, key, place), part, depth + 1)
 
 
 def _array(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
@@ -106,17 +114,17 @@ def _plain(parts: list[Any]) -> list[Any]:
 def _fields(name: str, value: Any) -> list[tuple[str, Any]]:
     """The parts of a value that may hold tensors, by path. Runs none of a script's own code."""
     if isinstance(value, Mapping):
-        items = enumerate(_items(value))
-        return [(_path(name, k, i), v) for i, (k, v) in items if type(v) not in PLAIN]
+        held = enumerate(items(value))
+        return [(path_of(name, k, i), v) for i, (k, v) in held if type(v) not in PLAIN]
     if isinstance(value, list | tuple):
         return [(f"{name}[{i}]", v) for i, v in _not_plain(enumerate(_parts(value)))]
     if isinstance(value, (type, torch.nn.Module)):
         return []
-    own = _attributes(value).items()
+    own = attributes(value).items()
     return [(f"{name}.{k}" if name else k, v) for k, v in _not_plain(own)]
 
 
-def _items(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+def items(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
     """What a mapping holds. Its class may have an `items` of its own, which isn't called."""
     held = value.__dict__.get("data") if isinstance(value, UserDict) else value
     if isinstance(held, OrderedDict):  # which has an order of its own, too
@@ -132,7 +140,7 @@ def _parts(value: list[Any] | tuple[Any, ...]) -> list[Any]:
     return [*parts]
 
 
-def _path(name: str, key: Any, place: int) -> str:
+def path_of(name: str, key: Any, place: int) -> str:
     """The path of what a mapping has under a key; by its place where the key is no plain value.
 
     An object's text may hold where it lies in memory, and is a script's own code.
@@ -148,7 +156,7 @@ def _not_plain(fields: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return [(key, value) for key, value in fields if type(value) not in PLAIN]
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def attributes(value: Any) -> dict[str, Any]:
     """An object's own attributes, in its dictionary and in its slots."""
     own = dict(value.__dict__) if type(value).__dictoffset__ else {}
     for kind in type(value).__mro__:
