@@ -1,5 +1,6 @@
 """The notes beside a verdict, in words."""
 
+from reference.diff.end_text import end_text
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks, Sum
 from reference.diff.inside_notes import CutInside, EqualInside, NotInside, PartsInside
 from reference.diff.inside_text import inside_text
@@ -7,6 +8,9 @@ from reference.diff.notes import (
     BeginsLater,
     Envelope,
     GeneratedInOtherBatches,
+    GeneratorsAtEnd,
+    GradientsAtEnd,
+    HyperAtEnd,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -20,6 +24,7 @@ from reference.diff.notes import (
     OfOtherBatches,
     OneRankAlone,
     OnRank,
+    OtherParts,
     OtherRanks,
     PaddedOtherwise,
     PartBeside,
@@ -27,6 +32,7 @@ from reference.diff.notes import (
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
+    UnreadOptimizer,
     Unsealed,
     UnseenPass,
     UnusedModel,
@@ -169,6 +175,12 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"copies of {plain(kind)}" if copies else f"models {plain(kind)} that don't train"
             )
             return f"not compared at the end: {what}, {first} and {second} of them"
+        case UnreadOptimizer(side, kind, why):
+            return (
+                f"not compared at the end: what {plain(kind)} keeps, in {sides.name(side)}: {why}"
+            )
+        case HyperAtEnd() | GeneratorsAtEnd() | GradientsAtEnd() | OtherParts():
+            return end_text(note, sides)
         case TensorsOfOneEnd(count, first):
             return (
                 f"not compared after the last step: {count} tensors, first {plain(first)}, of "

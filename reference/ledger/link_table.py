@@ -3,7 +3,7 @@
 To add a link: a row here, its comparator in `reference/diff/link_comparators.py` (a row without one
 is an error when that module is imported), and what records it in `reference/observe/step/`.
 
-What each link holds in a ledger of schema 4:
+What each link holds in a ledger of schema 5:
 
 - `batch`, `forward`: one entry for each forward pass that was backpropagated. Inputs by name:
   hash, shape, type, the one value of an input that has no other, and what tells it apart (a hash

@@ -30,6 +30,7 @@ from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
 from reference.observe.recording import Recording
 from reference.observe.step.describe import Number, beside
+from reference.observe.step.optimizer_ends import left_beside
 from reference.observe.torch_internals import WARNING_OF_HOOKS
 
 __all__ = ["Observer", "StepNotFinite"]
@@ -197,6 +198,8 @@ class Observer:
         self.recording.write_rest()
         self._last = self.recording.parameters.last()
         self._last["models"] = self.recording.seen.at_end()
+        self._last["optimizers"] = self.recording.optimizers.at_end()
+        self._last.update(left_beside(self.recording.parameters))
         self.final_weights = self._last["weights"]
 
 

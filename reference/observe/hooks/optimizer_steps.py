@@ -127,6 +127,7 @@ class OptimizerSteps:
         step.update = parameters.values()
         self.recording.left_gradients.step(step.stepped.places(), parameters)
         parameters.keep()
+        self.recording.optimizers.follow(step.stepped.optimizer, step.stepped.index)
         self.recording.take_step()
 
     def _write_own_steps(self, optimizer: Optimizer) -> None:

@@ -16,10 +16,11 @@ from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
 from reference.observe.step.schedulers import Schedulers
+from reference.observe.step.settings import in_short
 from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
-from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
+from reference.observe.tensors.held_tensors import classes_of_parts, held, ids_of_parts, unwrapped
 from reference.observe.tensors.plain_copies import PlainCopies
 from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import Insides, insides, without_modes
@@ -97,6 +98,8 @@ class SeenModel:
             kinds[each.fleeting][each.name] = f"{hashed} {each.form}"
         tensors, fleeting = kinds
         record: Record = {"hash": hash_of(tensors, fleeting), "tensors": tensors}
+        if self.trained:
+            record["parts"] = in_short(classes_of_parts(self._insides))
         return {**record, "fleeting": fleeting} if fleeting else record
 
     def values(self) -> str:
