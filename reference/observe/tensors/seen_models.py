@@ -21,7 +21,7 @@ from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import classes_of_parts, held, ids_of_parts, unwrapped
-from reference.observe.tensors.plain_copies import PlainCopies
+from reference.observe.tensors.plain_copies import PlainCopies, lengths_of
 from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import Insides, insides, without_modes
 
@@ -214,7 +214,7 @@ class SeenModels:
         if not self._uncalled or not trained:
             return
         forms = [form for model in trained for form in forms_of(unwrapped(model))]
-        alive, things, schedulers = uncalled_models.living({len(form.tensors) for form in forms})
+        alive, things, schedulers = uncalled_models.living(lengths_of(forms))
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
         for module in uncalled_models.copies(trained, forms, alive):
