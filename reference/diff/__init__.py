@@ -32,7 +32,8 @@ The way:
 - `inside_calls.py`: the first unequal call of a module within a forward pass, as
   `inside_passes.py` reads it;
 - `model_ends.py`: what each model is at the end; `optimizer_ends.py`: what each optimizer keeps;
-  `left_at_end.py`: what is left otherwise, to no effect;
+  `saved_ends.py`: what was written into files of weights; `left_at_end.py`: what is left
+  otherwise, to no effect;
 - `causes/`: what a divergence most likely comes from, and what to do about it, with
   `argument_differences.py`, `setting_differences.py` and `weight_causes.py`, which find some;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;

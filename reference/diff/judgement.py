@@ -29,6 +29,7 @@ from reference.diff.notes import (
 )
 from reference.diff.one_numbering import at_places
 from reference.diff.optimizer_ends import optimizer_ends
+from reference.diff.saved_ends import saved_ends
 from reference.diff.tensor_differences import buffers
 from reference.diff.unequal import COUNT, HARD, Unequal
 from reference.diff.verdict import Reason, Verdict
@@ -236,7 +237,8 @@ def _at_their_last_buffers(c: Comparison, ends: list[Record], tensors: list[Last
             reason=Reason.CHANGED_OPTIMIZER,
             evidence=optimizer,
         )
-    return Verdict("identical", c.steps)
+    saved = saved_ends(ends[0], ends[1])
+    return _changed(c, saved) if saved is not None else Verdict("identical", c.steps)
 
 
 def _of_one_end(tensors: list[LastTensor]) -> list[str]:

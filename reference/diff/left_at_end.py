@@ -11,6 +11,7 @@ from reference.diff.notes import GeneratorsAtEnd, GradientsAtEnd, Note
 from reference.diff.one_numbering import at_places
 from reference.diff.optimizer_ends import notes_of_optimizers
 from reference.diff.parameter_matching import Matching
+from reference.diff.saved_ends import notes_of_saved
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
@@ -29,6 +30,7 @@ def left_otherwise(
     """
     yield from notes_of_optimizers(left, right, matching)
     yield from parts_of_models(left, right)
+    yield from notes_of_saved(left, right)
     states = [end.get("rng", {}) for end in (left, right)]
     both = states[0].keys() & states[1].keys() & set(same_generators)
     moved = tuple(name for name in sorted(both) if states[0][name] != states[1][name])

@@ -7,6 +7,7 @@ from reference.diff.inside_text import inside_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
+    FilesOfOneEnd,
     GeneratedInOtherBatches,
     GeneratorsAtEnd,
     GradientsAtEnd,
@@ -181,6 +182,10 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
             )
         case HyperAtEnd() | GeneratorsAtEnd() | GradientsAtEnd() | OtherParts():
             return end_text(note, sides)
+        case FilesOfOneEnd(side, count, first, why):
+            files = f"{count} file{'s' * (count != 1)} of weights, first {plain(first or 'memory')}"
+            said = f"which couldn't be read: {plain(why)}" if why else "without its like"
+            return f"not compared at the end: {files}, {said}, in {sides.name(side)}"
         case TensorsOfOneEnd(count, first):
             return (
                 f"not compared after the last step: {count} tensors, first {plain(first)}, of "

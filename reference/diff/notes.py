@@ -273,6 +273,23 @@ class OtherParts:
 
 
 @dataclass(frozen=True)
+class FilesOfOneEnd:
+    """Files of weights that only one run has written, or that couldn't be read.
+
+    Attributes:
+        side: Which run.
+        count: How many.
+        first: The first one's name; empty for what was written into memory.
+        why: Why they couldn't be read; empty where the other run has no such file.
+    """
+
+    side: int
+    count: int
+    first: str
+    why: str
+
+
+@dataclass(frozen=True)
 class OtherRanks:
     """The verdict on ranks beside the one that is named, and where they part, if they do."""
 
@@ -336,6 +353,7 @@ Note = (
     | GeneratorsAtEnd
     | GradientsAtEnd
     | OtherParts
+    | FilesOfOneEnd
     | LackingRanks
     | OtherRanks
     | OneRankAlone

@@ -33,7 +33,8 @@ Schema 5. Each line is an object with a field `kind`:
   each that was stepped what it keeps then, or kept when it went (`state`: by name a hash, or a
   number as it is, for each of its `places`; `beside`: what it keeps for no parameter; `of`: which
   of its sets of hyper-parameters, `hyper`, each has); `rng`: the generators' states; `gradients`:
-  a hash of each that is left, '-' for one of zeros; `complete` is
+  a hash of each that is left, '-' for one of zeros; `saved`: of each file of weights that was
+  written its name, and as of a model what it holds; `complete` is
   false where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
   until then); `seal`: a hash of all lines before it, and of this one without it, by
   which an edited file is told.

@@ -83,6 +83,9 @@ OF_KIND: dict[str, Check] = {
             "optimizers": list_of(_optimizer_at_end),
             "rng": _tensors,
             "gradients": text,
+            "saved": list_of(
+                mapping({"name": text, "hash": text, "tensors": _tensors}, {"unseen": text})
+            ),
             "recorded": whole,
             "lost": text,
             "seal": text,

@@ -28,6 +28,7 @@ from reference.observe.hooks.clip_calls import ClipCalls
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
+from reference.observe.hooks.saved_weights import SavedWeights
 from reference.observe.recording import Recording
 from reference.observe.step.describe import Number, beside
 from reference.observe.step.optimizer_ends import left_beside
@@ -79,6 +80,7 @@ class Observer:
         self._passes = ForwardPasses(self.recording, self._backward)
         self._steps = OptimizerSteps(self.recording, self._passes)
         self._clips = ClipCalls(self.recording)
+        self.saved_weights = SavedWeights(self.recording)
         self._handles: list[Any] = []
         self._silence = _Silence()
         self._last: Record = {}
@@ -138,6 +140,7 @@ class Observer:
         ]
         self.recording.parameters.set_hooks(self._backward.on_gradient)
         self._clips.begin()
+        self.saved_weights.begin()
         return self
 
     def finish(self, *, complete: bool) -> None:
@@ -168,6 +171,7 @@ class Observer:
         self._handles = []
         self.recording.parameters.remove_hooks()
         self._clips.end()
+        self.saved_weights.end()
         self._silence.end()
 
     def settle(self) -> None:
@@ -199,6 +203,7 @@ class Observer:
         self._last = self.recording.parameters.last()
         self._last["models"] = self.recording.seen.at_end()
         self._last["optimizers"] = self.recording.optimizers.at_end()
+        self._last["saved"] = list(self.recording.saved.values())
         self._last.update(left_beside(self.recording.parameters))
         self.final_weights = self._last["weights"]
 

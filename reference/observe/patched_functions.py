@@ -42,6 +42,15 @@ PATCHES = (
         "reference/observe/hooks/clip_calls.py",
         "to which bound gradients are clipped, also where that does nothing",
     ),
+    *(
+        Patch(attribute, seen_in, "reference/observe/hooks/saved_weights.py", purpose)
+        for attribute, seen_in, purpose in (
+            ("torch:save", "torch 2.13.0", "the weights that a script writes"),
+            ("torch:serialization.save", "torch 2.13.0", "the same"),
+            ("safetensors.torch:_flatten_as_ptr", "safetensors 0.8.0", "the same"),
+            ("safetensors.torch:serialize_file", "safetensors 0.8.0", "into which file"),
+        )
+    ),
     Patch(
         "datasets:Dataset.__getitems__",
         "datasets 5.2.0",

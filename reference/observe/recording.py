@@ -61,6 +61,7 @@ class Recording:
         self.optimizers: OptimizerEnds = (
             OptimizerEnds(self.parameters) if after is None else after.optimizers
         )
+        self.saved: dict[str, Record] = {}  # weights that were written, by the file's path
         self.generators = StatesOfStep()
         self._odd = OddModules()
         self.called: dict[type, int] = {}  # passes with gradients on, by class of the model

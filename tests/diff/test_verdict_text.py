@@ -31,6 +31,7 @@ from reference.diff.note_text import note_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
+    FilesOfOneEnd,
     GeneratedInOtherBatches,
     GeneratorsAtEnd,
     GradientsAtEnd,
@@ -118,6 +119,7 @@ NOTES: list[Note] = [
     GeneratorsAtEnd(("numpy", "torch")),
     GradientsAtEnd(2, 4, "a", 1),
     OtherParts("Net", 1, "act", "ReLU", None),
+    FilesOfOneEnd(1, 2, "model.pt", ""),
     TensorsOfOneEnd(2, "a"),
     LackingRanks((), (1,)),
     OtherRanks((2, 3), "diverged", 4, "clip"),

@@ -207,6 +207,12 @@ class SeenModels:
         ]
         return records + self._plain_copies.at_end()
 
+    def shapes_trained(self) -> set[tuple[torch.Size, ...]]:
+        """Of the parameters of each model that trains, and of all that a checkpoint of it holds."""
+        there = [model.module() for model in self._living if model.trained]
+        forms = (form for m in there if m is not None for form in forms_of(unwrapped(m)))
+        return {tuple(form.shapes) for form in forms}
+
     def _take_uncalled(self, step: int | None) -> None:
         """Look for them after a step; None at the end."""
         there = [model.module() for model in self._living if model.trained]
