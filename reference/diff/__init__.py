@@ -54,6 +54,7 @@ What is done before anything can be compared:
 
 - `header_differences.py`: device, versions and threads, which may be why bits differ;
 - `parameter_matching.py`: which parameter of the one run is which of the other's;
+- `successors.py`: a model whose training goes on in a copy of it, in one run alone;
 - `one_numbering.py`: the second run's records with the first one's places and numbers;
 - `evaluation_pairs.py`: which evaluation of the one run is which of the other's;
 - `gaps.py`: what can't be compared, or is of one run alone;
