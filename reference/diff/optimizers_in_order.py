@@ -26,11 +26,15 @@ def in_one_order(left: Iterable[Group], right: Iterable[Group]) -> Pairs:
     ours, theirs = _together(left), _together(right)
     nothing: list[Group] = []
     before: list[Item | None] = [None, None]  # the last steps of both
+    fewer = [0, 0]  # steps than the ledger has, since several were taken for one
     for x, y in zip_longest(ours, theirs, fillvalue=nothing):
+        _renumber(x, fewer[0])
+        _renumber(y, fewer[1])
         if len(x) != len(y) and x and y:
-            both = joined(x), joined(y)
-            if both[0] is not None and both[1] is not None:
-                x, y = [both[0]], [both[1]]
+            ours_joined, theirs_joined = joined(x), joined(y)
+            if ours_joined is not None and theirs_joined is not None:
+                fewer = [n + len(side) - 1 for n, side in zip(fewer, (x, y), strict=True)]
+                x, y = [ours_joined], [theirs_joined]
         if len(x) != len(y):
             rest = chain(x, *ours), chain(y, *theirs)
             yield from zip_longest(*rest, fillvalue=Group())
@@ -39,6 +43,12 @@ def in_one_order(left: Iterable[Group], right: Iterable[Group]) -> Pairs:
             _put_in_order(x, y, before)
         before = [side[-1].step if side else None for side in (x, y)]
         yield from zip(x, y, strict=True)
+
+
+def _renumber(groups: Sequence[Group], fewer: int) -> None:
+    """Evaluations come after as many steps as are compared."""
+    for group in groups if fewer else ():
+        group.evaluations = [{**e, "step": e["step"] - fewer} for e in group.evaluations]
 
 
 def _together(groups: Iterable[Group]) -> Iterator[list[Group]]:

@@ -4,7 +4,7 @@ Nothing tells when such a list changes or goes, and to hold it would keep it ali
 is written down whenever models are looked for that nobody calls, and at the end.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -19,7 +19,7 @@ from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import Held
 
 NAME = "weights (a copy in plain tensors{})"
-KINDS = frozenset({list, tuple, dict, OrderedDict})
+KINDS = frozenset({list, tuple, deque, dict, OrderedDict, defaultdict})
 VALUES = frozenset({Tensor, torch.nn.Parameter, np.ndarray})
 DTYPES = {"<f4": torch.float32, "<f8": torch.float64, "<f2": torch.float16, "<i8": torch.int64}
 MOST_BESIDE = 16  # things that may stand beside the tensors
