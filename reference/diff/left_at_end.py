@@ -7,7 +7,7 @@ goes on from here, has others.
 from collections.abc import Collection, Iterator
 
 from reference.diff.model_ends import parts_of_models
-from reference.diff.notes import GeneratorsAtEnd, GradientsAtEnd, Note
+from reference.diff.notes import GeneratorsAtEnd, GradientsAtEnd, Note, OlderEnd
 from reference.diff.one_numbering import at_places
 from reference.diff.optimizer_ends import notes_of_optimizers
 from reference.diff.parameter_matching import Matching
@@ -28,6 +28,9 @@ def left_otherwise(
         same_generators: Those whose states were equal in the last step. One that nobody seeded is
             another in each run, and nothing is said of it.
     """
+    older = tuple(side for side, end in enumerate((left, right)) if "optimizers" not in end)
+    if older:
+        yield OlderEnd(older)
     yield from notes_of_optimizers(left, right, matching)
     yield from parts_of_models(left, right)
     yield from notes_of_saved(left, right)

@@ -23,6 +23,7 @@ from reference.diff.notes import (
     Note,
     NothingEvaluated,
     OfOtherBatches,
+    OlderEnd,
     OneRankAlone,
     OnRank,
     OtherParts,
@@ -176,6 +177,12 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"copies of {plain(kind)}" if copies else f"models {plain(kind)} that don't train"
             )
             return f"not compared at the end: {what}, {first} and {second} of them"
+        case OlderEnd(which):
+            whose = sides.both if len(which) > 1 else sides.name(which[0])
+            return (
+                "not compared at the end: what optimizers keep, generators, and saved weights; "
+                f"{whose}, of an older schema, lacks them"
+            )
         case UnreadOptimizer(side, kind, why):
             return (
                 f"not compared at the end: what {plain(kind)} keeps, in {sides.name(side)}: {why}"

@@ -212,6 +212,13 @@ class TensorsOfOneEnd:
 
 
 @dataclass(frozen=True)
+class OlderEnd:
+    """Ledgers, of these sides, whose ends have neither optimizers nor saved weights."""
+
+    sides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class UnreadOptimizer:
     """An optimizer whose state couldn't be read at the end: its class, and why."""
 
@@ -348,6 +355,7 @@ Note = (
     | Unsealed
     | TensorsOfOneEnd
     | ModelsOfOneEnd
+    | OlderEnd
     | UnreadOptimizer
     | HyperAtEnd
     | GeneratorsAtEnd

@@ -50,7 +50,7 @@ class Observer:
             raises StepNotFinite, before any weight has moved.
         uncalled: whether models are looked for that nobody calls: copies of those that train, such
             as an average of the weights, and modules used through methods of their own; takes
-            about 0.15 s in some steps (`tensors/uncalled_models.py`).
+            about 0.3 s in some steps (`tensors/uncalled_models.py`).
         inside: steps, from 1, of which the ledger also gets each module's call in their forward
             passes (`reference/ledger/inside_record.py`).
         until: the step after which the training is ended, by an exception that is a SystemExit.

@@ -47,8 +47,7 @@ PATCHES = (
         for attribute, seen_in, purpose in (
             ("torch:save", "torch 2.13.0", "the weights that a script writes"),
             ("torch:serialization.save", "torch 2.13.0", "the same"),
-            ("safetensors.torch:_flatten_as_ptr", "safetensors 0.8.0", "the same"),
-            ("safetensors.torch:serialize_file", "safetensors 0.8.0", "into which file"),
+            ("safetensors.torch:serialize_file", "safetensors 0.8.0", "the same"),
         )
     ),
     Patch(

@@ -5,6 +5,7 @@ nobody, and may be gone a moment later. Of each file the last weights are kept, 
 an optimizer are told by the optimizer.
 """
 
+import ctypes
 import functools
 import os
 import sys
@@ -23,11 +24,12 @@ from reference.observe.recording import Recording
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import Held, held
 from reference.observe.tensors.parameter_names import plain_name
+from reference.observe.tensors.two_threads import hash_buffers
 from reference.observe.torch_internals import insides
 
 Shapes = tuple[torch.Size, ...]
 SAFETENSORS = "safetensors.torch"
-FLATTENS, WRITES = "_flatten_as_ptr", "serialize_file"
+WRITES = "serialize_file"
 MOST = 64  # files
 DEEPEST = 6  # levels of what is saved
 OF_OPTIMIZER = frozenset({"state", "param_groups"})
@@ -40,7 +42,6 @@ class SavedWeights:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self._patches: ExitStack | None = None
-        self._flattened: Mapping[str, Any] = {}
 
     def begin(self) -> None:
         """Watch `torch.save`, and safetensors where that is imported already."""
@@ -53,9 +54,8 @@ class SavedWeights:
     def watch_safetensors(self) -> None:
         """Watch what writes there, also for those who imported `save_file` by its name."""
         module: Any = sys.modules[SAFETENSORS]
-        if self._patches is not None and hasattr(module, FLATTENS):
-            for name, watch in ((FLATTENS, self._watch_flatten), (WRITES, self._watch_write)):
-                self._patches.enter_context(patched(module, name, watch))
+        if self._patches is not None and hasattr(module, WRITES):
+            self._patches.enter_context(patched(module, WRITES, self._watch_write))
 
     def end(self) -> None:
         """Watch no longer."""
@@ -67,30 +67,21 @@ class SavedWeights:
         @functools.wraps(save)
         def watched(*args: Any, **kwargs: Any) -> Any:
             given = dict(zip(("obj", "f"), args, strict=False)) | kwargs
-            self._take(given.get("f"), given.get("obj"), False)
+            self._take(given.get("f"), given.get("obj"))
             return save(*args, **kwargs)
-
-        return watched
-
-    def _watch_flatten(self, flatten: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(flatten)
-        def watched(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            self._flattened = tensors
-            return flatten(tensors, *args, **kwargs)
 
         return watched
 
     def _watch_write(self, write: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(write)
         def watched(flat: Any, filename: Any, *args: Any, **kwargs: Any) -> Any:
-            tensors, self._flattened = self._flattened, {}
-            self._take(filename, tensors, True)
+            self._take(filename, _Flat(flat))
             return write(flat, filename, *args, **kwargs)
 
         return watched
 
     @guarded
-    def _take(self, to: Any, what: Any, are_weights: bool) -> None:
+    def _take(self, to: Any, what: Any) -> None:
         if self._patches is None:
             return
         saved = self.recording.saved
@@ -99,7 +90,10 @@ class SavedWeights:
         record: Record = {"name": name, "tensors": {}}
         shapes = self.recording.seen.shapes_trained()
         try:
-            record["tensors"] = _described(dict(_weights(what, "", 0, are_weights, shapes)))
+            if isinstance(what, _Flat):
+                record["tensors"] = what.described()
+            else:
+                record["tensors"] = _described(dict(_weights(what, "", 0, shapes)))
             if not record["tensors"]:
                 return
         except Exception as error:  # whatever a script saves; the rest is recorded all the same
@@ -112,8 +106,36 @@ class SavedWeights:
             saved.pop(next(iter(saved)))
 
 
+class _Flat:
+    """What safetensors writes: of each tensor type, shape, and its bytes or where they lie."""
+
+    def __init__(self, flat: Mapping[str, Any]) -> None:
+        self._flat = flat
+
+    def described(self) -> dict[str, str]:
+        """As of a model that holds it."""
+        hashes = hash_buffers([self._bytes(each) for each in self._flat.values()])
+        forms = map(self._form, self._flat.values())
+        triples = zip(self._flat, hashes, forms, strict=True)
+        return {plain_name(name): f"{hashed} {form}" for name, hashed, form in triples}
+
+    def _bytes(self, each: Any) -> memoryview:
+        if isinstance(each, Mapping):  # in older releases
+            return memoryview(each["data"])
+        memory: Any = (ctypes.c_ubyte * each.data_len).from_address(each.data_ptr)
+        return memoryview(memory) if each.data_len else memoryview(b"")
+
+    def _form(self, each: Any) -> str:
+        kind, shape = (
+            (each["dtype"], each["shape"])
+            if isinstance(each, Mapping)
+            else (each.dtype, each.shape)
+        )
+        return f"{kind} {'x'.join(map(str, shape)) or 'number'}"
+
+
 def _weights(
-    what: Any, prefix: str, depth: int, are_weights: bool, shapes: Collection[Shapes]
+    what: Any, prefix: str, depth: int, shapes: Collection[Shapes]
 ) -> Iterator[tuple[str, Tensor]]:
     """The tensors of models in what is saved, by their names in it.
 
@@ -125,14 +147,14 @@ def _weights(
         for each in held(insides(what)):
             if not each.fleeting:
                 yield prefix + each.name, each.tensor
-    elif isinstance(what, Mapping) and not what.keys() >= OF_OPTIMIZER and depth < DEEPEST:
+    elif isinstance(what, dict) and not what.keys() >= OF_OPTIMIZER and depth < DEEPEST:
         tensors = {str(n): t for n, t in what.items() if isinstance(t, Tensor) and not t.is_meta}
-        if are_weights or hasattr(what, "_metadata") or any(n.endswith(NAMES) for n in tensors):
+        if hasattr(what, "_metadata") or any(n.endswith(NAMES) for n in tensors):
             for name, tensor in tensors.items():
                 yield prefix + plain_name(name), tensor
         for name, inner in what.items():
             if not isinstance(inner, Tensor):
-                yield from _weights(inner, f"{prefix}{name}.", depth + 1, are_weights, shapes)
+                yield from _weights(inner, f"{prefix}{name}.", depth + 1, shapes)
     elif isinstance(what, list | tuple) and shapes_of(what) in shapes:
         for place, tensor in enumerate(what):
             yield f"{prefix}{place}", tensor
