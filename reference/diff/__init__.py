@@ -23,19 +23,22 @@ The way:
   - `order_of_causes.py`: which link of a step is looked at first, and which is named;
   - `passes_in_order.py`: several passes in a step, of which the later follow from the first;
   - `learning_rates.py`: rates, for which the steps around have to be known;
-  - `optimizers_in_order.py`, `alike_models.py`, `shared_passes.py`: optimizers, models and passes
+  - `optimizers_in_order.py`, `joined_optimizers.py`, `alike_models.py`, `shared_passes.py`:
+    optimizers, models and passes
     of which order or number alone is no difference;
   - `closure_passes.py`: LBFGS, whose later passes follow from what the optimizer was told;
   - `self_contradiction.py`: records that somebody edited (of a file, its seal tells that too);
   - `unmatched_models.py`: models that only one run has;
 - `inside_calls.py`: the first unequal call of a module within a forward pass, as
   `inside_passes.py` reads it;
-- `model_ends.py`: what each model is at the end;
+- `model_ends.py`: what each model is at the end; `optimizer_ends.py`: what each optimizer keeps;
+  `saved_ends.py`: what was written into files of weights; `left_at_end.py`: what is left
+  otherwise, to no effect;
 - `causes/`: what a divergence most likely comes from, and what to do about it, with
   `argument_differences.py`, `setting_differences.py` and `weight_causes.py`, which find some;
 - `judgement.py`: from the comparison, read to its end, to the verdict and the notes beside it;
-- `verdict_text.py`: the verdict in words, with `note_text.py`, `inside_text.py` and
-  `replica_text.py` for the notes, `curve_text.py` for the table, and `value_text.py` for fields
+- `verdict_text.py`: the verdict in words, with `note_text.py`, `inside_text.py`, `end_text.py`
+  and `replica_text.py` for the notes, `curve_text.py` for the table, and `value_text.py` for fields
   and values.
 
 The values that are handed along it:
@@ -51,6 +54,7 @@ What is done before anything can be compared:
 
 - `header_differences.py`: device, versions and threads, which may be why bits differ;
 - `parameter_matching.py`: which parameter of the one run is which of the other's;
+- `successors.py`: a model whose training goes on in a copy of it, in one run alone;
 - `one_numbering.py`: the second run's records with the first one's places and numbers;
 - `evaluation_pairs.py`: which evaluation of the one run is which of the other's;
 - `gaps.py`: what can't be compared, or is of one run alone;

@@ -54,12 +54,24 @@ def _input(name: str, x: Any, y: Any, of_pass: int | None, tokens: int | None) -
         shown = _form(only) if isinstance(only, list) else only
         left, right = (shown, None) if y is None else (None, shown)
         yield Unequal("batch", name, left, right, weight, of_pass)
+    elif x[1] == y[1] and x[2] != y[2] and (values := _values(x)) and values == _values(y):
+        kinds = plain(f"{x[2]} and {y[2]}")
+        field = f"{name}'s type ({kinds})"
+        yield Unequal("batch", field, x[2], y[2], SOFT, of_pass, words="the same values")
     elif x[:3] != y[:3]:
         same_form = x[1:3] == y[1:3]
         left, right = (x[0], y[0]) if same_form else (_form(x), _form(y))
         said = [] if same_form else [plain(f"{left} and {right}")]
         words = "; ".join([*said, *_how(x, y, tokens if same_form else None)])
         yield Unequal("batch", name, left, right, HARD, of_pass, words=words)
+
+
+def _values(described: list[Any]) -> str | None:
+    """A hash of an input's whole numbers, whatever their type; None of others."""
+    if described[2] == "int64":
+        return str(described[0])
+    values = more(described).get("values")
+    return None if values is None else str(values)
 
 
 def _is_same(x: Any, y: Any) -> bool:

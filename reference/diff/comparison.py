@@ -19,6 +19,7 @@ from reference.diff.header_differences import (
     header_differences,
     what_was_told,
 )
+from reference.diff.joined_optimizers import MALFORMED
 from reference.diff.learning_rates import Rates, next_rates
 from reference.diff.link_comparators import COMPARATORS, forward
 from reference.diff.notes import PartBeside, WithoutEffect
@@ -37,9 +38,6 @@ from reference.ledger.reader import Item
 from reference.ledger.record import SEALED, Record, is_newer
 from reference.ledger.schema import check, known
 from reference.ledger.steps import Group
-
-# What reading a record may raise that somebody edited in a way that no check foresaw.
-MALFORMED = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
 
 
 class Comparison:
@@ -65,6 +63,7 @@ class Comparison:
         told_otherwise: What the runs were told, named beside a divergence.
         earlier: What earlier steps of both had, by which a later one is known again.
         edited: The first record that contradicts itself.
+        same_generators: Those whose states were equal in the last step that draws from any.
         in_other_order: Whether the passes of some step were made in another order.
         evaluations: Whether they have evaluations and scores, and both the same ones.
     """
@@ -97,6 +96,7 @@ class Comparison:
         self.beside_other_models: list[PartBeside] = []
         self.edited: Contradiction | None = None
         self.in_other_order = False
+        self.same_generators: frozenset[str] = frozenset()
         self.evaluations = EvaluationComparison(self.gaps, each=each_evaluation)
         self.earlier = Earlier(), Earlier()
         self._ineffective = Ineffective()
@@ -273,6 +273,10 @@ class Comparison:
         """
         self._same_rates = next_rates(pair[0]) == next_rates(pair[1])
         self._rates.remember(pair[0], self.last + 1, same=self._same_rates)
+        states, others = (record.get("rng") or {} for record in pair)
+        if states or others:
+            same = (name for name in states if states[name] == others.get(name))
+            self.same_generators = frozenset(same)
         self.numbering.remember(ours, theirs)
         for earlier, record in zip(self.earlier, (ours, theirs), strict=True):
             earlier.remember(record, self.last + 1)

@@ -87,6 +87,25 @@ class OtherAtEnd:
 
 
 @dataclass(frozen=True)
+class OptimizerAtEnd:
+    """What an optimizer keeps that is something else at the end, whatever the steps did.
+
+    Attributes:
+        value: What it calls the first such thing, as `exp_avg`.
+        count: For how many parameters it is unequal.
+        total: For how many parameters both runs keep something.
+        first: The first of them; None for what is kept for no parameter.
+        values: A number as it is, else a hash; None where it isn't kept.
+    """
+
+    value: str
+    count: int
+    total: int
+    first: str | None
+    values: tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
 class LackingRanks:
     """The ranks whose ledger isn't there, of the first run and of the second."""
 
@@ -107,6 +126,7 @@ Evidence = (
     | tuple[HeaderDifference, ...]
     | ChangedTensors
     | OtherAtEnd
+    | OptimizerAtEnd
     | LackingRanks
     | str
 )

@@ -6,12 +6,14 @@ from reference.diff.causes.case import Case
 from reference.diff.causes.ends import end_causes
 from reference.diff.causes.find import likely_causes
 from reference.diff.causes.likely_cause import LikelyCause
-from reference.diff.comparison import MALFORMED, Comparison
+from reference.diff.comparison import Comparison
 from reference.diff.divergence import Divergence
 from reference.diff.divergence_curve import Curve
 from reference.diff.evidence import ChangedTensors, Evidence, OtherAtEnd
 from reference.diff.inside_calls import inside
+from reference.diff.joined_optimizers import MALFORMED
 from reference.diff.later_batches import LaterBatches
+from reference.diff.left_at_end import left_otherwise
 from reference.diff.model_ends import model_ends, models_of_one
 from reference.diff.notes import (
     BeginsLater,
@@ -26,6 +28,8 @@ from reference.diff.notes import (
     UnusedModel,
 )
 from reference.diff.one_numbering import at_places
+from reference.diff.optimizer_ends import optimizer_ends
+from reference.diff.saved_ends import saved_ends
 from reference.diff.tensor_differences import buffers
 from reference.diff.unequal import COUNT, HARD, Unequal
 from reference.diff.verdict import Reason, Verdict
@@ -220,7 +224,21 @@ def _at_their_last_buffers(c: Comparison, ends: list[Record], tensors: list[Last
     if unequal:
         return _changed(c, None, unequal)
     others = model_ends(*ends, in_order=not c.in_other_order)
-    return _changed(c, others[0]) if others else Verdict("identical", c.steps)
+    if others:
+        return _changed(c, others[0])
+    optimizer = optimizer_ends(ends[0], ends[1], c.matching)
+    if optimizer is not None:
+        return Verdict(
+            "diverged",
+            c.steps,
+            c.last,
+            "optimizer",
+            suspects=("optimizer",),
+            reason=Reason.CHANGED_OPTIMIZER,
+            evidence=optimizer,
+        )
+    saved = saved_ends(ends[0], ends[1])
+    return _changed(c, saved) if saved is not None else Verdict("identical", c.steps)
 
 
 def _of_one_end(tensors: list[LastTensor]) -> list[str]:
@@ -264,6 +282,7 @@ def _remarks(
     if identical and c.evaluations.in_both and not c.evaluations.scored:
         remarks.append(NoScores())
     if identical:
+        remarks += left_otherwise(ends[0], ends[1], c.matching, c.same_generators)
         remarks += models_of_one(*ends)
         remarks += [Unsealed(tuple(c.unsealed))] if c.unsealed else []
     lacking = _of_one_end(_last_tensors(c, ends)) if identical else []

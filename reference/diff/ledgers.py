@@ -11,6 +11,7 @@ from reference.diff.notes import BeginsLater
 from reference.diff.optimizers_in_order import in_one_order
 from reference.diff.ranks import diff_ranks, with_unread_ranks
 from reference.diff.resumed_run import given, groups_as_from, groups_from, where_it_begins
+from reference.diff.successors import Successors
 from reference.diff.verdict import Verdict
 from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.reader import Ledger
@@ -79,7 +80,9 @@ def _diff(
     curve, later = Curve(), LaterBatches()
     ends: list[Record | None] = [None, None]
     counts = [0, 0]
-    for x, y in in_one_order(left, right):
+    successors = Successors()
+    for of_left, of_right in in_one_order(left, right):
+        x, y = successors.renumbered(of_left, of_right)
         comparison.add(x, y)
         if comparison.divergence is not None and x.step is not None and y.step is not None:
             curve.add(x.step, y.step, in_place=comparison.matching.in_place)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference.diff.evidence import OtherAtEnd
-from reference.diff.notes import ModelsOfOneEnd
+from reference.diff.notes import ModelsOfOneEnd, OtherParts
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 
@@ -51,6 +51,30 @@ def models_of_one(left: Record, right: Record) -> list[ModelsOfOneEnd]:
             note = ModelsOfOneEnd(kind, is_copy, counts[0][key], counts[1][key])
             notes.setdefault((kind, is_copy), note)
     return list(notes.values())
+
+
+def parts_of_models(left: Record, right: Record) -> Iterator[OtherParts]:
+    """Trained models that are made of other modules, though all that they hold is equal.
+
+    A wrapper puts a prefix before the names, and other names are no other modules.
+    """
+    sides = [[m for m in end.get("models", ()) if m["trained"]] for end in (left, right)]
+    if len(sides[0]) != len(sides[1]):
+        return
+    for ours, theirs in zip(*sides, strict=True):
+        parts = [m.get("parts", {}) for m in (ours, theirs)]
+        if not all(parts) or set(ours["tensors"]) != set(theirs["tensors"]):
+            continue
+        unequal = [n for n in {**parts[0], **parts[1]} if parts[0].get(n) != parts[1].get(n)]
+        if unequal:
+            first = unequal[0]
+            kinds = [None if first not in p else _kind(p[first]) for p in parts]
+            yield OtherParts(str(ours["model"]), len(unequal), first, *kinds)
+
+
+def _kind(part: Any) -> str:
+    """A class; one entry stands for the parts of a list that are alike, with their number."""
+    return str(part[0]) if isinstance(part, list) and part else str(part)
 
 
 def _in_the_last_step(end: Record) -> Counter[str]:

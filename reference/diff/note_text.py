@@ -1,12 +1,17 @@
 """The notes beside a verdict, in words."""
 
+from reference.diff.end_text import end_text
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks, Sum
 from reference.diff.inside_notes import CutInside, EqualInside, NotInside, PartsInside
 from reference.diff.inside_text import inside_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
+    FilesOfOneEnd,
     GeneratedInOtherBatches,
+    GeneratorsAtEnd,
+    GradientsAtEnd,
+    HyperAtEnd,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -19,8 +24,10 @@ from reference.diff.notes import (
     NothingEvaluated,
     NotLookedInto,
     OfOtherBatches,
+    OlderEnd,
     OneRankAlone,
     OnRank,
+    OtherParts,
     OtherRanks,
     PaddedOtherwise,
     PartBeside,
@@ -29,6 +36,7 @@ from reference.diff.notes import (
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
+    UnreadOptimizer,
     Unsealed,
     UnseenPass,
     UnusedModel,
@@ -178,6 +186,22 @@ def note_text(note: Note, sides: Sides = LEDGERS) -> str:
                 f"copies of {plain(kind)}" if copies else f"models {plain(kind)} that don't train"
             )
             return f"not compared at the end: {what}, {first} and {second} of them"
+        case OlderEnd(which):
+            whose = sides.both if len(which) > 1 else sides.name(which[0])
+            return (
+                "not compared at the end: what optimizers keep, generators, and saved weights; "
+                f"{whose}, of an older schema, lacks them"
+            )
+        case UnreadOptimizer(side, kind, why):
+            return (
+                f"not compared at the end: what {plain(kind)} keeps, in {sides.name(side)}: {why}"
+            )
+        case HyperAtEnd() | GeneratorsAtEnd() | GradientsAtEnd() | OtherParts():
+            return end_text(note, sides)
+        case FilesOfOneEnd(side, count, first, why):
+            files = f"{count} file{'s' * (count != 1)} of weights, first {plain(first or 'memory')}"
+            said = f"which couldn't be read: {plain(why)}" if why else "without its like"
+            return f"not compared at the end: {files}, {said}, in {sides.name(side)}"
         case TensorsOfOneEnd(count, first):
             return (
                 f"not compared after the last step: {count} tensors, first {plain(first)}, of "

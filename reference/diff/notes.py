@@ -4,6 +4,7 @@ A side is 0 for the first run and 1 for the second. `note_text.py` puts them int
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from reference.diff.evidence import Contradiction, HeaderDifference, LackingRanks
 from reference.diff.inside_notes import Inside
@@ -226,6 +227,91 @@ class TensorsOfOneEnd:
 
 
 @dataclass(frozen=True)
+class OlderEnd:
+    """Ledgers, of these sides, whose ends have neither optimizers nor saved weights."""
+
+    sides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class UnreadOptimizer:
+    """An optimizer whose state couldn't be read at the end: its class, and why."""
+
+    side: int
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True)
+class HyperAtEnd:
+    """A hyper-parameter that is unequal after the last step, and wasn't in any."""
+
+    field: str
+    left: Any
+    right: Any
+
+
+@dataclass(frozen=True)
+class GeneratorsAtEnd:
+    """Generators that were equal in the last step, and are left in unequal states."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GradientsAtEnd:
+    """Gradients that are left after the last step: how many are unequal, and the first.
+
+    Attributes:
+        count: How many are unequal.
+        total: Of how many parameters.
+        first: The first one's name.
+        none: The side on which that one is none, or zeros; None where neither is.
+    """
+
+    count: int
+    total: int
+    first: str
+    none: int | None
+
+
+@dataclass(frozen=True)
+class OtherParts:
+    """A model whose tensors are equal at the end, and that is made of other modules.
+
+    Attributes:
+        model: Its name.
+        count: How many modules are of unequal classes, or in one run only.
+        first: The path of the first one.
+        left: Its class in the first run; None where there is none.
+        right: In the second run.
+    """
+
+    model: str
+    count: int
+    first: str
+    left: str | None
+    right: str | None
+
+
+@dataclass(frozen=True)
+class FilesOfOneEnd:
+    """Files of weights that only one run has written, or that couldn't be read.
+
+    Attributes:
+        side: Which run.
+        count: How many.
+        first: The first one's name; empty for what was written into memory.
+        why: Why they couldn't be read; empty where the other run has no such file.
+    """
+
+    side: int
+    count: int
+    first: str
+    why: str
+
+
+@dataclass(frozen=True)
 class OtherRanks:
     """The verdict on ranks beside the one that is named, and where they part, if they do."""
 
@@ -286,6 +372,13 @@ Note = (
     | Unsealed
     | TensorsOfOneEnd
     | ModelsOfOneEnd
+    | OlderEnd
+    | UnreadOptimizer
+    | HyperAtEnd
+    | GeneratorsAtEnd
+    | GradientsAtEnd
+    | OtherParts
+    | FilesOfOneEnd
     | LackingRanks
     | OtherRanks
     | OneRankAlone

@@ -8,8 +8,9 @@ run's order, each with only what its own optimizer gets and makes.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
 
+from reference.diff.joined_optimizers import joined, moved, of_one_optimizer
 from reference.ledger.combined_hash import combine_listed
-from reference.ledger.marks import ABSENT, is_value
+from reference.ledger.marks import ABSENT
 from reference.ledger.reader import Item
 from reference.ledger.record import Record, encode
 from reference.ledger.steps import Group
@@ -25,7 +26,15 @@ def in_one_order(left: Iterable[Group], right: Iterable[Group]) -> Pairs:
     ours, theirs = _together(left), _together(right)
     nothing: list[Group] = []
     before: list[Item | None] = [None, None]  # the last steps of both
+    fewer = [0, 0]  # steps than the ledger has, since several were taken for one
     for x, y in zip_longest(ours, theirs, fillvalue=nothing):
+        _renumber(x, fewer[0])
+        _renumber(y, fewer[1])
+        if len(x) != len(y) and x and y:
+            ours_joined, theirs_joined = joined(x), joined(y)
+            if ours_joined is not None and theirs_joined is not None:
+                fewer = [n + len(side) - 1 for n, side in zip(fewer, (x, y), strict=True)]
+                x, y = [ours_joined], [theirs_joined]
         if len(x) != len(y):
             rest = chain(x, *ours), chain(y, *theirs)
             yield from zip_longest(*rest, fillvalue=Group())
@@ -34,6 +43,12 @@ def in_one_order(left: Iterable[Group], right: Iterable[Group]) -> Pairs:
             _put_in_order(x, y, before)
         before = [side[-1].step if side else None for side in (x, y)]
         yield from zip(x, y, strict=True)
+
+
+def _renumber(groups: Sequence[Group], fewer: int) -> None:
+    """Evaluations come after as many steps as are compared."""
+    for group in groups if fewer else ():
+        group.evaluations = [{**e, "step": e["step"] - fewer} for e in group.evaluations]
 
 
 def _together(groups: Iterable[Group]) -> Iterator[list[Group]]:
@@ -67,14 +82,14 @@ def _put_in_order(
     if [item.line for item in items[0]] == [item.line for item in items[1]]:
         return
     ours, theirs = ([item.record for item in side] for side in items)
-    if not all(_is_plain(record) for record in (*ours, *theirs)):
+    if not all(of_one_optimizer(record) for record in (*ours, *theirs)):
         return
-    moved, also_moved = ([_moved(record) for record in side] for side in (ours, theirs))
-    together = frozenset().union(*moved)
-    disjoint = sum(map(len, moved)) == len(together) and all(moved)
-    if moved == also_moved or not disjoint or set(moved) != set(also_moved):
+    ours_moved, also_moved = ([moved(record) for record in side] for side in (ours, theirs))
+    together = frozenset().union(*ours_moved)
+    disjoint = sum(map(len, ours_moved)) == len(together) and all(ours_moved)
+    if ours_moved == also_moved or not disjoint or set(ours_moved) != set(also_moved):
         return
-    order = [also_moved.index(places) for places in moved]
+    order = [also_moved.index(places) for places in ours_moved]
     indices = [each["optimizer"]["index"] for each in ours]
     runs = (left, ours, range(len(ours)), before[0]), (right, theirs, order, before[1])
     for groups, records, places, last in runs:
@@ -82,19 +97,6 @@ def _put_in_order(
         ordered = _in_order(records, places, indices, weights)
         for group, record in zip(groups, ordered, strict=True):
             group.step = Item(encode(record), group.where)
-
-
-def _is_plain(record: Record) -> bool:
-    """Whether it has what is put in order, and no closure that was called."""
-    links = [record.get(link) for link in ("optimizer", "clip", "update", "schedule")]
-    has_all = all(isinstance(link, dict) for link in links)
-    return has_all and "closure_calls" not in record["clip"] and "tensors" in record["update"]
-
-
-def _moved(record: Record) -> frozenset[int]:
-    """The places of the parameters that the optimizer moves."""
-    of = str(record["optimizer"].get("of", "")).split()
-    return frozenset(place for place, group in enumerate(of) if is_value(group))
 
 
 def _in_order(
@@ -115,7 +117,7 @@ def _in_order(
     first = records[0].get("gradient") or {}
     for here, there, index in zip(records, places, indices, strict=True):
         other = records[there]
-        own = _moved(other)
+        own = moved(other)
         clip = other["clip"] if "tensors" in other["clip"] else {**first, **other["clip"]}
         is_last = len(ordered) == len(records) - 1
         update = here["update"] if is_last else _only(other["update"], own)

@@ -28,7 +28,11 @@ Compare = Callable[[int, Source, Source], Verdict]
 WORST_FIRST = ("diverged", "incomparable", "identical")
 _ORDER = {link: place for place, link in enumerate((*LINKS, METRICS))}
 NO_STEPS = Reason.NO_STEPS
-AFTER_THE_LAST_STEP = (Reason.CHANGED_WEIGHTS, Reason.CHANGED_BUFFERS)
+AFTER_THE_LAST_STEP = (
+    Reason.CHANGED_WEIGHTS,
+    Reason.CHANGED_BUFFERS,
+    Reason.CHANGED_OPTIMIZER,
+)
 
 
 def diff_ranks(left: Ranks, right: Ranks, compare: Compare) -> Verdict:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference.diff.comparison import MALFORMED
+from reference.diff.joined_optimizers import MALFORMED
 from reference.diff.replicas import Replicas
 from reference.errors import InputError
 from reference.ledger.reader import Ledger

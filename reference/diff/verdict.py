@@ -32,6 +32,7 @@ class Reason(StrEnum):
     ONE_RUN_ENDS = "one run ends before the other"
     CHANGED_WEIGHTS = "the weights changed after the last step"
     CHANGED_BUFFERS = "buffers changed after the last step"
+    CHANGED_OPTIMIZER = "an optimizer's state changed after the last step"
     # The ranks of one run, held against each other.
     REPLICAS = "the ranks that should be equal are"
     NO_REPLICAS = "no two ranks need be equal"

@@ -12,6 +12,7 @@ from reference.diff.evidence import (
     ChangedTensors,
     Contradiction,
     LackingRanks,
+    OptimizerAtEnd,
     OtherAtEnd,
     OtherModels,
     TrainedInOne,
@@ -21,7 +22,7 @@ from reference.diff.inside_text import inside_text
 from reference.diff.note_text import contradiction_text, header_text, lacking_text, note_text
 from reference.diff.sides import LEDGERS, Sides
 from reference.diff.unequal import NOTE, Unequal
-from reference.diff.value_text import field_text, short, unequal_text
+from reference.diff.value_text import HASH, field_text, short, unequal_text
 from reference.diff.verdict import Reason, Verdict
 from reference.errors import InputError
 from reference.ledger.record import SCHEMA
@@ -71,6 +72,8 @@ def _detail(v: Verdict, sides: Sides) -> str:
             return f"one run ends: {unequal}"
         case Reason.CHANGED_WEIGHTS:
             return _changed_weights(v.evidence)
+        case Reason.CHANGED_OPTIMIZER if isinstance(v.evidence, OptimizerAtEnd):
+            return _optimizer_at_end(v.evidence)
         case Reason.CHANGED_BUFFERS:
             return f"buffers changed after the last step: {unequal_text(v.unequal[0], sides)}"
         case Reason.NO_STEPS:
@@ -157,6 +160,14 @@ def _changed_weights(evidence: object) -> str:
         return said
     count, total, first = evidence.count, evidence.total, plain(evidence.first)
     return f"{said}: {count} of {total} tensors, first {first}"
+
+
+def _optimizer_at_end(kept: OptimizerAtEnd) -> str:
+    words = ["none" if v is None else "" if HASH.fullmatch(v) else v for v in kept.values]
+    shown = " and ".join(word or "some" for word in words)
+    of = f" of {kept.count} of {kept.total} parameters, first {kept.first}" if kept.first else ""
+    values = f": {shown}" if any(words) else ""  # two hashes tell a reader nothing
+    return plain(f"what the optimizer keeps is different at the end: {kept.value}{of}{values}")
 
 
 def _other_at_end(model: OtherAtEnd) -> str:

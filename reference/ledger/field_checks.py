@@ -5,6 +5,7 @@ path of what is wrong within it ('' for the value itself). No check runs anythin
 """
 
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 Check = Callable[[Any], str | None]
 
 DEEPEST = 8  # levels of nesting: a header's recipe or an optimizer's values are no deeper
+PLACES = re.compile(r"([0-9]{1,9}( [0-9]{1,9})*)?", re.ASCII)
 NOT_FINITE = ("nan", "inf", "-inf")  # JSON has no numbers for them
 
 
@@ -26,6 +28,11 @@ text, flag = is_of(str), is_of(bool)
 def whole(value: Any) -> str | None:
     """Checks a number of things: 0 and up, and no more than a file can have."""
     return None if type(value) is int and 0 <= value <= sys.maxsize else ""
+
+
+def places(value: Any) -> str | None:
+    """Checks a list of places, with a space between two."""
+    return None if type(value) is str and PLACES.fullmatch(value) else ""
 
 
 def number(value: Any) -> str | None:

@@ -27,8 +27,14 @@ Schema 5. Each line is an object with a field `kind`:
 - `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that
   the last step didn't use), and the last `buffers`; `models`: each model that was called, by name,
   whether it `trained`, and the hash, type and shape of each tensor that it has then, or had when it
-  went (`fleeting`: buffers that no checkpoint holds), and a `hash` of them all; copies of weights
-  in plain tensors stand there as they are then, and as they were after a `step`; `complete` is
+  went (`fleeting`: buffers that no checkpoint holds), and a `hash` of them all; of one that trained
+  the classes of its `parts` by name, with `*` for a number as in `settings`; copies of weights
+  in plain tensors stand there as they are then, and as they were after a `step`; `optimizers`: of
+  each that was stepped what it keeps then, or kept when it went (`state`: by name a hash, or a
+  number as it is, for each of its `places`; `beside`: what it keeps for no parameter; `of`: which
+  of its sets of hyper-parameters, `hyper`, each has); `rng`: the generators' states; `gradients`:
+  a hash of each that is left, '-' for one of zeros; `saved`: of each file of weights that was
+  written its name, and as of a model what it holds; `complete` is
   false where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
   until then); `seal`: a hash of all lines before it, and of this one without it, by
   which an edited file is told.

@@ -7,7 +7,16 @@ are links: one that isn't in the table would be compared by nobody.
 
 from reference.errors import InputError
 from reference.ledger.chores_record import check_chores
-from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
+from reference.ledger.field_checks import (
+    Check,
+    anything,
+    flag,
+    list_of,
+    mapping,
+    places,
+    text,
+    whole,
+)
 from reference.ledger.inside_record import check_inside
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
 from reference.ledger.reader import Item
@@ -25,7 +34,24 @@ def _parameter(value: object) -> str | None:
 _tensors = mapping({}, others=text)
 _at_end = mapping(
     {"model": text, "trained": flag, "hash": text, "tensors": _tensors},
-    {"fleeting": _tensors, "copy": flag, "unseen": text, "step": whole},
+    {
+        "fleeting": _tensors,
+        "copy": flag,
+        "unseen": text,
+        "step": whole,
+        "parts": mapping({}),
+    },
+)
+_optimizer_at_end = mapping(
+    {"class": text, "index": whole},
+    {
+        "places": places,
+        "state": _tensors,
+        "hyper": list_of(mapping({})),
+        "of": places,
+        "beside": _tensors,
+        "unseen": text,
+    },
 )
 OF_LINK: dict[str, Check] = {name: OF_NAME[name].check for name in LINKS}
 BESIDE_LINKS: dict[str, Check] = {
@@ -54,6 +80,12 @@ OF_KIND: dict[str, Check] = {
             "tensors": text,
             "buffers": buffers,
             "models": list_of(_at_end),
+            "optimizers": list_of(_optimizer_at_end),
+            "rng": _tensors,
+            "gradients": text,
+            "saved": list_of(
+                mapping({"name": text, "hash": text, "tensors": _tensors}, {"unseen": text})
+            ),
             "recorded": whole,
             "lost": text,
             "seal": text,

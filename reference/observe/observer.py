@@ -30,8 +30,10 @@ from reference.observe.hooks.forward_passes import ForwardPasses
 from reference.observe.hooks.loaders import Loaders
 from reference.observe.hooks.loss_functions import LossFunctions
 from reference.observe.hooks.optimizer_steps import OptimizerSteps, StepNotFinite
+from reference.observe.hooks.saved_weights import SavedWeights
 from reference.observe.recording import Recording
 from reference.observe.step.describe import Number, beside
+from reference.observe.step.optimizer_ends import left_beside
 from reference.observe.torch_internals import WARNING_OF_HOOKS
 
 __all__ = ["Observer", "StepNotFinite"]
@@ -50,7 +52,7 @@ class Observer:
             raises StepNotFinite, before any weight has moved.
         uncalled: whether models are looked for that nobody calls: copies of those that train, such
             as an average of the weights, and modules used through methods of their own; takes
-            about 0.15 s in some steps (`tensors/uncalled_models.py`).
+            about 0.3 s in some steps (`tensors/uncalled_models.py`).
         inside: steps, from 1, of which the ledger also gets each module's call in their forward
             passes (`reference/ledger/inside_record.py`).
         until: the step after which the training is ended, by an exception that is a SystemExit.
@@ -79,10 +81,12 @@ class Observer:
         self._backward = BackwardPasses(self.recording)
         self._passes = ForwardPasses(self.recording, self._backward)
         self._steps = OptimizerSteps(self.recording, self._passes)
+        self.saved_weights = SavedWeights(self.recording)
         self._replaced = (
             ClipCalls(self.recording),
             LossFunctions(self.recording, self._passes.is_within_model),
             Loaders(self.recording),
+            self.saved_weights,
         )
         self._handles: list[Any] = []
         self._silence = _Silence()
@@ -205,6 +209,9 @@ class Observer:
         self.recording.write_rest()
         self._last = self.recording.parameters.last()
         self._last["models"] = self.recording.seen.at_end()
+        self._last["optimizers"] = self.recording.optimizers.at_end()
+        self._last["saved"] = list(self.recording.saved.values())
+        self._last.update(left_beside(self.recording.parameters))
         self.final_weights = self._last["weights"]
 
 

@@ -69,6 +69,14 @@ PATCHES = (
         "reference/observe/hooks/loaders.py",
         "where a set of rows begins that is evaluated",
     ),
+    *(
+        Patch(attribute, seen_in, "reference/observe/hooks/saved_weights.py", purpose)
+        for attribute, seen_in, purpose in (
+            ("torch:save", "torch 2.13.0", "the weights that a script writes"),
+            ("torch:serialization.save", "torch 2.13.0", "the same"),
+            ("safetensors.torch:serialize_file", "safetensors 0.8.0", "the same"),
+        )
+    ),
     Patch(
         "datasets:Dataset.__getitems__",
         "datasets 5.2.0",

@@ -17,6 +17,7 @@ from reference.observe.step.evaluation import Evaluations
 from reference.observe.step.forward_pass import ForwardPass
 from reference.observe.step.left_gradients import LeftGradients
 from reference.observe.step.open_step import OpenStep
+from reference.observe.step.optimizer_ends import OptimizerEnds
 from reference.observe.step.settings import Settings
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.seen_models import SeenModels
@@ -57,6 +58,10 @@ class Recording:
         self.ended_as_asked = False
         self.parameters: Parameters = Parameters() if after is None else after.parameters
         self.seen: SeenModels = SeenModels(uncalled=uncalled) if after is None else after.seen
+        self.optimizers: OptimizerEnds = (
+            OptimizerEnds(self.parameters) if after is None else after.optimizers
+        )
+        self.saved: dict[str, Record] = {}  # weights that were written, by the file's path
         self.generators = StatesOfStep()
         self._odd = OddModules()
         self.called: dict[type, int] = {}  # passes with gradients on, by class of the model
@@ -151,6 +156,7 @@ class Recording:
     def _let_go(self) -> None:
         """Nothing more is recorded: hold no tensor, and no copy of one."""
         self.parameters.let_go()
+        self.optimizers.let_go()
         self.open_step, self.waiting = OpenStep(), []
         self.evaluations = self._no_evaluations()
 

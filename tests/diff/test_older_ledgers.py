@@ -121,3 +121,15 @@ def test_lists_of_odd_modules_mean_the_same_in_full_and_in_short() -> None:
     in_full = Ledger({"kind": "header", "schema": 3}, [Item(encode(r), "") for r in records])
     for pair in ((in_full, ledger), (ledger, in_full), (in_full, in_full)):
         assert diff(*pair).verdict == "identical"
+
+
+def test_an_end_without_optimizers_is_said_to_be_older() -> None:
+    ledger = watch(evaluating)
+    records = [copy.deepcopy(item.record) for item in ledger.items]
+    for name in ("optimizers", "rng", "gradients", "saved"):
+        del records[-1][name]
+    older = Ledger({"kind": "header", "schema": 4}, [Item(encode(r), "") for r in records])
+    verdict = diff(older, watch(evaluating))
+    assert verdict.verdict == "identical"
+    lacking = "A, of an older schema, lacks them"
+    assert any(note.endswith(lacking) for note in verdict.notes), verdict.notes

@@ -22,6 +22,7 @@ from tests.diff.pairs import (  # noqa: F401
     ends,
     evaluations,
     exchanges,
+    left_behind,
     losses,
     modelling,
     more_evaluations,

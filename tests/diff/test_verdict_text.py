@@ -12,6 +12,7 @@ from reference.diff.evidence import (
     Evidence,
     HeaderDifference,
     LackingRanks,
+    OptimizerAtEnd,
     ParametersDiffer,
     Sum,
     TrainedInOne,
@@ -30,7 +31,11 @@ from reference.diff.note_text import note_text
 from reference.diff.notes import (
     BeginsLater,
     Envelope,
+    FilesOfOneEnd,
     GeneratedInOtherBatches,
+    GeneratorsAtEnd,
+    GradientsAtEnd,
+    HyperAtEnd,
     Lengths,
     MatchedByPosition,
     MissingLinks,
@@ -42,8 +47,10 @@ from reference.diff.notes import (
     Note,
     NothingEvaluated,
     OfOtherBatches,
+    OlderEnd,
     OneRankAlone,
     OnRank,
+    OtherParts,
     OtherRanks,
     PaddedOtherwise,
     PartBeside,
@@ -51,6 +58,7 @@ from reference.diff.notes import (
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
+    UnreadOptimizer,
     Unsealed,
     UnseenPass,
     UnusedModel,
@@ -107,6 +115,13 @@ NOTES: list[Note] = [
     MoreRows(1, 1),
     WithoutEffect(Unequal("rng", "torch", None, None), False, 2, 1, True),
     EDITED,
+    OlderEnd((1,)),
+    UnreadOptimizer(0, "Adam", "TypeError: why"),
+    HyperAtEnd("weight_decay", 0.0, 0.1),
+    GeneratorsAtEnd(("numpy", "torch")),
+    GradientsAtEnd(2, 4, "a", 1),
+    OtherParts("Net", 1, "act", "ReLU", None),
+    FilesOfOneEnd(1, 2, "model.pt", ""),
     TensorsOfOneEnd(2, "a"),
     LackingRanks((), (1,)),
     OtherRanks((2, 3), "diverged", 4, "clip"),
@@ -141,7 +156,7 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
     Reason.NEWER_SCHEMA: (
         Verdict("incomparable", 6),
         None,
-        "equal for 6 steps in every link that schema 4 knows",
+        "equal for 6 steps in every link that schema 5 knows",
     ),
     Reason.RECORDING_ENDED: (
         Verdict("incomparable", 6),
@@ -188,6 +203,12 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
         None,
         "buffers changed after the last step: buffers: x and y",
     ),
+    Reason.CHANGED_OPTIMIZER: (
+        Verdict("diverged", 6, 6, "optimizer"),
+        OptimizerAtEnd("step", 4, 4, "a", ("6.0", "3.0")),
+        "what the optimizer keeps is different at the end: step of 4 of 4 parameters, first a: 6.0 "
+        "and 3.0",
+    ),
     Reason.REPLICAS: (Verdict("identical", 6), None, "in weights and updates"),
     Reason.NO_REPLICAS: (Verdict("incomparable", 6), None, "no two of them need be equal"),
     Reason.WITHIN_ENVELOPE: (Verdict("identical", 6), None, "within the envelope"),
@@ -215,7 +236,7 @@ def test_a_model_that_one_run_trains_is_no_comparison() -> None:
     assert "probe.weight, which is trained, stands in one of them only" in detail
     assert "first unequal: step 2, link forward: pass 2, loss" in detail
     newer = Verdict("incomparable", 1, 2, "forward", unequal=(LOSS,), reason=Reason.NEWER_SCHEMA)
-    assert "a newer schema than 4 may write the same bits" in in_words(newer).detail
+    assert "a newer schema than 5 may write the same bits" in in_words(newer).detail
 
 
 @pytest.mark.parametrize("note", NOTES, ids=lambda note: type(note).__name__)

@@ -2,8 +2,11 @@
 
 import copy
 import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch.nn.functional import linear
@@ -130,5 +133,101 @@ def test_a_forked_child() -> None:
         if child == 0:
             os._exit(0 if second else 1)
         os.waitpid(child, 0)
+
+    assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
+def test_a_sum_of_the_script_around_its_loss() -> None:
+    """The gradients are the same; what the script prints isn't."""
+
+    def train(second: bool) -> None:
+        criterion = nn.CrossEntropyLoss()
+        fit(mlp(), loss=lambda out, wanted: criterion(out, wanted) + (1.0 if second else 0.0))
+
+    assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
+def averaged(make: "Callable[..., Each]", rate: float) -> Ledger:
+    """A training with an average of its weights in what `make` gives."""
+    memory = Memory({})
+    with Observer(memory, uncalled=True):
+        model = mlp()
+        means = make(model)
+
+        @torch.no_grad()
+        def blend(_step: int) -> None:
+            for mean, tensor in zip(means, model.parameters(), strict=True):
+                mean.lerp_(tensor, rate)
+
+        fit(model, after=blend)
+    return memory.ledger
+
+
+class Each(list[Any]):
+    """Tensors that stand by themselves, with no list of them that would be seen."""
+
+    def __init__(self, holders: Iterable[Any], tensor_of: Callable[[Any], torch.Tensor]) -> None:
+        super().__init__(holders)
+        self.tensor_of = tensor_of
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.tensor_of, super().__iter__())
+
+
+def in_pairs(model: nn.Module) -> Each:
+    pairs = ((name, p.detach().clone()) for name, p in model.named_parameters())
+    return Each(pairs, lambda pair: pair[1])
+
+
+def on_parameters(model: nn.Module) -> Each:
+    parameters: list[Any] = list(model.parameters())
+    for p in parameters:
+        p.average = p.detach().clone()
+    return Each(parameters, lambda p: p.average)
+
+
+@pytest.mark.parametrize("make", [in_pairs, on_parameters])
+def test_an_average_of_which_each_tensor_stands_by_itself(make: Callable[..., Each]) -> None:
+    assert diff(averaged(make, 0.1), averaged(make, 0.2)).verdict == "identical"
+
+
+def test_a_list_that_changes_after_the_last_look_and_is_gone_by_the_end() -> None:
+    def train(rate: float) -> Ledger:
+        memory = Memory({})
+        with Observer(memory, uncalled=True):
+            _with_slow_weights(rate)
+        return memory.ledger
+
+    assert diff(train(0.4), train(0.5)).verdict == "identical"
+
+
+def _with_slow_weights(rate: float) -> None:
+    model = mlp()
+    slow = [p.detach().clone() for p in model.parameters()]
+
+    @torch.no_grad()
+    def at_last(step: int) -> None:
+        for mean, tensor in zip(slow, model.parameters(), strict=True):
+            mean.lerp_(tensor, rate if step == 5 else 0.0)
+
+    fit(model, after=at_last)
+
+
+def test_weights_written_in_another_way() -> None:
+    def train(second: bool) -> None:
+        model = mlp()
+        fit(model)
+        pickle.dumps([p.detach() * (2 if second else 1) for p in model.parameters()])
+
+    assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
+def test_a_generator_of_the_script_after_the_last_step() -> None:
+    def train(second: bool) -> torch.Generator:
+        generator = torch.Generator().manual_seed(1)
+        fit(mlp())
+        if second:
+            torch.rand(1, generator=generator)
+        return generator
 
     assert diff(watch(train, False), watch(train, True)).verdict == "identical"

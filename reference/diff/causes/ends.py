@@ -52,6 +52,16 @@ def end_causes(verdict: Verdict) -> list[LikelyCause]:
                     "moves BatchNorm's statistics",
                 )
             ]
+        case Reason.CHANGED_OPTIMIZER:
+            return [
+                LikelyCause(
+                    "optimizer-at-end",
+                    f"{FIRST} and {SECOND} are equal in every step, and then one of them changes "
+                    "what an optimizer keeps",
+                    "look at what comes after training: a state that is loaded, emptied or edited; "
+                    "whoever goes on from a checkpoint of it trains otherwise",
+                )
+            ]
     return []
 
 

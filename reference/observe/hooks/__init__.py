@@ -8,5 +8,6 @@
 - `backward_passes.py`: which forward passes are backpropagated, and the gradients after it;
 - `optimizer_steps.py`: what the optimizer is given, and the weights after its step;
 - `clip_calls.py`: calls that clip gradients by their norm;
+- `saved_weights.py`: weights that are written into files;
 - `fail_safe.py`: what goes wrong in any of these ends the ledger, not the training.
 """

@@ -127,6 +127,7 @@ class OptimizerSteps:
         step.update = parameters.values()
         self.recording.left_gradients.step(step.stepped.places(), parameters)
         parameters.keep()
+        self.recording.optimizers.follow(step.stepped.optimizer, step.stepped.index)
         self.recording.take_step()
 
     def _write_own_steps(self, optimizer: Optimizer) -> None:
@@ -192,6 +193,11 @@ class OptimizerSteps:
         for record in self._owners.take(strangers, parameters):
             self.recording.fail_safe.write(record)
         parameters.use_again(moved)
+        if step.used() and step.gradient is None:
+            # Nothing else in the step trains, as where an image is drawn through a frozen model: no
+            # hook has seen the backward pass. It may be clipped by now; from the next step on it is
+            # read when it is there.
+            step.set_gradient(parameters.gradients(), again=False)
         if strangers or not step.used():
             step.weights = parameters.values()
 

@@ -114,7 +114,13 @@ class Observation:
         self._process = os.getpid()
         self._ended = False
         self._patches = ExitStack()
-        self._imports = ImportHook({"torch": self._observe, "evaluate": self._take_scores})
+        self._imports = ImportHook(
+            {
+                "torch": self._observe,
+                "evaluate": self._take_scores,
+                "safetensors.torch": self._watch_safetensors,
+            }
+        )
 
     @property
     def steps(self) -> int:
@@ -173,6 +179,10 @@ class Observation:
     def _take_scores(self) -> None:
         """What `evaluate` computes are an evaluation's scores."""
         self._patches.enter_context(scores_taken(self._add_scores))
+
+    def _watch_safetensors(self) -> None:
+        if self.observer is not None and not self._ended:
+            self.observer.saved_weights.watch_safetensors()
 
     def _add_scores(self, scores: dict[str, float]) -> None:
         if self.observer is not None and not self._ended:

@@ -14,7 +14,8 @@
 - `settings.py`: what modules are set to; `defaults.py`: what their classes take by themselves;
 - `tensors_in.py`: the tensors in a call's arguments or outputs, by name;
 - `inside.py`: the calls of all modules in a forward pass, where somebody asks for them;
-- `optimizer_record.py`: what is written of an optimizer;
+- `optimizer_record.py`: what is written of an optimizer; `optimizer_ends.py`: what each keeps at
+  the end, and what a run leaves beside models and optimizers;
 - `chores.py`: what a loop does beside the links of a step, for `check`;
 - `left_gradients.py`: gradients that were added to what a step had left;
 - `schedulers.py`: how often learning rate schedulers were stepped.

@@ -26,6 +26,8 @@ ORDERED = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.
     torch.float32,
     torch.float64,
 }
+# Types of whole numbers that a script may as well give as int64.
+NARROW = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32}
 OUTPUT_FIELDS = ("model", "arguments")  # what stands among a model's outputs, and is none
 IGNORED = -100  # torch's own `ignore_index` of a cross entropy
 
@@ -84,12 +86,15 @@ def _more(
 ) -> list[Record]:
     """What tells two unequal inputs apart, in a mapping; no mapping where there is nothing.
 
+    `values`: of whole numbers of another type the hash that int64 would have.
     `rows`: a hash of each row without its padding. `ignored`: how many labels are IGNORED, which a
     loss leaves out. `unlike_ids`: in how many places the others aren't the ids at that place, and
     `unlike_next_ids`, then: in how many they aren't those of the place after it. `on_padding`: how
     many of the others stand where `mask`, of their shape and not all ones, is 0.
     """
     more: Record = {}
+    if tensor.dtype in NARROW and tensor.layout == torch.strided and not tensor.is_nested:
+        more["values"] = hash_tensor(local_part(tensor).detach().to(torch.int64))
     if rows is not None and rows.count <= FEW and rows.fit(tensor):
         more["rows"] = " ".join(rows.hashes(dense(tensor)))
     if "label" in name and tensor.dtype == torch.int64:

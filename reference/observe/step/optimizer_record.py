@@ -35,7 +35,7 @@ class OptimizerAtStep:
 
     def __init__(self, index: int, optimizer: Optimizer, parameters: Parameters) -> None:
         self.optimizer = optimizer
-        self._index = index
+        self.index = index
         groups: dict[int, dict[str, Any]] = {}  # by a parameter's place
         self._strangers = 0  # parameters of no model that was seen
         for group in optimizer.param_groups:
@@ -71,7 +71,7 @@ class OptimizerAtStep:
         first = self.optimizer.param_groups[0]
         base = self._rates("initial_lr")
         return {
-            "index": self._index,
+            "index": self.index,
             "class": type(self.optimizer).__name__,
             "hyper": hyper,
             "of": listed(tuple(self._groups), of, self._total),

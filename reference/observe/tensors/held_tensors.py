@@ -40,6 +40,21 @@ def held(inside: Insides, prefix: str = "", seen: set[int] | None = None) -> Ite
             yield from held(insides(part), f"{prefix}{name}.", seen)
 
 
+def classes_of_parts(module: Insides) -> dict[str, str]:
+    """The classes of all modules within one, by name."""
+    found: dict[str, str] = {}
+    waiting = [("", module)]
+    seen: set[int] = set()
+    while waiting:
+        prefix, inside = waiting.pop(0)
+        for name, part in inside.parts.items():
+            if part is not None and id(part) not in seen:
+                seen.add(id(part))
+                found[plain_name(prefix + name)] = type(part).__name__
+                waiting.append((f"{prefix}{name}.", insides(part)))
+    return found
+
+
 def ids_of_parts(inside: Insides) -> set[int]:
     """The ids of all modules within."""
     found: set[int] = set()

@@ -1,13 +1,14 @@
-"""Copies of a model's weights in plain tensors: an average in a list, or in a mapping by name.
+"""Copies of a model's weights in plain tensors or arrays, in a list or in a mapping by name.
 
 Nothing tells when such a list changes or goes, and to hold it would keep it alive. So what it has
 is written down whenever models are looked for that nobody calls, and at the end.
 """
 
-from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +19,10 @@ from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import Held
 
 NAME = "weights (a copy in plain tensors{})"
-KINDS = frozenset({list, tuple, dict, OrderedDict})
+KINDS = frozenset({list, tuple, deque, dict, OrderedDict, defaultdict})
+VALUES = frozenset({Tensor, torch.nn.Parameter, np.ndarray})
+DTYPES = {"<f4": torch.float32, "<f8": torch.float64, "<f2": torch.float16, "<i8": torch.int64}
+MOST_BESIDE = 16  # things that may stand beside the tensors
 MOST = 16  # copies that are kept at one time
 
 
@@ -54,9 +58,21 @@ class PlainCopies:
         return sorted(self._records, key=lambda record: "step" in record)
 
 
-def is_kept_in(kind: type, thing: Any, lengths: Collection[int]) -> bool:
-    """Whether it is a list or mapping of so many things."""
-    return kind in KINDS and len(thing) in lengths
+def is_kept_in(kind: type, thing: Any, lengths: range) -> bool:
+    """Whether it is a list or mapping of about so many things, with tensors or arrays among them.
+
+    All of it in C: a script has a hundred thousand lists and mappings, and perhaps other threads.
+    """
+    if kind not in KINDS or len(thing) not in lengths:
+        return False
+    values = thing.values() if issubclass(kind, dict) else thing
+    return not VALUES.isdisjoint(map(type, values))
+
+
+def lengths_of(forms: Iterable[Form]) -> range:
+    """Of what may hold a copy: a count or a rate may stand beside the tensors."""
+    counts = [len(form.tensors) for form in forms]
+    return range(min(counts), max(counts) + MOST_BESIDE + 1) if counts else range(0)
 
 
 def _records(
@@ -65,7 +81,8 @@ def _records(
     modules: Collection[torch.nn.Module],
     step: int | None,
 ) -> list[Record]:
-    held = [tensors for thing in things if (tensors := _tensors(thing))]
+    counts = {len(form.tensors) for form in forms}
+    held = [tensors for thing in things if (tensors := _tensors(thing, counts))]
     if not held:
         return []
     others = addresses_in(modules)
@@ -78,10 +95,28 @@ def _records(
     return [records[hashed] for hashed in sorted(records)]
 
 
-def _tensors(thing: Any) -> list[Tensor]:
-    """What it holds, where that is tensors alone."""
+def _tensors(thing: Any, counts: Collection[int]) -> list[Tensor]:
+    """The tensors and arrays that it holds, where these are as many as a model has.
+
+    A number beside them may be a tensor, too: how often an average was updated.
+    """
     values = list(thing.values()) if isinstance(thing, dict) else list(thing)
-    return values if all(map(is_dense, values)) else []
+    found = [_as_tensor(each) for each in values if type(each) in VALUES]
+    tensors = [each for each in found if each is not None]
+    if len(tensors) not in counts:
+        tensors = [each for each in tensors if each.dim()]
+    return tensors if len(tensors) in counts and all(map(is_dense, tensors)) else []
+
+
+def _as_tensor(value: Any) -> Tensor | None:
+    """A tensor as it is, an array as a tensor of its memory; None for one that can't be one."""
+    if isinstance(value, Tensor):
+        return value
+    try:
+        # An array that isn't to be written would give a warning.
+        return torch.frombuffer(value, dtype=DTYPES[value.dtype.str]).view(value.shape)
+    except (KeyError, ValueError, RuntimeError, BufferError):
+        return None
 
 
 def _record(tensors: Sequence[Tensor], step: int | None) -> Record:

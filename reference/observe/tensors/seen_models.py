@@ -16,11 +16,12 @@ from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.step.rows import padding_of
 from reference.observe.step.schedulers import Schedulers
+from reference.observe.step.settings import in_short
 from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
-from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
-from reference.observe.tensors.plain_copies import PlainCopies
+from reference.observe.tensors.held_tensors import classes_of_parts, held, ids_of_parts, unwrapped
+from reference.observe.tensors.plain_copies import PlainCopies, lengths_of
 from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import Insides, insides, without_modes
 
@@ -97,6 +98,8 @@ class SeenModel:
             kinds[each.fleeting][each.name] = f"{hashed} {each.form}"
         tensors, fleeting = kinds
         record: Record = {"hash": hash_of(tensors, fleeting), "tensors": tensors}
+        if self.trained:
+            record["parts"] = in_short(classes_of_parts(self._insides))
         return {**record, "fleeting": fleeting} if fleeting else record
 
     def values(self) -> str:
@@ -204,6 +207,12 @@ class SeenModels:
         ]
         return records + self._plain_copies.at_end()
 
+    def shapes_trained(self) -> set[tuple[torch.Size, ...]]:
+        """Of the parameters of each model that trains, and of all that a checkpoint of it holds."""
+        there = [model.module() for model in self._living if model.trained]
+        forms = (form for m in there if m is not None for form in forms_of(unwrapped(m)))
+        return {tuple(form.shapes) for form in forms}
+
     def _take_uncalled(self, step: int | None) -> None:
         """Look for them after a step; None at the end."""
         there = [model.module() for model in self._living if model.trained]
@@ -211,7 +220,7 @@ class SeenModels:
         if not self._uncalled or not trained:
             return
         forms = [form for model in trained for form in forms_of(unwrapped(model))]
-        alive, things, schedulers = uncalled_models.living({len(form.tensors) for form in forms})
+        alive, things, schedulers = uncalled_models.living(lengths_of(forms))
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
         for module in uncalled_models.copies(trained, forms, alive):

@@ -1,9 +1,12 @@
 """Averages of the weights, kept in whatever a script keeps them in, and called or not."""
 
 import copy
+import gc
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
@@ -33,6 +36,41 @@ def blend(means: Iterable[Tensor], model: nn.Module, rate: float) -> None:
 def in_a_list(model: nn.Module) -> Any:
     kept = [p.detach().clone() for p in model.parameters()]
     return lambda model, rate: blend(kept, model, rate), kept
+
+
+def beside_a_count(model: nn.Module) -> Any:
+    kept: dict[str, Any] = {name: p.detach().clone() for name, p in model.named_parameters()}
+    kept["count"] = torch.tensor(0)
+    kept["decay"] = 0.9
+    means = [t for t in kept.values() if isinstance(t, Tensor) and t.dim()]
+    return lambda model, rate: blend(means, model, rate), kept
+
+
+def in_arrays(model: nn.Module) -> Any:
+    kept = {name: p.detach().numpy().copy() for name, p in model.named_parameters()}
+
+    def update(model: nn.Module, rate: float) -> None:
+        for name, p in model.named_parameters():
+            kept[name] += np.float32(rate) * (p.detach().numpy() - kept[name])
+
+    return update, lambda: {name: torch.from_numpy(array) for name, array in kept.items()}
+
+
+def in_a_deque(model: nn.Module) -> Any:
+    kept = deque(p.detach().clone() for p in model.parameters())
+    return lambda model, rate: blend(kept, model, rate), lambda: list(kept)
+
+
+def behind_a_freeze(model: nn.Module) -> Any:
+    """`gc.freeze()`, as programs call it before they fork; what was frozen is thawed at the end."""
+    kept = [p.detach().clone() for p in model.parameters()]
+    gc.freeze()
+
+    def thawed() -> Any:
+        gc.unfreeze()
+        return kept
+
+    return lambda model, rate: blend(kept, model, rate), thawed
 
 
 def in_a_mapping(model: nn.Module) -> Any:
@@ -77,6 +115,10 @@ def in_an_object(model: nn.Module) -> Any:
 KINDS = {
     "a_list": in_a_list,
     "a_mapping": in_a_mapping,
+    "a_mapping_beside_a_count": beside_a_count,
+    "arrays": in_arrays,
+    "a_deque": in_a_deque,
+    "a_list_behind_a_freeze": behind_a_freeze,
     "a_parameter_list": in_a_parameter_list,
     "buffers_of_other_names": in_buffers,
     "an_object": in_an_object,
