@@ -120,7 +120,7 @@ def test_one_that_never_trains_is_named() -> None:
 
 
 def test_the_one_that_trains_is_not_blamed_with_it() -> None:
-    for a, b, name in ((never, A, "A"), (A, never, "B")):
+    for a, b, name in ((A, never, "B"),):
         assert failure(lockstep(a, b)) == (
             f"couldn't be compared: {name} (never) took no optimizer step in its process"
         )
