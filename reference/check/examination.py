@@ -20,13 +20,18 @@ class Found:
 
     Attributes:
         finding: The entry of the registry.
-        evidence: What shows it; of the first of the ranks.
+        evidence: What shows it; of the first of the ranks in which that is as plain as in any.
         ranks: In which ranks it shows; empty in a run of one process.
     """
 
     finding: Finding
     evidence: Evidence
     ranks: tuple[int, ...] = ()
+
+    @property
+    def level(self) -> Level:
+        """How sure it is."""
+        return self.finding.level_of(self.evidence)
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Examination:
     @property
     def is_serious(self) -> bool:
         """Whether something is at a level above `look`."""
-        return any(each.finding.level < Level.LOOK for each in self.found)
+        return any(each.level < Level.LOOK for each in self.found)
 
 
 def examine_run(run: Path) -> Examination:
@@ -88,10 +93,11 @@ def examine(trainings: Sequence[Training], findings: Sequence[Finding] = FINDING
         shows = [(t.rank, e) for t in asked if (e := finding.find(t)) is not None]
         if shows:
             ranks = () if len(asked) == 1 else tuple(rank for rank, _ in shows)
-            found.append(Found(finding, shows[0][1], ranks))
+            plainest = min(shows, key=lambda show: finding.level_of(show[1]))[1]
+            found.append(Found(finding, plainest, ranks))
     unseen.update(_not_recorded(trainings))
     return Examination(
-        tuple(sorted(found, key=lambda each: each.finding.level)),
+        tuple(sorted(found, key=lambda each: each.level)),
         max(len(training.steps) for training in trainings),
         tuple(looked_at),
         tuple(unseen.items()),

@@ -64,6 +64,8 @@ class _Reading:
                     str(evaluation.get("model", "")),
                     bool(evaluation.get("trained", False)),
                     evaluation["metrics"],
+                    finite(evaluation.get("dropout")),
+                    bool(evaluation.get("statistics")),
                 )
             )
         if group.end is not None:

@@ -23,7 +23,7 @@ def lines(examination: Examination) -> list[str]:
     counted = [
         f"{count} {level.word}"
         for level in Level
-        if (count := sum(each.finding.level == level for each in examination.found))
+        if (count := sum(each.level == level for each in examination.found))
     ]
     what = ", ".join(counted) if counted else "nothing found"
     said.append(f"{what} in {steps}; looked at: {links_of(examination.looked_at)}")
@@ -52,7 +52,7 @@ def _of_finding(found: Found) -> list[str]:
     ranks = ", ".join(map(str, found.ranks))
     where = f" (rank{'s' * (len(found.ranks) > 1)} {ranks})" if found.ranks else ""
     return [
-        f"{finding.level.word}: {finding.name}: {finding.claim}{where}",
+        f"{found.level.word}: {finding.name}: {finding.claim}{where}",
         f"  {plain(found.evidence.words)}",
         f"  do: {finding.remedy}",
     ]
@@ -69,7 +69,7 @@ def json_line(run: str, examination: Examination) -> str:
             "findings": [
                 {
                     "name": each.finding.name,
-                    "level": each.finding.level.word,
+                    "level": each.level.word,
                     "claim": each.finding.claim,
                     "evidence": each.evidence.words,
                     "steps": list(each.evidence.steps),

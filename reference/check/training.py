@@ -9,6 +9,7 @@ from reference.check.parameter import Parameter
 from reference.check.step import Step
 from reference.ledger.record import Record
 
+DROPOUT = "dropout"
 BATCH_NORM = "running_mean"  # the buffer that tells a batch normalisation
 
 
@@ -21,12 +22,16 @@ class Evaluated:
         model: The model's name.
         trained: Whether a step was made of that model by then.
         metrics: The link, as the ledger has it.
+        dropout: The largest p in a model that is in train mode; None where that isn't known.
+        statistics: Whether it keeps running ones.
     """
 
     step: int
     model: str
     trained: bool
     metrics: Record
+    dropout: float | None = None
+    statistics: bool = False
 
 
 @dataclass
@@ -74,7 +79,7 @@ class Training:
         rates = [value for name, value in self.settings.items() if name.endswith(".p")]
         rates = [value[0] if isinstance(value, list) else value for value in rates]
         largest = max((rate for rate in rates if isinstance(rate, float)), default=0.0)
-        known = [f"dropout ({largest:g})"] if largest > 0 else []
+        known = [f"{DROPOUT} ({largest:g})"] if largest > 0 else []
         if any(name.endswith(BATCH_NORM) for name in self.buffers):
             known.append("batch normalisation")
         return " and ".join(known)
@@ -88,7 +93,9 @@ class Training:
             if not each.trained and each.step < last:
                 found.setdefault(each.model, []).append(each)
         most = max(1, len(self.steps) / 2)
-        return {model: each for model, each in found.items() if len(each) > most}
+        # One that is trained later on is a generator, say, whose turn hasn't come.
+        later = {each.model for each in self.evaluations if each.trained}
+        return {m: each for m, each in found.items() if len(each) > most and m not in later}
 
     def setting(self, name: str) -> Any:
         """One setting by its name; None where there is none."""

@@ -23,7 +23,9 @@ Schema 4. Each line is an object with a field `kind`:
   - `inside`: the calls of modules within its forward passes (`inside_record.py`), no link;
   - `chores`: what the loop does beside the links (`chores_record.py`), no link;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
-  whether that one had `trained` by then; `unseen`: why a pass of it couldn't be recorded;
+  whether that one had `trained` by then; of one that is in train mode `dropout`, its largest p, and
+  `statistics`, where it keeps running ones;
+  `unseen`: why a pass of it couldn't be recorded;
 - `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that
   the last step didn't use), and the last `buffers`; `models`: each model that was called, by name,
   whether it `trained`, and the hash, type and shape of each tensor that it has then, or had when it

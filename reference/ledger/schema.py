@@ -7,7 +7,16 @@ are links: one that isn't in the table would be compared by nobody.
 
 from reference.errors import InputError
 from reference.ledger.chores_record import check_chores
-from reference.ledger.field_checks import Check, anything, flag, list_of, mapping, text, whole
+from reference.ledger.field_checks import (
+    Check,
+    anything,
+    flag,
+    list_of,
+    mapping,
+    number,
+    text,
+    whole,
+)
 from reference.ledger.inside_record import check_inside
 from reference.ledger.link_table import LINKS, METRICS, OF_NAME, buffers
 from reference.ledger.reader import Item
@@ -45,7 +54,7 @@ OF_KIND: dict[str, Check] = {
     "step": mapping({"step": whole}, {**OF_LINK, **BESIDE_LINKS}),
     "evaluation": mapping(
         {"step": whole, METRICS: OF_NAME[METRICS].check},
-        {"unseen": text, "model": text, "trained": flag},
+        {"unseen": text, "model": text, "trained": flag, "dropout": number, "statistics": flag},
     ),
     "end": mapping(
         {"complete": flag, "steps": whole},

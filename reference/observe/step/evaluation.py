@@ -85,6 +85,8 @@ class Evaluation:
         if self._model is not None:
             trained = self._model.trained or self._model.of_trained
             record |= {"model": self._model.name, "trained": trained}
+            if self._training:
+                record |= self._model.in_train_mode()
         record["metrics"] = {**self._metrics(), "scores": self.scores}
         earlier = self._again.earlier()
         if earlier:
