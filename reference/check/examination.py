@@ -72,7 +72,9 @@ def examine_run(run: Path) -> Examination:
     if len(trainings) > 1:
         first = trainings[0]
         first.others = {training.rank: training for training in trainings[1:]}
-        first.partings = [parting_text(part) for part in hold(ledgers).partings]
+        held = hold(ledgers)
+        first.partings = [parting_text(part) for part in held.partings]
+        first.each_alone = held.each_alone
     return examine(trainings)
 
 

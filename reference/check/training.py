@@ -50,6 +50,7 @@ class Training:
         whole: Whether the ledger has an end, of a run that came to its own.
         others: The trainings of the other ranks of the run; only rank 0, or the first, has them.
         partings: In words, where ranks part that should be equal; beside `others`.
+        each_alone: Whether the ranks share nothing in any step; beside `others`.
     """
 
     header: Record
@@ -64,6 +65,7 @@ class Training:
     whole: bool = False
     others: "Mapping[int, Training]" = field(default_factory=dict)
     partings: Sequence[str] = ()
+    each_alone: bool = False
 
     @cached_property
     def by_optimizer(self) -> dict[int, list[Step]]:
