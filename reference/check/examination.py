@@ -44,6 +44,7 @@ class Examination:
         looked_at: What was looked at, in the order of a step.
         unseen: What couldn't be, each with its reason.
         whole: Whether the run came to its end by itself.
+        ended_as_asked: Whether it was asked to end where it did.
     """
 
     found: tuple[Found, ...]
@@ -51,6 +52,7 @@ class Examination:
     looked_at: tuple[str, ...]
     unseen: tuple[tuple[str, str], ...]
     whole: bool
+    ended_as_asked: bool = False
 
     @property
     def is_serious(self) -> bool:
@@ -104,6 +106,7 @@ def examine(trainings: Sequence[Training], findings: Sequence[Finding] = FINDING
         tuple(looked_at),
         tuple(unseen.items()),
         all(training.whole for training in trainings),
+        all(training.ended_as_asked for training in trainings),
     )
 
 

@@ -70,6 +70,7 @@ class _Reading:
             )
         if group.end is not None:
             training.whole = bool(group.end["complete"]) and not group.broken
+            training.ended_as_asked = group.end.get("asked") is True
         if group.step is not None:
             item = group.step
             self._add_step(known(item)[0] if self._newer else check(item))

@@ -29,7 +29,9 @@ def lines(examination: Examination) -> list[str]:
     said.append(f"{what} in {steps}; looked at: {links_of(examination.looked_at)}")
     for why, names in _by_reason(examination.unseen).items():
         said.append(f"not seen: {'; '.join(names)}: {why}")
-    if not examination.whole:
+    if examination.ended_as_asked:
+        said.append(f"the run was ended after step {examination.steps}, as --until asks")
+    elif not examination.whole:
         said.append("the run has no whole end: it failed, was stopped, or goes on")
     return said
 

@@ -48,6 +48,7 @@ class Training:
         settings: What modules and schedulers were set to at first, by name.
         moving: The buffers that some step changed, by name.
         whole: Whether the ledger has an end, of a run that came to its own.
+        ended_as_asked: Whether the run was asked to end after its last step here.
         others: The trainings of the other ranks of the run; only rank 0, or the first, has them.
         partings: In words, where ranks part that should be equal; beside `others`.
         each_alone: Whether the ranks share nothing in any step; beside `others`.
@@ -63,6 +64,7 @@ class Training:
     moving: set[str] = field(default_factory=set)
     buffers: set[str] = field(default_factory=set)
     whole: bool = False
+    ended_as_asked: bool = False
     others: "Mapping[int, Training]" = field(default_factory=dict)
     partings: Sequence[str] = ()
     each_alone: bool = False

@@ -31,7 +31,7 @@ def write_submission(saved: SavedModel, data: str, out: Path) -> tuple[Path, int
     Raises:
         InputError: The source has no test split, or the file is there.
     """
-    task = get_task(saved.recipe().task)
+    task = get_task(saved.files.recipe().task)
     splits = load_raw(task, data)
     if "test" not in splits:
         raise InputError(f"{data}: no test split of {task.name}; give --data with one")

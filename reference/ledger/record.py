@@ -31,9 +31,9 @@ Schema 4. Each line is an object with a field `kind`:
   whether it `trained`, and the hash, type and shape of each tensor that it has then, or had when it
   went (`fleeting`: buffers that no checkpoint holds), and a `hash` of them all; copies of weights
   in plain tensors stand there as they are then, and as they were after a `step`; `complete` is
-  false where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
-  until then); `seal`: a hash of all lines before it, and of this one without it, by
-  which an edited file is told.
+  false where the run failed, where it was `asked` to end after this step, or where recording ended
+  before it (`lost`: why, `recorded`: the steps until then); `seal`: a hash of all lines before it,
+  and of this one without it, by which an edited file is told.
 
 A run that is killed leaves whole lines and at most one cut one, which reading leaves out.
 Reading parses JSON and runs nothing.

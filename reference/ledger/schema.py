@@ -65,6 +65,7 @@ OF_KIND: dict[str, Check] = {
             "models": list_of(_at_end),
             "recorded": whole,
             "lost": text,
+            "asked": flag,
             "seal": text,
         },
     ),
