@@ -122,6 +122,14 @@ def test_env(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hub" in out
 
 
+def test_env_says_where_the_hub_is_not_to_be_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main(["env"]) == 0
+    assert "not asked, since HF_HUB_OFFLINE is set" in capsys.readouterr().out
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("task", TASKS)
 def test_real_text_with_the_embedded_checkpoint(task: str, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from reference.check.examination import examine_run
 from reference.check.report_text import CLEAN, exit_code, json_line, lines
 from reference.errors import InputError, TrainingFailed
+from reference.ledger.ledger_path import find_ledgers
+from reference.ledger.steps import open_ledger
 from reference.messages import coloured
 from reference.observe.script.launcher import launched
 from reference.process.bounded_files import check_name
@@ -50,6 +52,10 @@ def check(words: Sequence[str], run_dir: Path | None, *, as_json: bool) -> int:
     if given_run and run_dir is not None:
         raise InputError(f"--run-dir: {words[0]} is a run already; leave it out")
     code, run = (CLEAN, Path(words[0])) if given_run else _observed(words, run_dir, as_json)
+    if not given_run and not _has_step(run):
+        if code < 0:  # killed, and has said nothing
+            raise InputError(f"check: {words[0]} was ended by signal {-code} before its first step")
+        return InputError.exit_code  # observe has said why, in a line
     examination = examine_run(run)
     if as_json:
         print(json_line(str(run), examination))
@@ -70,7 +76,12 @@ def _observed(words: Sequence[str], run_dir: Path | None, as_json: bool) -> tupl
     stem = name.rpartition(".")[2] if words[0] == MODULE else Path(name).stem
     folder = run_dir or default_run_dir(stem)
     command = [sys.executable, "-m", "reference", "observe", "--run-dir", str(folder), *words]
-    code = subprocess.call(command, stdout=sys.stderr if as_json else None)
-    if not folder.is_dir() or not any(folder.glob(f"ledger*{LEDGER}")):
-        raise InputError(f"check: there is no ledger of {name} (exit code {code}); see above")
-    return code, folder
+    return subprocess.call(command, stdout=sys.stderr if as_json else None), folder
+
+
+def _has_step(folder: Path) -> bool:
+    """Whether a run has a ledger with a step in it."""
+    ledgers = find_ledgers(folder) if any(folder.glob(f"ledger*{LEDGER}")) else {}
+    return any(
+        group.step is not None for path in ledgers.values() for group in open_ledger(path)[1]
+    )

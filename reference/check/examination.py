@@ -20,13 +20,18 @@ class Found:
 
     Attributes:
         finding: The entry of the registry.
-        evidence: What shows it; of the first of the ranks.
+        evidence: What shows it; of the first of the ranks in which that is as plain as in any.
         ranks: In which ranks it shows; empty in a run of one process.
     """
 
     finding: Finding
     evidence: Evidence
     ranks: tuple[int, ...] = ()
+
+    @property
+    def level(self) -> Level:
+        """How sure it is."""
+        return self.finding.level_of(self.evidence)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Examination:
         looked_at: What was looked at, in the order of a step.
         unseen: What couldn't be, each with its reason.
         whole: Whether the run came to its end by itself.
+        ended_as_asked: Whether it was asked to end where it did.
     """
 
     found: tuple[Found, ...]
@@ -46,11 +52,12 @@ class Examination:
     looked_at: tuple[str, ...]
     unseen: tuple[tuple[str, str], ...]
     whole: bool
+    ended_as_asked: bool = False
 
     @property
     def is_serious(self) -> bool:
         """Whether something is at a level above `look`."""
-        return any(each.finding.level < Level.LOOK for each in self.found)
+        return any(each.level < Level.LOOK for each in self.found)
 
 
 def examine_run(run: Path) -> Examination:
@@ -67,7 +74,9 @@ def examine_run(run: Path) -> Examination:
     if len(trainings) > 1:
         first = trainings[0]
         first.others = {training.rank: training for training in trainings[1:]}
-        first.partings = [parting_text(part) for part in hold(ledgers).partings]
+        held = hold(ledgers)
+        first.partings = [parting_text(part) for part in held.partings]
+        first.each_alone = held.each_alone
     return examine(trainings)
 
 
@@ -88,14 +97,16 @@ def examine(trainings: Sequence[Training], findings: Sequence[Finding] = FINDING
         shows = [(t.rank, e) for t in asked if (e := finding.find(t)) is not None]
         if shows:
             ranks = () if len(asked) == 1 else tuple(rank for rank, _ in shows)
-            found.append(Found(finding, shows[0][1], ranks))
+            plainest = min(shows, key=lambda show: finding.level_of(show[1]))[1]
+            found.append(Found(finding, plainest, ranks))
     unseen.update(_not_recorded(trainings))
     return Examination(
-        tuple(sorted(found, key=lambda each: each.finding.level)),
+        tuple(sorted(found, key=lambda each: each.level)),
         max(len(training.steps) for training in trainings),
         tuple(looked_at),
         tuple(unseen.items()),
         all(training.whole for training in trainings),
+        all(training.ended_as_asked for training in trainings),
     )
 
 

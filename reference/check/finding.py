@@ -31,11 +31,14 @@ class Evidence:
         words: One sentence, with steps and values.
         steps: Those in which it shows; empty where it is of the whole run.
         values: What the sentence says, by name.
+        is_plain: Whether it leaves no sound reading. Where it leaves one, the finding is only to be
+            looked at.
     """
 
     words: str
     steps: Sequence[int] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    is_plain: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ class Finding:
     Attributes:
         name: In small letters, with hyphens.
         level: How sure it is.
+        or_look: Whether some evidence for it leaves a sound reading, and is only to be looked at.
         claim: What is wrong, in one sentence without a full stop.
         link: Where the ledger shows it, or what of it: what was looked at.
         remedy: What to do, in one sentence without a full stop.
@@ -72,8 +76,19 @@ class Finding:
     link: str
     remedy: str
     find: Callable[[Training], Evidence | None]
+    or_look: bool = False
     needs: tuple[Need, ...] = ()
     across_ranks: bool = False
+
+    def level_of(self, evidence: Evidence) -> Level:
+        """How sure it is by this evidence.
+
+        Raises:
+            ValueError: The evidence leaves a sound reading, and the entry doesn't say that it may.
+        """
+        if not (evidence.is_plain or self.or_look):
+            raise ValueError(f"{self.name}: evidence that isn't plain; set or_look in its entry")
+        return self.level if evidence.is_plain else Level.LOOK
 
 
 CHORES = Need(

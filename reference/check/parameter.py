@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from math import prod
 
-NORMS = ("norm", "ln_", ".ln", "bn", "batchnorm")
+WEIGHT = "weight"
+TABLES = ("embed", "wte", "wpe")  # of words or places: matrices that many spare as they do norms
 
 
 @dataclass
@@ -45,7 +46,17 @@ class Parameter:
         return self.name.lower().endswith("bias")
 
     @property
-    def is_bias_or_norm(self) -> bool:
-        """Whether it is one of those that are left without decay by custom."""
-        path = self.name.lower()
-        return self.is_bias or (len(self.shape) == 1 and any(word in path for word in NORMS))
+    def module(self) -> str:
+        """The path of the module that has it."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def is_norm_weight(self) -> bool:
+        """Whether it scales what a norm gives: a weight of one dimension."""
+        return len(self.shape) == 1 and self.name.endswith(WEIGHT)
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it is one of those that decay is made for: no bias, no norm, no table."""
+        table = any(word in self.name.lower() for word in TABLES)
+        return len(self.shape) > 1 and not self.is_bias and not table

@@ -64,10 +64,13 @@ class _Reading:
                     str(evaluation.get("model", "")),
                     bool(evaluation.get("trained", False)),
                     evaluation["metrics"],
+                    finite(evaluation.get("dropout")),
+                    bool(evaluation.get("statistics")),
                 )
             )
         if group.end is not None:
             training.whole = bool(group.end["complete"]) and not group.broken
+            training.ended_as_asked = group.end.get("asked") is True
         if group.step is not None:
             item = group.step
             self._add_step(known(item)[0] if self._newer else check(item))

@@ -23,13 +23,15 @@ def lines(examination: Examination) -> list[str]:
     counted = [
         f"{count} {level.word}"
         for level in Level
-        if (count := sum(each.finding.level == level for each in examination.found))
+        if (count := sum(each.level == level for each in examination.found))
     ]
     what = ", ".join(counted) if counted else "nothing found"
     said.append(f"{what} in {steps}; looked at: {links_of(examination.looked_at)}")
     for why, names in _by_reason(examination.unseen).items():
         said.append(f"not seen: {'; '.join(names)}: {why}")
-    if not examination.whole:
+    if examination.ended_as_asked:
+        said.append(f"the run was ended after step {examination.steps}, as --until asks")
+    elif not examination.whole:
         said.append("the run has no whole end: it failed, was stopped, or goes on")
     return said
 
@@ -52,7 +54,7 @@ def _of_finding(found: Found) -> list[str]:
     ranks = ", ".join(map(str, found.ranks))
     where = f" (rank{'s' * (len(found.ranks) > 1)} {ranks})" if found.ranks else ""
     return [
-        f"{finding.level.word}: {finding.name}: {finding.claim}{where}",
+        f"{found.level.word}: {finding.name}: {finding.claim}{where}",
         f"  {plain(found.evidence.words)}",
         f"  do: {finding.remedy}",
     ]
@@ -69,7 +71,7 @@ def json_line(run: str, examination: Examination) -> str:
             "findings": [
                 {
                     "name": each.finding.name,
-                    "level": each.finding.level.word,
+                    "level": each.level.word,
                     "claim": each.finding.claim,
                     "evidence": each.evidence.words,
                     "steps": list(each.evidence.steps),

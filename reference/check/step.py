@@ -39,6 +39,11 @@ class Given:
     unlike_ids: int | None
 
     @property
+    def form(self) -> str:
+        """Its type and the shape of one row, as the ledger has those of an evaluation."""
+        return f"{self.type} {list(self.shape[1:])}"
+
+    @property
     def is_label(self) -> bool:
         """Whether its name says that it is what is to be learnt."""
         return "label" in self.name or "target" in self.name

@@ -15,7 +15,7 @@ from transformers import set_seed
 from reference.errors import InputError
 from reference.lesson import embedded
 from reference.lesson.checkpoints import find_checkpoint
-from reference.lesson.data.hub import check_hub
+from reference.lesson.data.hub import check_hub, offline_by
 from reference.lesson.data.pipeline import Data, get_dataloaders, load_data
 from reference.lesson.model import load_model
 from reference.lesson.recipe import Recipe
@@ -84,6 +84,9 @@ def show_environment() -> None:
 
 
 def _hub() -> str:
+    name = offline_by()
+    if name is not None:
+        return f"not asked, since {name} is set: what it has given before is read from its cache"
     check_hub()
     return "can be reached"
 

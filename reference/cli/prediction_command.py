@@ -46,6 +46,11 @@ def predict_command(
         raise InputError("--data: is for --submission; add it, or leave this out")
     if any(not text.strip() for text in texts):
         raise InputError("predict: an empty text; give one with words")
+    from reference.keep.model_files import ModelFiles
+
+    files = ModelFiles(model)  # a folder that is of no use is refused before the slow imports
+    if submission is None:
+        files.check_texts(len(texts))
     from reference.keep.predictions import SavedModel
     from reference.keep.submission import write_submission
     from reference.run.prepare import quiet
@@ -53,10 +58,9 @@ def predict_command(
     quiet()
     saved = SavedModel(model)
     if submission is not None:
-        path, rows = write_submission(saved, data or saved.recipe().data, submission)
+        path, rows = write_submission(saved, data or files.recipe().data, submission)
         print(f"{path}: {rows} predictions")
         return 0
-    saved.check_texts(len(texts))
     (prediction,) = saved.predict(*([text] for text in texts))
     if prediction.value is not None:
         print(f"{prediction.value:.4f}  {saved.labels[0]}")

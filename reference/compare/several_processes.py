@@ -83,12 +83,15 @@ def compare_on(
 
 def _run(jobs: Sequence[Job], parent: Path, configuration: Configuration, debug: bool) -> None:
     """Each job one after the other, in the processes of the configuration; FULL in one."""
-    for job in jobs:
-        if job.name == FULL:
-            with starter(job.recipe) as processes:
+    with starter(jobs[0].recipe) as processes:
+        for job in jobs:
+            if job.name == FULL:
                 run_all([job], parent, 1, processes, debug=debug)
-            continue
-        recipe = parent / f"{job.name}.json"
-        write_json(recipe, job.recipe.to_json())
-        words = ["train", job.loop, "--recipe", str(recipe)]
-        launch(configuration, job.recipe, job.loop, words, parent / job.name, debug=debug)
+                continue
+            recipe = parent / f"{job.name}.json"
+            write_json(recipe, job.recipe.to_json())
+            words = ["train", job.loop, "--recipe", str(recipe)]
+            folder = parent / job.name
+            launch(
+                configuration, job.recipe, job.loop, words, folder, debug=debug, processes=processes
+            )

@@ -13,7 +13,7 @@ from reference.diff.evidence import LackingRanks
 from reference.diff.notes import Note
 from reference.diff.ranks_side_by_side import RanksSideBySide, Source
 from reference.diff.replica_notes import EndsEarly, NoReplicas, OtherLengths, RanksPart, Why
-from reference.diff.replica_text import parting_text
+from reference.diff.replica_text import EACH_ALONE, parting_text
 from reference.diff.replicas import Parting, Replicas
 from reference.diff.sides import Sides
 from reference.diff.verdict import Reason, Verdict
@@ -47,6 +47,12 @@ class Held:
     steps: int
     notes: tuple[Note, ...]
     early: tuple[int, ...]
+
+    @property
+    def each_alone(self) -> bool:
+        """Whether all began as one model, and none ever shared anything with another."""
+        whys = [note.why for note in self.notes if isinstance(note, NoReplicas)]
+        return not self.sets and bool(whys) and all(why is Why.ALONE for why in whys)
 
 
 def diff_ranks_of(folder: Path) -> Verdict:
@@ -85,7 +91,7 @@ def diff_ranks_of(folder: Path) -> Verdict:
 
 
 def said_after_the_run(folder: Path) -> str:
-    """Where ranks of a run part that should be equal, in a line; '' where none do.
+    """Where ranks of a run part that should be equal, or that none shares anything; else ''.
 
     Reading is left to `diff` where it would hold up the end of the run, or where it fails.
     """
@@ -96,12 +102,14 @@ def said_after_the_run(folder: Path) -> str:
             return ""
         if sum(path.stat().st_size for path in ledgers.values()) > READ_AT_THE_END:
             return f"the ledgers are large; this holds the ranks against each other: {command}"
-        partings = hold(ledgers).partings
+        held = hold(ledgers)
     except (InputError, OSError) as error:
         return f"the ranks weren't held against each other ({error}); see {command}"
-    if not partings:
+    if held.each_alone:
+        return f"{len(ledgers)} ranks: {EACH_ALONE}; see {command}"
+    if not held.partings:
         return ""
-    return f"{parting_text(min(partings, key=_place))}; see {command}"
+    return f"{parting_text(min(held.partings, key=_place))}; see {command}"
 
 
 def _verdict(held: Held, lacking: LackingRanks) -> Verdict:
@@ -121,7 +129,8 @@ def _verdict(held: Held, lacking: LackingRanks) -> Verdict:
     ranks = sum(map(len, held.sets))
     said = Verdict("incomparable", held.steps, ranks=ranks, remarks=held.notes)
     if not held.sets:
-        return replace(said, reason=Reason.NO_REPLICAS)
+        alone = Reason.EACH_ALONE if held.each_alone else Reason.NO_REPLICAS
+        return replace(said, reason=alone)
     if lacking.any:
         return replace(said, reason=Reason.MISSING_RANKS, evidence=lacking)
     if held.early:

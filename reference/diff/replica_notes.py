@@ -12,6 +12,7 @@ class Why(StrEnum):
     NO_STEPS = "took no step"
     OTHER_MODELS = "trains different parameters"
     NOT_SHARED = "shares no gradients with it"
+    ALONE = "begins with the same weights, and never has a gradient or weights in common with it"
     SHARDS = "holds shards of its own"
     NOT_TOLD = "had no pass of its own by which to tell"
     TOGETHER_AGAIN = "comes together with it again after they part"

@@ -7,6 +7,10 @@ from reference.diff.sides import Sides
 from reference.diff.unequal import NOTE
 from reference.diff.value_text import unequal_text
 
+EACH_ALONE = (
+    "no gradient is averaged in any step, and each trains a model of its own; if they are to train "
+    "one, wrap it (DistributedDataParallel, accelerator.prepare)"
+)
 SHOWN_RANKS = 8  # in a line
 SHOWN = 3  # unequal fields in a line
 

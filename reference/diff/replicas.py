@@ -57,6 +57,8 @@ class Replicas:
         self._by_gradient = False  # they are equal as they are accumulated
         self._parting: Parting | None = None
         self._together_again = False
+        self._begin_alike = False  # with the same weights
+        self._gradient_in_common = False  # in some step
         self._matching = Matching()
         self._numbering = OneNumbering(self._matching)
         self._rates = Rates()
@@ -65,8 +67,14 @@ class Replicas:
 
     @property
     def is_settled(self) -> bool:
-        """Whether they are no replicas, whatever is still to come."""
-        return not self._same_models or self.shared is False or self._together_again
+        """Whether they are no replicas, and nothing that is still to come says more of it."""
+        apart = self.shared is False and not self._may_be_alone
+        return not self._same_models or self._together_again or apart
+
+    @property
+    def _may_be_alone(self) -> bool:
+        """Whether they begin as one model, and nothing has been in common since."""
+        return self._begin_alike and not self._gradient_in_common and not self._are_shards
 
     @property
     def why_not(self) -> Why:
@@ -77,7 +85,9 @@ class Replicas:
             return Why.TOGETHER_AGAIN
         if self._are_shards:
             return Why.SHARDS
-        return Why.NOT_TOLD if self.shared is None else Why.NOT_SHARED
+        if self.shared is None:
+            return Why.NOT_TOLD
+        return Why.ALONE if self._may_be_alone else Why.NOT_SHARED
 
     @property
     def are_replicas(self) -> bool:
@@ -116,6 +126,9 @@ class Replicas:
         if self.shared is None:
             self._look_for_sharing(ours, theirs)
         equal = [_equal(link, ours, theirs) for link in ("weights", "update")]
+        self._begin_alike = self._begin_alike or (self.steps == 1 and equal[0])
+        in_common = any(_equal(link, ours, theirs) for link in ("gradient", "clip"))
+        self._gradient_in_common = self._gradient_in_common or in_common
         rate = self._rates.difference(ours, theirs, step, self._matching.names)
         pair = Pair(ours, theirs, self._matching.names, rate)
         if self._parting is not None:

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     # The ranks of one run, held against each other.
     REPLICAS = "the ranks that should be equal are"
     NO_REPLICAS = "no two ranks need be equal"
+    EACH_ALONE = "each rank trains a model of its own"
     # By tolerance.
     WITHIN_ENVELOPE = "within the envelope"
 

@@ -20,6 +20,7 @@ from reference.diff.evidence import (
 from reference.diff.inside_notes import NotInside, PartsInside
 from reference.diff.inside_text import inside_text
 from reference.diff.note_text import contradiction_text, header_text, lacking_text, note_text
+from reference.diff.replica_text import EACH_ALONE
 from reference.diff.sides import LEDGERS, Sides
 from reference.diff.unequal import NOTE, Unequal
 from reference.diff.value_text import HASH, field_text, short, unequal_text
@@ -84,6 +85,8 @@ def _detail(v: Verdict, sides: Sides) -> str:
             return "in weights and updates"
         case Reason.NO_REPLICAS:
             return "no two of them need be equal"
+        case Reason.EACH_ALONE:
+            return EACH_ALONE
     if v.step is not None:
         return f"{_doubt(v, sides)}; first unequal: step {v.step}, link {v.link}: {unequal}"
     return _equal_as_far_as_it_goes(v, v.reason, sides)

@@ -133,7 +133,7 @@ def train_ranks(
         chosen: the deviations.
         world_size: how many processes there are.
         targets: each rank's ledger; a process ends as soon as it parts from its own.
-        on_step: called with the number of steps of rank 0, now and then.
+        on_step: called with the number of steps of rank 0, now and then: with 0 until it begins.
 
     Raises:
         RunError: a process refused the recipe, or died.
@@ -152,6 +152,7 @@ def train_ranks(
             arguments = ["-m", "reference.explain.replay_rank", str(folder), *where]
             workers[rank] = processes.start(arguments, folder / f"rank-{rank}.log")
         with closing(GrowingLedger(folder / LEDGER_FILE)) as ledger:
+            shown = 0
             while True:
                 codes = {rank: worker.poll() for rank, worker in workers.items()}
                 first = first_failed(codes)
@@ -161,7 +162,9 @@ def train_ranks(
                 if None not in codes.values():
                     return
                 ledger.look()
-                on_step(max(1, ledger.steps))
+                if ledger.steps != shown or not shown:  # 0 again: how long it takes to begin
+                    shown = ledger.steps
+                    on_step(shown)
                 time.sleep(POLL)
     finally:
         stop([worker for worker in workers.values() if worker.poll() is None])

@@ -101,14 +101,16 @@ class ReplayProgress:
         self._total = total
         self._replays = 0
         self._last = 0.0
+        self._step = -1
         self._bar: Progress | None = None
 
     def __call__(self, step: int) -> None:
-        """Show a replay's step; step 1 is a new replay's first."""
-        if step == 1 or self._bar is None:
+        """Show a replay's step: a new one's first is 1, or 0 as long as its processes start."""
+        if self._bar is None or (step <= 1 and self._step != 0):
             self.close()
             self._replays += 1
             self._bar = Progress([f"replay {self._replays}"], leave=False)
+        self._step = step
         if time.monotonic() - self._last >= SHOWN_EVERY:
             self._last = time.monotonic()
             self._bar.update(f"replay {self._replays}", step, self._total)

@@ -3,7 +3,8 @@
     python -m reference train manual --run-dir mine
     python -m reference predict mine "A man sleeps." "A man is asleep."
 
-- `saved_model.py` writes the folder, and finds it again
+- `saved_model.py` writes the folder
+- `model_files.py` finds it again, and checks it before anything slow is imported
 - `model_card.py` says in it what was trained, on what, and how well
 - `predictions.py` asks a saved model
 - `submission.py` writes GLUE's files of a test split

@@ -81,9 +81,3 @@ def _let_be_read(folder: Path) -> None:
     os.umask(mask)
     for path in (folder, *folder.iterdir()):
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
-
-
-def model_folder(path: Path) -> Path:
-    """The folder of a saved model: `path` itself, or the one within a run's folder."""
-    within = path / MODEL_FOLDER
-    return within if within.is_dir() else path

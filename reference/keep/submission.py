@@ -31,7 +31,7 @@ def write_submission(saved: SavedModel, data: str, out: Path) -> tuple[Path, int
     Raises:
         InputError: The source has no test split, or the file is there.
     """
-    task = get_task(saved.recipe().task)
+    task = get_task(saved.files.recipe().task)
     if task.own:
         raise InputError(
             f"--submission: writes GLUE's files, and this model's task is {task.name} on a table "

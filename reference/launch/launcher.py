@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 from reference.errors import InputError, RunError, WorkerDied
@@ -21,7 +21,7 @@ from reference.launch.configuration import Configuration
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.recipe import Recipe
 from reference.process.ports import free_port
-from reference.process.workers import POLL, Worker, failure, first_failed, stop
+from reference.process.workers import POLL, Starter, Worker, failure, first_failed, stop
 from reference.run.worker_processes import GrowingLedger, starter
 from reference.terminal import Progress
 
@@ -36,6 +36,7 @@ def launch(
     run_dir: Path,
     *,
     debug: bool = False,
+    processes: Starter | None = None,
 ) -> Path:
     """Run `train` in this machine's processes, to their end.
 
@@ -46,6 +47,8 @@ def launch(
         words: `train` and the rest of its command line; the folder is added.
         run_dir: the run's folder, new; that of rank 0's process goes for all.
         debug: whether the output of a process that fails is shown whole.
+        processes: what starts them, where it has started others of the recipe: they need not import
+            again what all of them need. One of their own by default.
 
     Returns:
         The run's folder, as rank 0's process has named it.
@@ -62,8 +65,9 @@ def launch(
     folder = Path(tempfile.mkdtemp(prefix="launch-"))
     told = folder / "run-dir"
     keep = False
+    print(f"starting {len(logs)} processes of {loop}", file=sys.stderr, flush=True)
     try:
-        with starter(recipe) as processes:
+        with starter(recipe) if processes is None else nullcontext(processes) as processes:
             workers: dict[int, Worker] = {}
             try:
                 for local, rank in enumerate(configuration.ranks):

@@ -14,10 +14,14 @@ What is as in any plain loop is left out, so `{}` is an ordinary step's:
   `lengths` that it is made for, by their names there;
 - `scales`: by what the loss of each forward pass was multiplied, as autograd came to it;
 - `probabilities`: how many calls of a CrossEntropyLoss were given what a softmax made;
-- `padded`: how much padding the ids of each forward pass end in, where no mask was given.
+- `padded`: how much padding the ids of each forward pass end in, of a model that attends to it
+  where it is given no mask, and was given none;
+- `rewritten`: how often gradients were zeroed or changed between the step's backward passes;
+- `drew_before`: whether torch's generator moved since the step before took its numbers, as it does
+  where a loader begins.
 """
 
-from reference.ledger.field_checks import either, is_of, list_of, mapping, number, text, whole
+from reference.ledger.field_checks import either, flag, is_of, list_of, mapping, number, text, whole
 
 _clip = mapping({"bound": number}, {"norm": number, "backward_passes": whole, "tensors": whole})
 _scheduler = mapping(
@@ -32,6 +36,8 @@ check_chores = mapping(
         "schedulers": list_of(_scheduler),
         "scales": list_of(either(number, is_of(type(None)))),
         "padded": list_of(whole),
+        "rewritten": whole,
+        "drew_before": flag,
         "probabilities": whole,
     },
 )

@@ -23,7 +23,9 @@ Schema 5. Each line is an object with a field `kind`:
   - `inside`: the calls of modules within its forward passes (`inside_record.py`), no link;
   - `chores`: what the loop does beside the links (`chores_record.py`), no link;
 - `evaluation`: `step` (the steps before it), the link `metrics`, the name of its `model` and
-  whether that one had `trained` by then; `unseen`: why a pass of it couldn't be recorded;
+  whether that one had `trained` by then; of one that is in train mode `dropout`, its largest p, and
+  `statistics`, where it keeps running ones;
+  `unseen`: why a pass of it couldn't be recorded;
 - `end`: `steps`, the hash of the last weights (and of each tensor, '-' for those of models that
   the last step didn't use), and the last `buffers`; `models`: each model that was called, by name,
   whether it `trained`, and the hash, type and shape of each tensor that it has then, or had when it
@@ -35,9 +37,9 @@ Schema 5. Each line is an object with a field `kind`:
   of its sets of hyper-parameters, `hyper`, each has); `rng`: the generators' states; `gradients`:
   a hash of each that is left, '-' for one of zeros; `saved`: of each file of weights that was
   written its name, and as of a model what it holds; `complete` is
-  false where the run failed, or where recording ended before it (`lost`: why, `recorded`: the steps
-  until then); `seal`: a hash of all lines before it, and of this one without it, by
-  which an edited file is told.
+  false where the run failed, where it was `asked` to end after this step, or where recording ended
+  before it (`lost`: why, `recorded`: the steps until then); `seal`: a hash of all lines before it,
+  and of this one without it, by which an edited file is told.
 
 A run that is killed leaves whole lines and at most one cut one, which reading leaves out.
 Reading parses JSON and runs nothing.

@@ -13,6 +13,7 @@ from reference.ledger.field_checks import (
     flag,
     list_of,
     mapping,
+    number,
     places,
     text,
     whole,
@@ -71,7 +72,7 @@ OF_KIND: dict[str, Check] = {
     "step": mapping({"step": whole}, {**OF_LINK, **BESIDE_LINKS}),
     "evaluation": mapping(
         {"step": whole, METRICS: OF_NAME[METRICS].check},
-        {"unseen": text, "model": text, "trained": flag},
+        {"unseen": text, "model": text, "trained": flag, "dropout": number, "statistics": flag},
     ),
     "end": mapping(
         {"complete": flag, "steps": whole},
@@ -88,6 +89,7 @@ OF_KIND: dict[str, Check] = {
             ),
             "recorded": whole,
             "lost": text,
+            "asked": flag,
             "seal": text,
         },
     ),

@@ -160,6 +160,8 @@ class Observer:
         with closing(self.recording.writer) as writer:
             self._write_rest()
             end: Record = {"complete": complete, "steps": self.steps, "weights": "", **self._last}
+            if self.recording.ended_as_asked:
+                end["asked"] = True
             if self.lost:
                 lost = {"recorded": self.steps, "lost": self.lost}
                 end = {"complete": False, "steps": self.steps, "weights": "", **lost}

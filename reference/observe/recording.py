@@ -63,6 +63,7 @@ class Recording:
         )
         self.saved: dict[str, Record] = {}  # weights that were written, by the file's path
         self.generators = StatesOfStep()
+        self._drawn: dict[str, str] = {}  # the generators when the last step's optimizer stepped
         self._odd = OddModules()
         self.called: dict[type, int] = {}  # passes with gradients on, by class of the model
         self.backward_passes = 0
@@ -129,6 +130,7 @@ class Recording:
             self._evaluate(step.take_unused())
             self.evaluations.close()
             self.steps += 1
+            self._look_at_draws(step)
             record = step.record(self.steps, self.parameters, self.last_update)
             if "mode" in record:
                 record["mode"] = self._odd.in_short(record["mode"])
@@ -141,6 +143,14 @@ class Recording:
             if step.used():
                 self.final_outputs = step.used()[-1].told()
         self.waiting = []
+
+    def _look_at_draws(self, step: OpenStep) -> None:
+        """Whether torch's generator stands where the step before left it."""
+        snapshot = step.snapshot()
+        if snapshot is not None:
+            begins, ended = (each.get("torch") for each in (snapshot.rng, self._drawn))
+            step.chores.drew_before = None not in (begins, ended) and begins != ended
+        self._drawn = step.drawn or self._drawn
 
     def add_scores(self, scores: Mapping[str, float]) -> None:
         """The scores of the evaluation that just ended."""

@@ -26,7 +26,8 @@ from tests.check.bert_loop import train as bert
 
 EPOCHS = 4
 SOUND: dict[str, Callable[[], object]] = {"BERT": bert}
-TINY = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+SMALL = {"vocab_size": 40, "intermediate_size": 16, "max_position_embeddings": 16}
+SMALL |= {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 
 def sound(train: Callable[[], object]) -> Callable[[], object]:
@@ -458,7 +459,7 @@ def causal_language_model() -> None:
 @sound
 def masked_language_model() -> None:
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=40, intermediate_size=16, max_position_embeddings=16, **TINY)
+    config = BertConfig(**SMALL)
     model = BertForMaskedLM(config).train()
     optimizer = AdamW(model.parameters(), 1e-3)
     for _ in range(12):
@@ -475,7 +476,7 @@ def masked_language_model() -> None:
 @sound
 def token_classification() -> None:
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=40, intermediate_size=16, max_position_embeddings=16, **TINY)
+    config = BertConfig(**SMALL)
     model = BertForTokenClassification(config).train()
     optimizer = AdamW(model.parameters(), 1e-3)
     for _ in range(12):

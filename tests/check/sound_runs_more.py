@@ -11,7 +11,6 @@ from torch.optim import SGD, Adam, AdamW, lr_scheduler
 from torch.optim.swa_utils import SWALR, AveragedModel
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from tests.check.sound_runs import SOUND as SOUND
 from tests.check.sound_runs import convolutions, data, epochs, loop, mlp, sound
 
 

@@ -98,9 +98,11 @@ def test_the_words_after_a_module_are_its_own_and_its_failure_is_told(
     ("words", "said"),
     [
         ([], "check: no run; give RUN, SCRIPT [ARGS...] or -m MODULE [ARGS...]"),
-        (["nothing.py"], "check: there is no ledger of nothing.py (exit code 2)"),
+        (["nothing.py"], "nothing.py: no such script; give SCRIPT, or -m MODULE"),
         (["gone.jsonl"], "gone.jsonl: no such ledger"),
-        (["idle.py"], "check: there is no ledger of idle.py (exit code 2)"),
+        (["idle.py"], "idle.py: no optimizer step was seen"),
+        (["imports.py"], "imports.py: no optimizer step was seen"),
+        (["killed.py"], "check: killed.py was ended by signal 9 before its first step"),
         (["folder", "more"], "check: 'more' after the run folder; leave it out"),
         (["--run-dir", "r", "folder"], "--run-dir: folder is a run already; leave it out"),
         (["folder"], "no such ledger"),
@@ -111,9 +113,21 @@ def test_the_words_after_a_module_are_its_own_and_its_failure_is_told(
 def test_wrong_input_is_one_line(words: list[str], said: str, tmp_path: Path, check: Check) -> None:
     (tmp_path / "folder").mkdir()
     write(tmp_path, "idle.py", "print(1)")
+    write(tmp_path, "imports.py", "import torch\nprint(1)")
+    write(tmp_path, "killed.py", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     write(tmp_path, "broken.jsonl", "not a ledger\n")
     code, out, err = check(*words)
     assert code == 2
     assert said in err.splitlines()[-1]
-    assert "Traceback" not in err
+    assert len(err.splitlines()) == 1
     assert out in ("", "1\n")
+    if "killed.py" not in words:
+        assert [*tmp_path.glob("runs/*")] == []
+
+
+def test_a_run_that_was_asked_to_end_is_said_to_be_so(tmp_path: Path, check: Check) -> None:
+    write(tmp_path, "mine.py", SOUND)
+    observed = ("-m", "reference", "observe", "--until", "3", "--run-dir", "r", "mine.py")
+    assert python(*observed, cwd=tmp_path).returncode == 0
+    code, out, _ = check("r")
+    assert (code, out.splitlines()[-1]) == (0, "the run was ended after step 3, as --until asks")

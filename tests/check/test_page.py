@@ -2,8 +2,8 @@
 
 from reference.check.findings_page import table
 from reference.check.registry import FINDINGS
+from tests.check.all_sound_runs import SOUND
 from tests.check.bert_loop import FAULTS
-from tests.check.sound_runs_more import SOUND
 from tests.check.test_sound_runs import TO_LOOK_AT
 from tests.conftest import ROOT
 
@@ -19,6 +19,6 @@ def test_the_numbers_are_those_of_the_tests() -> None:
     told = sum(finding is not None for finding in FAULTS.values())
     assert f"**{told} of {len(FAULTS)}** are told" in PAGE
     assert f"In {len(SOUND)} trainings of other kinds" in PAGE
-    assert len(TO_LOOK_AT) == 11
+    assert f"{len(TO_LOOK_AT)} have something to look at" in PAGE
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"{len(FINDINGS)} findings, each" in changes

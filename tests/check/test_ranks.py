@@ -17,7 +17,9 @@ STEPS = 6
 RANK_1 = "ledger-1.jsonl"
 
 
-def train_rank(path: Path, number: int, *, seed: int, parts: bool = False) -> None:
+def train_rank(
+    path: Path, number: int, *, seed: int, parts: bool = False, alone: bool = False
+) -> None:
     """A rank of two, with gradients as if averaged over both.
 
     Args:
@@ -25,6 +27,7 @@ def train_rank(path: Path, number: int, *, seed: int, parts: bool = False) -> No
         number: The rank.
         seed: Of its batches.
         parts: It takes another learning rate from step 4 on.
+        alone: Nobody averages its gradients.
     """
     torch.manual_seed(0)
     model = mlp()
@@ -35,16 +38,18 @@ def train_rank(path: Path, number: int, *, seed: int, parts: bool = False) -> No
             x = torch.randn(8, 6, generator=own)
             optimizer.zero_grad()
             functional.cross_entropy(model(x), torch.ones(8).long()).backward()
-            for parameter in model.parameters():
+            for parameter in () if alone else model.parameters():
                 parameter.grad = torch.randn(parameter.shape, generator=of_both)
             if parts and step == 3:
                 optimizer.param_groups[0]["lr"] = 0.2
             optimizer.step()
 
 
-def two_ranks(folder: Path, seeds: tuple[int, int], *, parts: bool = False) -> Examination:
-    train_rank(folder / "ledger.jsonl", 0, seed=seeds[0])
-    train_rank(folder / RANK_1, 1, seed=seeds[1], parts=parts)
+def two_ranks(
+    folder: Path, seeds: tuple[int, int], *, parts: bool = False, alone: bool = False
+) -> Examination:
+    train_rank(folder / "ledger.jsonl", 0, seed=seeds[0], alone=alone)
+    train_rank(folder / RANK_1, 1, seed=seeds[1], parts=parts, alone=alone)
     return examine_run(folder)
 
 
@@ -58,6 +63,12 @@ def test_ranks_on_the_same_samples_are_found(tmp_path: Path) -> None:
     examination = two_ranks(tmp_path, (1, 1))
     assert names_in(examination) == ["ranks-see-the-same"]
     assert [*examination.found[0].evidence.steps] == [*range(1, STEPS + 1)]
+
+
+def test_ranks_whose_gradients_nobody_averages_are_found(tmp_path: Path) -> None:
+    examination = two_ranks(tmp_path, (1, 2), alone=True)
+    assert names_in(examination) == ["ranks-each-alone"]
+    assert lines(examination)[1].endswith("in common in any of 6 steps")
 
 
 def test_ranks_that_part_are_found(tmp_path: Path) -> None:

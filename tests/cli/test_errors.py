@@ -222,8 +222,9 @@ def test_a_hub_that_is_away(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_slow_is_imported_before_the_input_is_checked() -> None:
-    command = [sys.executable, "-c", WHAT_IS_LOADED, "train", "manual", "--task", "x"]
+@pytest.mark.parametrize("words", [["train", "manual", "--task", "x"], ["predict", "docs", "x"]])
+def test_nothing_slow_is_imported_before_the_input_is_checked(words: list[str]) -> None:
+    command = [sys.executable, "-c", WHAT_IS_LOADED, *words]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stdout == "[]\n"

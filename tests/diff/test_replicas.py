@@ -17,7 +17,7 @@ from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import StepLR
 
 from reference.cli.main import main
-from reference.diff.ranks_of_one_run import hold
+from reference.diff.ranks_of_one_run import hold, said_after_the_run
 from reference.diff.replica_notes import NoReplicas, Why
 from reference.ledger.ledger_path import find_ledgers
 from reference.ledger.reader import Ledger
@@ -188,6 +188,20 @@ class LocalLater(Local):
             Local.backward(self, model, step)
 
 
+class Alone(Local):
+    """Nobody wrapped the model: no gradients are shared, and weights neither."""
+
+    def after_update(self, model: nn.Module, step: int) -> None:
+        """Nothing is averaged."""
+
+
+class SharesLater(Alone):
+    """Gradients are shared from the third step on, when the weights have parted already."""
+
+    def backward(self, model: nn.Module, step: int) -> None:
+        (Alone if step < 3 else Rank).backward(self, model, step)
+
+
 class Stage(Rank):
     """Stages of a pipeline; these have the same names and shapes, and weights of their own."""
 
@@ -277,12 +291,14 @@ def of(*kinds: Callable[[int], Rank]) -> dict[int, Ledger]:
         (Unused, None),
         (Joined, None),
         (ReducesInStep, None),
-        (Local, Why.NOT_SHARED),
+        (Local, Why.TOGETHER_AGAIN),
+        (Alone, Why.ALONE),
         (LocalLater, Why.TOGETHER_AGAIN),
         (Stage, Why.NOT_SHARED),
         (OtherStage, Why.OTHER_MODELS),
         (Sweep, Why.NOT_SHARED),
-        (WarmsUp, Why.NOT_SHARED),
+        (WarmsUp, Why.ALONE),
+        (SharesLater, Why.NOT_SHARED),
         (Evaluates, Why.NO_STEPS),
     ],
 )
@@ -491,13 +507,32 @@ def test_two_runs_with_a_rank_that_drifts_say_so_of_each(
 def test_ranks_that_need_not_be_equal_are_incomparable(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = folder(tmp_path / "run", of(Local, Local))
+    run = folder(tmp_path / "run", of(Stage, Stage))
     assert main(["diff", str(run)]) == 2
     said = unfolded(capsys.readouterr().out).splitlines()
     assert said == [
         f"incomparable: the ranks of {run}: no two of them need be equal",
         "not compared: rank 1, held against rank 0: shares no gradients with it",
     ]
+
+
+def test_ranks_of_which_nobody_averages_a_gradient_are_said_to_train_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = folder(tmp_path / "run", of(Alone, Alone, Alone))
+    assert main(["diff", str(run)]) == 2
+    said = unfolded(capsys.readouterr().out).splitlines()
+    assert said == [
+        f"incomparable: the ranks of {run}: no gradient is averaged in any step, and each trains a "
+        "model of its own; if they are to train one, wrap it (DistributedDataParallel, "
+        "accelerator.prepare)",
+        "not compared: ranks 1, 2, held against rank 0: begins with the same weights, and never "
+        "has a gradient or weights in common with it",
+        "not compared: rank 2, held against rank 1: begins with the same weights, and never has a "
+        "gradient or weights in common with it",
+    ]
+    assert said_after_the_run(run).startswith("3 ranks: no gradient is averaged in any step")
+    assert said_after_the_run(folder(tmp_path / "other", of(Rank, Rank))) == ""
 
 
 def test_a_missing_ledger_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reference.cli.main import main
+from reference.keep.model_files import ModelFiles
 from reference.keep.predictions import SavedModel
 from tests.helpers.refusal import refusal, says
 
@@ -71,20 +72,20 @@ def test_what_is_asked_wrongly_is_refused_in_one_line(
 
 
 def test_what_is_no_saved_model_is_refused(saved: Path, tmp_path: Path) -> None:
-    says(refusal(lambda: SavedModel(tmp_path / "none")), "no such folder")
-    says(refusal(lambda: SavedModel(tmp_path)), "config.json", "missing")
+    says(refusal(lambda: ModelFiles(tmp_path / "none")), "no such folder")
+    says(refusal(lambda: ModelFiles(tmp_path)), "config.json", "missing")
     copy = tmp_path / "copy"
     shutil.copytree(saved / "model", copy)
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "id2label": {"0": "one", "2": "two"}}))
-    says(refusal(lambda: SavedModel(copy)), "config.json", "id2label")
+    says(refusal(lambda: ModelFiles(copy)), "config.json", "id2label")
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "recipe.json").unlink()
-    SavedModel(copy).check_texts(1)  # a model of which nobody knows how many it takes
-    says(refusal(lambda: SavedModel(copy).recipe()), "recipe.json")
+    ModelFiles(copy).check_texts(1)  # a model of which nobody knows how many it takes
+    says(refusal(lambda: ModelFiles(copy).recipe()), "recipe.json")
 
 
 def test_a_checkpoint_that_was_never_trained_is_refused() -> None:
     from reference.lesson.embedded import checkpoint_folder
 
-    says(refusal(lambda: SavedModel(checkpoint_folder())), "config.json", "id2label")
+    says(refusal(lambda: ModelFiles(checkpoint_folder())), "config.json", "id2label")

@@ -11,15 +11,28 @@ UNEVEN = 1.5  # times: by less than that a last batch may be smaller
 CLOSE = 1e-5  # how far factors that make one are from it in float32
 
 
+def _accumulate(step: Step) -> bool:
+    """Whether its passes can be parts of one batch, whose gradients are added up.
+
+    They are of one model and are given other rows and the same settings: two looks at one batch
+    aren't, two tasks aren't, and a search along a line isn't. Nobody zeroed gradients in between.
+    """
+    models = {batch.get("model", 0) for batch in step.batch}
+    given = [batch.get("arguments") for batch in step.batch]
+    alike = len(models) == 1 and all(each == given[0] for each in given)
+    others = len(set(step.keys)) == len(step.keys)
+    apart = step.clip.get("closure_calls") or step.chores.get("rewritten")
+    return alike and others and not apart
+
+
 def _scales(training: Training) -> list[tuple[Step, list[float]]]:
-    """The steps that accumulate passes of one model, with what each loss is multiplied by."""
+    """The steps that accumulate, with what each loss is multiplied by."""
     found = []
     for step in training.steps:
         scales = [finite(scale) for scale in step.chores.get("scales", ())]
         known = [scale for scale in scales if scale is not None]
-        models = {batch.get("model", 0) for batch in step.batch}
         passes = step.backward_passes
-        if passes > 1 and len(known) == len(scales) == passes and len(models) == 1:
+        if passes > 1 and len(known) == len(scales) == passes and _accumulate(step):
             found.append((step, known))
     return found
 
@@ -55,18 +68,29 @@ def not_divided(training: Training) -> Evidence | None:
 
 
 def divided_twice(training: Training) -> Evidence | None:
-    """The factors of the accumulated losses sum to less than one."""
+    """Each of N accumulated losses is divided by N more than once."""
+    if _sums(training):
+        return None  # a sum is divided by rows
     steps = _scales(training)
-    small = [(s, sum(scales)) for s, scales in steps if sum(scales) < 1 - CLOSE]
-    if not small or len(small) < len(training.steps) / 2:
+    passes = max((len(scales) for _, scales in steps), default=0)
+    twice = [
+        step.number
+        for step, scales in steps
+        if all(abs(scale * passes**2 - 1) < CLOSE for scale in scales)
+    ]
+    if not twice or len(twice) < len(training.steps) / 2:
         return None
-    step, total = small[0]
     return Evidence(
-        f"{in_steps([s.number for s, _ in small], len(training.steps))} "
-        f"{step.backward_passes} losses are accumulated, and their factors sum to {total:g}, not 1",
-        [s.number for s, _ in small],
-        {"sum": total},
+        f"{in_steps(twice, len(training.steps))} {passes} losses are accumulated, and each is "
+        f"multiplied by 1 / {passes**2}, not 1 / {passes}",
+        twice,
+        {"passes": passes},
     )
+
+
+def _sums(training: Training) -> bool:
+    """Whether a loss module gives a sum over its rows."""
+    return any(v == SUM for n, v in training.settings.items() if n.endswith(".reduction"))
 
 
 def _shares(step: Step, scales: list[float]) -> list[tuple[int, float]]:
@@ -77,7 +101,7 @@ def _shares(step: Step, scales: list[float]) -> list[tuple[int, float]]:
 
 def uneven(training: Training) -> Evidence | None:
     """A row of a small batch counts far more than one of a large batch beside it."""
-    if any(v == SUM for n, v in training.settings.items() if n.endswith(".reduction")):
+    if _sums(training):
         return None  # there each row counts as its loss is scaled
     found = []
     for step, scales in _scales(training):
@@ -111,10 +135,11 @@ FINDINGS = (
     ),
     Finding(
         name="loss-not-divided",
-        level=Level.LIKELY,
+        level=Level.LOOK,
         claim="accumulated losses are summed, not averaged",
         link="gradient: what each accumulated loss is multiplied by",
-        remedy="divide the loss by the number of accumulated batches before loss.backward()",
+        remedy="divide the loss by the number of accumulated batches before loss.backward(); "
+        "nothing, where the learning rate is made for their sum, or each is a loss of its own",
         find=not_divided,
         needs=(CHORES, SCALES),
     ),

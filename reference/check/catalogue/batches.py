@@ -34,11 +34,25 @@ def same_batch(training: Training) -> Evidence | None:
     evaluated = _evaluated_rows(training)
     if rows is None or evaluated <= rows:
         return None
+    anew = _begins_anew(training)
+    how = "; before each, something draws numbers, as a loader does that begins" if anew else ""
     return Evidence(
         f"all {len(training.steps)} steps have the same batch of {count_of(rows, 'row')}; "
-        f"{evaluated} rows are evaluated",
+        f"{evaluated} rows are evaluated{how}",
         values={"rows": rows, "evaluated": evaluated},
+        is_plain=anew,
     )
+
+
+def _begins_anew(training: Training) -> bool:
+    """Whether numbers are drawn before each step, and not for an evaluation.
+
+    A loader draws one as it begins. Whoever learns one batch on purpose takes it once.
+    """
+    evaluated = {each.step + 1 for each in training.evaluations}
+    later = [step for step in training.steps[1:] if step.number not in evaluated]
+    drew = [step for step in later if step.chores.get("drew_before")]
+    return len(later) > len(training.steps) / 2 and len(drew) == len(later)
 
 
 def one_batch(training: Training) -> Evidence | None:
@@ -67,24 +81,29 @@ def batch_again(training: Training) -> Evidence | None:
 def same_within(training: Training) -> Evidence | None:
     """Gradients are accumulated over passes of one batch.
 
-    Two passes over one batch are nothing odd: a step that looks around it first makes them.
+    Two passes over one batch are nothing odd: a step that looks around it first makes them. More
+    are for nothing where they give the same outputs: no dropout, no noise. And where all steps have
+    one batch, that is said already.
     """
     steps = [s for s in _with_batch(training) if len(s.keys) > 1]
     accumulated = [s for s in steps if s.backward_passes == len(s.keys)]
     same = [s.number for s in accumulated if len(s.keys) > 2 and len(set(s.keys)) == 1]
-    if len(same) < 2 or len(same) < len(accumulated):
+    if len(same) < 2 or len(same) < len(accumulated) or len({s.keys for s in steps}) == 1:
         return None
+    equal = all(output == s.outputs[0] for s in accumulated for output in s.outputs)
+    how = ", and give the same outputs" if equal else ""
     passes = accumulated[0].backward_passes
     return Evidence(
         f"{in_steps(same, len(training.steps))} the {passes} batches that are accumulated are one "
-        "and the same",
+        f"and the same{how}",
         same,
         {"passes": passes},
+        is_plain=equal,
     )
 
 
 def same_order(training: Training) -> Evidence | None:
-    """The batches come in the same order again and again, out of a loader."""
+    """The batches come in the same order again and again."""
     steps = _with_batch(training)
     keys = [step.keys for step in steps]
     counts = Counter(keys)
@@ -93,9 +112,6 @@ def same_order(training: Training) -> Evidence | None:
         return None
     if any(keys[i] != keys[i - period] for i in range(period, len(keys))):
         return None
-    states = {str(step.rng.get("torch", [""])[0]) for step in steps}
-    if len(states) < TIMES:
-        return None  # no loader begins anew: each draws a number then. Slices of a tensor, perhaps
     return Evidence(
         f"the same {period} batches come in the same order {len(keys) // period} times",
         values={"batches": period, "times": len(keys) // period},
@@ -108,8 +124,10 @@ FINDINGS = (
         level=Level.LIKELY,
         claim="every step trains on the same batch",
         link="batch: whether one comes again",
-        remedy="go through the loader: next(iter(loader)) begins it anew each time",
+        remedy="go through the loader: next(iter(loader)) begins it anew each time; nothing, where "
+        "one batch is to be learnt, or holds all rows",
         find=same_batch,
+        or_look=True,
     ),
     Finding(
         name="one-batch",
@@ -132,15 +150,18 @@ FINDINGS = (
         level=Level.LIKELY,
         claim="the accumulated batches are one batch",
         link="batch: whether one comes again",
-        remedy="take the next batch for each forward pass that is accumulated",
+        remedy="take the next batch for each forward pass that is accumulated; nothing, where each "
+        "is another sample of one batch's noise",
         find=same_within,
+        or_look=True,
     ),
     Finding(
         name="order-repeats",
         level=Level.LOOK,
         claim="each epoch has the same order",
         link="batch: the order of the epochs",
-        remedy="shuffle, and with a DistributedSampler call set_epoch(epoch)",
+        remedy="shuffle, with a generator that isn't seeded anew each epoch, and with a "
+        "DistributedSampler call set_epoch(epoch)",
         find=same_order,
     ),
 )

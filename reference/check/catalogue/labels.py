@@ -3,7 +3,7 @@
 from math import prod
 
 from reference.check.finding import CHORES, Evidence, Finding, Level, in_steps
-from reference.check.step import Given, Step, inputs_of
+from reference.check.step import Given, Step, finite, inputs_of
 from reference.check.training import Training
 from reference.ledger.record import Record
 
@@ -42,7 +42,13 @@ def all_ignored(training: Training) -> Evidence | None:
     steps = _ignored(training)
     if not steps or len(steps) < len(training.steps) / 2:
         return None
-    return Evidence(f"{in_steps(steps, len(training.steps))} every label is -100", steps)
+    learns = [s for s in training.steps if s.number in steps and finite(s.gradient.get("norm"))]
+    return Evidence(
+        f"{in_steps(steps, len(training.steps))} every label is -100"
+        + (", though there is a gradient: of another loss" if learns else ""),
+        steps,
+        is_plain=not learns,
+    )
 
 
 def sometimes_ignored(training: Training) -> Evidence | None:
@@ -59,7 +65,7 @@ def _are_inputs(batch: Record, kind: str) -> str | None:
     inputs = list(inputs_of(batch))
     for label in _labels(batch):
         shifts = any(word in kind for word in SHIFTING)
-        if label.constant is not None or shifts:
+        if label.constant is not None or label.ignored == prod(label.shape) or shifts:
             continue
         if label.unlike_ids == 0 and len(label.shape) > 1:
             return "input_ids"
@@ -129,6 +135,7 @@ FINDINGS = (
         remedy="see what sets labels to -100: a collator that takes the end of text for padding, "
         "or a prompt as long as the row",
         find=all_ignored,
+        or_look=True,
     ),
     Finding(
         name="labels-ignored-at-times",
@@ -148,10 +155,11 @@ FINDINGS = (
     ),
     Finding(
         name="labels-are-an-input",
-        level=Level.LIKELY,
+        level=Level.LOOK,
         claim="the labels are one of the inputs",
         link="batch: labels and inputs",
-        remedy="give the model what it is to predict as labels, and not as an input",
+        remedy="give the model what it is to predict as labels, and not as an input; nothing, "
+        "where it shifts them by itself, or is to give back what it gets",
         find=labels_are_an_input,
     ),
     Finding(
@@ -159,7 +167,8 @@ FINDINGS = (
         level=Level.LIKELY,
         claim="padding is attended to",
         link="batch: padding and masks",
-        remedy="pass attention_mask as the tokenizer gives it",
+        remedy="pass attention_mask as the tokenizer gives it: without one this model attends to "
+        "all places",
         find=no_mask,
         needs=(CHORES,),
     ),

@@ -12,7 +12,7 @@ from reference.check.finding import (
     Level,
     in_steps,
 )
-from reference.check.step import Step, finite
+from reference.check.step import Step, finite, inputs_of
 from reference.check.training import Training
 from reference.ledger.record import Record
 
@@ -22,6 +22,7 @@ GROWS = 2.0  # times as large at the end as at the beginning
 CLOSE = 1e-5  # of 1: how far the sum of probabilities is from it in float32
 LOGITS = ("logits", "output")
 CROSS_ENTROPY = "CrossEntropyLoss"
+CLASSIFIER = "SequenceClassification"
 SUM = "sum"
 
 
@@ -88,17 +89,32 @@ def _largest_mean(rows: Sequence[Sequence[float]]) -> float:
 
 
 def summed(training: Training) -> Evidence | None:
-    """The loss of a classifier is larger than the mean of a cross entropy can be."""
-    kinds = [kind for kind in training.classes.values() if "SequenceClassification" in kind]
-    named = training.setting(f"{CROSS_ENTROPY}.reduction")
-    if not kinds and named is None:
+    """A loss is a sum over its rows, by its module's word or by its size, and nobody divides it."""
+    by_word = [n for n, v in training.settings.items() if n.endswith(".reduction") and v == SUM]
+    divided = [s for s in training.steps if _divides(s)]
+    if len(divided) > len(training.steps) / 2:
         return None
-    found = []
-    seen = 0
+    if by_word:
+        words = f"{by_word[0].rpartition('.')[0]} sums over the rows of a batch (reduction='sum')"
+        return Evidence(words, values={"settings": by_word})
+    return _larger_than_a_mean(training)
+
+
+def _divides(step: Step) -> bool:
+    """Whether what a loss is multiplied by makes less of it."""
+    scales = [finite(scale) for scale in step.chores.get("scales", ())]
+    return any(scale is not None and scale < 1 for scale in scales)
+
+
+def _larger_than_a_mean(training: Training) -> Evidence | None:
+    """The loss of a classifier of rows is larger than the mean of a cross entropy can be."""
+    found, seen = [], 0
     for step, output, rows in _answers(training):
         loss = finite(output.get("loss"))
-        seen += loss is not None
-        if loss is not None and len(rows) > 1 and loss > _largest_mean(rows) * (1 + CLOSE):
+        if loss is None or not _classifies_rows(training, step):
+            continue
+        seen += 1
+        if len(rows) > 1 and loss > _largest_mean(rows) * (1 + CLOSE):
             found.append((step, loss, rows))
     if len(found) < 2 or len(found) < seen / 2:
         return None
@@ -112,13 +128,11 @@ def summed(training: Training) -> Evidence | None:
     )
 
 
-def reduced_by_sum(training: Training) -> Evidence | None:
-    """A loss module sums, so that a step grows with its batch."""
-    names = [n for n, v in training.settings.items() if n.endswith(".reduction") and v == SUM]
-    if not names or summed(training) is not None:
-        return None
-    words = f"{names[0].partition('.')[0]} sums over the rows of a batch (reduction='sum')"
-    return Evidence(words, values={"settings": names})
+def _classifies_rows(training: Training, step: Step) -> bool:
+    """Whether its model is one for classes of rows, and is given one class for each."""
+    kind = training.classes.get(step.model, "")
+    labels = [g for batch in step.batch for g in inputs_of(batch) if g.is_label]
+    return CLASSIFIER in kind and all(len(g.shape) == 1 and g.type == "int64" for g in labels)
 
 
 def of_probabilities(training: Training) -> Evidence | None:
@@ -156,20 +170,11 @@ FINDINGS = (
     ),
     Finding(
         name="loss-summed",
-        level=Level.LIKELY,
-        claim="the loss is no mean over the batch",
-        link="forward: the loss beside its logits",
-        remedy="take reduction='mean'; the learning rate and the clip are made for it",
-        find=summed,
-        needs=(LOSSES,),
-    ),
-    Finding(
-        name="loss-module-sums",
         level=Level.LOOK,
         claim="the loss is a sum over the batch",
-        link="forward: the settings of loss modules",
-        remedy="take reduction='mean', or a learning rate that fits this batch size",
-        find=reduced_by_sum,
+        link="forward: the settings of loss modules, and the loss beside its logits",
+        remedy="take reduction='mean', or a learning rate and a clip that fit this batch size",
+        find=summed,
     ),
     Finding(
         name="softmax-twice",

@@ -1,22 +1,29 @@
 """Modes: eval while training, train while evaluating, a model beside the trained one."""
 
 from reference.check.finding import SETTINGS, Evidence, Finding, Level, count_of, some_of
-from reference.check.step import Step
-from reference.check.training import BATCH_NORM, Training
+from reference.check.step import Step, inputs_of, rows_in
+from reference.check.training import BATCH_NORM, DROPOUT, Evaluated, Training
 
 FEW = 2  # steps in eval mode after an evaluation: one may be meant
 
 
 def always_eval(training: Training) -> Evidence | None:
-    """All steps are in eval mode, of a model in which that makes a difference."""
+    """All steps are in eval mode, of a model in which that makes a difference.
+
+    That of batch normalisation may be meant: its statistics stay.
+    """
+    trained = {p.model for p in training.parameters if p.in_group}
     steps = [s for s in training.steps if s.training is not None]
     if not steps or any(s.training for s in steps) or not training.drops:
         return None
+    if any(s.model not in trained for s in steps):
+        return None  # the first pass is of a part that stays as it is
     if training.asked:
         return None  # learning from preferences: dropout is off there on purpose
     return Evidence(
         f"all {len(steps)} steps are in eval mode, and the model has {training.drops}",
         values={"has": training.drops},
+        is_plain=DROPOUT in training.drops,
     )
 
 
@@ -85,17 +92,32 @@ def moving_in_train_mode(training: Training) -> Evidence | None:
 
 
 def _asked(training: Training, *, moves: bool) -> Evidence | None:
+    rows = {s.number: max(map(rows_in, s.batch), default=0) for s in training.steps}
+    taken = {s.number: {g.form for b in s.batch for g in inputs_of(b)} for s in training.steps}
     for model, asked in training.asked.items():
         changes = len({each.metrics.get("held") for each in asked}) > 1
         if changes == moves and all(each.metrics.get("training") for each in asked):
+            dropout = asked[0].dropout
+            if dropout == 0 and not asked[0].statistics:
+                continue  # it answers in train mode as in eval mode
             more = ", and what it holds changes" if moves else ""
+            more += f", with dropout ({dropout:g})" if dropout else ""
+            # Asked several times of each row it may give the spread of its answers.
+            once = all(each.metrics.get("count") == rows.get(each.step + 1) for each in asked)
+            makes = any(_forms(each) & taken.get(each.step + 1, set()) for each in asked)
             return Evidence(
                 f"{model}, which no step trains, is asked in train mode before or in "
                 f"{len(asked)} of {len(training.steps)} steps{more}",
                 [each.step + 1 for each in asked],
                 {"model": model},
+                is_plain=moves or bool(dropout and once and not makes),
             )
     return None
+
+
+def _forms(asked: Evaluated) -> set[str]:
+    """Of what a model gave: another may be fed with it, as a critic is by a generator."""
+    return {str(output[1]) for output in asked.metrics.get("outputs", {}).values()}
 
 
 def frozen_norms(training: Training) -> Evidence | None:
@@ -121,6 +143,7 @@ FINDINGS = (
         link="mode: train or eval in training steps",
         remedy="call model.train() before the loop: from_pretrained gives a model in eval mode",
         find=always_eval,
+        or_look=True,
         needs=(SETTINGS,),
     ),
     Finding(
@@ -149,6 +172,7 @@ FINDINGS = (
         remedy="call eval() on the teacher or reference: with dropout it answers otherwise each "
         "time",
         find=second_in_train_mode,
+        or_look=True,
     ),
     Finding(
         name="moving-model-in-train-mode",
@@ -161,10 +185,11 @@ FINDINGS = (
     ),
     Finding(
         name="batchnorm-in-frozen-part",
-        level=Level.LIKELY,
+        level=Level.LOOK,
         claim="a frozen part's batch normalisation still moves",
         link="update: running statistics of frozen parts",
-        remedy="call eval() on the frozen part after each model.train()",
+        remedy="call eval() on the frozen part after each model.train(); nothing, where its "
+        "statistics are to follow the data",
         find=frozen_norms,
         needs=(SETTINGS,),
     ),

@@ -1,6 +1,6 @@
 """What the optimizer holds: another model's parameters, not all of them, biases with decay."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from reference.check.finding import (
     Evidence,
@@ -42,13 +42,16 @@ def _left_out(training: Training) -> tuple[list[Parameter], list[Parameter]]:
 
 
 def left_out(training: Training) -> Evidence | None:
-    """A small part is left out, or the optimizer has other parameters in its place."""
+    """A small part is left out, or the optimizer has other parameters in its place.
+
+    Only the others show that it isn't meant: they get no gradient, and no model has them.
+    """
     out, grouped = _left_out(training)
     strangers = _strangers(training)
     if not out or not grouped or not (strangers or len(out) < len(grouped)):
         return None
     instead = f"; it holds {strangers} of no model that is called" if strangers else ""
-    return _told(out, instead)
+    return _told(out, instead, is_plain=bool(strangers))
 
 
 def trains_a_part(training: Training) -> Evidence | None:
@@ -56,41 +59,58 @@ def trains_a_part(training: Training) -> Evidence | None:
     out, grouped = _left_out(training)
     if not out or not grouped or _strangers(training) or len(out) < len(grouped):
         return None
-    return _told(out, "")
+    return _told(out, "", is_plain=True)
 
 
-def _told(out: Sequence[Parameter], more: str) -> Evidence:
+def _told(out: Sequence[Parameter], more: str, *, is_plain: bool) -> Evidence:
     names = [p.name for p in out]
     return Evidence(
         f"{count_of(len(out), 'parameter')} with gradients in no optimizer: {some_of(names)}{more}",
         values={"parameters": names},
+        is_plain=is_plain,
     )
 
 
 def grouped_decay(training: Training) -> Evidence | None:
-    """Of the biases of a model, or of its norms' weights, some are decayed and some aren't."""
+    """Biases and norms alone are spared from decay, and of their kinds not all.
+
+    Whoever spares a whole part of a model, its matrices too, goes by parts. Of one kind (weights of
+    norms, biases of norms, other biases) some spared and some not is a name that was missed. The
+    biases of norms spared and the others not may be meant.
+    """
     for number in training.by_optimizer:
         for model in training.classes:
-            for is_bias in (True, False):
-                own = [
-                    p
-                    for p in training.parameters
-                    if p.model == model and p.is_bias_or_norm and p.is_bias == is_bias
-                ]
-                spared = [p for p in own if p.decays.get(number) == 0]
-                decayed = [p for p in own if p.decays.get(number)]
-                if spared and decayed:
-                    decay = max(p.decays[number] for p in decayed)
-                    return _of_decay(decayed, decay, len(spared))
+            own = [p for p in training.parameters if p.model == model and number in p.decays]
+            spared = [p for p in own if not p.decays[number]]
+            if any(p.is_matrix for p in spared):
+                continue
+            norms = {p.module for p in own if p.is_norm_weight}
+            kinds = {id(p): _kind(p, norms) for p in own}
+            for wanted in ({"norm"}, {"norm's bias"}, {"bias"}, {"bias", "norm's bias"}):
+                alike = [p for p in own if kinds[id(p)] in wanted]
+                decayed = [p for p in alike if p.decays[number]]
+                if decayed and len(decayed) < len(alike):
+                    return _of_decay(number, decayed, alike, is_plain=len(wanted) == 1)
     return None
 
 
-def _of_decay(decayed: Sequence[Parameter], decay: float, spared: int) -> Evidence:
+def _kind(parameter: Parameter, norms: Collection[str]) -> str:
+    """What it is by custom left without decay for; '' for the rest."""
+    if parameter.is_bias:
+        return "norm's bias" if parameter.module in norms else "bias"
+    return "norm" if parameter.is_norm_weight else ""
+
+
+def _of_decay(
+    number: int, decayed: Sequence[Parameter], alike: Sequence[Parameter], *, is_plain: bool
+) -> Evidence:
     names = [p.name for p in decayed]
+    decay = max(p.decays[number] for p in decayed)
     return Evidence(
-        f"with a weight decay of {decay:g}: {len(names)}, as {some_of(names)}; without: {spared} "
-        "of the same kind",
+        f"with a weight decay of {decay:g}: {len(names)}, as {some_of(names)}; without: "
+        f"{len(alike) - len(names)} of the same kind",
         values={"weight_decay": decay, "parameters": names},
+        is_plain=is_plain,
     )
 
 
@@ -109,8 +129,9 @@ FINDINGS = (
         claim="some parameters that get gradients are in no optimizer",
         link="optimizer: whether it holds all that get gradients",
         remedy="give the optimizer model.parameters() after the last change of the model, or set "
-        "requires_grad to False where a part is to stay",
+        "requires_grad to False where a part is to stay, which saves its gradients",
         find=left_out,
+        or_look=True,
     ),
     Finding(
         name="gradients-for-nothing",
@@ -129,5 +150,6 @@ FINDINGS = (
         remedy="see how the groups are told apart: names differ between models (LayerNorm, "
         "layer_norm, ln_1)",
         find=grouped_decay,
+        or_look=True,
     ),
 )

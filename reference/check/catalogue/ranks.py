@@ -36,6 +36,18 @@ def part(training: Training) -> Evidence | None:
     return Evidence(training.partings[0], values={"partings": list(training.partings)})
 
 
+def alone(training: Training) -> Evidence | None:
+    """The ranks began as one model, and none ever shared a gradient or weights with another."""
+    if not training.each_alone:
+        return None
+    count = len(training.others) + 1
+    return Evidence(
+        f"{count} ranks begin with the same weights, and no two of them have a gradient or weights "
+        f"in common in any of {len(training.steps)} steps",
+        values={"ranks": count},
+    )
+
+
 FINDINGS = (
     Finding(
         name="ranks-see-the-same",
@@ -55,6 +67,16 @@ FINDINGS = (
         remedy="see what that rank does otherwise at this step: `python -m reference diff FOLDER` "
         "has all of it",
         find=part,
+        across_ranks=True,
+    ),
+    Finding(
+        name="ranks-each-alone",
+        level=Level.LOOK,
+        claim="no gradient is averaged over the ranks, and each trains a model of its own",
+        link="gradient: the ranks' beside each other",
+        remedy="wrap the model (DistributedDataParallel, accelerator.prepare); nothing, where each "
+        "is to have its own",
+        find=alone,
         across_ranks=True,
     ),
 )

@@ -2,10 +2,10 @@
 
 from itertools import pairwise
 
-from reference.check.catalogue.schedules import WARMUP, schedulers_of
+from reference.check.catalogue.schedules import NEAR, WARMUP, schedulers_of
 from reference.check.finding import Evidence, Finding, Level
 from reference.check.step import Step
-from reference.check.training import Training
+from reference.check.training import BATCH_NORM, Training
 
 FEW = 10  # steps: a shorter run may be an extract of a longer one
 
@@ -20,10 +20,12 @@ def ends_early(training: Training) -> Evidence | None:
         last = next((i for i in range(len(steps), 0, -1) if steps[i - 1].rate), 0)
         rest = steps[last:]
         if last and len(rest) > 1:
+            has_one = any(step.chores.get("schedulers") for step in rest)
             return Evidence(
                 f"the learning rate is 0 in the last {len(rest)} of {len(steps)} steps, from step "
                 f"{rest[0].number} on",
                 [s.number for s in rest],
+                is_plain=has_one,  # whoever sets it by hand may let statistics settle
             )
     return None
 
@@ -42,7 +44,13 @@ def always_zero(training: Training) -> Evidence | None:
     """The rate is zero in each step of each optimizer."""
     if not (_all_zero(training) and _has_begun(training)):
         return None
-    return Evidence(f"the learning rate is 0 in all {len(training.steps)} steps")
+    # A run at no rate may be for the running statistics alone.
+    moves = any(name.endswith(BATCH_NORM) for name in training.moving)
+    return Evidence(
+        f"the learning rate is 0 in all {len(training.steps)} steps"
+        + (", in which running statistics move" if moves else ""),
+        is_plain=not moves,
+    )
 
 
 def zero_until_then(training: Training) -> Evidence | None:
@@ -58,10 +66,15 @@ def zero_until_then(training: Training) -> Evidence | None:
 
 
 def warms_up_to_the_end(training: Training) -> Evidence | None:
-    """The rate rises in each step, to the last."""
-    lengths = [one.lengths for one in schedulers_of(training)]
-    warmups = [each[WARMUP] for each in lengths if type(each.get(WARMUP)) is int]
+    """The rate rises in each step, to the last.
+
+    So it does in a first try of a longer run, and in a search for a rate. It isn't meant where the
+    schedule is made for no more steps than the run takes.
+    """
+    schedules = schedulers_of(training)
+    warmups = [one.lengths[WARMUP] for one in schedules if type(one.lengths.get(WARMUP)) is int]
     warmup = max(warmups, default=None)
+    lengths = [one.length for one in schedules if one.length is not None]
     for steps in _with_rate(training):
         rates = [float(s.rate or 0) for s in steps]
         pairs = pairwise(rates)
@@ -73,6 +86,7 @@ def warms_up_to_the_end(training: Training) -> Evidence | None:
                 f"the learning rate rises in each of {len(rates)} steps, from {rates[0]:.3g} to "
                 f"{rates[-1]:.3g}{made}",
                 values={"first": rates[0], "last": rates[-1], "warmup_steps": warmup},
+                is_plain=bool(warmup and lengths) and max(lengths) * NEAR <= len(rates),
             )
     return None
 
@@ -86,6 +100,7 @@ FINDINGS = (
         remedy="make the schedule for all steps of the optimizer: batches, rounded up, by epochs, "
         "and stepped once for each of them",
         find=ends_early,
+        or_look=True,
     ),
     Finding(
         name="rate-is-zero",
@@ -94,6 +109,7 @@ FINDINGS = (
         link="schedule: the rates",
         remedy="give the optimizer a learning rate, and see that a warm-up gets beyond its start",
         find=always_zero,
+        or_look=True,
     ),
     Finding(
         name="rate-is-zero-so-far",
@@ -107,9 +123,11 @@ FINDINGS = (
     Finding(
         name="warmup-longer-than-run",
         level=Level.LIKELY,
-        claim="the warm-up is longer than the run",
+        claim="the learning rate rises to the end of the run",
         link="schedule: whether the rate gets to its top",
-        remedy="make the warm-up a small part of the steps that the run takes",
+        remedy="make the warm-up a small part of the steps that the run takes; nothing, where this "
+        "is a first try of a longer run, or a search for a rate",
         find=warms_up_to_the_end,
+        or_look=True,
     ),
 )

@@ -1,5 +1,6 @@
 """Resumed runs: what was not loaded; and weights that something beside the optimizer changes."""
 
+from reference.check.catalogue.schedules import NEAR, schedulers_of
 from reference.check.finding import CHORES, SCHEDULERS, Evidence, Finding, Level, in_steps
 from reference.check.step import Step
 from reference.check.training import Training
@@ -20,8 +21,13 @@ def _first(training: Training) -> list[tuple[Step, dict[str, int], int]]:
 
 
 def without_state(training: Training) -> Evidence | None:
-    """The schedule goes on, and the optimizer begins anew."""
+    """The schedule goes on, and the optimizer begins anew.
+
+    Not of an optimizer that begins later than others: its schedule may go with theirs.
+    """
     for first, state, count in _first(training):
+        if first.number > len(training.by_optimizer):
+            continue
         kind = str(first.stepped.get("class", ""))
         momentum = any(hyper.get("momentum") for hyper in first.stepped.get("hyper", ()))
         keeps = momentum or any(word in kind.lower() for word in KEEP_STATE)
@@ -36,7 +42,11 @@ def without_state(training: Training) -> Evidence | None:
 
 
 def without_schedule(training: Training) -> Evidence | None:
-    """The optimizer goes on, and the schedule begins anew."""
+    """The optimizer goes on, and the schedule begins anew.
+
+    A new cycle may be meant. It isn't where the schedule is made for the steps before and these.
+    """
+    made_for = {one.steps[0].optimizer: one.length for one in schedulers_of(training)}
     for first, state, count in _first(training):
         steps = state.get("steps", 0)
         if steps > 1 and count == 0:
@@ -45,8 +55,17 @@ def without_schedule(training: Training) -> Evidence | None:
                 "its scheduler none",
                 [first.number],
                 {"steps": steps},
+                is_plain=_close(
+                    made_for.get(first.optimizer),
+                    steps + len(training.by_optimizer[first.optimizer]),
+                ),
             )
     return None
+
+
+def _close(length: int | None, steps: int) -> bool:
+    """Whether a schedule of this length is one for so many steps."""
+    return length is not None and NEAR * length <= steps <= length
 
 
 def part_of_state(training: Training) -> Evidence | None:
@@ -92,8 +111,10 @@ FINDINGS = (
         level=Level.LIKELY,
         claim="a resumed run lost its schedule",
         link="schedule: where it begins",
-        remedy="save and load lr_scheduler.state_dict() beside the weights and the optimizer",
+        remedy="save and load lr_scheduler.state_dict() beside the weights and the optimizer; "
+        "nothing, where a new cycle begins",
         find=without_schedule,
+        or_look=True,
         needs=(CHORES, SCHEDULERS),
     ),
     Finding(

@@ -10,7 +10,8 @@ from reference.check.training import Training
 
 FEW = 10  # steps: a shorter run may be an extract of a longer one
 NEAR = 0.8  # of the steps, for which a schedule is made that is made for steps
-LENGTHS = ("num_training_steps", "total_steps", "total_iters", "T_max")
+BY_STEPS = ("num_training_steps", "total_steps")  # lengths that are counted in steps
+LENGTHS = (*BY_STEPS, "total_iters", "T_max")
 WARMUP = "num_warmup_steps"
 
 
@@ -29,6 +30,11 @@ class Stepped:
         """The steps that it is made for; None where it has no end, or doesn't say."""
         known = (self.lengths.get(name) for name in LENGTHS)
         return next((length for length in known if type(length) is int), None)
+
+    @property
+    def is_by_steps(self) -> bool:
+        """Whether its length is one of steps, and not perhaps of epochs."""
+        return any(type(self.lengths.get(name)) is int for name in BY_STEPS)
 
     @property
     def first_step(self) -> Step:
@@ -51,13 +57,17 @@ def schedulers_of(training: Training) -> list[Stepped]:
 
 
 def never_stepped(training: Training) -> Evidence | None:
-    """Its count is the same at the end as when it was made."""
+    """Its count is the same at the end as when it was made.
+
+    One that is made for epochs, or for later, may have no turn in a short run.
+    """
     for one in schedulers_of(training):
         if len(one.steps) > 1 and one.last == 0 and not any(one.counts):
             return Evidence(
                 f"{one.kind} is there and was never stepped in {len(one.steps)} steps; the "
                 f"learning rate stays {one.first_step.rate}",
                 values={"scheduler": one.kind, "learning_rate": one.first_step.rate},
+                is_plain=one.is_by_steps and training.whole,
             )
     return None
 
@@ -90,6 +100,7 @@ def too_seldom(training: Training) -> Evidence | None:
                 f"{one.kind} is made for {length} steps and was stepped {stepped} times in "
                 f"{taken} steps of the optimizer; the rate ends at {one.steps[-1].rate}",
                 values={"scheduler": one.kind, "made_for": length, "stepped": stepped},
+                is_plain=one.is_by_steps,
             )
     return None
 
@@ -120,6 +131,7 @@ FINDINGS = (
         link="schedule: how often the scheduler is stepped",
         remedy="call lr_scheduler.step() after optimizer.step()",
         find=never_stepped,
+        or_look=True,
         needs=(CHORES, SCHEDULERS),
     ),
     Finding(
@@ -138,6 +150,7 @@ FINDINGS = (
         link="schedule: how often the scheduler is stepped",
         remedy="call lr_scheduler.step() after each optimizer.step(), inside the loop of batches",
         find=too_seldom,
+        or_look=True,
         needs=(CHORES, SCHEDULERS),
     ),
     Finding(

@@ -19,17 +19,21 @@ from reference.check.training import Training
 def frozen_members(training: Training) -> Evidence | None:
     """The optimizer was given what is frozen: whoever freezes on purpose often leaves it out."""
     frozen = [p for p in training.parameters if p.frozen and not p.with_gradient]
-    idle = sum(
-        int(steps[0].chores.get("state", {}).get("idle", 0))
-        for steps in training.by_optimizer.values()
-    )
-    if not frozen or idle < len(frozen):
+    if not frozen or _idle_members(training) < len(frozen):
         return None
     names = [p.name for p in frozen]
     return Evidence(
         f"{count_of(len(frozen), 'parameter')} of {len(training.parameters)} have requires_grad "
         f"off, and the optimizer has them: {some_of(names)}",
         values={"parameters": names},
+    )
+
+
+def _idle_members(training: Training) -> int:
+    """How many parameters without gradients the optimizers had at their first steps."""
+    return sum(
+        int(steps[0].chores.get("state", {}).get("idle", 0))
+        for steps in training.by_optimizer.values()
     )
 
 
@@ -44,18 +48,19 @@ def no_gradient(training: Training) -> list[Parameter]:
 
 
 def mostly_untrained(training: Training) -> Evidence | None:
-    """Most of a model gets no gradient, and isn't frozen either."""
+    """Most of a model gets no gradient, and isn't frozen either, and the optimizer has it."""
     idle = no_gradient(training)
     for model in {p.model for p in idle}:
         of_model = [p for p in training.parameters if p.model == model]
         lacking = [p for p in idle if p.model == model]
-        if sum(p.size for p in lacking) > sum(p.size for p in of_model if p not in lacking):
+        most = sum(p.size for p in lacking) > sum(p.size for p in of_model if p not in lacking)
+        if most and _idle_members(training) >= len(lacking):
             return _idle(lacking, len(of_model))
     return None
 
 
 def untrained(training: Training) -> Evidence | None:
-    """A small part of a model gets no gradient, and isn't frozen either."""
+    """A part of a model gets no gradient and isn't frozen; small, or in no optimizer."""
     idle = no_gradient(training)
     if not idle or mostly_untrained(training) is not None:
         return None
@@ -96,7 +101,7 @@ FINDINGS = (
         remedy="look for torch.no_grad(), detach() or .data between that part and the loss; freeze "
         "it with requires_grad where it is meant to stay",
         find=mostly_untrained,
-        needs=(SETTINGS,),
+        needs=(SETTINGS, CHORES),
     ),
     Finding(
         name="parameters-without-gradients",

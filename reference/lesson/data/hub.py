@@ -16,7 +16,7 @@ HUB_TIMEOUT = 1.5  # seconds; `datasets` itself would retry for 23 (measured)
 
 def check_hub() -> None:
     """Raise InputError, in under two seconds, if the hub can't be reached."""
-    if _offline():
+    if offline_by() is not None:
         return  # the user says so: `datasets` then looks in its cache at once
     host = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     failures: list[object] = [f"no answer in {HUB_TIMEOUT} s"]
@@ -50,6 +50,9 @@ def unreachable(error: object) -> str:
     )
 
 
-def _offline() -> bool:
-    names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-    return any(os.environ.get(n, "").lower() in ("1", "true", "yes", "on") for n in names)
+def offline_by() -> str | None:
+    """The variable by which the user says that the hub isn't to be asked; None without one."""
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+        if os.environ.get(name, "").lower() in ("1", "true", "yes", "on"):
+            return name
+    return None

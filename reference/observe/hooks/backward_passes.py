@@ -9,6 +9,7 @@ from torch import Tensor, is_grad_enabled
 from reference.observe.hooks.fail_safe import guarded
 from reference.observe.recording import Recording
 from reference.observe.step.forward_pass import ForwardPass
+from reference.observe.step.left_gradients import Accumulated
 from reference.observe.step.open_step import OpenStep
 from reference.observe.torch_internals import backward_run, call_after_backward
 
@@ -23,6 +24,7 @@ class BackwardPasses:
         self._run_is_over = False
         self._reached: list[ForwardPass] = []  # in that run
         self._counted: tuple[OpenStep, int | None] | None = None  # the run that was counted last
+        self._accumulated = Accumulated()
         recording.fail_safe.when_lost.append(self._let_go)
 
     def begin(self) -> None:
@@ -51,7 +53,10 @@ class BackwardPasses:
     def _look_at_what_is_left(self) -> None:
         """Before anything is accumulated: autograd comes to the outputs first."""
         self.recording.left_gradients.look(self.recording.parameters)
-        self.recording.open_step.chores.looked = True
+        step = self.recording.open_step
+        step.chores.looked = True
+        if step.backward_passes:
+            step.chores.rewritten += self._accumulated.is_rewritten()
 
     @guarded
     def on_gradient(self, parameter: Tensor) -> None:
@@ -60,6 +65,7 @@ class BackwardPasses:
         Not before, and not by another core meanwhile: a hook of the script's may still change it.
         """
         self.recording.left_gradients.add(parameter, self.recording.parameters)
+        self._accumulated.add(parameter)
         task = backward_run()
         if task == self._task:
             return
@@ -88,4 +94,5 @@ class BackwardPasses:
         again = self._counted == (step, run)
         self._counted = (step, run)
         self.recording.backward_passes += not again
+        self._accumulated.mark()
         step.set_gradient(gradients, again=again)

@@ -25,7 +25,7 @@ from reference.observe.step.arguments import (
     bound_arguments,
     numbers_in_arguments,
 )
-from reference.observe.step.chores import padding_without_mask
+from reference.observe.step.attended_padding import padding_without_mask
 from reference.observe.step.content import Content
 from reference.observe.step.forward_pass import ForwardPass, OutputHook, Snapshot
 from reference.observe.step.inside import InsidePass
@@ -252,7 +252,8 @@ class ForwardPasses:
         given = self._look_at_inputs(forward, module, args, kwargs)
         rows = None if forward.content is None else forward.content.rows
         forward.batch = describe.batch(given.tensors, rows, given.plain)
-        forward.padded = padding_without_mask(given.tensors, rows)
+        padding = None if forward.seen is None else forward.seen.needs_mask_for
+        forward.padded = padding_without_mask(given.tensors, padding)
         if self.recording.stop_if_not_finite:
             forward.inputs = given.tensors  # for the error to name them
 

@@ -81,7 +81,7 @@ def observe(
         return code  # a child that came to the program's end; the ledger is its parent's
     observation.end(complete=code == 0 and not observation.ended_as_asked)
     if launch.world_size == 1:
-        _leave_nothing_empty(observation.ledger)
+        _leave_nothing_empty(observation)
     if not observation.steps:
         say(no_steps_text(program.name, observation, code, launch))
     elif launch.rank == 0:
@@ -103,8 +103,11 @@ def observe(
     return code or (InputError.exit_code if lacks_training else 0)
 
 
-def _leave_nothing_empty(ledger: Path) -> None:
-    """Remove the folder if nothing was written in it but the program's name."""
+def _leave_nothing_empty(observation: Observation) -> None:
+    """Remove the folder if nothing was written in it but what the program is, and its end."""
+    ledger = observation.ledger
+    if observation.writer.holds_an_end_alone and not observation.lost:
+        ledger.unlink(missing_ok=True)
     if not ledger.exists():
         (ledger.parent / PROGRAM_FILE).unlink(missing_ok=True)
         with suppress(OSError):  # another process's ledger is there

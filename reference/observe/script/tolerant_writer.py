@@ -33,6 +33,7 @@ class TolerantWriter:
         self._writer: Writer | None = None
         self.steps = 0  # the last that is in the ledger
         self.lost = ""  # why nothing more is written
+        self.holds_an_end_alone = False  # and the header: nothing was seen
 
     @property
     def trains_in_a_child(self) -> bool:
@@ -60,6 +61,7 @@ class TolerantWriter:
     def _write(self, record: Record) -> None:
         size = None
         try:
+            is_first = self._writer is None
             if self._writer is None:
                 self._writer = self._begin()
             size = os.path.getsize(self._path)
@@ -69,6 +71,7 @@ class TolerantWriter:
                 self._cut(size)
             self._lose(error)
             return
+        self.holds_an_end_alone = is_first and record["kind"] == "end"
         if record["kind"] == "step":
             self.steps = record["step"]
 

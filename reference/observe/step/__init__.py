@@ -8,6 +8,7 @@
 - `evaluation_streams.py`: what all its passes take and give; `projections.py`: numbers that tell
   rows apart in any batches;
 - `rows.py`: the rows of a batch, without their padding;
+- `attended_padding.py`: padding to which a model attends, because it is given no mask;
 - `describe.py`: what is written of batches, outputs and modes;
 - `arguments.py`: what a module's `forward` is given, by name;
 - `losses.py`: which number of a forward pass is the script's loss;

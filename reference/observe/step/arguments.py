@@ -97,6 +97,14 @@ def bound_arguments(
     return bound, {n: p.default for n, p in parameters.items() if p.default is not p.empty}
 
 
+def takes(module: torch.nn.Module, name: str) -> bool:
+    """Whether its `forward` has a parameter of this name."""
+    try:
+        return name in _signature(module.forward).parameters
+    except (TypeError, ValueError):
+        return False
+
+
 _of_function: "weakref.WeakKeyDictionary[FunctionType, inspect.Signature]" = (
     weakref.WeakKeyDictionary()
 )

@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reference.ledger.record import Record
-from reference.observe.step.describe import IDS, number
-from reference.observe.step.rows import MASK, Rows
+from reference.observe.step.describe import number
 from reference.observe.step.schedulers import Count
 from reference.observe.tensors.shards import PLAIN
 
@@ -32,6 +31,8 @@ class Chores:
     clips: list[Record] = field(default_factory=list)
     unzeroed: int | str = 0
     state: Record | None = None  # of an optimizer in its first step
+    rewritten: int = 0  # times that gradients were changed between its backward passes
+    drew_before: bool = False  # whether somebody drew numbers since the step before
     probabilities: int = 0  # calls of a cross entropy that were given what a softmax made
     counts: list[Count] = field(default_factory=list)
 
@@ -77,6 +78,10 @@ class Chores:
             record["schedulers"] = [count.record() for count in self.counts]
         if any(scale is not None for scale in scales) and scales != [1.0]:
             record["scales"] = [None if scale is None else number(scale) for scale in scales]
+        if self.rewritten:
+            record["rewritten"] = self.rewritten
+        if self.drew_before:
+            record["drew_before"] = True
         if any(padded):
             record["padded"] = padded
         if self.probabilities:
@@ -101,11 +106,3 @@ def are_probabilities(module: torch.nn.Module, args: Sequence[Any]) -> bool:
         return False
     row = given[0].detach()
     return bool((row >= 0).all()) and abs(float(row.sum(dtype=torch.float64)) - 1) < CLOSE
-
-
-def padding_without_mask(inputs: dict[str, Tensor], rows: Rows | None) -> int:
-    """How many places at the rows' ends hold padding, where the model is given no mask."""
-    ids = inputs.get(IDS)
-    if ids is None or MASK in inputs or rows is None or rows.own is None:
-        return 0
-    return int((~rows.own.to(torch.bool)).sum())

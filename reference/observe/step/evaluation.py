@@ -147,6 +147,8 @@ class Evaluation:
         if self._model is not None:
             trained = self._model.trained or self._model.of_trained
             record |= {"model": self._model.name, "trained": trained}
+            if self._training:
+                record |= self._model.in_train_mode()
         record["metrics"] = self._metrics()
         return {**record, "unseen": self.unseen} if self.unseen else record
 

@@ -6,6 +6,9 @@ and one that is scaled on purpose after the step. So a gradient is left only whe
 that the step left, unchanged, and added to only where autograd accumulates into it.
 """
 
+import weakref
+from collections.abc import Callable
+
 from torch import Tensor
 
 from reference.observe.tensors.parameters import Parameters
@@ -52,6 +55,41 @@ class LeftGradients:
         living = parameters.living()
         marks = {p: _mark(living[p].grad) for p in places if p in living}
         self._stepped |= {p: mark for p, mark in marks.items() if mark is not None}
+
+
+class Accumulated:
+    """What the last backward pass left: whether it is still so when the next one begins.
+
+    One parameter tells: whoever zeroes gradients, or puts others there, does it to all of them.
+    """
+
+    def __init__(self) -> None:
+        self._latest: Callable[[], Tensor | None] = _nothing
+        self._marked: Callable[[], Tensor | None] = _nothing
+        self._mark: tuple[int, int] | None = None
+
+    def add(self, parameter: Tensor) -> None:
+        """Autograd has accumulated into this one's gradient."""
+        self._latest = weakref.ref(parameter)
+
+    def mark(self) -> None:
+        """The backward pass is over."""
+        self._marked = self._latest
+        self._mark = _mark_of(self._marked())
+
+    def is_rewritten(self) -> bool:
+        """Whether the gradient isn't what the backward pass left."""
+        parameter = self._marked()
+        known = parameter is not None and self._mark is not None
+        return known and _mark_of(parameter) != self._mark
+
+
+def _nothing() -> None:
+    """There is no parameter yet."""
+
+
+def _mark_of(parameter: Tensor | None) -> tuple[int, int] | None:
+    return None if parameter is None else _mark(parameter.grad)
 
 
 def _mark(grad: Tensor | None) -> tuple[int, int] | None:

@@ -92,6 +92,13 @@ def frozen_parts(module: torch.nn.Module) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(names)} parts)"
 
 
+def largest_dropout(part: torch.nn.Module) -> float:
+    """With what p a module drops values in train mode, by its plain attributes; 0 where by none."""
+    own = "Dropout" in type(part).__name__
+    given = (v for n, v in vars(part).items() if "dropout" in n or (own and n == "p"))
+    return max((float(v) for v in given if type(v) in (int, float)), default=0.0)
+
+
 def in_short(settings: Mapping[str, Any]) -> Record:
     """With one entry, value and number, for what all the parts of a list have alike."""
     of_pattern: dict[str, list[str]] = {}

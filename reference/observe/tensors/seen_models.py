@@ -14,21 +14,29 @@ import torch
 from reference.ledger.combined_hash import combine
 from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
+from reference.observe.step.attended_padding import padding_that_counts
 from reference.observe.step.rows import padding_of
 from reference.observe.step.schedulers import Schedulers
-from reference.observe.step.settings import in_short
+from reference.observe.step.settings import in_short, largest_dropout
 from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import classes_of_parts, held, ids_of_parts, unwrapped
 from reference.observe.tensors.plain_copies import PlainCopies, lengths_of
 from reference.observe.tensors.shards import local_part
-from reference.observe.torch_internals import Insides, insides, without_modes
+from reference.observe.torch_internals import (
+    Insides,
+    insides,
+    modules_of,
+    own_buffers,
+    without_modes,
+)
 
 PRECISE = (
     *(torch.float32, torch.float64, torch.complex64, torch.complex128),
     *(torch.int32, torch.int64, torch.bool),
 )
+RUNNING = "running_mean"  # the buffer that tells a batch normalisation
 COUNTER = " int64 number"  # how a count of batches or models is described, after its hash
 
 
@@ -45,17 +53,20 @@ class SeenModel:
         first: Of a copy that nobody has called the hash of what it held in the first step, or
             nothing where it came later. None for a model that was called.
         padding: The values that pad its inputs.
+        needs_mask_for: The id that pads them, of a model that attends to it without a mask.
     """
 
     def __init__(
         self, module: torch.nn.Module, name: str, gone: Callable[["SeenModel"], None]
     ) -> None:
         self.name, self.padding = name, padding_of(module)
+        self.needs_mask_for = padding_that_counts(module)
         self.trained = self.part = self.of_trained = False
         self.turn = sys.maxsize
         self.first: str | None = None
         self._id, self._gone = id(module), gone
         self._is_precise = False
+        self._in_train_mode: Record = {}
         self._insides: Insides | None = insides(module)
         self._state: Record | None = None  # of one that is gone
         self._reference = weakref.ref(module, self._die)
@@ -63,6 +74,23 @@ class SeenModel:
     def module(self) -> torch.nn.Module | None:
         """The module; None when it is gone."""
         return self._reference()
+
+    def in_train_mode(self) -> Record:
+        """What makes its train mode another than its eval mode; looked for once.
+
+        Returns:
+            `dropout`: the largest p of some part of it, or 0; `statistics`: true where some part
+            keeps running ones.
+        """
+        module = self._reference()
+        if not self._in_train_mode and module is not None:
+            parts = list(modules_of(module))
+            follows = any(own_buffers(part).get(RUNNING) is not None for part in parts)
+            self._in_train_mode = {
+                "dropout": max(map(largest_dropout, parts)),
+                **({"statistics": True} if follows else {}),
+            }
+        return self._in_train_mode
 
     def is_still(self) -> bool:
         """Whether it is a copy that nobody has called, and that hasn't moved since the start."""

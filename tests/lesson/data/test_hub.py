@@ -69,5 +69,7 @@ def test_a_name_that_isnt_looked_up_in_time(monkeypatch: pytest.MonkeyPatch) -> 
 def test_offline_by_wish_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """`datasets` then looks into its cache, and says so itself where there is nothing."""
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert hub.offline_by() is None
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     hub.check_hub()
+    assert hub.offline_by() == "HF_HUB_OFFLINE"

@@ -12,6 +12,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from sklearn.metrics import accuracy_score, f1_score
 
 from reference.diff.ledgers import diff
+from reference.keep.model_files import ModelFiles
 from reference.keep.predictions import SavedModel
 from reference.ledger.reader import read_ledger
 from reference.ledger.record import LEDGER_FILE
@@ -198,7 +199,7 @@ def test_pairs_and_two_classes(tmp_path: Path) -> None:
     assert task_of(recipe).labels == ("9", "10")
     scores = run(recipe, "manual", tmp_path / "run", save=True)["scores"]
     assert scores.keys() == {"accuracy", "f1"}
-    line = refusal(lambda: SavedModel(tmp_path / "run").check_texts(1))
+    line = refusal(lambda: ModelFiles(tmp_path / "run").check_texts(1))
     says(line, "classification takes 2 (a, b)")
 
 
