@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -29,6 +30,7 @@ WRAPPERS = ("_orig_mod.", "module.")
 # A global hook on modules is called from `Module._call_impl`, or from the function `inner` in it.
 _FRAMES_OF_CALL = ("inner", "_call_impl")
 _FSDP = "torch.distributed.fsdp"
+OUR_OWN = str(Path(__file__).parent)
 _FRAMES_BETWEEN = 8  # at most, from a hook of ours up to that frame
 
 # Each private name, by the object that has it.
@@ -243,6 +245,23 @@ def frames_above(frame: FrameType) -> Iterator[FrameType]:
     while above is not None:
         yield above
         above = above.f_back
+
+
+def frames() -> list[FrameType]:
+    """Of all threads, with what is in their variables: but not those that look for it here.
+
+    None of ours is held by a variable of its own: it would keep all frames above it alive.
+    """
+    found: list[FrameType] = []
+    waiting = list(sys._current_frames().values())
+    while waiting:
+        frame = waiting.pop()
+        if frame.f_back is not None:
+            waiting.append(frame.f_back)
+        if not frame.f_code.co_filename.startswith(OUR_OWN):
+            found.append(frame)
+    del frame
+    return found
 
 
 # what a module has, without its own methods: a script's may give anything

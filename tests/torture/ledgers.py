@@ -162,8 +162,8 @@ def _one_record(content: bytes, rng: Random) -> tuple[bytes, str]:
 
 
 def _other_schema(content: bytes, rng: Random) -> tuple[bytes, str]:
-    schema = rng.choice(("2", "4", "5", "1", "0", "3", "2.0", "3.0", "true", token(rng)))
-    for now in (b'"schema":4', b'"schema":2'):
+    schema = rng.choice(("2", "4", "5", "6", "1", "0", "3", "2.0", "3.0", "true", token(rng)))
+    for now in (b'"schema":5', b'"schema":2'):
         content = content.replace(now, b'"schema":' + schema.encode(errors="replace"), 1)
     return content, f"schema {schema[:20]}"
 

@@ -12,8 +12,6 @@ import weakref
 from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from operator import is_
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -22,7 +20,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from reference.observe.tensors.forms import Form, addresses_in, is_copy, is_dense
 from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
 from reference.observe.tensors.plain_copies import is_kept_in
-from reference.observe.torch_internals import insides, is_built, modules_of
+from reference.observe.torch_internals import frames, insides, is_built, modules_of
 
 Named = list[tuple[str, torch.Size]]
 # Of these there are many, and a script keeps its mappings elsewhere.
@@ -35,7 +33,6 @@ HOLD_NO_MAPPINGS = frozenset(
         *(tuple, type, property, set, frozenset, staticmethod, classmethod, weakref.ref),
     }
 )
-OUR_OWN = str(Path(__file__).parents[1])
 
 
 def is_looked_for(step: int) -> bool:
@@ -105,23 +102,6 @@ def living(
     hidden = (each for each in fitting if not gc.is_tracked(each))
     found = {id(each): each for each in hidden if is_kept_in(dict, each, lengths)}
     return modules, [*things, *found.values()], schedulers
-
-
-def frames() -> list[FrameType]:
-    """Of all threads, with what is in their variables: but not those that look for it here.
-
-    None of ours is held by a variable of its own: it would keep all frames above it alive.
-    """
-    found: list[FrameType] = []
-    waiting = list(sys._current_frames().values())
-    while waiting:
-        frame = waiting.pop()
-        if frame.f_back is not None:
-            waiting.append(frame.f_back)
-        if not frame.f_code.co_filename.startswith(OUR_OWN):
-            found.append(frame)
-    del frame
-    return found
 
 
 def copies(
