@@ -53,6 +53,7 @@ What is done before anything can be compared:
 - `parameter_matching.py`: which parameter of the one run is which of the other's;
 - `one_numbering.py`: the second run's records with the first one's places and numbers;
 - `evaluation_pairs.py`: which evaluation of the one run is which of the other's;
+- `evaluation_sets.py`: the same for the sets of rows in one evaluation;
 - `gaps.py`: what can't be compared, or is of one run alone;
 - `without_effect.py`: what was unequal in equal steps.
 
