@@ -57,6 +57,7 @@ What is done before anything can be compared:
 - `successors.py`: a model whose training goes on in a copy of it, in one run alone;
 - `one_numbering.py`: the second run's records with the first one's places and numbers;
 - `evaluation_pairs.py`: which evaluation of the one run is which of the other's;
+- `evaluation_sets.py`: the same for the sets of rows in one evaluation;
 - `gaps.py`: what can't be compared, or is of one run alone;
 - `without_effect.py`: what was unequal in equal steps.
 

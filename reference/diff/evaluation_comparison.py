@@ -15,6 +15,11 @@ from reference.ledger.steps import Group
 class EvaluationComparison:
     """Evaluating more often is no other training: what one run evaluates alone is a gap.
 
+    It is in the verdict, as what couldn't be compared, and the sentence says "as far as both have
+    it". Everybody who judges two runs does so: `diff`, `assert_same_run` and `compare`. Only who
+    proves that one run gives the other's ledger to the bit (`explain`, and the matrix of
+    deviations) takes it for a difference, since it is one of ledgers.
+
     Attributes:
         in_either: Whether either run has an evaluation.
         in_both: Whether both runs have the same one.

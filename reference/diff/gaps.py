@@ -96,6 +96,11 @@ class Gaps:
         count += before.count if before is not None else 0
         self._evaluations[side] = MoreEvaluations(side, count, first)
 
+    @property
+    def of_one_run(self) -> bool:
+        """Whether a run evaluated what the other didn't: then not everything was compared."""
+        return bool(self._evaluations or self._rows)
+
     def add_rows(self, side: int, count: int) -> None:
         """Notes rows that one run evaluated alone, after those of both."""
         self._rows[side] = self._rows.get(side, 0) + count

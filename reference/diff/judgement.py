@@ -62,7 +62,9 @@ def judge(
         verdict = replace(verdict, curve=curve.points() if curve is not None else ())
     else:
         verdict = _undiverged(c, counts, ends)
-    every_link = not (c.other_models or c.missing or any(c.newer) or c.gaps.passes)
+    every_link = not (
+        c.other_models or c.missing or any(c.newer) or c.gaps.passes or c.gaps.of_one_run
+    )
     begun: list[Note] = [begins] if begins is not None else []
     if counts[0] != counts[1] and verdict.reason is not Reason.ONE_RUN_ENDS:
         lengths = list(counts)

@@ -5,6 +5,8 @@
 - `module_calls.py`: which calls of modules are such passes;
 - `training_thread.py`: in which thread they may be made;
 - `loss_modules.py`: a loss that is a module of its own follows one;
+- `loss_functions.py`: so does one that is a function of torch's;
+- `loaders.py`: a loader is begun, and with it a set of rows;
 - `backward_passes.py`: which forward passes are backpropagated, and the gradients after it;
 - `optimizer_steps.py`: what the optimizer is given, and the weights after its step;
 - `clip_calls.py`: calls that clip gradients by their norm;

@@ -4,7 +4,11 @@
 - `forward_pass.py`: one forward pass in it, and whether autograd comes back to it;
 - `content.py`: what one forward pass takes and gives, by its rows;
 - `evaluation.py`: forward passes that are no part of a step, made one evaluation of;
-- `passes_after_passes.py`: whether a pass of it goes on with another, or begins anew;
+- `passes_after_passes.py`: whether a pass of it goes on with another;
+- `sets_of_rows.py`: where another set of rows begins in it;
+- `loss_content.py`: a loss beside the model, and its targets;
+- `plain_outputs.py`: texts and objects that a model gives; `written.py`: what one writes that gives
+  nothing back;
 - `evaluation_streams.py`: what all its passes take and give; `projections.py`: numbers that tell
   rows apart in any batches;
 - `rows.py`: the rows of a batch, without their padding;
