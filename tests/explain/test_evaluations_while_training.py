@@ -4,11 +4,12 @@ The loops are as people write them, with a metric of their own; `explain` reads 
 they evaluate, and tries no number of steps one by one.
 """
 
+from dataclasses import replace
 from textwrap import indent
 
 import pytest
 
-from reference.deviations import loop_source
+from reference.deviations import CATALOGUE, Chosen, loop_source
 from reference.deviations.clues.evaluations import in_words, regular
 from reference.deviations.source_edits import Edit, after, apply
 from reference.explain.explanation_text import words
@@ -17,7 +18,7 @@ from reference.lesson.metrics import last_scores
 from reference.lesson.recipe import Recipe
 from reference.observe.observer import Observer
 from reference.run.prepare import quiet
-from tests.helpers.planted import data_of, explained
+from tests.helpers.planted import data_of, explained, keep
 
 FEW = 6  # replays; 200 were made, in vain, before a ledger's evaluations were read
 EVALUATE = """\
@@ -101,6 +102,19 @@ def test_when_a_loop_evaluates_is_read_off_its_ledger(name: str, small: Recipe) 
     found = explained(ledger_of(edits, small), small)
     assert words(found)[0] == f"proven: {answer}"
     assert found.replays <= FEW
+
+
+@pytest.mark.parametrize(
+    "name", ["no-clip", "evaluation-in-train-mode", "averages-batch-scores", "eval-mode"]
+)
+def test_a_recipe_may_evaluate_in_between(name: str, small: Recipe) -> None:
+    """What is wrong with an evaluation shows in the first one, and is replayed from the start."""
+    recipe = replace(small, eval_strategy="steps", eval_steps=5, eval_batch_size=7)
+    target = keep(recipe, Chosen(CATALOGUE[name]))
+    assert [each["step"] for each in target.evaluations] == [5, 10, 15, 18]
+    found = explained(target, recipe)
+    assert words(found)[0] == f"proven: {name}"
+    assert found.outcome.verdict.steps == 18
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ RECIPES = st.fixed_dictionaries(
         "weight_decay": st.sampled_from([0.0, 0.01, 0.3]),
         "num_train_epochs": st.integers(1, 3),
         "max_steps": st.one_of(st.just(12), st.integers(1, 20)),
+        "eval_strategy": st.sampled_from(["no", "no", "epoch", "steps"]),
+        "eval_steps": st.integers(1, 8),
         "max_length": st.sampled_from([512, 128, 40, 16]),
         "mixed_precision": st.sampled_from(["no", "no", "bf16"]),
         "optimizer": st.sampled_from(["adamw_torch_fused", "adamw_torch"]),
