@@ -237,6 +237,13 @@ class GradientPlacer:
         elif not self.weights:
             why = f"{passes[0]} and {passes[1]} forward passes that can't be paired"
             self._notes.uncompared(step, "gradient", why)
+        elif None in self.weights:
+            # The pass that both make shows that B's loss is another. What its own loss says of the
+            # other passes' weights proves nothing then.
+            why = (
+                f"{passes[0]} and {passes[1]} forward passes, and another gradient in the same one"
+            )
+            self._notes.uncompared(step, "gradient", why)
         else:
             self._weigh_passes(step, passes)
         if _calls(theirs) != _calls(self.own_clips):

@@ -140,7 +140,7 @@ def test_what_a_shell_needs_to_complete(shell: str, capsys: pytest.CaptureFixtur
     [
         ("com", {"compare"}),
         ("train m", {"manual"}),
-        ("train manual --task s", {"sst2"}),
+        ("train manual --task s", {"sst2", "stsb"}),
         ("train manual --data-order g", {"global"}),
         ("compare --recipe course", {"course", "course-as-written"}),
         ("compare --checkpoint mini", {"minilm"}),

@@ -46,6 +46,7 @@ from reference.diff.notes import (
     NoScores,
     Note,
     NothingEvaluated,
+    NotLookedInto,
     OfOtherBatches,
     OlderEnd,
     OneRankAlone,
@@ -55,6 +56,7 @@ from reference.diff.notes import (
     PaddedOtherwise,
     PartBeside,
     PassesOfOne,
+    SetsInOtherOrder,
     TensorsOfOneEnd,
     UncalledParameters,
     UnknownFields,
@@ -71,6 +73,7 @@ from reference.diff.replica_notes import (
     RanksPart,
     Why,
 )
+from reference.diff.replica_text import EACH_ALONE
 from reference.diff.unequal import SOFT, Share, Things, Unequal
 from reference.diff.verdict import Reason, Verdict
 from reference.diff.verdict_text import as_json, in_words
@@ -89,6 +92,8 @@ NOTES: list[Note] = [
     HeaderDifference("device", "cpu", "cuda"),
     MatchedByPosition("a", "b"),
     NoModelInCommon(),
+    NotLookedInto("output", 3),
+    SetsInOtherOrder(3),
     BeginsLater(1, 20, 2, given=False),
     PartBeside(2, LOSS),
     NotInside(3, 1),
@@ -211,6 +216,7 @@ DETAILS: dict[Reason | None, tuple[Verdict, Evidence | None, str]] = {
     ),
     Reason.REPLICAS: (Verdict("identical", 6), None, "in weights and updates"),
     Reason.NO_REPLICAS: (Verdict("incomparable", 6), None, "no two of them need be equal"),
+    Reason.EACH_ALONE: (Verdict("incomparable", 6), None, EACH_ALONE),
     Reason.WITHIN_ENVELOPE: (Verdict("identical", 6), None, "within the envelope"),
 }
 

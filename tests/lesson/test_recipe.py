@@ -37,6 +37,8 @@ NONSENSE: list[tuple[str, Any, str]] = [
     ("max_steps", 0, "-1 for all epochs"),
     ("max_steps", -2, "-1 or more"),
     ("max_length", 3, "4 or more"),
+    ("eval_strategy", "never", "no, epoch"),
+    ("eval_steps", 0, "1 or more"),
     ("seed", -1, "0 or more"),
     ("seed", 2**32, "at most 4294967295"),
     ("seed", 10**400, "at most 4294967295"),

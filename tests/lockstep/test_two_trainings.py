@@ -31,7 +31,7 @@ PLANTED: dict[str, tuple[dict[str, Any], Told]] = {
     "never zeroed": ({"zero": False}, {("zeroed", "zeroed")}),
     "optimizer": (
         {"optimizer": torch.optim.NAdam},
-        {("optimizer", "class"), ("optimizer", "decoupled_weight_decay")},
+        {("optimizer", "class"), ("optimizer", "decoupled_weight_decay"), ("optimizer", "state")},
     ),
     "frozen": ({"frozen": True}, {("mode", "frozen")}),
     "batch size": ({"batch": 16}, {("batch", "rows")}),

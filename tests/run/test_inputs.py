@@ -76,10 +76,10 @@ def csv(folder: Path) -> Recipe:
     return Recipe(data=str(folder))
 
 
-def roberta(folder: Path) -> Recipe:
+def xlnet(folder: Path) -> Recipe:
     recipe = without("nothing")(folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "model_type": "roberta"}))
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "xlnet"}))
     return recipe
 
 
@@ -92,8 +92,11 @@ FAULTS: dict[str, tuple[Callable[[Path], Recipe], list[str]]] = {
     "no folder": (lambda _: Recipe(data="nix"), ["nix: no such folder; --data takes"]),
     "no config": (without("config.json"), ["config.json: missing"]),
     "no weights": (without("model.safetensors"), ["no model.safetensors"]),
-    "no tokenizer": (without("[tv]o*"), ["no tokenizer (tokenizer.json or vocab.txt)"]),
-    "another architecture": (roberta, ["field model_type: 'roberta'"]),
+    "no tokenizer": (
+        without("[tv]o*"),
+        ["no tokenizer (tokenizer.json or vocab.txt or vocab.json)"],
+    ),
+    "another architecture": (xlnet, ["field model_type: 'xlnet'"]),
     "no checkpoint": (lambda _: Recipe(checkpoint="./nix"), ["./nix: no such folder"]),
     "an odd task": (lambda _: Recipe(task="rte"), ["'rte' has no embedded corpus"]),
     "too long": (lambda _: Recipe(max_length=513), ["513 is more than", "512 positions"]),

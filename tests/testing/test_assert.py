@@ -13,6 +13,7 @@ from transformers import get_scheduler, set_seed
 from reference.errors import InputError
 from reference.lesson.data.pipeline import get_dataloaders
 from reference.lesson.loops import accelerated, manual, trainer
+from reference.lesson.metrics import last_scores
 from reference.lesson.model import load_model, parameter_groups
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
@@ -147,7 +148,8 @@ def test_a_recipe_by_its_file(small: Recipe, tmp_path: Path) -> None:
 
 def test_scores_are_compared_where_they_are_returned(small: Recipe) -> None:
     def better(recipe: Recipe, data: Any) -> dict[str, float]:
-        return {"eval_accuracy": manual.train(recipe, data)["accuracy"] + 0.25}
+        scores = last_scores(manual.train(recipe, data))
+        return {"eval_accuracy": scores["accuracy"] + 0.25}
 
     def without_evaluation(model: Any, train_dataloader: Any, recipe: Recipe) -> dict[str, float]:
         loop()(model, train_dataloader, 3, 1, recipe)

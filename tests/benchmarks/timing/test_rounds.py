@@ -95,4 +95,4 @@ def test_rounds_are_shown_with_the_time_left(
     lines = out.getvalue().splitlines()
     assert len(lines) == ROUNDS + 1  # the last one says how far it came
     assert re.fullmatch(r"\d+ s: rounds 3/3", lines[-1])
-    assert re.fullmatch(r"\d+ s: rounds 2/3, about \d+ s left", lines[1])
+    assert re.fullmatch(r"\d+ s: rounds 2/3, \S+ rounds/s, about \d+ s left", lines[1])

@@ -27,7 +27,6 @@ from reference.lesson.data.pipeline import (
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import COURSE
 from reference.lesson.tasks import get_task
-from tests.helpers.refusal import refusal, says
 from tests.lesson.data.files import splits, write_csv
 
 PLAIN = settings(deadline=None, max_examples=60)
@@ -115,15 +114,6 @@ def test_truncation_and_splits(tmp_path: Path) -> None:
     assert max(len(row["input_ids"]) for row in cut.train) == 10
     assert cut.digest == whole.digest  # of the raw text
     assert (len(whole.train), len(whole.validation)) == (9, 5)
-
-
-def test_another_tokenizers_columns_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: PreTrainedTokenizerBase
-) -> None:
-    write_csv(tmp_path, "mrpc", splits("mrpc"))
-    monkeypatch.setattr(tokenizer, "model_input_names", ["input_ids", "attention_mask"])
-    monkeypatch.setattr("reference.lesson.data.pipeline.load_tokenizer", lambda _recipe: tokenizer)
-    says(refusal(lambda: load_data(Recipe(data=str(tmp_path)))), "attention_mask, input_ids, label")
 
 
 @PLAIN

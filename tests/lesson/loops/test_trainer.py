@@ -21,12 +21,12 @@ def test_the_trainer_is_stock(small_glue: Path, tmp_path: Path) -> None:
     found = json.loads(result.stdout.splitlines()[-1])
     assert found.pop("none") == found.pop("none, again") == []
     assert found == {
-        "a method": ["Trainer.log"],
+        "a method": ["Trainer.store_flos"],
         "an argument's default": ["TrainingArguments.max_grad_norm"],
         "a method of the arguments": ["TrainingArguments.get_warmup_steps"],
         "a callback's method": ["ProgressCallback.on_log"],
         "a name in its module": ["transformers.trainer.set_seed"],
         "a subclass": ["a subclass Mine"],
         "a further callback": ["a callback TrainerCallback"],
-        "an instance's method": ["a Trainer's own log"],
+        "an instance's method": ["a Trainer's own store_flos"],
     }
