@@ -48,7 +48,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "torch.autograd.forward_ad": ("_current_level",),
     "torch.autograd.Variable": ("_execution_engine.queue_callback",),
-    "torch.jit": ("_builtins._find_builtin", "_builtins._register_builtin"),
+    "torch.jit": (
+        "_builtins._find_builtin",
+        "_builtins._get_builtin_table",
+        "_builtins._register_builtin",
+    ),
     "torch.utils": ("_python_dispatch._disable_current_modes",),
     "torch.optim.optimizer": ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks"),
     "an optimizer": ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"),
@@ -374,6 +378,11 @@ def keep_operator(function: Any, replacement: Any) -> None:
     operator = torch.jit._builtins._find_builtin(function)  # type: ignore[no-untyped-call]
     if operator is not None:
         torch.jit._builtins._register_builtin(replacement, operator)
+
+
+def forget_operator(replacement: Any) -> None:
+    """Undo it. TorchScript knows functions by their ids, and another may soon have this one."""
+    torch.jit._builtins._get_builtin_table().pop(id(replacement), None)  # type: ignore[no-untyped-call]
 
 
 def is_called_from(module: str, frames: int) -> bool:

@@ -231,3 +231,58 @@ def test_a_generator_of_the_script_after_the_last_step() -> None:
         return generator
 
     assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
+def test_what_a_generator_gives_has_a_note() -> None:
+    def train(second: bool) -> None:
+        def call(self: Any, x: torch.Tensor) -> Any:
+            gives = self.layer(x)
+            return gives if self.training else (int(n) + second for n in gives.argmax(-1))
+
+        model = seeded(lambda: Named(call, layer=mlp()))
+        fit(model)
+        model.eval()
+        with torch.no_grad():
+            list(model(rows()))
+
+    verdict = diff(watch(train, False), watch(train, True))
+    assert verdict.verdict == "identical"
+    assert "not seen: output (of type generator), in the evaluation after step 5" in verdict.notes
+
+
+def test_small_shifts_of_real_targets_in_other_batches() -> None:
+    def train(shift: float, size: int) -> None:
+        model = mlp(1)
+        fit(model, loss=lambda out, _: out.pow(2).mean())
+        with torch.no_grad():
+            targets = (rows(16, 6, 1) * (1 + shift)).split(size)
+            for part, target in zip(rows(16).split(size), targets, strict=True):
+                nn.functional.mse_loss(model(part), target)
+
+    assert diff(watch(train, 0.0, 8), watch(train, 1e-6, 4)).verdict == "identical"
+    assert diff(watch(train, 0.0, 8), watch(train, 1e-2, 4)).verdict == "diverged"
+    assert diff(watch(train, 0.0, 8), watch(train, 1e-6, 8)).verdict == "diverged"
+
+
+def test_two_inputs_in_turns_in_other_batches_are_called_other_rows() -> None:
+    def train(size: int) -> None:
+        model = mlp()
+        fit(model)
+        with torch.no_grad():
+            for one, other in zip(*(rows(16, n).split(size) for n in (5, 6)), strict=True):
+                model(one)
+                model(other)
+
+    assert diff(watch(train, 8), watch(train, 8)).verdict == "identical"
+    assert diff(watch(train, 8), watch(train, 4)).link == "metrics"
+
+
+def test_sets_in_another_order_without_a_sign_of_where_they_begin() -> None:
+    def train(second: bool) -> None:
+        model = mlp()
+        fit(model)
+        with torch.no_grad():
+            for seed in (6, 5) if second else (5, 6):
+                model(rows(8, seed))
+
+    assert diff(watch(train, False), watch(train, True)).link == "metrics"

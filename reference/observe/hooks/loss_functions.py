@@ -20,6 +20,7 @@ from reference.observe.recording import Recording
 from reference.observe.step.loss_content import loss_of
 from reference.observe.tensors.shards import local_parts
 from reference.observe.torch_internals import (
+    forget_operator,
     is_called_from,
     is_transformed,
     keep_operator,
@@ -94,6 +95,7 @@ class LossFunctions:
 
         # A script that TorchScript compiles meanwhile finds its operator by this.
         keep_operator(loss, watched)
+        self._patches.callback(forget_operator, watched)
         return watched
 
     @guarded
