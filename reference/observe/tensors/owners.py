@@ -4,6 +4,7 @@ A script may call `model.forward(x)` in place of `model(x)`, use a module's weig
 functions, or train tensors that no module has. Then only its optimizer tells of them.
 """
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -21,7 +22,7 @@ class Owners:
     """Finds them among all modules that Python has alive."""
 
     def __init__(self) -> None:
-        self._looks = 0
+        self._looks, self._frozen = 0, gc.get_freeze_count()
 
     def take(self, strangers: Sequence[Tensor], parameters: Parameters) -> Iterator[Record]:
         """Have these parameters known: those of a module by their names in it, others by number.
@@ -31,7 +32,7 @@ class Owners:
         """
         if strangers and self._looks < MOST_LOOKS:
             self._looks += 1
-            for owner in _outermost(strangers):
+            for owner in _outermost(strangers, self._frozen):
                 record = parameters.adopt_model(owner)
                 if record is not None:
                     yield record
@@ -40,10 +41,10 @@ class Owners:
             yield parameters.adopt(list({id(tensor): tensor for tensor in bare}.values()))
 
 
-def _outermost(tensors: Sequence[Tensor]) -> list[torch.nn.Module]:
+def _outermost(tensors: Sequence[Tensor], frozen_before: int) -> list[torch.nn.Module]:
     """The outermost modules that have one of these."""
     wanted = {id(tensor) for tensor in tensors}
-    alive = living_modules()
+    alive = living_modules(frozen_before)
     having = [
         module
         for module in alive

@@ -5,6 +5,7 @@ with: these may have been replaced since. None is held alive. What is held are t
 it keeps its parameters, buffers and parts, until the model is gone: then they are read, and let go.
 """
 
+import gc
 import sys
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -183,7 +184,7 @@ class SeenModels:
     """
 
     def __init__(self, *, uncalled: bool) -> None:
-        self._uncalled = uncalled
+        self._uncalled, self._frozen = uncalled, gc.get_freeze_count()
         self._plain_copies = PlainCopies()
         self._all: list[SeenModel] = []
         self._living: tuple[SeenModel, ...] = ()  # anew each time: one may go at any moment
@@ -248,7 +249,7 @@ class SeenModels:
         if not self._uncalled or not trained:
             return
         forms = [form for model in trained for form in forms_of(unwrapped(model))]
-        alive, things, schedulers = uncalled_models.living(lengths_of(forms))
+        alive, things, schedulers = uncalled_models.living(lengths_of(forms), self._frozen)
         for owner in uncalled_models.owners(trained, alive):
             self.see(owner)
         for module in uncalled_models.copies(trained, forms, alive):

@@ -46,18 +46,23 @@ def is_looked_for(step: int) -> bool:
     return step in (1, at)
 
 
-def living_modules() -> list[torch.nn.Module]:
-    """All modules that are alive, in no order. Runs no code of theirs."""
-    return living(range(0))[0]
+def living_modules(frozen_before: int) -> list[torch.nn.Module]:
+    """All modules that are alive, in no order. Runs no code of theirs; `all_objects` has more."""
+    return living(range(0), frozen_before)[0]
 
 
-def all_objects() -> list[Any]:
+def all_objects(frozen_before: int) -> list[Any]:
     """All that Python's garbage collector knows, also what `gc.freeze()` hides from it.
 
     It lists no such object. They are found as what others refer to, which takes about a second.
+    What was frozen before the training was observed, as what a process imports before it forks
+    others, isn't looked for.
+
+    Args:
+        frozen_before: How many objects were frozen then.
     """
     objects = gc.get_objects()
-    if not gc.get_freeze_count():
+    if gc.get_freeze_count() <= frozen_before:
         return objects
     waiting = [*objects, sys.modules, *frames()]
     seen = set(map(id, waiting))
@@ -71,6 +76,7 @@ def all_objects() -> list[Any]:
 
 def living(
     lengths: range,
+    frozen_before: int,
 ) -> tuple[list[torch.nn.Module], list[Any], list[LRScheduler]]:
     """All modules that are alive, lists and mappings of so many things, and schedulers."""
     kinds: dict[type, type | None] = {}  # which of the two a class is of
@@ -79,7 +85,7 @@ def living(
     schedulers: list[LRScheduler] = []
     holding: set[type] = set()
     holders: list[Any] = frames() if lengths else []
-    for thing in all_objects():
+    for thing in all_objects(frozen_before):
         kind = type(thing)
         if kind not in kinds:
             ours = (base for base in (torch.nn.Module, LRScheduler) if issubclass(kind, base))
