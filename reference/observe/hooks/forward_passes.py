@@ -33,6 +33,7 @@ from reference.observe.step.rows import rows_of
 from reference.observe.step.tensors_in import numbers_in, tensors_in
 from reference.observe.step.written import written
 from reference.observe.tensors.first_parameter import first_parameter
+from reference.observe.tensors.output_memory import OutputMemory
 from reference.observe.tensors.shards import local_parts
 
 
@@ -209,7 +210,7 @@ class ForwardPasses:
             forward.losses.add_own(loss, outputs[loss])
         if forward.content is not None:
             forward.content.give(local_parts(outputs), keep=True)
-        forward.memory = module_calls.addresses(list(outputs.values()))
+        forward.memory = OutputMemory(outputs.values())
         with_graph = [t for t in outputs.values() if t.requires_grad and t.grad_fn is not None]
         forward.used = False if with_graph else None
         for tensor in with_graph:

@@ -115,9 +115,9 @@ class LossFunctions:
             memory = {n: module_calls.addresses(t) for n, t in tensors.items()}
             every = set().union(*memory.values())
             # What is computed of outputs before, as by log_softmax, is of the last pass.
-            forward = next((f for f in reversed(forwards) if f.memory & every), forwards[-1])
+            forward = next((f for f in reversed(forwards) if f.memory.holds(every)), forwards[-1])
             if made.requires_grad and forward.content is not None:
-                shared = {n: bool(at & forward.memory) for n, at in memory.items()}
+                shared = {n: forward.memory.holds(at) for n, at in memory.items()}
                 forward.losses_made.append(loss_of(name, tensors, {}, outputs, shared))
         except (TypeError, RuntimeError) as error:  # tensors that can't be read: nested ones
             self.recording.evaluations.taint(f"{name}: {reason(error)}")

@@ -39,7 +39,7 @@ class LossModules:
             return
         self.recording.open_step.chores.probabilities += are_probabilities(module, args)
         memory = module_calls.addresses([*args, *kwargs.values()])
-        forward = next((f for f in reversed(forwards) if f.memory & memory), None)
+        forward = next((f for f in reversed(forwards) if f.memory.holds(memory)), None)
         if forward is None:
             given = arguments_of(module, args, kwargs)
             self._add(forwards[-1], name, given, output)  # of what is computed of outputs
@@ -60,7 +60,7 @@ class LossModules:
         """To a pass that evaluates, if no step is made of it."""
         if forward.content is not None:
             shared = {
-                argument: bool(module_calls.addresses([tensor]) & forward.memory)
+                argument: forward.memory.holds(module_calls.addresses(tensor))
                 for argument, tensor in given.tensors.items()
             }
             made = {"": local_part(output)}

@@ -14,6 +14,7 @@ from reference.observe.step.content import Content
 from reference.observe.step.inside import InsidePass
 from reference.observe.step.loss_content import Loss
 from reference.observe.step.losses import Losses
+from reference.observe.tensors.output_memory import OutputMemory
 from reference.observe.tensors.seen_models import SeenModel
 
 
@@ -43,7 +44,7 @@ class ForwardPass:
     training: bool = True
     used: bool | None = False  # backpropagated; None: it can't be told
     reached: bool = False  # by autograd, which need not accumulate anything
-    memory: set[int] = field(default_factory=set)  # where its outputs lie
+    memory: OutputMemory = field(default_factory=OutputMemory)  # where its outputs lie
     graphs: "list[weakref.ref[OutputHook]]" = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)
     losses_made: list[Loss] = field(default_factory=list)  # outside of the model

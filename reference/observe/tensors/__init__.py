@@ -11,6 +11,7 @@
 - `seen_models.py`: every model that was called, and what it has at the end;
 - `uncalled_models.py`: those that nobody calls, looked for among all that is alive;
 - `owners.py`: the modules of parameters that an optimizer steps, and that no pass used;
+- `output_memory.py`: where what a model gave lies, as long as it is there;
 - `forms.py`, `plain_copies.py`: copies of weights in whatever a script keeps them;
 - `held_tensors.py`: what a module has by now;
 - `shards.py`: tensors of which each process holds a part; `first_parameter.py`: any one of a
