@@ -124,9 +124,9 @@ def train_command(
     if recipe.device != "cpu" and launch.world_size == 1:
         see_one_gpu()
     from reference.compare.three_loops import summary
-    from reference.lesson.data.own_table import split_rule
     from reference.observe.recording import EndedAsAsked
     from reference.run.one_run import run
+    from reference.run.table import data_lines
 
     taken: list[Path] = []
 
@@ -138,8 +138,7 @@ def train_command(
     metrics = None
     try:
         metrics = run(recipe, loop, folder, inside=inside, until=until, take=take, save=save)
-        rule = split_rule(recipe)
-        said = summary(metrics) + (f"\ndata: {rule}" if rule else "")
+        said = "\n".join([summary(metrics), *data_lines(recipe)])
         kept = f"\nmodel: {taken[0] / MODEL_FOLDER}" if save else ""
     except EndedAsAsked:
         said, kept = f"ended after step {until}, as --until asks", ""

@@ -23,7 +23,7 @@ from reference.lesson.recipe import Recipe
 from reference.messages import coloured
 from reference.process.run_folder import clear_run_dir, make_run_dir
 from reference.process.whole_files import write_json
-from reference.run.table import comparison
+from reference.run.table import comparison, data_lines
 from reference.run.worker_processes import Job, run_all, starter
 
 VERDICT_VERSION = 1
@@ -68,8 +68,8 @@ def compare_on(
     write_json(run_dir / "verdict.json", written)
     loops = [run_dir / loop / "metrics.json" for loop in (first, other)]
     print(comparison([json.loads(path.read_text()) for path in loops]))
-    if recipe.data == "embedded":
-        print("data: the embedded corpus, which is synthetic")
+    for line in data_lines(recipe):
+        print(line)
     for line in sentences(first, {other: verdict}):
         print(coloured(line, sys.stdout))
 

@@ -19,13 +19,12 @@ from reference.diff.verdict_text import as_json, sentences
 from reference.errors import InputError
 from reference.ledger.reader import read_ledger
 from reference.ledger.record import LEDGER_FILE
-from reference.lesson.data.own_table import split_rule
 from reference.lesson.loops import LOOPS
 from reference.lesson.recipe import Recipe
 from reference.messages import coloured
 from reference.process.run_folder import MODEL_FOLDER, clear_run_dir, make_run_dir
 from reference.process.whole_files import write_json
-from reference.run.table import comparison
+from reference.run.table import comparison, data_lines
 from reference.run.worker_processes import Job, default_jobs, run_all, starter
 from reference.seeds.judge import judged
 
@@ -82,10 +81,8 @@ def _compare(recipe: Recipe, run_dir: Path, run: RunAll, *, new: bool, save: boo
     written = {"version": VERDICT_VERSION, "reference": LOOPS[0], "against": against}
     write_json(run_dir / "verdict.json", written)
     print(comparison(metrics))
-    if recipe.data == "embedded":
-        print("data: the embedded corpus, which is synthetic")
-    if rule := split_rule(recipe):
-        print(f"data: {rule}")
+    for line in data_lines(recipe):
+        print(line)
     # Once for all loops that have the same scores.
     headers = [ledger.header for ledger in ledgers.values()]
     judgements = map(judged, headers, [each["scores"] for each in metrics])

@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
+from reference.lesson.data.own_table import split_rule
+from reference.lesson.recipe import Recipe
 from reference.messages import as_html
 from reference.terminal import table
 
@@ -13,6 +15,14 @@ class Metrics(dict[str, Any]):
 
     def _repr_html_(self) -> str:
         return as_html([comparison([self])])
+
+
+def data_lines(recipe: Recipe) -> list[str]:
+    """What is said of the data beside its scores: that it is synthetic, or how it was split."""
+    if recipe.data == "embedded":
+        return ["data: the embedded corpus, which is synthetic"]
+    rule = split_rule(recipe)
+    return [f"data: {rule}"] if rule else []
 
 
 def comparison(metrics: Sequence[dict[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """The curves that are drawn are the ledger's own numbers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -56,6 +57,14 @@ def test_a_lessons_run_has_its_scores(small: Recipe, tmp_path: Path) -> None:
     (curves,) = read_curves(tmp_path / "run")
     assert {name: points[18] for name, points in curves.scores.items()} == metrics["scores"]
     assert curves.loss[18] == metrics["final_loss"]
+
+
+def test_the_validation_curve_is_what_each_evaluation_gave(small: Recipe, tmp_path: Path) -> None:
+    recipe = replace(small, eval_strategy="steps", eval_steps=5)
+    metrics = run(recipe, "manual", tmp_path / "run")
+    (curves,) = read_curves(tmp_path / "run")
+    assert curves.validation == {each["step"]: each["loss"] for each in metrics["evaluations"]}
+    assert sorted(curves.validation) == [5, 10, 15, 18]
 
 
 def test_a_picture_is_600_pixels_wide_and_in_two_formats(

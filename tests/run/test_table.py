@@ -3,7 +3,8 @@
 import pytest
 
 from reference.lesson.loops import LOOPS
-from reference.run.table import comparison
+from reference.lesson.recipe_sources import load_recipe
+from reference.run.table import comparison, data_lines
 
 
 def metrics(loop: str) -> dict[str, object]:
@@ -40,3 +41,9 @@ def test_a_column_a_loop_where_rows_are_too_wide(
     assert rows[2:] == ["steps", "final loss", "accuracy", "f1", "seconds", "steps/s", "weights"]
     assert table.splitlines()[0].split() == ["loop", *LOOPS]
     assert table.count("0.9020") == table.count("dbd846931a40") == 3
+
+
+def test_the_synthetic_corpus_is_called_so_beside_its_scores() -> None:
+    assert data_lines(load_recipe("embedded", {})) == [
+        "data: the embedded corpus, which is synthetic"
+    ]

@@ -24,6 +24,7 @@ from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
 from reference.run.inputs import check_inputs
 from reference.run.one_run import run
+from reference.run.table import data_lines
 from tests.helpers.refusal import refusal, says
 
 Rows = dict[str, list[Any]]
@@ -140,6 +141,7 @@ def test_every_shape_gives_the_same_rows(shape: str, tmp_path: Path) -> None:
         in_order = STARS if "classes" in shape else sorted(STARS)
         assert names == list(in_order) == list(task.labels)
     assert load_data(recipe).split_rule == ""
+    assert data_lines(recipe) == []
 
 
 @pytest.mark.parametrize("shape", SINGLE)
@@ -150,6 +152,7 @@ def test_a_single_one_is_split_by_a_rule_that_is_said(shape: str, tmp_path: Path
     data = load_data(recipe)
     assert data.split_rule.startswith("no validation split: 1 row in 10 of each class is taken")
     assert "(10 of 75), drawn with seed 42" in data.split_rule
+    assert data_lines(recipe) == [f"data: {data.split_rule}"]
     raw = load_raw(task_of(recipe), recipe.data)
     assert Counter(raw["validation"]["label"]) == dict.fromkeys(range(5), 2)
     kept = [text for split in ("train", "validation") for text in raw[split]["review"]]
