@@ -59,6 +59,7 @@ def run(
     until: int | None = None,
     take: Callable[[Path], None] = lambda path: None,
     save: bool = False,
+    saving: Saving | None = None,
 ) -> dict[str, Any]:
     """Train one loop by a recipe.
 
@@ -70,6 +71,7 @@ def run(
         inside: the steps of which the ledger also gets the calls within the model.
         until: the step after which SystemExit ends the run, whose ledger is kept up to there.
         take: called with the run's folder when it is made: of several processes rank 0 names it.
+        saving: whether checkpoints are kept, and the one to resume from; of one process.
         save: whether the folder also gets the trained model, in `model`, with its card.
 
     Returns:
@@ -88,9 +90,10 @@ def run(
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     check_processes(recipe, loop, launch.world_size)
     check_accelerate_launch(launch.world_size)
+    check_saving(saving, loop, launch.world_size)
     data = load_data(recipe)
     first_line_of_ledger = header(recipe, loop, data, launch)
-    begin = partial(_run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save)
+    begin = partial(_run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save, saving)
     if launch.world_size == 1:
         return begin(first_line_of_ledger)
     join(recipe, launch)
@@ -111,24 +114,44 @@ def _run(
     inside: Collection[int],
     until: int | None,
     save: bool,
+    saving: Saving | None,
     first_line_of_ledger: Record,
 ) -> dict[str, Any]:
     train = get_loop(loop)
     fetched = Fetched(data.train, recipe)
-    run_dir, new = _take_folder(run_dir, recipe, launch)
+    resumes = saving is not None and saving.resume is not None
+    new = False
+    if not resumes:
+        run_dir, new = _take_folder(run_dir, recipe, launch)
     take(run_dir)
-    writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
-    observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
+    alone = ExitStack()
+    if saving is not None:
+        alone.enter_context(locked(run_dir))
+    resumed = None
+    sink: Sink
+    if saving is not None and resumes:
+        resumed, writer = resume(saving, run_dir, first_line_of_ledger)
+        sink = resumed.writer
+    else:
+        sink = writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
+    observer = Observer(sink, stop_if_not_finite=True, inside=inside, until=until)
+    keeping = None
+    if saving is not None:
+        keeping = keeping_of(saving, run_dir, first_line_of_ledger, writer, observer)
+    if resumed is not None and keeping is not None:
+        resumed.tell(observer)
+        keeping.resume = resumed.folder
     try:
-        with models_made() as models:
+        with alone, models_made() as models:
             taken = scores_taken(observer.add_scores)
-            with closing(writer), put_aside(launch.world_size), observer, taken:
+            ends = closing(writer), put_aside(launch.world_size), kept(keeping)
+            with ends[0], ends[1], ends[2], observer, taken:
                 evaluations = train(recipe, data)
             if save:
                 save_model(models[-1], recipe, data, run_dir, writes=launch.rank == 0)
     except InputError:
         check_not_stopped()
-        if launch.rank == 0:
+        if launch.rank == 0 and not resumes:
             clear_run_dir(run_dir, new=new)
         raise
     except StepNotFinite as error:
