@@ -122,7 +122,7 @@ class Writer:
     def go_on(cls, path: Path) -> "Writer":
         """One that appends to a ledger of whole lines without an end."""
         writer = cls.__new__(cls)
-        writer._file = open(path, "r+b", buffering=0)
+        writer._file = open(path, "r+b", buffering=0)  # noqa: SIM115 (kept open)
         writer._seal, writer._size = xxhash.xxh3_64(), 0
         for piece in iter(partial(writer._file.read, 1 << 20), b""):
             writer._seal.update(piece)

@@ -15,15 +15,16 @@ from typing import Any
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
 from reference.keep.model_card import NOT_COMPARED, write_card
 from reference.keep.saved_model import save_model
-from reference.ledger.record import Record, Writer
+from reference.ledger.record import Record
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.metrics import LOSS, last_scores
 from reference.lesson.model import models_made
 from reference.lesson.recipe import Recipe
+from reference.lesson.saving.keeping import kept
 from reference.messages import first_line
-from reference.observe.observer import Observer, StepNotFinite
+from reference.observe.observer import StepNotFinite
 from reference.observe.script.evaluate_scores import scores_taken
 from reference.observe.script.launcher import Launch, launched
 from reference.process.run_folder import clear_run_dir, make_run_dir
@@ -42,6 +43,8 @@ from reference.run.processes import (
     leave,
     mean_loss,
 )
+from reference.run.resumption import begin
+from reference.run.saving import Saving, check_saving
 from reference.run.silence import no_silence
 from reference.run.table import Metrics
 
@@ -93,13 +96,15 @@ def run(
     check_saving(saving, loop, launch.world_size)
     data = load_data(recipe)
     first_line_of_ledger = header(recipe, loop, data, launch)
-    begin = partial(_run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save, saving)
+    train_it = partial(
+        _run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save, saving
+    )
     if launch.world_size == 1:
-        return begin(first_line_of_ledger)
+        return train_it(first_line_of_ledger)
     join(recipe, launch)
     with no_silence(launch):
         check_agreement(first_line_of_ledger, launch)
-        metrics = begin(first_line_of_ledger)
+        metrics = train_it(first_line_of_ledger)
         leave()
     return metrics
 
@@ -124,28 +129,13 @@ def _run(
     if not resumes:
         run_dir, new = _take_folder(run_dir, recipe, launch)
     take(run_dir)
-    alone = ExitStack()
-    if saving is not None:
-        alone.enter_context(locked(run_dir))
-    resumed = None
-    sink: Sink
-    if saving is not None and resumes:
-        resumed, writer = resume(saving, run_dir, first_line_of_ledger)
-        sink = resumed.writer
-    else:
-        sink = writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
-    observer = Observer(sink, stop_if_not_finite=True, inside=inside, until=until)
-    keeping = None
-    if saving is not None:
-        keeping = keeping_of(saving, run_dir, first_line_of_ledger, writer, observer)
-    if resumed is not None and keeping is not None:
-        resumed.tell(observer)
-        keeping.resume = resumed.folder
+    begun = begin(saving, run_dir, launch.ledger_file, first_line_of_ledger, inside, until)
+    observer = begun.observer
     try:
-        with alone, models_made() as models:
+        with models_made() as models:
             taken = scores_taken(observer.add_scores)
-            ends = closing(writer), put_aside(launch.world_size), kept(keeping)
-            with ends[0], ends[1], ends[2], observer, taken:
+            aside = put_aside(launch.world_size)
+            with closing(begun), aside, kept(begun.keeping), observer, taken:
                 evaluations = train(recipe, data)
             if save:
                 save_model(models[-1], recipe, data, run_dir, writes=launch.rank == 0)

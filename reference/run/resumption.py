@@ -1,18 +1,19 @@
 """Checkpoints of a run, and one that goes on from a checkpoint: in the same folder and ledger.
 
-    python -m reference train manual --run-dir mine --checkpoint-every 100
-    python -m reference train manual --run-dir mine --checkpoint-every 100 --resume
+python -m reference train manual --run-dir mine --checkpoint-every 100
+python -m reference train manual --run-dir mine --checkpoint-every 100 --resume
 """
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reference.errors import InputError
-from reference.ledger.continuation import Continuation, Earlier, check_position, cut_ledger
-from reference.ledger.record import LEDGER_FILE, Record, Writer
+from reference.ledger.continuation import Continuation, check_position, cut_ledger
+from reference.ledger.record import LEDGER_FILE, Record, Sink, Writer
 from reference.lesson.saving.checkpoint_folder import (
     CHECKPOINTS,
     check_whole,
@@ -25,117 +26,116 @@ from reference.lesson.saving.keeping import Keeping
 from reference.lesson.saving.manifest import Damaged, Manifest
 from reference.messages import brief
 from reference.observe.observer import Observer
+from reference.process.folder_lock import locked
+from reference.run.saving import NEWEST, Saving
 
 FINISHED = "metrics.json"  # in a run's folder, from its end on
-NEWEST = "newest"
 
 
-@dataclass(frozen=True)
-class Saving:
-    """What the command line says of checkpoints.
+class Begun:
+    """What a run is recorded by from here on; `close` lets go of its ledger and folder.
 
     Attributes:
-        every: After how many steps one is saved.
-        keep: How many stay; None for all.
-        resume: `newest`, or a checkpoint's folder.
+        observer: Writes the ledger; it isn't started.
+        keeping: How the loop keeps checkpoints; None where none were asked for.
     """
 
-    every: int | None = None
-    keep: int | None = None
-    resume: str | None = None
+    def __init__(self, observer: Observer, keeping: Keeping | None, held: ExitStack) -> None:
+        self.observer, self.keeping = observer, keeping
+        self._held = held
+
+    def close(self) -> None:
+        """Close the ledger, and let others have the folder."""
+        self._held.close()
 
 
-@dataclass
-class Resumed:
-    """A checkpoint that a run goes on from.
-
-    Attributes:
-        folder: The checkpoint's.
-        beside: What was kept beside it.
-        earlier: What the ledger has up to there.
-        writer: Appends to the ledger, which was cut.
-    """
-
-    folder: Path
-    beside: Record
-    earlier: Earlier
-    writer: Continuation
-
-    def tell(self, observer: Observer) -> None:
-        """Have an observer that wasn't started count on from there."""
-        observer.begin_after(self.earlier, self.beside["drawn"], self.beside["seconds"])
-
-
-def keeping_of(
-    saving: Saving, run_dir: Path, run: Record, writer: Writer, observer: Observer
-) -> Keeping:
-    """How the loop is to keep checkpoints.
+def begin(
+    saving: Saving | None,
+    run_dir: Path,
+    ledger_file: str,
+    run: Record,
+    inside: Collection[int],
+    until: int | None,
+) -> Begun:
+    """Begin a run's ledger, or go on with it from a checkpoint.
 
     Args:
-        saving: What was asked for.
+        saving: What was asked for; None for no checkpoints.
         run_dir: The run's folder.
+        ledger_file: The name of its ledger.
         run: What identifies the run.
-        writer: Of its ledger.
-        observer: Who writes there.
-    """
-
-    def beside() -> Record:
-        observer.write_so_far()
-        size, seal = writer.position()
-        return {
-            "ledger": {"bytes": size, "seal": seal},
-            "drawn": observer.recording.drawn,
-            "seconds": observer.seconds,
-        }
-
-    folder = run_dir / CHECKPOINTS
-    return Keeping(folder, run, every=saving.every, keep=saving.keep, beside=beside)
-
-
-def resume(saving: Saving, run_dir: Path, run: Record) -> tuple[Resumed, Writer]:
-    """Find the checkpoint to go on from, and cut the run's ledger to where that was saved.
-
-    Nothing is changed before all is seen to be in order.
-
-    Args:
-        saving: Which one.
-        run_dir: The run's folder, whose lock is held.
-        run: What identifies the run that is asked for.
+        inside: The steps of which the ledger also gets the calls within the model.
+        until: The step after which the run ends.
 
     Raises:
-        InputError: The run is another one, or has come to its end.
+        InputError: Another process trains there, or the run to resume is another one, or over.
         Damaged: The checkpoint that was named isn't whole.
         Unusable: No checkpoint is.
     """
+    ledger = run_dir / ledger_file
+
+    def observer_of(sink: Sink) -> Observer:
+        return Observer(sink, stop_if_not_finite=True, inside=inside, until=until)
+
+    with ExitStack() as held:
+        if saving is None:
+            writer = held.enter_context(closing(Writer(ledger, run)))
+            return Begun(observer_of(writer), None, held.pop_all())
+        held.enter_context(locked(run_dir))
+        keeping = Keeping(run_dir / CHECKPOINTS, run, every=saving.every, keep=saving.keep)
+        if saving.resume is None:
+            writer = held.enter_context(closing(Writer(ledger, run)))
+            observer = observer_of(writer)
+        else:
+            keeping.resume, manifest = find(saving.resume, run_dir, run)
+            earlier = cut_ledger(ledger, manifest.beside["ledger"]["bytes"])
+            writer = held.enter_context(closing(Writer.go_on(ledger)))
+            observer = observer_of(Continuation(writer, earlier))
+            observer.begin_after(earlier, manifest.beside["drawn"], manifest.beside["seconds"])
+        keeping.beside = partial(_beside, writer, observer)
+        return Begun(observer, keeping, held.pop_all())
+
+
+def _beside(writer: Writer, observer: Observer) -> Record:
+    """Where the ledger stands, which is whole up to there; for a checkpoint's manifest."""
+    observer.write_so_far()
+    size, seal = writer.position()
+    ledger = {"bytes": size, "seal": seal}
+    return {"ledger": ledger, "drawn": observer.recording.drawn, "seconds": observer.seconds}
+
+
+def find(which: str, run_dir: Path, run: Record) -> tuple[Path, Manifest]:
+    """The checkpoint to go on from, seen to be whole, and of this run and its ledger.
+
+    Args:
+        which: `newest`, or its folder.
+        run_dir: The run's folder, whose lock is held.
+        run: What identifies the run that is asked for.
+    """
     if (run_dir / FINISHED).exists():
         raise InputError(f"{run_dir}: this run has come to its end; there is nothing to resume")
-    ledger, folder = run_dir / LEDGER_FILE, run_dir / CHECKPOINTS
+    folder = run_dir / CHECKPOINTS
 
     def accept(manifest: Manifest) -> None:
         check_same(manifest.run, run, run_dir)
         try:
             position = manifest.beside["ledger"]
-            check_position(ledger, position["bytes"], position["seal"])
+            check_position(run_dir / LEDGER_FILE, position["bytes"], position["seal"])
         except (InputError, OSError) as error:
             raise Damaged(f"{error}") from None
         except (KeyError, TypeError) as error:
             raise Damaged(f"field beside.ledger: {error}; not as it was saved") from None
 
     clear_parts(folder)
-    if saving.resume == NEWEST:
-        found, manifest = newest(folder, accept, lambda words: print(words, file=sys.stderr))
-    else:
-        found = Path(str(saving.resume))
-        if found.resolve().parent != folder.resolve() or not step_of(found):
-            known = ", ".join(each.name for each in checkpoints_in(folder)) or "none"
-            raise InputError(
-                f"--resume: {brief(str(found))} is no checkpoint of {run_dir}, which has {known}"
-            )
-        manifest = check_whole(found, accept)
-    size = manifest.beside["ledger"]["bytes"]
-    earlier = cut_ledger(ledger, size)
-    writer = Writer.go_on(ledger)
-    return Resumed(found, manifest.beside, earlier, Continuation(writer, earlier)), writer
+    if which == NEWEST:
+        return newest(folder, accept, lambda words: print(words, file=sys.stderr))
+    found = Path(which)
+    if found.resolve().parent != folder.resolve() or not step_of(found):
+        known = ", ".join(each.name for each in checkpoints_in(folder)) or "none"
+        raise InputError(
+            f"--resume: {brief(which)} is no checkpoint of {run_dir}, which has {known}"
+        )
+    return found, check_whole(found, accept)
 
 
 def check_same(saved: Record, asked: Record, run_dir: Path) -> None:

@@ -52,7 +52,12 @@ class Checkpoints:
     """
 
     def __init__(
-        self, recipe: Recipe, dataloader: Any, model: torch.nn.Module, optimizer: Any, scheduler: Any
+        self,
+        recipe: Recipe,
+        dataloader: Any,
+        model: torch.nn.Module,
+        optimizer: Any,
+        scheduler: Any,
     ) -> None:
         self._recipe, self._model = recipe, model
         self._optimizer, self._scheduler = optimizer, scheduler
@@ -60,7 +65,9 @@ class Checkpoints:
         self._batches = len(dataloader)
         self._order: Order | None = None
         if self._keeping is not None:
-            self._order = dataloader.batch_sampler.sampler = Order(dataloader.sampler)
+            # Not the loader's own `sampler`: of one that Accelerate prepared it is another.
+            batches = dataloader.batch_sampler
+            self._order = batches.sampler = Order(batches.sampler)
 
     def restore(self) -> tuple[int, dict[int, Scores]]:
         """Put the state back that the run is to go on from.

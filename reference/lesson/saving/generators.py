@@ -28,7 +28,7 @@ class Generators:
     def now(cls) -> "Generators":
         """As they stand; none is drawn from."""
         tensors = {TORCH: torch.get_rng_state()}
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_available():
             for place, state in enumerate(torch.cuda.get_rng_state_all()):
                 tensors[f"{CUDA}.{place}"] = state
         version, numbers, gauss = random.getstate()

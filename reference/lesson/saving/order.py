@@ -1,7 +1,7 @@
 """The order of the training rows, which can be gone on with in the middle of an epoch.
 
-What was read of it before isn't fetched again: the epochs before are empty, and the one that is gone
-on with begins at its next row. So the loops' own text stays as it is.
+What was read of it before isn't fetched again: the epochs before are empty, and the one that is
+gone on with begins at its next row. So the loops' own text stays as it is.
 """
 
 from collections.abc import Iterator
