@@ -148,8 +148,7 @@ def check_same(saved: Record, asked: Record, run_dir: Path) -> None:
     """
     both = dict(_flat(saved)), dict(_flat(asked))
     unequal = [
-        f"{name} was {brief(str(both[0].get(name, 'absent')))}, is "
-        f"{brief(str(both[1].get(name, 'absent')))}"
+        f"{name} was {_shown(name, both[0])}, is {_shown(name, both[1])}"
         for name in sorted(both[0].keys() | both[1].keys())
         if both[0].get(name, ...) != both[1].get(name, ...)
     ]
@@ -166,3 +165,7 @@ def _flat(record: Record, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _shown(name: str, fields: Record) -> str:
+    return brief(fields[name]) if name in fields else "absent"

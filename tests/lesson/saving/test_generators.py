@@ -1,4 +1,4 @@
-"""Every generator stands again where it stood, through JSON and safetensors as checkpoints do it."""
+"""Every generator stands again where it stood, by way of JSON and safetensors."""
 
 import json
 import random
