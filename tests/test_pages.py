@@ -33,6 +33,7 @@ PAGES = [
     "docs/lockstep.md",
     "docs/seeds.md",
     "docs/several-processes.md",
+    "docs/checkpoints.md",
     "tests/README.md",
 ]
 OF_ONE_SCREEN = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"]

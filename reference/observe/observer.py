@@ -188,10 +188,10 @@ class Observer:
         """Write the last step now: there is no forward pass to come that would end it."""
         self.recording.write_steps()
 
+    @guarded
     def write_so_far(self) -> None:
         """Write all that is over by now, evaluations too: the run is saved at this place."""
-        if not self.lost:
-            self.recording.write_rest()
+        self.recording.write_rest()
 
     def begin_after(self, earlier: Earlier, drawn: Mapping[str, str], seconds: float) -> None:
         """Count on from where a ledger ends, of whose run this process knows nothing else.

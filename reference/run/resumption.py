@@ -100,8 +100,11 @@ def _beside(writer: Writer, observer: Observer) -> Record:
     """Where the ledger stands, which is whole up to there; for a checkpoint's manifest."""
     observer.write_so_far()
     size, seal = writer.position()
-    ledger = {"bytes": size, "seal": seal}
-    return {"ledger": ledger, "drawn": observer.recording.drawn, "seconds": observer.seconds}
+    return {
+        "ledger": {"bytes": size, "seal": seal, "steps": observer.steps},
+        "drawn": observer.recording.drawn,
+        "seconds": observer.seconds,
+    }
 
 
 def find(which: str, run_dir: Path, run: Record) -> tuple[Path, Manifest]:
@@ -120,6 +123,8 @@ def find(which: str, run_dir: Path, run: Record) -> tuple[Path, Manifest]:
         check_same(manifest.run, run, run_dir)
         try:
             position = manifest.beside["ledger"]
+            if position["steps"] != manifest.step:  # recording had ended before
+                raise Damaged(f"its ledger has {position['steps']} steps of {manifest.step}")
             check_position(run_dir / LEDGER_FILE, position["bytes"], position["seal"])
         except (InputError, OSError) as error:
             raise Damaged(f"{error}") from None
