@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from reference.errors import InputError
 from reference.ledger.record import LEDGER_FILE
 from reference.lesson.recipe import Recipe
 from reference.lesson.recipe_sources import load_recipe
 from reference.lesson.saving.manifest import Damaged, Unusable
+from reference.observe.observer import Observer
 from reference.run.one_run import run
 from reference.run.resumption import check_same
 from reference.run.saving import Saving
@@ -103,6 +105,32 @@ def test_a_ledger_that_was_edited_or_cut(stopped: tuple[Recipe, Path], copied: P
     ledger.write_bytes(content.replace(b'"batch"', b'"botch"', 1))
     with pytest.raises(Unusable, match="none to resume from"):
         run(stopped[0], "manual", copied, saving=NEWEST)
+
+
+def test_a_ledger_that_had_lost_steps(small: Recipe, tmp_path: Path) -> None:
+    """Where recording ended before the checkpoint, the ledger can't go on from it."""
+    folder = tmp_path / "run"
+
+    def lose(*_: Any) -> None:
+        observers[-1].lose("planted")
+
+    observers: list[Observer] = []
+    begin_as_ever = Observer.start
+
+    def start(self: Observer) -> Observer:
+        observers.append(self)
+        return begin_as_ever(self)
+
+    handle = register_optimizer_step_post_hook(lose)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Observer, "start", start)
+            run(replace(small, max_steps=4), "manual", folder, saving=Saving(every=2))
+    finally:
+        handle.remove()
+    (folder / "metrics.json").unlink()
+    with pytest.raises(Unusable, match=r"its ledger has \d steps of 2"):
+        run(replace(small, max_steps=4), "manual", folder, saving=NEWEST)
 
 
 def test_a_checkpoint_of_another_run(stopped: tuple[Recipe, Path], copied: Path) -> None:
