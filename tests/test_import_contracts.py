@@ -16,6 +16,7 @@ from tests.helpers.waiting import LIMIT
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command as lint; lint()"
 LAYERS = "a room imports only the rooms below it"
 WALL = "the tool for anybody's training knows nothing of the lesson"
+NO_PICKLE = "checkpoints know no loop, and no pickle"
 NO_TORCH = "ledger, diff and check need no torch"
 
 
@@ -43,7 +44,7 @@ def lint(folder: Path) -> "subprocess.CompletedProcess[str]":
 def test_the_contracts_are_kept(copied: Path) -> None:
     result = lint(copied)
     assert result.returncode == 0, result.stdout + result.stderr
-    for contract in (LAYERS, WALL, NO_TORCH):
+    for contract in (LAYERS, WALL, NO_PICKLE, NO_TORCH):
         assert f"{contract} KEPT" in result.stdout
 
 
@@ -53,6 +54,8 @@ def test_the_contracts_are_kept(copied: Path) -> None:
         ("diff", "from reference.lesson.recipe import Recipe", WALL),
         ("diff", "def late():\n    from reference.explain import search", LAYERS),
         ("ledger", "import torch", NO_TORCH),
+        ("lesson/saving", "import pickle", NO_PICKLE),
+        ("lesson/saving", "from reference.lesson.loops import manual", NO_PICKLE),
         ("check", "from reference.run import one_run", WALL),
         ("check", "import torch", NO_TORCH),
         ("process", "from reference.ledger import record", LAYERS),
@@ -65,7 +68,7 @@ def test_a_planted_import_breaks_its_contract(
     result = lint(copied)
     assert result.returncode == 1, result.stdout + result.stderr
     assert f"{broken} BROKEN" in result.stdout
-    assert f"reference.{room}.planted" in result.stdout
+    assert f"reference.{room.replace('/', '.')}.planted" in result.stdout
 
 
 def test_a_new_room_must_be_put_in_its_place(copied: Path) -> None:

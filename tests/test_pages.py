@@ -33,6 +33,7 @@ PAGES = [
     "docs/lockstep.md",
     "docs/seeds.md",
     "docs/several-processes.md",
+    "docs/checkpoints.md",
     "tests/README.md",
 ]
 OF_ONE_SCREEN = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"]
@@ -46,6 +47,9 @@ OTHERS = {
     "recipe.json",
     "ledger.jsonl",
     "ledger-1.jsonl",
+    "checkpoints/step-00000100/",
+    "manifest.json",
+    "state.json",
 } | {*("metrics.json", "verdict.json", "seeds.json", "runs/", "seen.json", "../shared/glue")}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 

@@ -9,6 +9,7 @@ To be read in this order:
 - `lockstep_command.py`, `prediction_command.py`, `seeds_command.py`, `plot_command.py`: one each
 - `inspection_commands.py`: those that look at ledgers, and at what there is
 - `recipe_options.py`: an option for each field of the recipe, and the recipe that they come to
+- `checkpoint_options.py`: the options that keep checkpoints, and resume from one
 - `usage_errors.py`: what is wrong with a command's words, in one line
 - `help_page.py`: how `--help` looks
 - `inspect.py`: the commands `data` and `env`

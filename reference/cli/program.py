@@ -56,8 +56,8 @@ program = Group(
     "the three are the same run. It is the run of Hugging Face's course, chapter 3, \"A full "
     'training": https://huggingface.co/learn/llm-course/chapter3/4',
     epilog="Exit codes: 0 done, and identical where something was compared; 1 diverged; 2 wrong "
-    "input, or incomparable; 3 training failed; 129, 130 and 143 stopped by a closed terminal, "
-    "Ctrl-C and SIGTERM.",
+    "input, or incomparable; 3 training failed; 4 no checkpoint to resume from; 129, 130 "
+    "and 143 stopped by a closed terminal, Ctrl-C and SIGTERM.",
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from reference.cli.checkpoint_options import checkpoint_options, resumed_folder, saving_of
 from reference.cli.help_page import Option
 from reference.cli.program import (
     command,
@@ -34,6 +35,7 @@ from reference.process.whole_files import write_whole
 from reference.run.environment_variables import see_one_gpu
 from reference.run.inputs import check_processes
 from reference.run.meeting import take_place
+from reference.run.saving import check_saving
 
 
 @command(
@@ -87,6 +89,7 @@ def compare_command(
     ),
     inside_option(),
     until_option(),
+    *checkpoint_options(),
     *recipe_options(),
     text="one loop, into a folder with its ledger and scores",
 )
@@ -100,6 +103,9 @@ def train_command(
     push_to_hub: str | None,
     inside: frozenset[int],
     until: int | None,
+    checkpoint_every: int | None,
+    keep: int | None,
+    resume: str | None,
     **_: Any,
 ) -> int:
     """LOOP is one of {loops}. Under `accelerate launch` and torchrun too; in several
@@ -114,7 +120,13 @@ def train_command(
     check_processes(recipe, loop, launch.world_size)
     # The others' folder is rank 0's, which may have made it by now.
     own = None if run_dir is None else folder_of(run_dir, loop, launch)  # of torchrun's restart
-    folder = _free_folder(own, loop) if launch.rank == 0 else Path()
+    saving = saving_of(checkpoint_every, keep, resume)
+    if saving is not None:
+        check_saving(saving, loop, launch.world_size)
+    if resume is not None:
+        folder = resumed_folder(own, resume)
+    else:
+        folder = _free_folder(own, loop) if launch.rank == 0 else Path()
     if push_to_hub is not None:
         from reference.keep.hub import check_push
 
@@ -137,7 +149,9 @@ def train_command(
 
     metrics = None
     try:
-        metrics = run(recipe, loop, folder, inside=inside, until=until, take=take, save=save)
+        metrics = run(
+            recipe, loop, folder, inside=inside, until=until, take=take, save=save, saving=saving
+        )
         said = "\n".join([summary(metrics), *data_lines(recipe)])
         kept = f"\nmodel: {taken[0] / MODEL_FOLDER}" if save else ""
     except EndedAsAsked:

@@ -17,5 +17,6 @@ in reading order:
 - `field_checks.py`: the checks that a schema is made of;
 - `schema.py`: whether a line is as its schema has it, and the error where it isn't;
 - `steps.py`: a ledger read as a stream, a step at a time;
+- `continuation.py`: a ledger that goes on where its run was saved;
 - `combined_hash.py`: one hash for a list of hashes.
 """

@@ -49,6 +49,7 @@ import errno
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -99,6 +100,7 @@ class Writer:
         """
         self._file: BinaryIO = open(path, "xb", buffering=0)  # noqa: SIM115 (kept open)
         self._seal = xxhash.xxh3_64()
+        self._size = 0
         self.write({"kind": "header", "schema": SCHEMA, **header})
 
     def write(self, record: Record) -> None:
@@ -112,8 +114,25 @@ class Writer:
             record = {**record, "seal": self._seal.hexdigest()}
         line = encode(record)
         self._seal.update(line)
+        self._size += len(line)
         if self._file.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
+
+    @classmethod
+    def go_on(cls, path: Path) -> "Writer":
+        """One that appends to a ledger of whole lines without an end."""
+        writer = cls.__new__(cls)
+        writer._file = open(path, "r+b", buffering=0)  # noqa: SIM115 (kept open)
+        writer._seal, writer._size = xxhash.xxh3_64(), 0
+        for piece in iter(partial(writer._file.read, 1 << 20), b""):
+            writer._seal.update(piece)
+            writer._size += len(piece)
+        return writer
+
+    def position(self) -> tuple[int, str]:
+        """How many bytes the file has, which are on the disk then, and the hash of them."""
+        os.fsync(self._file.fileno())
+        return self._size, self._seal.hexdigest()
 
     def close(self) -> None:
         """Closes the file; there is nothing left to be written."""

@@ -10,6 +10,7 @@ In the order to read it in:
 
 - `loops/`: the three training loops, `manual.py` first;
 - `loop_file.py`: a loop's own file as a command;
+- `saving/`: checkpoints of a run that goes on later;
 - `recipe.py`: everything that determines a run;
 - `recipe_fields.py`: what each of its fields means, and its bounds;
 - `recipe_sources.py`: the named recipes, and those in files;

@@ -21,6 +21,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from reference.ledger.continuation import Earlier
 from reference.ledger.record import Record, Sink
 from reference.messages import plain
 from reference.observe.hooks.backward_passes import BackwardPasses
@@ -186,6 +187,21 @@ class Observer:
     def settle(self) -> None:
         """Write the last step now: there is no forward pass to come that would end it."""
         self.recording.write_steps()
+
+    @guarded
+    def write_so_far(self) -> None:
+        """Write all that is over by now, evaluations too: the run is saved at this place."""
+        self.recording.write_rest()
+
+    def begin_after(self, earlier: Earlier, drawn: Mapping[str, str], seconds: float) -> None:
+        """Count on from where a ledger ends, of whose run this process knows nothing else.
+
+        Args:
+            earlier: What the ledger has.
+            drawn: `recording.drawn` when it was saved.
+            seconds: `seconds` then.
+        """
+        self.recording.begin_after(earlier, drawn, seconds)
 
     def lose(self, why: str) -> None:
         """Record nothing more; the ledger's end says why."""

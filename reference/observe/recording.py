@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 import torch
 
+from reference.ledger.continuation import Earlier
 from reference.ledger.odd_modules import OddModules
 from reference.ledger.record import Record, Sink
 from reference.observe.generators import StatesOfStep
@@ -63,7 +64,7 @@ class Recording:
         )
         self.saved: dict[str, Record] = {}  # weights that were written, by the file's path
         self.generators = StatesOfStep()
-        self._drawn: dict[str, str] = {}  # the generators when the last step's optimizer stepped
+        self.drawn: dict[str, str] = {}  # the generators when the last step's optimizer stepped
         self._odd = OddModules()
         self.called: dict[type, int] = {}  # passes with gradients on, by class of the model
         self.backward_passes = 0
@@ -75,6 +76,8 @@ class Recording:
         self.final_outputs: Record = {} if after is None else after.final_outputs
         self.seconds = 0.0  # from the first forward pass to the last update
         self._started = 0.0
+        self._begun_after = 0  # steps of another process, whose run goes on here
+        self._seconds_before = 0.0
         # The weights after the last update that was written.
         self.last_update: Record | None = None if after is None else after.last_update
         # Whether gradients may be there before the open step's first backward pass.
@@ -84,6 +87,13 @@ class Recording:
         )
         self.waiting: list[OpenStep] = []  # steps that the next forward pass ends
         self.fail_safe.when_lost.append(self._let_go)
+
+    def begin_after(self, earlier: Earlier, drawn: Mapping[str, str], seconds: float) -> None:
+        """See `Observer.begin_after`."""
+        self.steps = self._begun_after = earlier.steps
+        self.last_update = earlier.last.get("update")
+        self.drawn, self._seconds_before = dict(drawn), seconds
+        self.seconds = seconds
 
     @property
     def steps_taken(self) -> int:
@@ -117,12 +127,12 @@ class Recording:
             forward.content, forward.inputs, forward.losses_made = None, {}, []
         step = self.open_step
         self.waiting.append(step)
-        self.seen.look_around(self.steps_taken)
+        self.seen.look_around(self.steps_taken - self._begun_after)
         if step.stepped is not None:
             step.chores.counts = self.seen.schedulers.counts(step.stepped.optimizer)
         # Another optimizer may step on the same gradients.
         self.open_step = OpenStep(chores=Chores(looked=step.chores.looked))
-        self.seconds = time.perf_counter() - self._started
+        self.seconds = self._seconds_before + time.perf_counter() - self._started
 
     def write_steps(self) -> None:
         """Write the steps that are over."""
@@ -148,9 +158,9 @@ class Recording:
         """Whether torch's generator stands where the step before left it."""
         snapshot = step.snapshot()
         if snapshot is not None:
-            begins, ended = (each.get("torch") for each in (snapshot.rng, self._drawn))
+            begins, ended = (each.get("torch") for each in (snapshot.rng, self.drawn))
             step.chores.drew_before = None not in (begins, ended) and begins != ended
-        self._drawn = step.drawn or self._drawn
+        self.drawn = step.drawn or self.drawn
 
     def add_scores(self, scores: Mapping[str, float]) -> None:
         """The scores of the evaluation that just ended."""

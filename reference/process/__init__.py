@@ -7,6 +7,7 @@ In the order to read them in:
 - `rank_errors.py`: one line for all processes of a torchrun;
 - `signals.py`: SIGTERM, SIGHUP, and the end of the process that started this one;
 - `run_folder.py`: a run's folder, which is nobody else's;
+- `folder_lock.py`: one run at a time in a folder;
 - `whole_files.py`: files that are whole or not there;
 - `bounded_files.py`: small files of others, of which never more is read;
 - `workers.py`: processes that are started here, watched, and ended with this one;

@@ -12,6 +12,8 @@ In the order to read them in:
 - `accelerate_launch.py`: whether `accelerate launch` started fewer than it was asked for;
 - `table.py`: the table of runs' results, and the `Metrics` of one;
 - `header.py`: what identifies a run, the first line of its ledger;
+- `saving.py`: what is asked for of a run's checkpoints;
+- `resumption.py`: a run that keeps them, or goes on from one, in the same folder and ledger;
 - `worker_processes.py`: runs in processes of their own, a few at once.
 """
 

@@ -15,15 +15,16 @@ from typing import Any
 from reference.errors import InputError, NotFinite, OutOfSpace, RunError, TrainingFailed
 from reference.keep.model_card import NOT_COMPARED, write_card
 from reference.keep.saved_model import save_model
-from reference.ledger.record import Record, Writer
+from reference.ledger.record import Record
 from reference.lesson.data.fetched_rows import Fetched
 from reference.lesson.data.pipeline import Data, load_data
 from reference.lesson.loops import get_loop
 from reference.lesson.metrics import LOSS, last_scores
 from reference.lesson.model import models_made
 from reference.lesson.recipe import Recipe
+from reference.lesson.saving.keeping import kept
 from reference.messages import first_line
-from reference.observe.observer import Observer, StepNotFinite
+from reference.observe.observer import StepNotFinite
 from reference.observe.script.evaluate_scores import scores_taken
 from reference.observe.script.launcher import Launch, launched
 from reference.process.run_folder import clear_run_dir, make_run_dir
@@ -42,6 +43,8 @@ from reference.run.processes import (
     leave,
     mean_loss,
 )
+from reference.run.resumption import begin
+from reference.run.saving import Saving, check_saving
 from reference.run.silence import no_silence
 from reference.run.table import Metrics
 
@@ -59,6 +62,7 @@ def run(
     until: int | None = None,
     take: Callable[[Path], None] = lambda path: None,
     save: bool = False,
+    saving: Saving | None = None,
 ) -> dict[str, Any]:
     """Train one loop by a recipe.
 
@@ -70,6 +74,7 @@ def run(
         inside: the steps of which the ledger also gets the calls within the model.
         until: the step after which SystemExit ends the run, whose ledger is kept up to there.
         take: called with the run's folder when it is made: of several processes rank 0 names it.
+        saving: whether checkpoints are kept, and the one to resume from; of one process.
         save: whether the folder also gets the trained model, in `model`, with its card.
 
     Returns:
@@ -88,15 +93,18 @@ def run(
     recipe = prepare(recipe.for_loop(loop), deterministic=deterministic)
     check_processes(recipe, loop, launch.world_size)
     check_accelerate_launch(launch.world_size)
+    check_saving(saving, loop, launch.world_size)
     data = load_data(recipe)
     first_line_of_ledger = header(recipe, loop, data, launch)
-    begin = partial(_run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save)
+    train_it = partial(
+        _run, recipe, loop, data, Path(run_dir), launch, take, inside, until, save, saving
+    )
     if launch.world_size == 1:
-        return begin(first_line_of_ledger)
+        return train_it(first_line_of_ledger)
     join(recipe, launch)
     with no_silence(launch):
         check_agreement(first_line_of_ledger, launch)
-        metrics = begin(first_line_of_ledger)
+        metrics = train_it(first_line_of_ledger)
         leave()
     return metrics
 
@@ -111,24 +119,29 @@ def _run(
     inside: Collection[int],
     until: int | None,
     save: bool,
+    saving: Saving | None,
     first_line_of_ledger: Record,
 ) -> dict[str, Any]:
     train = get_loop(loop)
     fetched = Fetched(data.train, recipe)
-    run_dir, new = _take_folder(run_dir, recipe, launch)
+    resumes = saving is not None and saving.resume is not None
+    new = False
+    if not resumes:
+        run_dir, new = _take_folder(run_dir, recipe, launch)
     take(run_dir)
-    writer = Writer(run_dir / launch.ledger_file, first_line_of_ledger)
-    observer = Observer(writer, stop_if_not_finite=True, inside=inside, until=until)
+    begun = begin(saving, run_dir, launch.ledger_file, first_line_of_ledger, inside, until)
+    observer = begun.observer
     try:
         with models_made() as models:
             taken = scores_taken(observer.add_scores)
-            with closing(writer), put_aside(launch.world_size), observer, taken:
+            aside = put_aside(launch.world_size)
+            with closing(begun), aside, kept(begun.keeping), observer, taken:
                 evaluations = train(recipe, data)
             if save:
                 save_model(models[-1], recipe, data, run_dir, writes=launch.rank == 0)
     except InputError:
         check_not_stopped()
-        if launch.rank == 0:
+        if launch.rank == 0 and not resumes:
             clear_run_dir(run_dir, new=new)
         raise
     except StepNotFinite as error:

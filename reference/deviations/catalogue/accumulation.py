@@ -203,7 +203,7 @@ DEVIATIONS = (
         shows_when="accumulation > 1, uneven epoch",
         citation="transformers#22082",
         edits=(
-            before("completed_steps, evaluations = 0, {}", "micro_batches = 0"),
+            before("completed_steps, evaluations = checkpoints", "micro_batches = 0"),
             *BATCH_BY_BATCH,
             before(CLIP, "micro_batches += 1"),
             _skip_if("micro_batches % recipe.gradient_accumulation_steps != 0"),

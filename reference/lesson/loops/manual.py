@@ -14,6 +14,7 @@ from reference.lesson.loop_file import train_by
 from reference.lesson.metrics import Scores, load_metric, mean_loss
 from reference.lesson.model import Model, load_model, parameter_groups
 from reference.lesson.recipe import Recipe
+from reference.lesson.saving.checkpoints import Checkpoints
 
 
 def train(recipe: Recipe, data: Data) -> dict[int, Scores]:
@@ -41,7 +42,9 @@ def train(recipe: Recipe, data: Data) -> dict[int, Scores]:
     )
 
     progress_bar = tqdm(range(num_training_steps))
-    completed_steps, evaluations = 0, {}
+    checkpoints = Checkpoints(recipe, train_dataloader, model, optimizer, lr_scheduler)
+    completed_steps, evaluations = checkpoints.restore()  # none, unless the run is resumed
+    progress_bar.update(completed_steps)
     model.train()
     for _epoch in range(num_epochs):
         for batches in windows(train_dataloader, recipe.gradient_accumulation_steps):
@@ -62,6 +65,7 @@ def train(recipe: Recipe, data: Data) -> dict[int, Scores]:
             if completed_steps in recipe.evaluation_steps(len(train_dataloader)):  # not the last
                 evaluations[completed_steps] = evaluate(recipe, model, eval_dataloader, bf16)
                 model.train()
+            checkpoints.save(completed_steps, evaluations)  # when it is due
             if completed_steps == num_training_steps:  # max_steps may end within an epoch
                 break
     return {**evaluations, completed_steps: evaluate(recipe, model, eval_dataloader, bf16)}
