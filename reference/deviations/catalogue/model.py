@@ -23,7 +23,7 @@ EVALUATE = "if completed_steps < num_training_steps:\n    model.eval()\n" + inde
     EVALUATION, "    "
 )
 
-BEGINS = "evaluations = 0, {}"
+BEGINS = "progress_bar.update(completed_steps)"
 AFTER_EVALUATION = " " * 16
 
 
