@@ -170,7 +170,10 @@ class Recording:
     def write_rest(self) -> None:
         """Write what is still open: there is nothing more to come."""
         self.write_steps()
-        self._evaluate(self.open_step.take_unused())
+        # What autograd went through, and no step followed: a map of what the inputs do, say.
+        self._evaluate(self.open_step.forwards)
+        if self.open_step.unseen:
+            self.evaluations.miss(self.steps, self.open_step.unseen)
         self.evaluations.close()
 
     def _let_go(self) -> None:

@@ -16,6 +16,7 @@ from reference.observe.observer import Observer
 from tests.diff.pairs import (  # noqa: F401
     PAIRS,
     Pair,
+    after_the_last_step,
     averages,
     bare_tensors,
     copies,

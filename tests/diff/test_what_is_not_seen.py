@@ -126,6 +126,39 @@ def test_a_plain_attribute_until_something_follows() -> None:
     assert (verdict.verdict, verdict.link) == ("diverged", "forward")
 
 
+def test_what_autograd_makes_of_a_pass_after_the_last_step() -> None:
+    """The pass is an evaluation; of the gradients only those of parameters are looked at."""
+
+    def train(second: bool) -> None:
+        model = mlp()
+        fit(model)
+        inputs = rows().requires_grad_()
+        torch.autograd.grad(model(inputs)[:, int(second)].sum(), inputs)
+
+    assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
+def test_an_average_in_mappings_within_a_mapping() -> None:
+    def nested(model: nn.Module) -> Each:
+        named = {n: {"slow": p.detach().clone()} for n, p in model.named_parameters()}
+        return Each(named.values(), lambda each: each["slow"])
+
+    assert diff(averaged(nested, 0.1), averaged(nested, 0.2)).verdict == "identical"
+
+
+def test_a_tensor_that_a_module_keeps_as_a_plain_attribute() -> None:
+    def train(second: bool) -> None:
+        def call(self: Any, x: torch.Tensor) -> Any:
+            self.mean = self.mean.lerp(x.detach().mean(0), 0.2 if second else 0.1)
+            return self.layer(x)
+
+        model = Named(call, layer=mlp())
+        model.mean = torch.zeros(4)
+        fit(model)
+
+    assert diff(watch(train, False), watch(train, True)).verdict == "identical"
+
+
 def test_a_forked_child() -> None:
     def train(second: bool) -> None:
         fit(mlp())

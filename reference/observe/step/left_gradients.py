@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from reference.observe.tensors.memory import is_given_back
 from reference.observe.tensors.parameters import Parameters
 from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import version
@@ -31,7 +32,7 @@ class LeftGradients:
         living = parameters.living()
         grads = {p: living[p].grad for p in (*self._stepped, *self._added_to) if p in living}
         same = {p for p, mark in self._stepped.items() if mark == _mark(grads.get(p))}
-        there = {p for p in same | self._added_to if _is_there(grads.get(p))}
+        there = {p for p in same | self._added_to if is_there(grads.get(p))}
         self._left = same & there
         self._stepped = {p: self._stepped[p] for p in self._left}
         self._added_to &= there
@@ -97,5 +98,9 @@ def _mark(grad: Tensor | None) -> tuple[int, int] | None:
     return None if grad is None else (id(grad), version(grad))
 
 
-def _is_there(grad: Tensor | None) -> bool:
-    return grad is not None and bool(local_part(grad).any())
+def is_there(grad: Tensor | None) -> bool:
+    """Whether a gradient is one, and not all zeros."""
+    if grad is None:
+        return False
+    own = local_part(grad)
+    return not is_given_back(own) and bool(own.any())

@@ -12,10 +12,10 @@ from reference.ledger.record import Record
 from reference.observe.step import describe
 from reference.observe.step.chores import Chores
 from reference.observe.step.forward_pass import ForwardPass, Snapshot
+from reference.observe.step.left_gradients import is_there
 from reference.observe.step.optimizer_record import OptimizerAtStep
 from reference.observe.tensors.listed import Gradients
 from reference.observe.tensors.parameters import Parameters
-from reference.observe.tensors.shards import local_part
 
 
 @dataclass(eq=False)
@@ -131,7 +131,7 @@ class OpenStep:
         }
         # No link: a loop may zero later, before its next backward pass, and be the same run.
         grads = [tensor.grad for tensor in parameters.living().values()]
-        record["zeroed"] = all(g is None or not bool(local_part(g).any()) for g in grads)
+        record["zeroed"] = not any(map(is_there, grads))
         used = self.used()
         scales = [forward.losses.scale() for forward in used]
         record["chores"] = self.chores.record(scales, [forward.padded for forward in used])

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -20,11 +19,11 @@ from reference.ledger.marks import ABSENT
 from reference.ledger.record import Record
 from reference.observe.generators import generator_states
 from reference.observe.step.describe import number
+from reference.observe.step.left_gradients import is_there
 from reference.observe.step.optimizer_record import effective
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.listed import listed
 from reference.observe.tensors.parameters import Parameters
-from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import without_modes
 
 DEEPEST = 8  # levels of lists and mappings in what is kept for one parameter
@@ -197,4 +196,4 @@ def left_beside(parameters: Parameters) -> Record:
 def _readable(gradient: Tensor | None) -> Tensor | None:
     if gradient is None or gradient.is_meta or gradient.is_nested:
         return None
-    return gradient if bool(torch.any(local_part(gradient))) else None
+    return gradient if is_there(gradient) else None

@@ -16,6 +16,7 @@
 - `held_tensors.py`: what a module has by now;
 - `shards.py`: tensors of which each process holds a part; `first_parameter.py`: any one of a
   module's;
+- `memory.py`: whether a tensor's memory is there;
 - `hashing.py`: hashes and norms of tensors of any kind;
 - `two_threads.py`: the same on two cores;
 - `overlapped_gradients.py`: gradients that are read while the optimizer steps.

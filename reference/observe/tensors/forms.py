@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from reference.observe.tensors.held_tensors import held
+from reference.observe.tensors.memory import is_given_back
 from reference.observe.torch_internals import insides, modules_of, own_buffers, own_parameters
 
 ALIKE = 0.8  # the cosine from which on tensors are taken for weights of the same model
@@ -54,6 +55,7 @@ def is_dense(tensor: object) -> bool:
         and isinstance(tensor, Tensor)
         and tensor.layout == torch.strided
         and not (tensor.is_meta or tensor.is_nested or tensor.is_quantized)
+        and not is_given_back(tensor)
     )
 
 

@@ -23,6 +23,7 @@ from reference.observe.tensors import uncalled_models
 from reference.observe.tensors.forms import forms_of
 from reference.observe.tensors.hashing import hash_tensors
 from reference.observe.tensors.held_tensors import classes_of_parts, held, ids_of_parts, unwrapped
+from reference.observe.tensors.memory import is_given_back
 from reference.observe.tensors.plain_copies import PlainCopies, lengths_of
 from reference.observe.tensors.shards import local_part
 from reference.observe.torch_internals import (
@@ -120,10 +121,12 @@ class SeenModel:
             return self._state or {}
         everything = list(held(self._insides))
         # One that gave its memory back has no values any more.
-        hashes = iter(hash_tensors([e.tensor for e in everything if not e.tensor.is_meta]))
+        own = ((id(each), local_part(each.tensor)) for each in everything)
+        gone = {number for number, tensor in own if tensor.is_meta or is_given_back(tensor)}
+        hashes = iter(hash_tensors([e.tensor for e in everything if id(e) not in gone]))
         kinds: tuple[dict[str, str], dict[str, str]] = ({}, {})
         for each in everything:
-            hashed = ABSENT if each.tensor.is_meta else next(hashes)
+            hashed = ABSENT if id(each) in gone else next(hashes)
             kinds[each.fleeting][each.name] = f"{hashed} {each.form}"
         tensors, fleeting = kinds
         record: Record = {"hash": hash_of(tensors, fleeting), "tensors": tensors}

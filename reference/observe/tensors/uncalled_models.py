@@ -10,8 +10,8 @@ import sys
 import types
 import weakref
 from collections.abc import Iterable, Sequence
-from itertools import compress, repeat
-from operator import is_
+from itertools import chain, compress, repeat
+from operator import is_, is_not
 from typing import Any
 
 import torch
@@ -51,17 +51,31 @@ def living_modules(frozen_before: int) -> list[torch.nn.Module]:
     return living(range(0), frozen_before)[0]
 
 
-def all_objects(frozen_before: int) -> list[Any]:
-    """All that Python's garbage collector knows, also what `gc.freeze()` hides from it.
+def tracked() -> list[Any]:
+    """All that the garbage collector lists, without tuples, as of one moment.
 
-    It lists no such object. They are found as what others refer to, which takes about a second.
+    A tuple that is being made of a generator (`tuple(train(step) for step in ...)`) has places
+    without an object: to read one ends the process. And Python refuses to finish it where anybody
+    else holds it. So none is held for as long as another thread could go on: `list` is one call, of
+    C's own functions alone, and none of these keeps what it has given. Each object comes twice, to
+    be looked at and to be taken.
+    """
+    everything = chain.from_iterable(map(gc.get_objects, (None,)))
+    twice = chain.from_iterable(map(repeat, everything, repeat(2)))
+    return list(compress(twice, map(is_not, map(type, twice), repeat(tuple))))
+
+
+def all_objects(frozen_before: int) -> list[Any]:
+    """All that Python's garbage collector knows but tuples, also what `gc.freeze()` hides from it.
+
+    It lists no frozen object. They are found as what others refer to, which takes about a second.
     What was frozen before the training was observed, as what a process imports before it forks
     others, isn't looked for.
 
     Args:
         frozen_before: How many objects were frozen then.
     """
-    objects = gc.get_objects()
+    objects = tracked()
     if gc.get_freeze_count() <= frozen_before:
         return objects
     waiting = [*objects, sys.modules, *frames()]
@@ -98,15 +112,18 @@ def living(
             modules.append(thing)
         elif kinds[kind] is LRScheduler:
             schedulers.append(thing)
-        elif is_kept_in(kind, thing, lengths):
+        elif kind is not tuple and is_kept_in(kind, thing, lengths):
             things.append(thing)
-    # A mapping of arrays alone isn't known to the collector: an array refers to nothing.
+    # A mapping of arrays alone isn't known to the collector: an array refers to nothing. A tuple
+    # that something refers to is whole.
     referred = gc.get_referents(*holders)
     holders.clear()  # it holds itself, and the script's frames
-    dicts = list(compress(referred, map(is_, map(type, referred), repeat(dict))))
-    fitting = compress(dicts, map(lengths.__contains__, map(len, dicts)))
-    hidden = (each for each in fitting if not gc.is_tracked(each))
-    found = {id(each): each for each in hidden if is_kept_in(dict, each, lengths)}
+    found: dict[int, Any] = {}
+    for kind in (dict, tuple):
+        alike: list[Any] = list(compress(referred, map(is_, map(type, referred), repeat(kind))))
+        fitting = compress(alike, map(lengths.__contains__, map(len, alike)))
+        hidden = (each for each in fitting if kind is tuple or not gc.is_tracked(each))
+        found.update((id(each), each) for each in hidden if is_kept_in(kind, each, lengths))
     return modules, [*things, *found.values()], schedulers
 
 
