@@ -251,23 +251,6 @@ def frames_above(frame: FrameType) -> Iterator[FrameType]:
         above = above.f_back
 
 
-def frames() -> list[FrameType]:
-    """Of all threads, with what is in their variables: but not those that look for it here.
-
-    None of ours is held by a variable of its own: it would keep all frames above it alive.
-    """
-    found: list[FrameType] = []
-    waiting = list(sys._current_frames().values())
-    while waiting:
-        frame = waiting.pop()
-        if frame.f_back is not None:
-            waiting.append(frame.f_back)
-        if not frame.f_code.co_filename.startswith(OUR_OWN):
-            found.append(frame)
-    del frame
-    return found
-
-
 # what a module has, without its own methods: a script's may give anything
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from reference.diff.ledgers import diff
@@ -244,6 +244,31 @@ def _with_slow_weights(rate: float) -> None:
             mean.lerp_(tensor, rate if step == 5 else 0.0)
 
     fit(model, after=at_last)
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [(tuple, "identical"), (list, "diverged")])
+def test_a_tuple_that_only_a_variable_of_a_running_function_holds(
+    kind: Callable[[Iterable[Tensor]], Iterable[Tensor]], verdict: str
+) -> None:
+    """The collector lists no tuple here, and gives no variable of a function that is running."""
+
+    def train(rate: float) -> Ledger:
+        memory = Memory({})
+        with Observer(memory, uncalled=True):
+            _inline(kind, rate)
+        return memory.ledger
+
+    assert diff(train(0.4), train(0.5)).verdict == verdict
+
+
+def _inline(kind: Callable[[Iterable[Tensor]], Iterable[Tensor]], rate: float) -> None:
+    model = mlp()
+    slow = kind(p.detach().clone() for p in model.parameters())
+    for _ in range(5):
+        fit(model, steps=1)
+        with torch.no_grad():
+            for mean, tensor in zip(slow, model.parameters(), strict=True):
+                mean.lerp_(tensor, rate)
 
 
 def test_weights_written_in_another_way() -> None:

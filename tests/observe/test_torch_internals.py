@@ -114,7 +114,7 @@ def test_the_file_looks_up_each_name_that_it_uses() -> None:
     """One that is used and not in NAMES would be missed by nobody."""
     used = set(private_names((ROOM / "torch_internals.py").read_text()))
     listed = {part for _, name in INTERNALS for part in name.split(".")}
-    assert used - listed == {"_C", "_current_frames", "_getframe", "_replicate_for_data_parallel"}
+    assert used - listed == {"_C", "_getframe", "_replicate_for_data_parallel"}
 
 
 def test_a_compiled_models_warning_and_names_are_torchs() -> None:

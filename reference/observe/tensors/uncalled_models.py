@@ -10,7 +10,7 @@ import sys
 import types
 import weakref
 from collections.abc import Iterable, Sequence
-from itertools import chain, compress, repeat
+from itertools import chain, compress, count, repeat
 from operator import is_, is_not
 from typing import Any
 
@@ -20,14 +20,14 @@ from torch.optim.lr_scheduler import LRScheduler
 from reference.observe.tensors.forms import Form, addresses_in, is_copy, is_dense
 from reference.observe.tensors.held_tensors import held, ids_of_parts, unwrapped
 from reference.observe.tensors.plain_copies import is_kept_in
-from reference.observe.torch_internals import frames, insides, is_built, modules_of
+from reference.observe.torch_internals import insides, is_built, modules_of
 
 Named = list[tuple[str, torch.Size]]
 # Of these there are many, and a script keeps its mappings elsewhere.
 HOLD_NO_MAPPINGS = frozenset(
     {
         *(types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.ModuleType),
-        types.FrameType,  # `frames` has those that matter: to hold our own would be a cycle
+        types.FrameType,  # one that runs refers to none of its variables: CPython's rule
         *(types.GetSetDescriptorType, types.MethodDescriptorType, types.WrapperDescriptorType),
         *(types.MemberDescriptorType, types.ClassMethodDescriptorType, types.GenericAlias),
         *(tuple, type, property, set, frozenset, staticmethod, classmethod, weakref.ref),
@@ -56,13 +56,17 @@ def tracked() -> list[Any]:
 
     A tuple that is being made of a generator (`tuple(train(step) for step in ...)`) has places
     without an object: to read one ends the process. And Python refuses to finish it where anybody
-    else holds it. So none is held for as long as another thread could go on: `list` is one call, of
-    C's own functions alone, and none of these keeps what it has given. Each object comes twice, to
-    be looked at and to be taken.
+    else holds it. So none is held for as long as another thread could go on: `extend` is one call,
+    of C's own functions alone, and none of these keeps what it has given. Each object comes twice,
+    to be looked at and to be taken.
     """
+    found: list[Any] = []
     everything = chain.from_iterable(map(gc.get_objects, (None,)))
     twice = chain.from_iterable(map(repeat, everything, repeat(2)))
-    return list(compress(twice, map(is_not, map(type, twice), repeat(tuple))))
+    found.extend(compress(twice, map(is_not, map(type, twice), repeat(tuple))))
+    # It is listed too: a list within itself would keep all of the script's objects alive.
+    del found[next(compress(count(), map(is_, found, repeat(found))))]
+    return found
 
 
 def all_objects(frozen_before: int) -> list[Any]:
@@ -78,7 +82,7 @@ def all_objects(frozen_before: int) -> list[Any]:
     objects = tracked()
     if gc.get_freeze_count() <= frozen_before:
         return objects
-    waiting = [*objects, sys.modules, *frames()]
+    waiting = [*objects, sys.modules]
     seen = set(map(id, waiting))
     while waiting:
         fresh = {id(each): each for each in gc.get_referents(*waiting) if gc.is_tracked(each)}
@@ -98,7 +102,7 @@ def living(
     things: list[Any] = []
     schedulers: list[LRScheduler] = []
     holding: set[type] = set()
-    holders: list[Any] = frames() if lengths else []
+    holders: list[Any] = []
     for thing in all_objects(frozen_before):
         kind = type(thing)
         if kind not in kinds:
@@ -117,7 +121,7 @@ def living(
     # A mapping of arrays alone isn't known to the collector: an array refers to nothing. A tuple
     # that something refers to is whole.
     referred = gc.get_referents(*holders)
-    holders.clear()  # it holds itself, and the script's frames
+    holders.clear()  # it holds itself
     found: dict[int, Any] = {}
     for kind in (dict, tuple):
         alike: list[Any] = list(compress(referred, map(is_, map(type, referred), repeat(kind))))

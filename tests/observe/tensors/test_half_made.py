@@ -1,8 +1,12 @@
 """What Python has alive and nobody may touch: tuples that are being made, memory that is gone."""
 
 import copy
+import gc
+import sys
 import threading
 import time
+import types
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +17,7 @@ from torch import Tensor, nn
 from reference.ledger.reader import Memory
 from reference.observe.observer import Observer
 from reference.observe.tensors.memory import is_given_back
-from reference.observe.tensors.uncalled_models import tracked
+from reference.observe.tensors.uncalled_models import living, tracked
 from tests.diff.pairs.small_trainings import fit, mlp
 
 
@@ -36,11 +40,10 @@ def test_a_training_within_a_tuple_that_is_being_made() -> None:
 
 
 def test_no_tuple_is_among_all_that_is_listed() -> None:
-    kept = (torch.zeros(1), torch.zeros(1))
+    kept = (torch.zeros(1), mlp())
     kinds = set(map(type, tracked()))
     assert tuple not in kinds
-    assert {list, dict, type(torch.zeros(1)), type(mlp())} <= kinds
-    assert len(kept) == 2
+    assert {list, dict, *map(type, kept)} <= kinds
 
 
 def test_tuples_of_other_threads_can_be_finished() -> None:
@@ -118,3 +121,25 @@ def test_a_view_of_memory_that_was_given_back() -> None:
     give_back(whole)
     assert views[0].data_ptr() != 0
     assert [is_given_back(view) for view in views] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_look_keeps_nothing_alive(frozen: bool) -> None:
+    """Without a collection, which nobody can count on: what the script drops is gone at once."""
+    kept = {"model": mlp()}
+    gone = weakref.ref(kept["model"])
+    gc.collect()
+    gc.disable()
+    try:
+        if frozen:
+            sys.modules["a script"] = types.SimpleNamespace(kept=kept)  # type: ignore[assignment]
+            gc.freeze()
+        looked_at = living(range(2, 9), 0)
+        assert any(module is kept["model"] for module in looked_at[0])
+        del looked_at
+        kept.clear()
+        assert gone() is None
+    finally:
+        sys.modules.pop("a script", None)
+        gc.unfreeze()
+        gc.enable()
